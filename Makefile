@@ -1,0 +1,67 @@
+# Janus. `make help` lists what there is.
+
+CONFIG ?= configs/flights.yaml
+STACK ?=
+ARGS ?=
+
+BIN := .venv/bin
+NAME := $(basename $(notdir $(CONFIG)))
+PREPARE := $(basename $(CONFIG)).py
+# `make setup` says what it found; as the first step of another target it speaks only if there is work.
+QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup lock run report test lint format clean
+
+help: ## This list
+	@echo "Janus: multi-task learning pipelines on TFX"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CONFIG=configs/X.yaml   the config of run and report ($(CONFIG))"
+	@echo "  STACK=modern|portable   the set of package versions; without it, the one that fits the machine"
+	@echo "  ARGS='...'              further arguments of the command behind run, report, test or lock"
+	@echo
+	@echo "make ends with 2 whatever failed; it prints the command's own exit code as 'Error N'."
+
+setup: ## Make .venv with all packages, or bring it up to date
+	@STACK="$(STACK)" requirements/setup.sh $(QUIET)
+
+run: setup ## Run the pipeline of CONFIG, after preparing its data if there is none
+	@if [ ! -e "data/$(NAME)" ] && [ -f "$(PREPARE)" ]; then \
+	  echo "run: data/$(NAME) is missing; $(PREPARE) prepares it"; \
+	  $(BIN)/python "$(PREPARE)"; \
+	fi
+	@$(BIN)/janus run "$(CONFIG)" $(ARGS)
+
+report: setup ## Show the report of CONFIG's latest run
+	@$(BIN)/janus report "$(CONFIG)" $(ARGS)
+
+test: setup ## Run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## Format the source, and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: setup ## Compile requirements/*.txt from requirements/*.in (newest versions: ARGS=--upgrade)
+	@$(BIN)/python -B requirements/lock.py $(ARGS)
+
+clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in serving/
+	@rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+	@for script in configs/*.py; do \
+	  name=$$(basename "$$script" .py); \
+	  if [ -n "$$name" ] && [ "$$name" != '*' ]; then rm -rf "data/$$name"; fi; \
+	done
+	@[ ! -d data ] || rmdir data 2>/dev/null || echo "clean: kept in data/, since no script here makes it:" $$(ls data)
+	@for model in serving/*/[0-9]*; do \
+	  if [ -e "$$model" ]; then echo "clean: kept the pushed models in serving/"; break; fi; \
+	done

@@ -1,0 +1,1 @@
+"""TFX components and TFMA metrics of Janus' own."""

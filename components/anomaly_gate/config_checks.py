@@ -1,0 +1,84 @@
+"""Checks of the statistics against what the configuration expects."""
+
+import math
+from collections.abc import Iterator
+
+from components.anomaly_gate.column import Column
+from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
+from components.anomaly_gate.finding import Finding, listing, rows
+
+NUMERIC_TYPES = ("INT", "FLOAT")
+
+
+def check_split(split: str, row_count: int, columns: dict[str, Column], expectations: Expectations) -> list[Finding]:
+    """What contradicts the configuration in one split."""
+    if row_count == 0:
+        return [Finding("(all columns)", split, "rows", "none; correct data.split or the data", "0 rows")]
+    findings: list[Finding] = []
+    for name, label in expectations.labels.items():
+        findings += _check_label(split, row_count, name, columns.get(name), label)
+    for name, feature in expectations.features.items():
+        findings += _check_feature(split, row_count, name, columns.get(name), feature)
+    return findings
+
+
+def _check_label(
+    split: str, row_count: int, name: str, column: Column | None, label: LabelExpectation
+) -> Iterator[Finding]:
+    if column is None or column.present <= 0:
+        purpose = "cannot be trained" if split == "train" else "cannot be evaluated"
+        seen = f"none, so task '{label.task}' {purpose}"
+        yield Finding(name, split, f"labels of task '{label.task}'", seen, rows(row_count, row_count))
+        return
+    if label.classes is None:
+        yield from _check_number(split, column, f"a number, the label of task '{label.task}'")
+    else:
+        yield from _check_classes(split, column, label.task, label.classes)
+
+
+def _check_classes(split: str, column: Column, task: str, classes: list[str]) -> Iterator[Finding]:
+    expected = f"one of the classes of task '{task}': {listing(classes, limit=20)}"
+    if column.value_counts is not None:
+        strange = {value: count for value, count in column.value_counts.items() if value not in classes}
+        if strange:
+            seen = listing([value for value, _ in sorted(strange.items(), key=lambda item: -item[1])])
+            yield Finding(column.name, split, expected, seen, rows(sum(strange.values()), column.rows))
+        return
+    # Classes that come as numbers with a fraction have no counts; only their range is known.
+    for extreme in (column.least, column.greatest):
+        text = _number_text(extreme)
+        if text is not None and text not in classes:
+            yield Finding(column.name, split, expected, f"'{text}'", f"in {column.present:,} labelled rows")
+            return
+
+
+def _number_text(value: float | None) -> str | None:
+    """A number as it would stand in a list of classes."""
+    if value is None or not math.isfinite(value):
+        return None
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _check_feature(
+    split: str, row_count: int, name: str, column: Column | None, feature: FeatureExpectation
+) -> Iterator[Finding]:
+    if column is None or column.present <= 0:
+        if split == "train":
+            yield Finding(name, split, f"values for feature '{feature.feature}'", "none", rows(row_count, row_count))
+        return
+    if feature.numeric:
+        yield from _check_number(split, column, f"a number for feature '{feature.feature}'")
+    if column.longest > feature.length or (feature.length > 1 and column.shortest < feature.length):
+        lengths = f"{column.shortest}" if column.shortest == column.longest else f"{column.shortest}-{column.longest}"
+        expected = f"{feature.length} value(s) in a row for feature '{feature.feature}'"
+        yield Finding(name, split, expected, f"{lengths} in a row")
+
+
+def _check_number(split: str, column: Column, expected: str) -> Iterator[Finding]:
+    if column.value_counts is not None and column.type not in NUMERIC_TYPES:
+        values = list(column.value_counts)
+        yield Finding(column.name, split, expected, f"text such as {listing(values, limit=3)}", f"{column.present:,} rows")
+    elif column.infinite:
+        yield Finding(column.name, split, expected, "infinity", rows(column.infinite, column.rows))
+    elif any(extreme is not None and math.isinf(extreme) for extreme in (column.least, column.greatest)):
+        yield Finding(column.name, split, expected, "infinity", "at least 1 row")

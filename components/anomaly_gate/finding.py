@@ -1,0 +1,29 @@
+"""One thing that is wrong with the data."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was expected of a column in a split, what was seen, and how often."""
+
+    column: str
+    split: str
+    expected: str
+    seen: str
+    count: str = ""
+
+    def __str__(self) -> str:
+        many = f" ({self.count})" if self.count else ""
+        return f"{self.column}, {self.split} split: expected {self.expected}; saw {self.seen}{many}"
+
+
+def rows(count: int, total: int) -> str:
+    """`12 of 1,000 rows`."""
+    return f"{count:,} of {total:,} rows"
+
+
+def listing(values: list[str], limit: int = 5) -> str:
+    """The first few values, and how many more there are."""
+    shown = ", ".join(f"'{value}'" for value in values[:limit])
+    return shown if len(values) <= limit else f"{shown} and {len(values) - limit} more"

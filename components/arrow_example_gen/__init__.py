@@ -1,0 +1,1 @@
+"""An ExampleGen that stays in Arrow from the file to the encoded tf.Example."""

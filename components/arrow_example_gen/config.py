@@ -1,0 +1,36 @@
+"""The part of the configuration that ExampleGen reads."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trainer.config import Number, StrictModel
+
+
+class HashSplit(StrictModel):
+    """Each row goes to train or eval by a seeded hash of its key."""
+
+    by: Literal["hash"]
+    eval_fraction: Annotated[Number, Field(gt=0, lt=1)] = Field(0.2, description="Share of rows for evaluation.")
+    key: list[str] | None = Field(
+        None, description="Columns that are hashed, so that rows with one key stay together; by default all columns."
+    )
+
+
+class TimeSplit(StrictModel):
+    """Rows before a point in time train, the others evaluate."""
+
+    by: Literal["time"]
+    column: str = Field(description="A number, or a date/time in ISO 8601 (which sorts as text).")
+    eval_from: Number | str = Field(description="The first value that belongs to eval, in the column's own terms.")
+
+
+Split = Annotated[HashSplit | TimeSplit, Field(discriminator="by")]
+
+
+class DataConfig(StrictModel):
+    """Where the examples come from."""
+
+    path: str = Field(description="A folder, file or glob; TFX's {SPAN} and {VERSION} patterns are allowed.")
+    format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
+    split: Split = Field(HashSplit(by="hash"), description="How rows are divided into train and eval.")

@@ -1,0 +1,211 @@
+"""Parses blocks of CSV rows into Arrow columns, and says where a bad row or cell is."""
+
+import csv
+import io
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from components.arrow_example_gen.batch import Batch
+from components.arrow_example_gen.csv_blocks import Block, read_blocks, row_lines
+from components.arrow_example_gen.files import open_file
+from components.arrow_example_gen.kinds import CellError, Kind, kind_of_text, text_to_kind
+from trainer.errors import DataError
+
+BLOCK_BYTES = 4 << 20
+"""What is parsed at once: large enough for Arrow's vectorised kernels, small enough to keep several in memory."""
+
+_MAX_HEADER = 16 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_header(path: str) -> list[str]:
+    """The column names of a CSV file.
+
+    Raises DataError for an empty file, a header that is not UTF-8, an empty or a repeated name.
+    """
+    return _header(path)[0]
+
+
+def header_bytes(path: str) -> tuple[int, int]:
+    """(the byte, the line from 1) where the rows after the header begin."""
+    return _header(path)[1:]
+
+
+def has_rows(path: str) -> bool:
+    """Whether anything but blank lines follows the header."""
+    start, line = header_bytes(path)
+    return any(block.data.strip() for block in file_blocks(path, start, None, line))
+
+
+def file_blocks(path: str, start: int, stop: int | None, line: int, size: int = BLOCK_BYTES) -> Iterator[Block]:
+    """The rows of a file between two bytes (of the content, where it is compressed) in blocks.
+
+    `start` and `stop` are at the beginning of rows; None reads to the end. Raises DataError for a damaged gzip.
+    """
+    with _open(path) as stream:
+        _skip(stream, start, path)
+        left = None if stop is None else stop - start
+
+        def read(count: int) -> bytes:
+            nonlocal left
+            data = _read(stream, count if left is None else min(count, left), path)
+            left = None if left is None else left - len(data)
+            return data
+
+        yield from read_blocks(read, size, path, start, line)
+
+
+def parse_block(block: Block, path: str, names: Sequence[str]) -> dict[str, pa.StringArray]:
+    """The columns of a block as text, empty cells as null.
+
+    Raises DataError, with the line, for a row of another length and for bytes that are not UTF-8.
+    """
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(block.data),
+            # Positions as names: pyarrow would look conversions up by name.
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=len(block.data) + 1, column_names=[str(i) for i in range(len(names))]
+            ),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=block.quoted),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={str(i): pa.string() for i in range(len(names))},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise _explain(block, path, names, error) from error
+    return {name: _one_chunk(table.column(i)) for i, name in enumerate(names)}
+
+
+def convert_block(columns: Mapping[str, pa.StringArray], kinds: Mapping[str, Kind | None], batch: Batch) -> Batch:
+    """The block's columns in their kinds; columns of kind None (nothing but missing values) are left out.
+
+    Raises DataError, with the line, for text in a numeric column.
+    """
+    converted: dict[str, pa.Array] = {}
+    for name, cells in columns.items():
+        kind = kinds[name]
+        if kind is None:
+            continue
+        try:
+            converted[name] = text_to_kind(cells, kind)
+        except CellError as error:
+            wanted = {"int": "a whole number", "float": "a number"}.get(kind, kind)
+            raise DataError(
+                f"{batch.locate(error.row)}: column '{name}' holds '{error.value}', which is not {wanted}"
+                + (f" ({error.reason})" if error.reason else "")
+            ) from error
+    return batch.with_columns(converted)
+
+
+def infer_kinds(columns: Mapping[str, pa.StringArray]) -> dict[str, Kind | None]:
+    """The kind of each column of a block."""
+    return {name: kind_of_text(cells) for name, cells in columns.items()}
+
+
+def block_batch(block: Block, path: str, rows: int) -> Batch:
+    """An empty batch that knows on which line of the file each row of the block starts."""
+    return Batch({}, rows, lambda row: f"{path}, line {block.line + int(row_lines(block.data)[row])}")
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+def _open(path: str) -> pa.NativeFile:
+    stream = open_file(path)
+    return pa.CompressedInputStream(stream, "gzip") if path.lower().endswith(".gz") else stream
+
+
+def _read(stream: pa.NativeFile, count: int, path: str) -> bytes:
+    try:
+        return stream.read(count)
+    except (OSError, pa.ArrowException, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
+
+
+def _skip(stream: pa.NativeFile, count: int, path: str) -> None:
+    if stream.seekable():
+        stream.seek(count)
+        return
+    while count > 0:
+        data = _read(stream, min(count, BLOCK_BYTES), path)
+        if not data:
+            return
+        count -= len(data)
+
+
+def _header(path: str) -> tuple[list[str], int, int]:
+    with _open(path) as stream:
+        blocks = read_blocks(_first_row_reader(stream, path), 1 << 16, path)
+        first = next((block for block in blocks), None)
+    if first is None or not first.data.strip(_BOM + b"\r\n"):
+        raise DataError(f"{path} is empty: a CSV file begins with a header line that names the columns")
+    skipped = len(_BOM) if first.data.startswith(_BOM) else 0
+    data = first.data[skipped:]
+    ends = _first_rows(data)
+    row = data[:ends]
+    try:
+        names = next(csv.reader(io.StringIO(row.decode("utf-8"), newline="")))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}, line 1: the header is not UTF-8 (byte {error.start + 1}: {error.reason})") from error
+    _check_names(names, path)
+    return names, skipped + ends, 1 + row.count(b"\n")
+
+
+def _first_row_reader(stream: pa.NativeFile, path: str) -> Callable[[int], bytes]:
+    return lambda count: _read(stream, count, path)
+
+
+def _first_rows(data: bytes) -> int:
+    from components.arrow_example_gen.csv_blocks import row_ends
+
+    ends = row_ends(data)[0]
+    return int(ends[0]) + 1 if ends.size else len(data)
+
+
+def _check_names(names: Sequence[str], path: str) -> None:
+    repeated = list(dict.fromkeys(name for name in names if names.count(name) > 1))
+    if "" in names:
+        raise DataError(f"{path}, line 1: column {names.index('') + 1} has no name")
+    if repeated:
+        raise DataError(f"{path}, line 1: the header names a column twice: {', '.join(map(repr, repeated))}")
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+# --- explaining -------------------------------------------------------------------------------------------------
+
+
+def _explain(block: Block, path: str, names: Sequence[str], error: pa.ArrowInvalid) -> DataError:
+    """Reads the block again with Python's csv module, which is slow but knows its line."""
+    try:
+        text = block.data.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        line = block.line + block.data.count(b"\n", 0, wrong.start)
+        byte = block.data[wrong.start]
+        return DataError(f"{path}, line {line}: not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8")
+    limit = csv.field_size_limit(len(text) + 1)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""))
+        last = 0
+        for row in reader:
+            if row and len(row) != len(names):
+                shown = ",".join(row)
+                return DataError(
+                    f"{path}, line {block.line + last}: {len(row)} cells, but the header names {len(names)} columns: "
+                    f"{shown[:120]}{'…' if len(shown) > 120 else ''}"
+                )
+            last = reader.line_num
+    finally:
+        csv.field_size_limit(limit)
+    return DataError(f"{path}, lines {block.line} to {block.line + block.data.count(10)}: {error}")

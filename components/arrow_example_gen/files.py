@@ -1,0 +1,176 @@
+"""From `data.path` to files: folders, globs, TFX's span patterns, and opening what was found.
+
+Needs neither TFX nor TensorFlow, so that a missing file is reported before they are imported.
+"""
+
+import difflib
+import glob
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+from pyarrow import fs
+
+from components.arrow_example_gen.config import DataConfig
+from trainer.errors import DataError
+
+FOLDER_PATTERNS = {"csv": "*.csv*", "parquet": "*.parquet*", "tfrecord": "*tfrecord*"}
+"""What is taken from a folder. One glob per format, because TFX's driver takes one; `select_files` narrows it."""
+
+_NAMES = {
+    "csv": re.compile(r"\.csv(\.gz)?$", re.IGNORECASE),
+    "parquet": re.compile(r"\.parquet$", re.IGNORECASE),
+    "tfrecord": re.compile(r"tfrecord"),
+}
+_WANTED = {
+    "csv": "CSV files (*.csv or *.csv.gz)",
+    "parquet": "Parquet files (*.parquet)",
+    "tfrecord": "TFRecord files (*tfrecord*)",
+}
+_SPEC = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}|\{(YYYY|MM|DD)\}")
+_WIDTHS = {"YYYY": "4", "MM": "2", "DD": "2"}
+_MAGIC = re.compile(r"[*?\[{]")
+
+
+def split_path(data: DataConfig) -> tuple[str, str]:
+    """(folder, pattern below it) as TFX's `input_base` and split pattern.
+
+    The folder is the longest leading part of `data.path` without wildcards or specs. A pattern that matches folders,
+    such as `day-{SPAN}`, is continued by the format's own file pattern.
+    """
+    path = data.path
+    pattern = FOLDER_PATTERNS[data.format]
+    if not _MAGIC.search(path):
+        if _is_folder(path):
+            return path.rstrip("/") or "/", pattern
+        folder, _, name = path.rpartition("/")
+        return folder or ("/" if path.startswith("/") else "."), name
+    parts = path.rstrip("/").split("/")
+    first = next(i for i, part in enumerate(parts) if _MAGIC.search(part))
+    base = "/".join(parts[:first]) or ("/" if path.startswith("/") else ".")
+    below = "/".join(parts[first:])
+    found = list_paths(f"{base}/{_SPEC.sub('*', below)}")
+    if path.endswith("/") or (found and all(_is_folder(match) for match in found)):
+        below = f"{below}/{pattern}"
+    return base, below
+
+
+def find_files(data: DataConfig) -> list[str]:
+    """The files that the next run would read, sorted: those of the latest span and version.
+
+    Raises DataError if there are none, saying what there is instead.
+    """
+    base, pattern = split_path(data)
+    if not _exists(base):
+        raise DataError(f"data.path: '{data.path}': there is no folder '{base}'{_similar(base)}")
+    resolved = _latest(base, pattern)
+    return select_files(list_paths(f"{base}/{resolved}"), data)
+
+
+def select_files(paths: Iterable[str], data: DataConfig) -> list[str]:
+    """The files of `data.format` among the paths that a pattern of `split_path` matched, sorted by name.
+
+    Names are checked only where the pattern is our own; a file or glob that the user named is taken as it is.
+    Raises DataError if none is left.
+    """
+    ours = split_path(data)[1].rpartition("/")[2] == FOLDER_PATTERNS[data.format]
+    named = [path for path in paths if not PurePosixPath(path).name.startswith(".")]
+    files = sorted(path for path in named if not ours or _NAMES[data.format].search(PurePosixPath(path).name))
+    files = [path for path in files if not _is_folder(path)]
+    if files:
+        return files
+    if not ours and not _MAGIC.search(data.path):
+        raise DataError(f"data.path: there is no file '{data.path}'{_similar(data.path)}")
+    raise DataError(f"data.path: '{data.path}' holds no {_WANTED[data.format]}{_holds(data.path)}")
+
+
+def open_file(path: str) -> pa.NativeFile:
+    """Opens a local file, or an address that pyarrow.fs knows (gs://, s3://, hdfs://), for random reads."""
+    if "://" in path:
+        system, inner = fs.FileSystem.from_uri(path)
+        return system.open_input_file(inner)
+    return pa.OSFile(path, "rb")
+
+
+def file_size(path: str) -> int:
+    """The size of a file in bytes."""
+    if "://" in path:
+        system, inner = fs.FileSystem.from_uri(path)
+        return system.get_file_info(inner).size
+    return Path(path).stat().st_size
+
+
+def list_paths(pattern: str) -> list[str]:
+    """What a glob matches, sorted; hidden names are left out."""
+    if "://" not in pattern:
+        return sorted(glob.glob(pattern))
+    base = pattern[: _MAGIC.search(pattern).start()] if _MAGIC.search(pattern) else pattern  # type: ignore[union-attr]
+    system, inner = fs.FileSystem.from_uri(base.rpartition("/")[0])
+    scheme = pattern[: pattern.index("://") + 3]
+    depth = pattern.count("/")
+    found = system.get_file_info(fs.FileSelector(inner, recursive=True, allow_not_found=True))
+    paths = [f"{scheme}{info.path}" for info in found]
+    return sorted(path for path in paths if path.count("/") == depth and fnmatch(path, pattern))
+
+
+def _latest(base: str, pattern: str) -> str:
+    """`pattern` with its specs filled by the latest span and, in it, the latest version, as TFX's driver does."""
+    if not _SPEC.search(pattern):
+        return pattern
+    regex, end = "", 0
+    for match in _SPEC.finditer(pattern):
+        regex += _glob_regex(pattern[end : match.start()])
+        name, width, date = match.groups()
+        size = _WIDTHS[date] if date else width
+        regex += f"(?P<{date or name}>" + (rf"\d{{{size}}}" if size else r"\d+") + ")"
+        end = match.end()
+    regex += _glob_regex(pattern[end:])
+    matches = []
+    for path in list_paths(f"{base}/{_SPEC.sub('*', pattern)}"):
+        match = re.fullmatch(regex, path[len(base.rstrip("/")) + 1 :])
+        if match:
+            found = match.groupdict()
+            order = tuple(int(found.get(key, 0)) for key in ("SPAN", "YYYY", "MM", "DD", "VERSION"))
+            matches.append((order, found))
+    if not matches:
+        raise DataError(f"data.path: no file under '{base}' matches '{pattern}'")
+    values = max(matches, key=lambda found: found[0])[1]
+    return _SPEC.sub(lambda spec: values[spec.group(1) or spec.group(3)], pattern)
+
+
+def _glob_regex(pattern: str) -> str:
+    return re.escape(pattern).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+
+
+def _is_folder(path: str) -> bool:
+    if "://" in path:
+        system, inner = fs.FileSystem.from_uri(path)
+        return system.get_file_info(inner).type == fs.FileType.Directory
+    return Path(path).is_dir()
+
+
+def _exists(path: str) -> bool:
+    if "://" in path:
+        system, inner = fs.FileSystem.from_uri(path)
+        return system.get_file_info(inner).type != fs.FileType.NotFound
+    return Path(path).exists()
+
+
+def _similar(path: str) -> str:
+    parent = Path(path).parent
+    if "://" in path or not parent.is_dir():
+        return ""
+    close = difflib.get_close_matches(Path(path).name, [entry.name for entry in parent.iterdir()], n=1)
+    return f"; did you mean '{parent / close[0]}'?" if close else ""
+
+
+def _holds(path: str) -> str:
+    if "://" in path or not Path(path).is_dir():
+        return ""
+    names = sorted(entry.name for entry in Path(path).iterdir())
+    if not names:
+        return "; it is empty"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"; it holds {', '.join(names[:5])}{more}"

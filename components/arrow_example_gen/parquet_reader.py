@@ -1,0 +1,202 @@
+"""Reads Parquet files into columns of the three kinds that a tf.Example holds.
+
+booleans and integers become int; floats and decimals float (32 bit, as in tf.Example); text, binary and dictionaries
+bytes; dates, times and timestamps ISO 8601 text in UTC (which sorts, so that a time split works on it); durations the
+number of their unit; lists of these several values. Structs, maps and lists of lists have no place in a tf.Example.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.arrow_example_gen.batch import Batch
+from components.arrow_example_gen.files import open_file
+from components.arrow_example_gen.kinds import CellError, Kind, is_list, large_list, list_offsets, to_kind
+from trainer.errors import DataError
+
+BATCH_ROWS = 1 << 15
+
+
+def read_schema(path: str) -> pa.Schema:
+    """The Arrow schema of a Parquet file. Raises DataError for a damaged file and for a repeated column."""
+    schema = read_metadata(path).schema.to_arrow_schema()
+    repeated = [name for name in dict.fromkeys(schema.names) if schema.names.count(name) > 1]
+    if repeated:
+        raise DataError(f"{path}: the schema names a column twice: {', '.join(map(repr, repeated))}")
+    return schema
+
+
+def read_metadata(path: str) -> pq.FileMetaData:
+    """The footer of a Parquet file. Raises DataError where there is none that can be read."""
+    try:
+        with open_file(path) as source:
+            return pq.ParquetFile(source).metadata
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error})") from error
+
+
+def column_kinds(schema: pa.Schema, path: str) -> dict[str, Kind | None]:
+    """The kind of each column; None where the type is null. Raises DataError naming every unsupported column."""
+    kinds = {field.name: _kind(field.type) for field in schema}
+    problems = [
+        f"{path}: column '{name}' is of type {schema.field(name).type}, which a tf.Example cannot hold; "
+        "flatten it into columns of numbers, text or lists of them"
+        for name, kind in kinds.items()
+        if kind == "unsupported"
+    ]
+    if problems:
+        raise DataError(problems[0], problems)
+    return kinds  # type: ignore[return-value]
+
+
+def read_batches(path: str, start: int, stop: int, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
+    """The rows [start, stop) of a file in the given kinds, streamed.
+
+    Raises DataError, with the row (from 0), for a value that its kind cannot hold, and for damaged data.
+    """
+    with open_file(path) as source:
+        file = _parquet_file(source, path)
+        position, groups, first = 0, [], 0
+        for group in range(file.metadata.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if position < stop and position + rows > start:
+                first = first if groups else position
+                groups.append(group)
+            position += rows
+        position = first
+        names = [name for name, kind in kinds.items() if kind is not None]
+        for record_batch in _record_batches(file, groups, names, path):
+            begin, end = max(start - position, 0), min(stop - position, record_batch.num_rows)
+            if begin < end:
+                yield _convert(record_batch.slice(begin, end - begin), position + begin, path, kinds)
+            position += record_batch.num_rows
+            if position >= stop:
+                return
+
+
+def _parquet_file(source: pa.NativeFile, path: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(source)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error})") from error
+
+
+def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], path: str) -> Iterator[pa.RecordBatch]:
+    batches = file.iter_batches(BATCH_ROWS, row_groups=groups, columns=names, use_threads=False)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{path}: row groups {groups} cannot be read, they are damaged ({error})") from error
+        if batch is None:
+            return
+        yield batch
+
+
+def _convert(record_batch: pa.RecordBatch, first: int, path: str, kinds: Mapping[str, Kind | None]) -> Batch:
+    batch = Batch({}, record_batch.num_rows, lambda row: f"{path}, row {first + row}")
+    columns = {}
+    for name, kind in kinds.items():
+        if kind is None:
+            continue
+        column = record_batch.column(record_batch.schema.get_field_index(name))
+        try:
+            columns[name] = to_kind(_canonical(column), kind)
+        except CellError as error:
+            reason = f" ({error.reason})" if error.reason else ""
+            wanted = {"int": "a whole number", "float": "a number"}.get(kind, kind)
+            raise DataError(
+                f"{batch.locate(error.row)}: column '{name}' holds '{error.value}', which is not {wanted}{reason}"
+            ) from error
+    return batch.with_columns(columns)
+
+
+# --- types ------------------------------------------------------------------------------------------------------
+
+
+def _kind(arrow_type: pa.DataType, nested: bool = False) -> Kind | str | None:
+    types = pa.types
+    if types.is_dictionary(arrow_type):
+        return _kind(arrow_type.value_type, nested)
+    if is_list(arrow_type):
+        return "unsupported" if nested else _kind(arrow_type.value_type, nested=True)
+    if types.is_null(arrow_type):
+        return None
+    if types.is_boolean(arrow_type) or types.is_integer(arrow_type) or types.is_duration(arrow_type):
+        return "int"
+    if types.is_floating(arrow_type) or types.is_decimal(arrow_type):
+        return "float"
+    if _is_text(arrow_type) or types.is_temporal(arrow_type):
+        return "bytes"
+    return "unsupported"
+
+
+def _is_text(arrow_type: pa.DataType) -> bool:
+    types = pa.types
+    return bool(
+        types.is_string(arrow_type)
+        or types.is_large_string(arrow_type)
+        or types.is_binary(arrow_type)
+        or types.is_large_binary(arrow_type)
+        or types.is_fixed_size_binary(arrow_type)
+    )
+
+
+def _canonical(column: pa.Array) -> pa.Array:
+    """The column as int64, float32, binary or a large list of them."""
+    types = pa.types
+    if types.is_dictionary(column.type):
+        return _canonical(column.dictionary_decode())
+    if is_list(column.type):
+        return _canonical_list(column)
+    if types.is_unsigned_integer(column.type):
+        return _unsigned(column)
+    if types.is_boolean(column.type) or types.is_integer(column.type) or types.is_duration(column.type):
+        return column.cast(pa.int64())
+    if types.is_float16(column.type):
+        numbers = column.to_numpy(zero_copy_only=False).astype(np.float32)
+        return pa.array(numbers, mask=column.is_null().to_numpy(zero_copy_only=False))
+    if types.is_floating(column.type):
+        return column.cast(pa.float32(), safe=False)
+    if types.is_decimal(column.type):
+        return column.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
+    if types.is_temporal(column.type):
+        return _iso(column).cast(pa.binary())
+    return column.cast(pa.binary())
+
+
+def _canonical_list(column: pa.Array) -> pa.LargeListArray:
+    values = _canonical(column.values)
+    offsets = list_offsets(column)
+    inner = values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    if inner.null_count and not pa.types.is_floating(values.type):
+        null = int(offsets[0]) + int(np.flatnonzero(inner.is_null().to_numpy(zero_copy_only=False))[0])
+        row = int(np.searchsorted(offsets, null, side="right")) - 1
+        raise CellError(row, column[row].as_py(), "a list of numbers or text cannot have a gap")
+    if inner.null_count:
+        values = pc.fill_null(values, float("nan"))
+    return large_list(offsets, values, column.is_null().to_numpy(zero_copy_only=False))
+
+
+def _unsigned(column: pa.Array) -> pa.Int64Array:
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        big = pc.greater(column, pa.scalar(2**63 - 1, pa.uint64()))
+        row = pc.index(big, True).as_py()
+        raise CellError(row, column[row].as_py(), "beyond 64 bits") from None
+
+
+def _iso(column: pa.Array) -> pa.StringArray:
+    types = pa.types
+    if not types.is_timestamp(column.type):
+        text = column.cast(pa.string())
+        return pc.replace_substring_regex(text, r"\.0+$", "") if types.is_time(column.type) else text
+    zone = column.type.tz
+    # A zone changes how a timestamp is shown, not the instant; UTC is the one form that sorts.
+    text = pc.strftime(column.cast(pa.timestamp(column.type.unit)), format="%Y-%m-%dT%H:%M:%S")
+    text = pc.replace_substring_regex(text, r"\.0+$", "")
+    return pc.binary_join_element_wise(text, "Z", "") if zone else text

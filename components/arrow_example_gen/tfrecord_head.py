@@ -1,0 +1,90 @@
+"""Looks at the first record of a TFRecord file without TensorFlow."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import cast
+
+import pyarrow as pa
+
+from components.arrow_example_gen.files import open_file
+from components.arrow_example_gen.kinds import Kind
+from trainer.errors import DataError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_KINDS: dict[int, Kind] = {1: "bytes", 2: "float", 3: "int"}
+"""The fields of tensorflow.Feature's oneof."""
+
+
+def is_gzip(path: str) -> bool:
+    """Whether a file's first bytes are gzip's; the name does not matter."""
+    with open_file(path) as stream:
+        return stream.read(2) == _GZIP_MAGIC
+
+
+def first_kinds(path: str) -> dict[str, Kind | None] | None:
+    """The features of the first tf.Example and their kinds (None: no value); None if the file has no record.
+
+    Raises DataError if the record is no tf.Example.
+    """
+    record = _first_record(path)
+    if record is None:
+        return None
+    kinds: dict[str, Kind | None] = {}
+    try:
+        for features in _fields(record, 1):
+            for entry in _fields(features, 1):
+                name = b"".join(_fields(entry, 1)).decode("utf-8")
+                feature = b"".join(_fields(entry, 2))
+                kinds[name] = next((_KINDS[number] for number, _ in _parse(feature) if number in _KINDS), None)
+    except (ValueError, IndexError) as error:
+        raise DataError(f"{path}: its first record is no tf.Example") from error
+    return kinds
+
+
+def _first_record(path: str) -> bytes | None:
+    try:
+        with open_file(path) as stream:
+            source = gzip.GzipFile(fileobj=stream) if is_gzip(path) else stream  # type: ignore[call-overload]
+            head = source.read(12)
+            if not head:
+                return None
+            size = int.from_bytes(head[:8], "little")
+            if len(head) < 12 or size > 1 << 31:
+                raise DataError(f"{path}: not a TFRecord file")
+            record = source.read(size)
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        raise DataError(f"{PurePosixPath(path)}: cannot be read, it is truncated or damaged ({error})") from error
+    if len(record) < size:
+        raise DataError(f"{path}: cannot be read, it is truncated or not a TFRecord file")
+    return cast(bytes, record)
+
+
+def _fields(message: bytes, number: int) -> Iterator[bytes]:
+    return (value for field, value in _parse(message) if field == number)
+
+
+def _parse(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The length-delimited fields of a protobuf message; any other wire type is not in a tf.Example."""
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        if tag & 7 != 2:
+            raise ValueError("not a length-delimited field")
+        size, position = _varint(message, position)
+        if position + size > len(message):
+            raise ValueError("a field that reaches beyond the message")
+        yield tag >> 3, message[position : position + size]
+        position += size
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, position
+        shift += 7

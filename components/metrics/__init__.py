@@ -1,0 +1,14 @@
+"""Metrics of our own for TFMA: those that it lacks, and those where it answers wrongly without saying so.
+
+What TFMA 0.47-0.52 does, and what is done here instead:
+
+- AUC and AUC-PR are 0 where one class is absent (a `nansum` of nothing), which drags a macro average down: here they
+  are NaN, and a macro average runs over the classes that are present.
+- CategoricalCrossEntropy multiplies a sparse label with the log-probabilities; BinaryCrossEntropy is infinite, or NaN
+  in masked rows, at a probability of exactly 0 or 1.
+- MeanAbsoluteError and its kin skip rows whose prediction is NaN: here such a row makes the metric NaN.
+- R² is missing (SquaredPearsonCorrelation ignores bias and scale), as are ECE and a macro F1 on sparse labels.
+
+A metric is a small module: which `Statistic` it needs and how its value follows from it. Statistics are computed from
+arrays of rows and are merged, so that TFMA's row-wise combiners and the batch engine share one implementation.
+"""

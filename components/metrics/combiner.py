@@ -1,0 +1,69 @@
+"""Computes a statistic in TFMA's own row-wise pipeline."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from tensorflow_model_analysis.metrics import metric_types
+
+from components.metrics.rows import labelled, make_rows, one_group
+from components.metrics.statistic import Statistic
+
+BUFFERED_ROWS = 1024
+"""Rows that are gathered before arrays are made of them: enough to make numpy's cost per call small."""
+
+
+@dataclass
+class _Accumulator:
+    states: list[np.ndarray] = field(default_factory=list)
+    rows: list[tuple[Any, Any, Any]] = field(default_factory=list)
+
+
+class StatisticCombineFn(beam.CombineFn):
+    """Rows as TFMA's StandardMetricInputs → {key: the statistic's state}."""
+
+    def __init__(self, statistic: Statistic, key: metric_types.MetricKey):
+        self.statistic = statistic
+        self.key = key
+
+    def create_accumulator(self) -> _Accumulator:
+        """No rows."""
+        return _Accumulator()
+
+    def add_input(self, accumulator: _Accumulator, element: metric_types.StandardMetricInputs) -> _Accumulator:
+        """Adds a row; the label, prediction and weight may be keyed by model and output."""
+        names = (self.key.model_name, self.key.output_name)
+        label, prediction = element.get_labels(*names), element.get_predictions(*names)
+        weight = element.get_example_weights(*names) if self.key.example_weighted else None
+        if label is None or prediction is None:
+            missing = "label" if label is None else "prediction"
+            raise ValueError(f"output '{self.key.output_name}': there is no {missing}; check the model spec's keys")
+        accumulator.rows.append((label, prediction, 1.0 if weight is None else weight))
+        if len(accumulator.rows) >= BUFFERED_ROWS:
+            self.compact(accumulator)
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[_Accumulator]) -> _Accumulator:
+        """One accumulator of all rows."""
+        merged = _Accumulator()
+        for accumulator in accumulators:
+            merged.states += accumulator.states
+            merged.rows += accumulator.rows
+        return self.compact(merged)
+
+    def compact(self, accumulator: _Accumulator) -> _Accumulator:
+        """Turns the rows that wait into one state."""
+        if accumulator.rows:
+            labels, predictions, weights = zip(*accumulator.rows, strict=True)
+            rows = make_rows(np.stack(labels), np.stack(predictions), np.stack(weights))
+            accumulator.states += self.statistic.of_groups(*labelled(rows, one_group(len(labels))))
+            accumulator.rows = []
+        if len(accumulator.states) > 1:
+            accumulator.states = [self.statistic.merge(accumulator.states)]
+        return accumulator
+
+    def extract_output(self, accumulator: _Accumulator) -> dict[metric_types.MetricKey, np.ndarray]:
+        """The state, under the key."""
+        return {self.key: self.compact(accumulator).states[0]}

@@ -1,0 +1,32 @@
+"""F1: the harmonic mean of precision and recall (van Rijsbergen, Information Retrieval, 1979)."""
+
+import numpy as np
+from tensorflow_model_analysis.metrics import metric_types
+
+from components.metrics.class_counts import ClassCounts
+from components.metrics.metric import StatisticMetric
+
+
+class MacroF1(StatisticMetric):
+    """F1 of the second of two classes; of more, the unweighted mean of each class's F1.
+
+    A class that is neither labelled nor predicted has no F1 and is left out of the mean (as scikit-learn does); NaN if
+    there is none left.
+    """
+
+    def __init__(self, classes: int, name: str = "f1"):
+        super().__init__(name=name, classes=classes)
+        self.classes = classes
+
+    def statistic(self) -> ClassCounts:
+        """See `StatisticMetric`."""
+        return ClassCounts(self.classes)
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        right, labelled, predicted = state[:, 1:] if self.classes == 2 else state
+        present = labelled + predicted > 0
+        return float(np.mean(2 * right[present] / (labelled + predicted)[present])) if present.any() else np.nan
+
+
+metric_types.register_metric(MacroF1)

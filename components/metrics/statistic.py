@@ -1,0 +1,101 @@
+"""Sufficient statistics: what is kept of the rows of a slice, small and mergeable."""
+
+import abc
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.metrics.rows import Membership, Rows
+
+
+class Statistic(abc.ABC):
+    """A mergeable summary of labelled rows, from which metrics follow.
+
+    A row whose prediction is not finite makes the state NaN, and so every metric of a slice that holds it.
+
+    Attributes:
+        name: says which statistic it is, with its settings; metrics that ask for the same one share it.
+    """
+
+    name: str
+
+    @abc.abstractmethod
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        """The state of each group, float64, in the order of the groups.
+
+        Args:
+            rows: without masked rows (weight 0).
+            membership: the groups' rows.
+
+        Raises:
+            ValueError: labels or predictions do not fit the task.
+        """
+
+    def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
+        """The state of all rows of `states`, at least one; by default their sum."""
+        return states[0] if len(states) == 1 else np.sum(np.stack(states), axis=0)
+
+
+def grouped_sums(contributions: np.ndarray, membership: Membership) -> np.ndarray:
+    """Sums over the rows of each group.
+
+    Args:
+        contributions: [n, k], each row's own.
+        membership: the groups' rows.
+
+    Returns:
+        float64 [groups, k].
+    """
+    sums = [
+        np.bincount(membership.groups, weights=column[membership.rows], minlength=membership.count)
+        for column in np.transpose(contributions)
+    ]
+    return np.stack(sums, axis=1) if sums else np.zeros((membership.count, 0))
+
+
+def grouped_counts(codes: np.ndarray, size: int, values: np.ndarray, membership: Membership) -> np.ndarray:
+    """Sums over the rows of each group that have the same code.
+
+    Args:
+        codes: int64 [n], from 0 to size - 1.
+        size: number of codes.
+        values: [n].
+        membership: the groups' rows.
+
+    Returns:
+        float64 [groups, size].
+    """
+    cells = membership.groups * size + codes[membership.rows]
+    counts = np.bincount(cells, weights=values[membership.rows], minlength=membership.count * size)
+    return counts.reshape(membership.count, size)
+
+
+def class_probabilities(rows: Rows, classes: int) -> np.ndarray:
+    """Probability of each class, float64 [n, classes]; a width of 1 is the probability of the second of two.
+
+    Raises:
+        ValueError: the predictions are not of that width.
+    """
+    width = rows.predictions.shape[1]
+    if width == 1 and classes == 2:
+        return np.concatenate([1 - rows.predictions, rows.predictions], axis=1)
+    if width != classes:
+        raise ValueError(f"the model predicts {width} classes, the task has {classes}")
+    return rows.predictions
+
+
+def class_indices(rows: Rows, classes: int) -> np.ndarray:
+    """The labels as int64 [n].
+
+    Raises:
+        ValueError: a label is no index of a class.
+    """
+    labels = rows.labels.astype(np.int64)
+    if labels.size and (labels.min() < 0 or labels.max() >= classes or (labels != rows.labels).any()):
+        raise ValueError(f"a label is no class index from 0 to {classes - 1}")
+    return labels
+
+
+def finite_rows(predictions: np.ndarray) -> np.ndarray:
+    """Which rows hold only finite numbers, bool [n]."""
+    return np.isfinite(predictions).all(axis=1)

@@ -1,0 +1,1 @@
+"""Pushes blessed models to TensorFlow Serving's folder, a whole version at a time."""

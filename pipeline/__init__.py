@@ -1,0 +1,1 @@
+"""Configuration, the TFX pipeline, its runners and the command line."""

@@ -1,0 +1,194 @@
+"""The whole configuration of a pipeline: one YAML file, validated before anything runs."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from components.arrow_example_gen.config import DataConfig, TimeSplit
+from trainer.config import (
+    Count,
+    Feature,
+    ModelConfig,
+    Name,
+    Number,
+    StrictModel,
+    Task,
+    TrainerConfig,
+    TrainingConfig,
+    _reject_bool,
+    column_of,
+)
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
+    "multiclass": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
+    "regression": ("mae", "rmse", "r2", "bias"),
+}
+"""The metrics of each kind of task, the headline metric first in HEADLINE."""
+
+HEADLINE: dict[str, str] = {"binary": "auc", "multiclass": "auc", "regression": "mae"}
+
+RESERVED_TASK_NAMES = frozenset({"examples", "default"})
+
+
+class GateConfig(StrictModel):
+    """Limits on one metric of one task; every one given must hold."""
+
+    min: Number | None = Field(None, description="The metric must be at least this.")
+    max: Number | None = Field(None, description="The metric must be at most this.")
+    max_drop: Annotated[Number, Field(ge=0)] | None = Field(
+        None, description="The metric may be lower than the last blessed model's by at most this."
+    )
+    max_rise: Annotated[Number, Field(ge=0)] | None = Field(
+        None, description="The metric may be higher than the last blessed model's by at most this."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "GateConfig":
+        if not self.rules():
+            raise ValueError("a gate needs at least one of min, max, max_drop, max_rise")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}: nothing can pass")
+        if self.max_drop is not None and self.max_rise is not None:
+            raise ValueError("give max_drop where higher is better, or max_rise where lower is better, not both")
+        return self
+
+    def rules(self) -> dict[str, float]:
+        """The limits that are set, by the rule's name."""
+        return {rule: limit for rule, limit in self.model_dump().items() if limit is not None}
+
+
+class EvaluationConfig(StrictModel):
+    """What the Evaluator computes and what a model must reach to be pushed."""
+
+    slices: list[Annotated[list[str], Field(min_length=1)]] = Field(
+        [], description="Columns (or crossings of columns) whose every value is evaluated by itself."
+    )
+    gates: dict[str, dict[str, GateConfig]] = Field({}, description="task → metric → limits.")
+
+
+class PushConfig(StrictModel):
+    """Where blessed models go."""
+
+    path: str = Field(description="TF Serving's base path of the model: versions are folders in it.")
+    keep: Count = Field(5, description="How many versions stay; older ones are removed after a push.")
+
+
+class BeamConfig(StrictModel):
+    """How the components' Beam pipelines run."""
+
+    args: list[str] = Field([], description="Arguments of any Beam runner, such as --runner=FlinkRunner.")
+
+
+class JanusConfig(StrictModel):
+    """One pipeline: a table, its features, its tasks, the model and its gates."""
+
+    name: Name = Field(description="The pipeline's name: its home is runs/<name>.")
+    seed: Annotated[int, BeforeValidator(_reject_bool), Field(ge=0, lt=2**31)] = Field(
+        0, description="Fixes the split, the initial weights and the shuffle."
+    )
+    data: DataConfig
+    schema_: str | None = Field(
+        None, alias="schema", description="A curated TFDV schema (.pbtxt); absent: inferred from the training split."
+    )
+    features: Annotated[dict[Name, Feature], Field(min_length=1)]
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    push: PushConfig
+    beam: BeamConfig = BeamConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> "JanusConfig":
+        problems = [*self._label_problems(), *self._task_name_problems(), *self._gate_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _label_problems(self) -> list[str]:
+        problems = []
+        owners: dict[str, str] = {}
+        for name, task in self.tasks.items():
+            if task.label in owners:
+                problems.append(
+                    f"tasks.{name}.label: column '{task.label}' is already the label of task '{owners[task.label]}'"
+                )
+            owners[task.label] = name
+        for name, feature in self.features.items():
+            owner = owners.get(column_of(name, feature))
+            if owner:
+                problems.append(
+                    f"features.{name}: column '{column_of(name, feature)}' is the label of task '{owner}'; "
+                    "a label among the features leaks the answer"
+                )
+        for keys in self.evaluation.slices:
+            problems += [
+                f"evaluation.slices: '{key}' is the label of task '{owners[key]}'" for key in keys if key in owners
+            ]
+        for name, task in self.tasks.items():
+            classes = getattr(task, "classes", None) or []
+            problems += [
+                f"tasks.{name}.classes: '{value}' is listed twice"
+                for value in dict.fromkeys(classes)
+                if classes.count(value) > 1
+            ]
+        if all(task.loss_weight == 0 for task in self.tasks.values()):
+            problems.append("tasks: every loss_weight is 0, so nothing would be trained")
+        return problems
+
+    def _task_name_problems(self) -> list[str]:
+        problems = [
+            f"tasks.{name}: this name is reserved; choose another"
+            for name in self.tasks
+            if name in RESERVED_TASK_NAMES
+        ]
+        problems += [
+            f"model.towers.{name}: no such task; tasks are {', '.join(self.tasks)}, and `default` for the others"
+            for name in self.model.towers
+            if name not in self.tasks and name != "default"
+        ]
+        return problems
+
+    def _gate_problems(self) -> list[str]:
+        problems = []
+        for name, gates in self.evaluation.gates.items():
+            if name not in self.tasks:
+                problems.append(f"evaluation.gates.{name}: no such task; tasks are {', '.join(self.tasks)}")
+                continue
+            allowed = METRICS[self.tasks[name].kind]
+            problems += [
+                f"evaluation.gates.{name}.{metric}: not a metric of a {self.tasks[name].kind} task; "
+                f"allowed: {', '.join(allowed)}"
+                for metric in gates
+                if metric not in allowed
+            ]
+        return problems
+
+    def trainer_config(self) -> TrainerConfig:
+        """The part that the Transform and Trainer components read."""
+        return TrainerConfig(
+            seed=self.seed, features=self.features, tasks=self.tasks, model=self.model, training=self.training
+        )
+
+    def named_columns(self) -> dict[str, str]:
+        """Each raw column that the configuration names → the key that names it first."""
+        columns: dict[str, str] = {}
+        for name, feature in self.features.items():
+            columns.setdefault(column_of(name, feature), f"features.{name}")
+        for name, task in self.tasks.items():
+            columns.setdefault(task.label, f"tasks.{name}.label")
+        for keys in self.evaluation.slices:
+            for key in keys:
+                columns.setdefault(key, "evaluation.slices")
+        split = self.data.split
+        split_columns = [split.column] if isinstance(split, TimeSplit) else split.key or []
+        for column in split_columns:
+            columns.setdefault(column, "data.split")
+        return columns
+
+    def label_domains(self) -> dict[str, list[str]]:
+        """Label column → the class values that may stand in it."""
+        return {
+            task.label: list(task.classes) for task in self.tasks.values() if getattr(task, "classes", None) is not None
+        }

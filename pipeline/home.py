@@ -1,0 +1,120 @@
+"""Where a pipeline keeps its things: runs/<name>."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from trainer.errors import ConfigError, JanusError
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files of one pipeline.
+
+    All paths are relative to the working folder, so that a project that is moved keeps its cache.
+    """
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Holds all the others."""
+        return RUNS / self.name
+
+    @property
+    def root(self) -> Path:
+        """TFX's pipeline root."""
+        return self.folder / "root"
+
+    @property
+    def metadata(self) -> Path:
+        """The SQLite database of ML Metadata."""
+        return self.folder / "metadata.db"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where a killed training finds its state again."""
+        return self.folder / "checkpoints"
+
+    @property
+    def schemas(self) -> Path:
+        """Copies of the curated schema, a folder per content."""
+        return self.folder / "schemas"
+
+    @property
+    def latest(self) -> Path:
+        """Links to the newest run's folder."""
+        return self.folder / "latest"
+
+    def run_folder(self, run_id: str) -> Path:
+        """Holds one run's log and report."""
+        return self.folder / run_id
+
+    def create(self) -> None:
+        """Makes the home.
+
+        Raises:
+            ConfigError: the folder cannot be written.
+        """
+        require_writable(self.folder, "the pipeline's home")
+
+    def new_run(self) -> str:
+        """Makes a new run's folder and returns its id: the local time, made unique."""
+        started = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+        run_id, attempt = started, 1
+        while True:
+            try:
+                self.run_folder(run_id).mkdir(parents=True)
+                return run_id
+            except FileExistsError:
+                attempt += 1
+                run_id = f"{started}-{attempt}"
+
+    def link_latest(self, run_id: str) -> None:
+        """Points `latest` to a run, in one step."""
+        link = self.folder / f".latest-{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(run_id)
+        link.replace(self.latest)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps other runs of this pipeline out; the lock dies with the process.
+
+        Raises:
+            JanusError: another process holds it.
+        """
+        with (self.folder / ".lock").open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise JanusError(
+                    f"another run of pipeline '{self.name}' is under way (process {file.read().strip() or 'unknown'}): "
+                    "wait until it ends, or stop it"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+
+def require_writable(folder: Path, purpose: str) -> None:
+    """Makes the folder if need be, and tries to write in it.
+
+    Raises:
+        ConfigError: it cannot be made or written.
+    """
+    probe = folder / f".janus-probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(f"{purpose}, the folder {folder}, cannot be written: {error.strerror}") from error

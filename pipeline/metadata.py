@@ -1,0 +1,101 @@
+"""What ML Metadata knows of a run. Lists and filters in Python: newer versions have no filter queries."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+CONTEXT_RUN, CONTEXT_NODE = "pipeline_run", "node"
+RESULT = "__execution_result__"
+
+
+@dataclass(frozen=True)
+class StoredArtifact:
+    """An artifact, without the library's types."""
+
+    id: int
+    uri: str
+    properties: dict[str, int | float | str]
+
+
+@dataclass(frozen=True)
+class NodeExecution:
+    """One node's execution in one run."""
+
+    id: int
+    node: str
+    cached: bool
+    failed: bool
+    message: str
+    outputs: dict[str, list[StoredArtifact]]
+
+    def output(self, key: str) -> StoredArtifact | None:
+        """The only artifact of an output, if it has one."""
+        artifacts = self.outputs.get(key, [])
+        return artifacts[0] if artifacts else None
+
+
+def open_store(database: Path) -> MetadataStore:
+    """Connects to a SQLite database, which is made if need be."""
+    config = pb.ConnectionConfig()
+    config.sqlite.filename_uri = str(database)
+    config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return MetadataStore(config)
+
+
+def executions_of_run(store: MetadataStore, run_id: str) -> dict[str, NodeExecution]:
+    """Node → its execution in a run."""
+    context = store.get_context_by_type_and_name(CONTEXT_RUN, run_id)
+    if context is None:
+        return {}
+    executions = store.get_executions_by_context(context.id)
+    found = [_node_execution(store, execution) for execution in sorted(executions, key=lambda e: e.id)]
+    return {execution.node: execution for execution in found}
+
+
+def executions_of_node(store: MetadataStore, pipeline: str, node: str) -> list[NodeExecution]:
+    """A node's executions in all runs, newest first."""
+    context = store.get_context_by_type_and_name(CONTEXT_NODE, f"{pipeline}.{node}")
+    if context is None:
+        return []
+    executions = store.get_executions_by_context(context.id)
+    return [_node_execution(store, execution) for execution in sorted(executions, key=lambda e: -e.id)]
+
+
+def _node_execution(store: MetadataStore, execution: pb.Execution) -> NodeExecution:
+    nodes = [c.name for c in store.get_contexts_by_execution(execution.id) if c.type == CONTEXT_NODE]
+    result = execution.custom_properties[RESULT].string_value if RESULT in execution.custom_properties else ""
+    return NodeExecution(
+        id=execution.id,
+        node=nodes[0].partition(".")[2] if nodes else execution.type,
+        cached=execution.last_known_state == pb.Execution.CACHED,
+        failed=execution.last_known_state in (pb.Execution.FAILED, pb.Execution.CANCELED),
+        message=result,
+        outputs=_outputs(store, execution.id),
+    )
+
+
+def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[StoredArtifact]]:
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type in (pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT)
+    ]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in events])}
+    outputs: dict[str, list[StoredArtifact]] = {}
+    for event in events:
+        key = event.path.steps[0].key
+        outputs.setdefault(key, []).append(_stored(artifacts[event.artifact_id]))
+    return outputs
+
+
+def _stored(artifact: pb.Artifact) -> StoredArtifact:
+    properties: dict[str, Any] = {}
+    for source in (artifact.properties, artifact.custom_properties):
+        for name, value in source.items():
+            kind = value.WhichOneof("value")
+            if kind in ("int_value", "double_value", "string_value"):
+                properties[name] = getattr(value, kind)
+    return StoredArtifact(artifact.id, artifact.uri, properties)

@@ -1,0 +1,123 @@
+"""Transformed features and labels against numpy on the same table."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.conftest import Trained
+
+
+@pytest.fixture(scope="module")
+def transformed(trained: Trained) -> dict[str, np.ndarray]:
+    """All transformed rows, in the table's order."""
+    files = sorted(str(f) for f in trained.folder.glob("examples*.gz"))
+    records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
+    parsed = tf.io.parse_example(records, trained.transform.transformed_feature_spec())
+    assert len(records) == trained.table.num_rows
+    return {name: values.numpy() for name, values in parsed.items()}
+
+
+def raw(trained: Trained, name: str) -> np.ndarray:
+    return np.array([np.nan if v is None else v for v in trained.table[name].to_pylist()], np.float64)
+
+
+def by_value(values: np.ndarray) -> np.ndarray:
+    return np.sort(values.reshape(-1))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x_mean", lambda x: (np.where(np.isnan(x), np.nanmean(x), x) - np.nanmean(x)) / np.nanstd(x)),
+        ("x", lambda x: (np.where(np.isnan(x), np.nanmedian(x), x) - np.nanmean(x)) / np.nanstd(x)),
+        ("x_plain", lambda x: np.where(np.isnan(x), -9.0, x)),
+        (
+            "x_range",
+            lambda x: (np.where(np.isnan(x), np.nanmean(x), x) - np.nanmin(x)) / (np.nanmax(x) - np.nanmin(x)),
+        ),
+    ],
+)
+def test_numeric(trained: Trained, transformed: dict[str, np.ndarray], name: str, expected: object) -> None:
+    x = raw(trained, "x")
+    # The median comes from a quantile sketch: near, not equal.
+    tolerance = 0.05 if name == "x" else 1e-5
+    np.testing.assert_allclose(by_value(transformed[name]), by_value(expected(x)), atol=tolerance)  # type: ignore[operator]
+
+
+def test_log_fills_in_the_columns_own_unit(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    x = raw(trained, "x")
+    squashed = np.sign(x) * np.log1p(np.abs(x))
+    filled = np.where(np.isnan(x), np.log1p(2.5), squashed)
+    expected = (filled - np.nanmean(squashed)) / np.nanstd(squashed)
+    np.testing.assert_allclose(by_value(transformed["x_log"]), by_value(expected), atol=1e-5)
+
+
+def test_constant_column_is_zero(transformed: dict[str, np.ndarray]) -> None:
+    np.testing.assert_allclose(transformed["constant"], 0.0, atol=1e-6)
+
+
+def test_missing_indicator(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    assert transformed["x.missing"].sum() == np.isnan(raw(trained, "x")).sum()
+
+
+def test_quantile_is_uniform_over_the_present_values(transformed: dict[str, np.ndarray]) -> None:
+    present = transformed["x.missing"] == 0
+    counts, _ = np.histogram(transformed["x_rank"][present], bins=4, range=(0, 1))
+    assert counts.min() > 0.23 * present.sum()
+
+
+def test_buckets(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    present = transformed["x.missing"] == 0
+    counts = np.bincount(transformed["x_bucket"][present])
+    assert len(counts) == 5
+    assert counts.min() > 0.18 * counts.sum()
+    x = raw(trained, "x")
+    filled = np.where(np.isnan(x), np.nanmean(x), x)
+    np.testing.assert_array_equal(
+        np.bincount(transformed["x_fixed"].reshape(-1)), np.bincount(np.digitize(filled, [-1.0, 0.0, 1.0]))
+    )
+
+
+def test_vocabulary_ids(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    cities = trained.table["city"].to_pylist()
+    counts = np.bincount(transformed["city"].reshape(-1), minlength=4)
+    assert counts.tolist()[:4] == [cities.count(v) for v in (None, "rome", "oslo", "lima")]
+    assert trained.transform.vocabulary_by_name("top_vocabulary") == [b"rome"]
+    top = np.bincount(transformed["top"].reshape(-1))
+    assert top.tolist() == [cities.count(None), cities.count("rome"), cities.count("oslo") + cities.count("lima")]
+
+
+def test_whole_numbers_are_categories(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    codes = trained.table["code"].to_pylist()
+    assert set(trained.transform.vocabulary_by_name("code_vocabulary")) == {b"0", b"1", b"2", b"3"}
+    assert (transformed["code"] == 0).sum() == codes.count(None)
+
+
+def test_hashed_ids_leave_zero_to_missing(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    assert (transformed["hash"] == 0).sum() == trained.table["city"].null_count
+    assert transformed["hash"].max() <= 8
+
+
+def test_cyclical_points_lie_on_the_circle(transformed: dict[str, np.ndarray]) -> None:
+    np.testing.assert_allclose((transformed["hour"] ** 2).sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_vector_is_scaled_by_position(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    v = np.array(trained.table["v"].to_pylist())
+    scaled = (v - v.mean(axis=0)) / v.std(axis=0)
+    np.testing.assert_allclose(np.sort(transformed["v"], axis=0), np.sort(scaled, axis=0), atol=1e-5)
+    assert transformed["v_range"].min() == 0.0
+    assert transformed["v_range"].max() == 1.0
+
+
+def test_labels_and_weights(trained: Trained, transformed: dict[str, np.ndarray]) -> None:
+    for task in ("late", "level", "delay"):
+        column = trained.table[task]
+        assert transformed[f"{task}/weight"].sum() == len(column) - column.null_count
+    present = transformed["late/weight"] > 0
+    assert transformed["late/label"][present].sum() == trained.table["late"].to_pylist().count("yes")
+    counts = np.bincount(transformed["level/label"][transformed["level/weight"] > 0].reshape(-1), minlength=3)
+    assert counts.tolist() == [trained.table["level"].to_pylist().count(v) for v in (0, 1, 2)]
+    np.testing.assert_allclose(
+        transformed["delay/label"].sum(), np.nansum(raw(trained, "delay")), rtol=1e-5
+    )

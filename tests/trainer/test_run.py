@@ -1,0 +1,234 @@
+"""Training whole: it learns, is deterministic, resumes, and exports what the signatures promise."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.conftest import Trained
+from tests.trainer.harness import example_of, fn_args
+from trainer.callbacks import Checkpoint
+from trainer.config import TrainerConfig
+from trainer.input import read_training_data
+from trainer.run import run_fn
+
+FEATURES = ("x", "constant", "city", "code", "hour", "v")
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    return json.loads((folder / "logs" / "history.json").read_text())
+
+
+def rows_of(trained: Trained, count: int) -> list[dict]:
+    return trained.table.select(FEATURES).slice(0, count).to_pylist()
+
+
+def copy_inputs(trained: Trained, folder: Path) -> Path:
+    for name in trained.folder.glob("examples*.gz"):
+        shutil.copy(name, folder)
+    shutil.copytree(trained.folder / "transform", folder / "transform")
+    return folder
+
+
+def columns_of(rows: list[dict]) -> dict[str, tf.Tensor]:
+    nan = float("nan")
+
+    def values(name: str, missing: object) -> list:
+        return [missing if row[name] is None else row[name] for row in rows]
+
+    return {
+        "x": tf.constant(values("x", nan), tf.float32),
+        "constant": tf.constant(values("constant", nan), tf.float32),
+        "city": tf.constant(values("city", ""), tf.string),
+        "code": tf.constant(values("code", nan), tf.float64),
+        "hour": tf.constant(values("hour", nan), tf.float64),
+        "v": tf.constant(values("v", [nan] * 3), tf.float32),
+    }
+
+
+def test_it_learns(trained: Trained) -> None:
+    last = history(trained.folder)[-1]
+    assert last["val_balanced_loss"] < 0.6
+    assert last["val_late_auc"] > 0.9
+    assert last["val_delay_mae"] < 20.0
+
+
+def test_checkpoints_are_removed_when_done(trained: Trained) -> None:
+    assert list((trained.folder / "checkpoints").glob("*")) == []
+
+
+def test_tensorboard_has_each_tasks_loss(trained: Trained) -> None:
+    tags = set()
+    for file in (trained.folder / "logs").rglob("events.out.tfevents.*"):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            tags |= {value.tag for value in event.summary.value}
+    assert {"epoch_late_loss", "epoch_level_loss", "epoch_delay_loss", "epoch_delay_mae"} <= tags
+
+
+def test_signatures_agree(trained: Trained) -> None:
+    model = tf.saved_model.load(str(trained.folder / "model"))
+    rows = rows_of(trained, 50)
+    by_example = model.signatures["serving_default"](examples=tf.constant([example_of(row) for row in rows]))
+    by_column = model.signatures["serving_columns"](**columns_of(rows))
+    assert set(by_example) == {
+        "late", "late/classes", "late/probabilities", "level", "level/classes", "level/probabilities", "delay",
+    }  # fmt: skip
+    for name, value in by_example.items():
+        if value.dtype != tf.string:
+            np.testing.assert_allclose(value, by_column[name], atol=1e-5, rtol=1e-5)
+    assert by_example["late"].shape == (50, 1)
+    assert by_example["level"].shape == (50, 3)
+    assert by_example["delay"].shape == (50, 1)
+
+
+def test_missing_and_unseen_values_answer_finite_numbers(trained: Trained) -> None:
+    model = tf.saved_model.load(str(trained.folder / "model"))
+    unseen = {"city": "atlantis", "x": float("nan"), "code": 99}
+    outputs = model.signatures["serving_default"](examples=tf.constant([b"", example_of(unseen)]))
+    for name, value in outputs.items():
+        if value.dtype != tf.string:
+            assert np.isfinite(value).all(), name
+
+
+def test_labels_for_the_evaluator(trained: Trained) -> None:
+    model = tf.saved_model.load(str(trained.folder / "model"))
+    examples = [example_of({"late": "yes", "level": 2}), example_of({"delay": 12.5, "late": "no"})]
+    labels = model.signatures["transform_features"](examples=tf.constant(examples))
+    assert labels["late/label"].numpy().tolist() == [[1], [0]]
+    assert labels["level/label"].numpy()[0].tolist() == [2]
+    assert labels["level/weight"].numpy().tolist() == [[1.0], [0.0]]
+    assert labels["delay/label"].numpy().tolist() == [[0.0], [12.5]]
+    assert labels["delay/weight"].numpy().tolist() == [[0.0], [1.0]]
+
+
+def test_defaults_stand_for_absent_columns(trained: Trained) -> None:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved_model = saved_model_pb2.SavedModel()
+    saved_model.ParseFromString((trained.folder / "model" / "saved_model.pb").read_bytes())
+    defaults = saved_model.meta_graphs[0].signature_def["serving_columns"].defaults
+    assert set(defaults) == set(FEATURES)
+    model = tf.saved_model.load(str(trained.folder / "model"))
+    filled = {name: tf.constant(tf.make_ndarray(value)) for name, value in defaults.items()}
+    outputs = model.signatures["serving_columns"](**{**filled, "hour": tf.constant([1.0, 13.0], tf.float64)})
+    hours = [example_of({"hour": 1}), example_of({"hour": 13})]
+    expected = model.signatures["serving_default"](examples=tf.constant(hours))
+    np.testing.assert_allclose(outputs["delay"], expected["delay"], rtol=1e-5)
+
+
+def test_a_process_with_tensorflow_alone_can_serve_it(trained: Trained, tmp_path: Path) -> None:
+    rows = rows_of(trained, 3)
+    record = tmp_path / "rows.tfrecord"
+    with tf.io.TFRecordWriter(str(record)) as writer:
+        for row in rows:
+            writer.write(example_of(row))
+    script = (
+        "import sys, tensorflow as tf\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "rows = list(tf.data.TFRecordDataset(sys.argv[2]).as_numpy_iterator())\n"
+        "print(model.signatures['serving_default'](examples=tf.constant(rows))['delay'].numpy().reshape(-1).tolist())\n"
+        "bad = [m for m in sys.modules if m.split('.')[0] in ('trainer', 'pipeline', 'tensorflow_transform', 'tfx')]\n"
+        "assert not bad, bad\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(trained.folder / "model"), str(record)],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    model = tf.saved_model.load(str(trained.folder / "model"))
+    expected = model.signatures["serving_default"](examples=tf.constant([example_of(row) for row in rows]))["delay"]
+    np.testing.assert_allclose(json.loads(result.stdout), expected.numpy().reshape(-1), rtol=1e-5)
+
+
+def test_same_seed_same_weights_and_a_killed_training_resumes_to_them(trained: Trained, tmp_path: Path) -> None:
+    folder = copy_inputs(trained, tmp_path)
+    args = fn_args(trained.config, folder, folder / "checkpoints")
+    killed_after = 1
+    original = Checkpoint.on_epoch_end
+
+    def kill(self: Checkpoint, epoch: int, logs: dict | None = None) -> None:
+        original(self, epoch, logs)
+        if epoch == killed_after:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "on_epoch_end", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run_fn(args)
+    assert len(list((folder / "checkpoints").rglob("state.json"))) == 1
+    run_fn(args)
+    resumed, whole = history(folder), history(trained.folder)
+    assert len(resumed) == len(whole)
+    for a, b in zip(resumed, whole, strict=True):
+        assert a == pytest.approx(b, abs=1e-6)
+
+
+def test_another_seed_differs(trained: Trained, tmp_path: Path) -> None:
+    folder = copy_inputs(trained, tmp_path)
+    config = trained.config.model_copy(update={"seed": 4})
+    run_fn(fn_args(config, folder))
+    assert history(folder)[0]["loss"] != history(trained.folder)[0]["loss"]
+
+
+def test_best_weights_are_restored(trained: Trained, tmp_path: Path) -> None:
+    """With a learning rate that explodes, the best epoch is not the last and its model is exported."""
+    folder = copy_inputs(trained, tmp_path)
+    raw = trained.config.model_dump(mode="json")
+    raw["training"].update(learning_rate=1.0, optimizer="sgd", epochs=6, early_stopping={"patience": 1})
+    config = TrainerConfig.model_validate(raw)
+    run_fn(fn_args(config, folder))
+    values = [epoch["val_balanced_loss"] for epoch in history(folder)]
+    best = int(np.argmin(values))
+    assert len(values) == min(6, best + 3)
+
+
+def test_streamed_and_in_memory_hold_the_same_rows(trained: Trained) -> None:
+    def read(limit: int | None) -> tuple[np.ndarray, np.ndarray, bool]:
+        data = read_training_data(
+            [str(trained.folder / "examples*.gz")],
+            trained.transform.transformed_feature_spec(),
+            ["x"],
+            ["delay"],
+            batch_size=50,
+            validation_fraction=0.1,
+            seed=1,
+            memory_limit=limit,
+        )
+        rows = [np.concatenate([b[0]["x"].numpy() for b in part]) for part in (data.train, data.validation)]
+        assert (len(rows[0]), len(rows[1])) == (data.rows, data.validation_rows)
+        return rows[0], rows[1], data.in_memory
+
+    memory, stream = read(None), read(0)
+    assert (memory[2], stream[2]) == (True, False)
+    np.testing.assert_array_equal(np.sort(memory[0], axis=0), np.sort(stream[0], axis=0))
+    np.testing.assert_array_equal(memory[1], stream[1])
+    assert len(memory[1]) == round(0.1 * trained.table.num_rows)
+
+
+def test_the_shuffle_depends_on_the_epoch(trained: Trained) -> None:
+    for limit in (None, 0):
+        data = read_training_data(
+            [str(trained.folder / "examples*.gz")],
+            trained.transform.transformed_feature_spec(),
+            ["x"],
+            ["delay"],
+            batch_size=2000,
+            validation_fraction=0.1,
+            seed=1,
+            memory_limit=limit,
+        )
+        epochs = []
+        for epoch in (0, 1, 0):
+            data.epoch.assign(epoch)
+            epochs.append(np.concatenate([batch[0]["x"].numpy() for batch in data.train]))
+        assert not np.array_equal(epochs[0], epochs[1])
+        np.testing.assert_array_equal(epochs[0], epochs[2])
+
+
+def test_keras_is_three() -> None:
+    assert keras.__version__.startswith("3.")

@@ -1,0 +1,181 @@
+"""Keras callbacks: the shuffle's epoch, best weights and early stopping, checkpoints, a progress line per epoch."""
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.config import EarlyStoppingConfig
+from trainer.heads.base import Head
+from trainer.multitask import BALANCED_LOSS
+
+PROGRESS = logging.getLogger("janus.progress")
+MONITOR = f"val_{BALANCED_LOSS}"
+
+
+class ShuffleEpoch(keras.callbacks.Callback):
+    """Tells the input pipeline which epoch's shuffle comes next."""
+
+    def __init__(self, epoch: tf.Variable):
+        super().__init__()
+        self._epoch = epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Sets the variable before the epoch's iterator is made."""
+        self._epoch.assign(epoch)
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the least balanced validation loss, and may stop early.
+
+    Differs from Keras's EarlyStopping in that its state can be checkpointed: a resumed training ends as an
+    uninterrupted one does.
+    """
+
+    def __init__(self, early_stopping: EarlyStoppingConfig | None):
+        super().__init__()
+        self._early_stopping = early_stopping
+        self.best = float("inf")
+        self.best_epoch = -1
+        self.waited = 0
+        self.weights: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Compares the epoch with the best one so far."""
+        value = float((logs or {})[MONITOR])
+        min_delta = self._early_stopping.min_delta if self._early_stopping else 0.0
+        if value < self.best - min_delta or not self.weights:
+            self.best, self.best_epoch, self.waited = value, epoch, 0
+            self.weights = [variable.numpy() for variable in self.model.network.variables]
+        else:
+            self.waited += 1
+        if self._early_stopping and self.waited > self._early_stopping.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Puts the best epoch's weights into the network."""
+        for variable, value in zip(self.model.network.variables, self.weights, strict=True):
+            variable.assign(value)
+
+
+class EpochHistory(keras.callbacks.Callback):
+    """Every epoch's logs as plain numbers, also those of epochs before a resumption."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Appends the epoch."""
+        self.epochs.append({name: float(value) for name, value in (logs or {}).items()})
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes all training state after each epoch, so that a killed training resumes where it was.
+
+    A checkpoint is one folder, renamed into place when it is whole: `state.json`, `variables.npz` (the model's and
+    the optimizer's variables, in order) and `best.npz`.
+    """
+
+    def __init__(self, folder: Path, best: BestWeights, history: EpochHistory):
+        super().__init__()
+        self._folder = folder
+        self._best = best
+        self._history = history
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes the checkpoint, then removes the one before it."""
+        staging = self._folder / f".staging-{os.getpid()}"
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        _save(staging / "variables.npz", [variable.numpy() for variable in _state(self.model)])
+        _save(staging / "best.npz", self._best.weights)
+        state = {
+            "epoch": epoch,
+            "best": self._best.best,
+            "best_epoch": self._best.best_epoch,
+            "waited": self._best.waited,
+            "stopped": bool(self.model.stop_training),
+            "history": self._history.epochs,
+        }
+        (staging / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        staging.rename(self._folder / f"epoch-{epoch:05d}")
+        for old in self._folder.glob("epoch-*"):
+            if old.name != f"epoch-{epoch:05d}":
+                shutil.rmtree(old, ignore_errors=True)
+
+    def restore(self, model: keras.Model) -> tuple[int, bool]:
+        """Loads the newest checkpoint, if there is one.
+
+        Returns:
+            The next epoch to train, and whether early stopping had already ended the training.
+        """
+        found = sorted(self._folder.glob("epoch-*/state.json"))
+        if not found:
+            return 0, False
+        folder = found[-1].parent
+        state = json.loads(found[-1].read_text(encoding="utf-8"))
+        for variable, value in zip(_state(model), _load(folder / "variables.npz"), strict=True):
+            variable.assign(value)
+        self._best.weights = _load(folder / "best.npz")
+        self._best.best, self._best.best_epoch = state["best"], state["best_epoch"]
+        self._best.waited = state["waited"]
+        self._history.epochs.extend(state["history"])
+        PROGRESS.info("resumed after epoch %d from a checkpoint", state["epoch"] + 1)
+        return state["epoch"] + 1, state["stopped"]
+
+    def remove(self) -> None:
+        """Removes the checkpoints of a finished training."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class ProgressLine(keras.callbacks.Callback):
+    """One line per epoch: each task's validation loss and headline metric."""
+
+    def __init__(self, heads: Mapping[str, Head], epochs: int):
+        super().__init__()
+        self._heads = heads
+        self._epochs = epochs
+        self._started = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Starts the epoch's clock."""
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Logs the line."""
+        values = logs or {}
+        tasks = [
+            f"{name}: loss {values[f'val_{name}_loss']:.4f}, {head.headline} {values[f'val_{name}_{head.headline}']:.4g}"
+            for name, head in self._heads.items()
+        ]
+        seconds = time.monotonic() - self._started
+        PROGRESS.info(
+            "epoch %d/%d  %.1f s  %s",
+            epoch + 1,
+            self._epochs,
+            seconds,
+            "  ".join(tasks),
+            extra={"event": "epoch", "epoch": epoch + 1, "epochs": self._epochs, "seconds": seconds},
+        )
+
+
+def _state(model: keras.Model) -> list[Any]:
+    return [*model.network.variables, *model.optimizer.variables]
+
+
+def _save(path: Path, arrays: list[np.ndarray]) -> None:
+    np.savez(path, **{f"{index:06d}": array for index, array in enumerate(arrays)})
+
+
+def _load(path: Path) -> list[np.ndarray]:
+    with np.load(path, allow_pickle=False) as archive:
+        return [archive[name] for name in sorted(archive.files)]

@@ -1,0 +1,15 @@
+"""One encoder per kind of feature: how Transform prepares it, and how the network takes it in.
+
+A new kind is one module and one line in `ENCODERS`.
+"""
+
+from trainer.encoders import categorical, cyclical, hashed, numeric, vector
+from trainer.encoders.base import Encoder
+
+ENCODERS: dict[str, Encoder] = {
+    "numeric": Encoder(numeric.preprocess, numeric.encode),
+    "categorical": Encoder(categorical.preprocess, categorical.encode),
+    "hashed": Encoder(hashed.preprocess, hashed.encode),
+    "cyclical": Encoder(cyclical.preprocess, cyclical.encode),
+    "vector": Encoder(vector.preprocess, vector.encode),
+}

@@ -1,0 +1,39 @@
+"""Categories by a vocabulary: id 0 is a missing value, then the vocabulary, then the out-of-vocabulary buckets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.config import CategoricalFeature
+from trainer.encoders.base import Inputs, embed
+from trainer.raw_values import Raw, strings
+
+
+def preprocess(features: Mapping[str, CategoricalFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
+    """Each feature as int64 ids [batch, 1]."""
+    return {name: _ids(name, feature, strings(raw[name])) for name, feature in features.items()}
+
+
+def encode(name: str, feature: CategoricalFeature, transform: tft.TFTransformOutput, inputs: Inputs) -> Any:
+    """A trained embedding of the id."""
+    tokens = 1 + transform.vocabulary_size_by_name(_vocabulary(name)) + feature.oov_buckets
+    return embed(name, inputs[name], tokens, feature.embed)
+
+
+def _vocabulary(name: str) -> str:
+    return f"{name}_vocabulary"
+
+
+def _ids(name: str, feature: CategoricalFeature, values: tf.Tensor) -> tf.Tensor:
+    ids = tft.compute_and_apply_vocabulary(
+        values,
+        top_k=feature.top_k,
+        frequency_threshold=feature.min_frequency,
+        num_oov_buckets=feature.oov_buckets,
+        vocab_filename=_vocabulary(name),
+        name=name,
+    )
+    ids = tf.where(values == "", tf.zeros_like(ids), ids + 1)
+    return tf.expand_dims(ids, 1)

@@ -1,0 +1,29 @@
+"""Numbers on a circle: sine and cosine of the angle, the circle's centre where missing."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.config import CyclicalFeature
+from trainer.encoders.base import Inputs
+from trainer.raw_values import Raw, numbers
+
+
+def preprocess(features: Mapping[str, CyclicalFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
+    """Each feature as float32 [batch, 2]."""
+    return {name: _on_circle(numbers(raw[name]), feature.period) for name, feature in features.items()}
+
+
+def encode(name: str, feature: CyclicalFeature, transform: tft.TFTransformOutput, inputs: Inputs) -> Any:
+    """The two coordinates themselves."""
+    del feature, transform
+    return inputs[name]
+
+
+def _on_circle(values: tf.Tensor, period: float) -> tf.Tensor:
+    angle = values * (2 * math.pi / period)
+    point = tf.concat([tf.sin(angle), tf.cos(angle)], axis=1)
+    return tf.cast(tf.where(tf.math.is_nan(point), tf.zeros_like(point), point), tf.float32)

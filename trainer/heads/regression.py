@@ -1,0 +1,50 @@
+"""A number: standardised inside the model, in its own unit outside."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.heads.base import Head
+
+HUBER_DELTA = 1.0
+
+
+class RegressionHead(Head):
+    """Predicts a number in the label's own unit."""
+
+    units = 1
+    headline = "mae"
+
+    def constant_output(self) -> np.ndarray:
+        """The standardised median for losses that it minimises, else the mean, which is 0."""
+        if self.task.loss == "mse":
+            return np.zeros(1, np.float32)
+        return np.array([(self.statistics.median - self.statistics.mean) / self.statistics.deviation], np.float32)
+
+    def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
+        """Loss in standard deviations (mae, huber) or their squares (mse), float32 [batch]."""
+        error = raw[:, 0] - (tf.cast(labels, tf.float32) - self.statistics.mean) / self.statistics.deviation
+        if self.task.loss == "mse":
+            return tf.square(error)
+        size = tf.abs(error)
+        if self.task.loss == "mae":
+            return size
+        return tf.where(size <= HUBER_DELTA, 0.5 * tf.square(size), HUBER_DELTA * (size - 0.5 * HUBER_DELTA))
+
+    def outputs(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The prediction in the label's own unit, float32 [batch, 1]."""
+        return {self.name: raw * self.statistics.deviation + self.statistics.mean}
+
+    def make_metric(self) -> keras.metrics.Metric:
+        """Mean absolute error in the label's own unit."""
+        return keras.metrics.Mean(name=f"{self.name}_mae")
+
+    def update_metric(
+        self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor
+    ) -> None:
+        """Adds a batch."""
+        metric.update_state(tf.abs(self.outputs(raw)[self.name][:, 0] - labels), sample_weight=weights)
+
+    def label_dtype(self) -> tf.DType:
+        """The labels' dtype."""
+        return tf.float32

@@ -1,0 +1,77 @@
+"""The Keras model that trains all tasks together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.balancing import BALANCINGS
+from trainer.config import TrainerConfig
+from trainer.heads.base import Head
+
+BALANCED_LOSS = "balanced_loss"
+
+
+class MultiTaskModel(keras.Model):
+    """Trains a network on masked labels, one loss per task.
+
+    A batch is (features, labels, weights): dicts of tensors, the latter two keyed by task, [batch] each. Logged are
+    `<task>_loss`, the mean over labelled rows; `loss`, what is minimised; and in validation also each task's headline
+    metric and `balanced_loss`: the mean over the tasks of the loss relative to that of the best constant prediction,
+    so that each task counts the same whatever its loss's scale.
+    """
+
+    def __init__(self, network: keras.Model, heads: Mapping[str, Head], config: TrainerConfig):
+        super().__init__(name="multi_task_model")
+        self.network = network
+        self._heads = dict(heads)
+        self._loss_weights = {name: task.loss_weight for name, task in config.tasks.items()}
+        self._combine = BALANCINGS[config.model.balancing.kind]
+        self._scales = {name: head.trivial_loss() for name, head in heads.items()}
+        self._loss_trackers = {name: keras.metrics.Mean(name=f"{name}_loss") for name in heads}
+        self._total_tracker = keras.metrics.Mean(name="loss")
+        self._headlines = {name: head.make_metric() for name, head in heads.items()}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """All that is reset between epochs."""
+        return [self._total_tracker, *self._loss_trackers.values(), *self._headlines.values()]
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Raw outputs by task."""
+        return self.network(inputs, training=training)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step of the optimizer."""
+        features, labels, weights = data
+        with tf.GradientTape() as tape:
+            raw = self.network(features, training=True)
+            losses = self._task_losses(labels, raw, weights)
+            total = self._combine(losses, self._loss_weights)
+        variables = self.network.trainable_variables
+        self.optimizer.apply(tape.gradient(total, variables), variables)
+        self._track(losses, total, weights)
+        return {tracker.name: tracker.result() for tracker in (self._total_tracker, *self._loss_trackers.values())}
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Losses and headline metrics of a batch."""
+        features, labels, weights = data
+        raw = self.network(features, training=False)
+        losses = self._task_losses(labels, raw, weights)
+        self._track(losses, self._combine(losses, self._loss_weights), weights)
+        for name, head in self._heads.items():
+            head.update_metric(self._headlines[name], labels[name], raw[name], weights[name])
+        logs = {metric.name: metric.result() for metric in self.metrics}
+        counted = [name for name, weight in self._loss_weights.items() if weight > 0]
+        relative = [self._loss_trackers[name].result() / self._scales[name] for name in counted]
+        logs[BALANCED_LOSS] = tf.add_n(relative) / len(relative)
+        return logs
+
+    def _task_losses(self, labels: Any, raw: Any, weights: Any) -> dict[str, tf.Tensor]:
+        return {name: head.loss(labels[name], raw[name], weights[name]) for name, head in self._heads.items()}
+
+    def _track(self, losses: Mapping[str, tf.Tensor], total: tf.Tensor, weights: Any) -> None:
+        self._total_tracker.update_state(total)
+        for name, loss in losses.items():
+            self._loss_trackers[name].update_state(loss, sample_weight=tf.reduce_sum(weights[name]))

@@ -1,0 +1,148 @@
+"""The run_fn that Trainer calls: reads, builds, trains, exports."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from trainer.callbacks import BestWeights, Checkpoint, EpochHistory, ProgressLine, ShuffleEpoch
+from trainer.config import TrainerConfig
+from trainer.errors import DataError
+from trainer.heads import make_head
+from trainer.heads.base import Head
+from trainer.input import TrainingData, read_training_data
+from trainer.label_statistics import label_statistics
+from trainer.multitask import MultiTaskModel
+from trainer.names import label_name, missing_name, weight_name
+from trainer.network import build_network
+from trainer.signatures import ServingModule, export
+
+PROGRESS = logging.getLogger("janus.progress")
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains on the transformed examples and exports the SavedModel to `fn_args.serving_model_dir`.
+
+    `fn_args.custom_config` holds `trainer`, the JSON of a `TrainerConfig`, and may hold `checkpoint_root`, a folder
+    in which a killed training finds its checkpoints again.
+
+    Raises:
+        DataError: a task has no label, or the split is too small to hold rows out.
+    """
+    config = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"])
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(config.seed)
+    transform = tft.TFTransformOutput(fn_args.transform_graph_path)
+    data = _read(fn_args.train_files, transform, config)
+    heads = _heads(data, config)
+    model = MultiTaskModel(build_network(config, transform, heads), heads, config)
+    model.compile(optimizer=_optimizer(config), steps_per_execution=config.training.steps_per_execution)
+    history = _fit(model, heads, data, config, _checkpoint_folder(fn_args), fn_args.model_run_dir)
+    export(ServingModule(config, transform, model.network, heads), fn_args.serving_model_dir)
+    run_folder = Path(fn_args.model_run_dir)
+    run_folder.mkdir(parents=True, exist_ok=True)
+    (run_folder / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+
+
+def _read(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
+    names = [*config.features]
+    names += [missing_name(name) for name, feature in config.features.items() if feature.missing_indicator]
+    data = read_training_data(
+        patterns,
+        transform.transformed_feature_spec(),
+        features=names,
+        tasks=list(config.tasks),
+        batch_size=config.training.batch_size,
+        validation_fraction=config.training.validation_fraction,
+        seed=config.seed,
+    )
+    if not data.rows or not data.validation_rows:
+        raise DataError(
+            f"the training split has {data.rows + data.validation_rows} rows, too few to hold out "
+            f"{config.training.validation_fraction:.0%} for validation (training.validation_fraction)"
+        )
+    return data
+
+
+def _heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
+    heads = {}
+    for name, task in config.tasks.items():
+        statistics = label_statistics(
+            name,
+            task.label,
+            data.labels[label_name(name)],
+            data.labels[weight_name(name)],
+            len(getattr(task, "classes", None) or []),
+        )
+        heads[name] = make_head(name, task, statistics)
+    return heads
+
+
+def _optimizer(config: TrainerConfig) -> keras.optimizers.Optimizer:
+    optimizers = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "sgd": keras.optimizers.SGD,
+        "adagrad": keras.optimizers.Adagrad,
+    }
+    return optimizers[config.training.optimizer](learning_rate=config.training.learning_rate)
+
+
+def _fit(
+    model: MultiTaskModel,
+    heads: dict[str, Head],
+    data: TrainingData,
+    config: TrainerConfig,
+    checkpoints: Path | None,
+    log_folder: str,
+) -> list[dict[str, float]]:
+    history = EpochHistory()
+    best = BestWeights(config.training.early_stopping)
+    callbacks: list[Any] = [ShuffleEpoch(data.epoch), best, history]
+    checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
+    model.optimizer.build(model.network.trainable_variables)
+    first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
+    callbacks += [checkpoint] if checkpoint else []
+    callbacks += [
+        ProgressLine(heads, config.training.epochs),
+        keras.callbacks.TensorBoard(log_dir=log_folder, write_graph=False, update_freq="epoch"),
+    ]
+    PROGRESS.info(
+        "training on %d rows, validating on %d%s",
+        data.rows,
+        data.validation_rows,
+        "" if data.in_memory else ", streamed",
+    )
+    epochs = first if stopped else config.training.epochs
+    if first < epochs:
+        model.fit(
+            data.train,
+            validation_data=data.validation,
+            initial_epoch=first,
+            epochs=epochs,
+            callbacks=callbacks,
+            verbose=0,
+            shuffle=False,
+        )
+    else:
+        best.set_model(model)
+        best.on_train_end()
+    if checkpoint:
+        checkpoint.remove()
+    return history.epochs
+
+
+def _checkpoint_folder(fn_args: FnArgs) -> Path | None:
+    """A folder that is the same for a training with the same input, code and configuration, and for no other."""
+    custom = fn_args.custom_config
+    root = custom.get("checkpoint_root")
+    if not root:
+        return None
+    parts = [custom["trainer"], str(custom.get("code")), fn_args.transform_graph_path, *sorted(fn_args.train_files)]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return Path(root) / key

@@ -1,0 +1,122 @@
+"""The exported model: TF Serving's signatures over the raw columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow.core.protobuf import saved_model_pb2
+
+from trainer.config import TrainerConfig, column_of
+from trainer.heads.base import Head
+from trainer.names import label_name, weight_name
+
+Spec = tf.io.FixedLenFeature | tf.io.VarLenFeature
+
+
+class ServingModule(tf.Module):
+    """Transform's graph, the network and the heads as one exportable object: TF core operations only."""
+
+    def __init__(
+        self,
+        config: TrainerConfig,
+        transform: tft.TFTransformOutput,
+        network: keras.Model,
+        heads: Mapping[str, Head],
+    ):
+        super().__init__(name="janus")
+        raw_spec = transform.raw_feature_spec()
+        self._vector_lengths = {
+            column_of(name, feature): feature.length
+            for name, feature in config.features.items()
+            if feature.kind == "vector"
+        }
+        columns = dict.fromkeys(column_of(name, feature) for name, feature in config.features.items())
+        self._feature_spec: dict[str, Spec] = {column: raw_spec[column] for column in columns}
+        self._label_spec: dict[str, Spec] = {task.label: raw_spec[task.label] for task in config.tasks.values()}
+        self._tasks = list(config.tasks)
+        self._heads = dict(heads)
+        self._network = network
+        # A Keras object's own tracking brings Keras metadata into the SavedModel; the variables alone are enough.
+        self.weights = [variable.value for variable in network.variables]
+        self.transform_layer = transform.transform_features_layer()
+
+    def signatures(self) -> dict[str, Any]:
+        """The concrete functions to export, by signature name."""
+        serialized = tf.TensorSpec([None], tf.string, name="examples")
+        return {
+            "serving_default": tf.function(self._serve_examples).get_concrete_function(examples=serialized),
+            "serving_columns": tf.function(self._serve_columns).get_concrete_function(**self._column_specs()),
+            "transform_features": tf.function(self._labels_of_examples).get_concrete_function(examples=serialized),
+        }
+
+    def column_defaults(self) -> dict[str, tf.Tensor]:
+        """What stands for a column that a request to `serving_columns` leaves out: one missing value."""
+        missing = {tf.string: "", tf.float32: float("nan"), tf.float64: float("nan")}
+        return {
+            name: tf.constant(missing[spec.dtype], spec.dtype, shape=[1, *spec.shape[1:]])
+            for name, spec in self._column_specs().items()
+            if isinstance(self._feature_spec[name], tf.io.VarLenFeature)
+        }
+
+    def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._predict(tf.io.parse_example(examples, self._feature_spec))
+
+    def _serve_columns(self, **columns: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = tf.reduce_max([tf.shape(values)[0] for values in columns.values()])
+        return self._predict({name: self._raw(name, values, rows) for name, values in columns.items()})
+
+    def _labels_of_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        transformed = self.transform_layer(tf.io.parse_example(examples, self._label_spec))
+        names = [name(task) for task in self._tasks for name in (label_name, weight_name)]
+        return {name: transformed[name] for name in names}
+
+    def _predict(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        transformed = self.transform_layer(raw)
+        features = {name: transformed[name] for name in self._network.input}
+        raw_outputs = self._network(features, training=False)
+        return {key: value for name, head in self._heads.items() for key, value in head.outputs(raw_outputs[name]).items()}
+
+    def _column_specs(self) -> dict[str, tf.TensorSpec]:
+        specs = {}
+        for name, spec in self._feature_spec.items():
+            # Whole numbers come as float64, which has a value for "missing" and is exact to 2^53.
+            dtype = tf.float64 if spec.dtype == tf.int64 else spec.dtype
+            length = self._vector_lengths.get(name)
+            specs[name] = tf.TensorSpec([None] if length is None else [None, length], dtype, name=name)
+        return specs
+
+    def _raw(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> Any:
+        """A column as Transform's graph takes it; a single value stands for every row."""
+        spec = self._feature_spec[name]
+        shape = tf.concat([[rows], tf.shape(values)[1:]], axis=0)
+        values = tf.broadcast_to(values, shape)
+        if isinstance(spec, tf.io.FixedLenFeature):
+            return tf.reshape(tf.cast(values, spec.dtype), tf.concat([[rows], tf.constant(spec.shape, tf.int32)], 0))
+        dense = values if values.shape.rank == 2 else values[:, None]
+        present = dense != "" if dense.dtype == tf.string else tf.logical_not(tf.math.is_nan(dense))
+        indices = tf.where(present)
+        kept = tf.gather_nd(dense, indices)
+        if spec.dtype != dense.dtype:
+            kept = tf.cast(kept, spec.dtype)
+        return tf.SparseTensor(indices, kept, tf.shape(dense, out_type=tf.int64))
+
+
+def export(module: ServingModule, path: str) -> None:
+    """Writes the SavedModel with the signatures serving_default, serving_columns and transform_features."""
+    tf.saved_model.save(module, path, signatures=module.signatures())
+    _write_defaults(path, "serving_columns", module.column_defaults())
+
+
+def _write_defaults(path: str, signature: str, defaults: Mapping[str, tf.Tensor]) -> None:
+    """Adds default inputs to a signature (SignatureDef.defaults in meta_graph.proto)."""
+    file = f"{path}/saved_model.pb"
+    saved_model = saved_model_pb2.SavedModel()
+    with tf.io.gfile.GFile(file, "rb") as stream:
+        saved_model.ParseFromString(stream.read())
+    definition = saved_model.meta_graphs[0].signature_def[signature]
+    for name, value in defaults.items():
+        definition.defaults[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
+    with tf.io.gfile.GFile(file, "wb") as stream:
+        stream.write(saved_model.SerializeToString(deterministic=True))
