@@ -1,5 +1,6 @@
 """Writes prepared tables so that a reader sees a whole file or none."""
 
+import argparse
 import os
 import shutil
 from collections.abc import Callable
@@ -11,19 +12,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def write_table(frame: pd.DataFrame, schema: pa.Schema, output: Path, formats: tuple[str, ...]) -> list[Path]:
-    """Writes `frame` as CSV to `output` and as Parquet to `output`-parquet, whichever are asked for."""
+def write_csv(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
+    """Writes the schema's columns, an empty field for a missing value."""
+    # pandas, not pyarrow: it writes a whole-numbered float as 10.0, so that any rows infer the same type.
+    _write(path, lambda scratch: frame[schema.names].to_csv(scratch, index=False, lineterminator="\n"))
+    _report(path, frame, schema)
+
+
+def write_parquet(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
+    """Writes the schema's columns, with its types."""
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
-    written = []
-    if "parquet" in formats:
-        target = output.with_name(f"{output.name}-parquet") / f"{output.name}.parquet"
-        written.append(_write(target, lambda path: pq.write_table(table, path)))
-    if "csv" in formats:
-        # pandas, not pyarrow: it writes a whole-numbered float as 10.0, so that a reader infers the column's type
-        # from any sample of rows. Last, since a finished CSV folder is the sign that nothing needs preparing.
-        target = output / f"{output.name}.csv"
-        written.append(_write(target, lambda path: frame[schema.names].to_csv(path, index=False, lineterminator="\n")))
-    return written
+    _write(path, lambda scratch: pq.write_table(table, scratch))
+    _report(path, frame, schema)
+
+
+def positive(text: str) -> int:
+    """A number of rows on the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return int(text)
 
 
 def sample_rows(frame: pd.DataFrame, rows: int | None, seed: int) -> pd.DataFrame:
@@ -36,16 +43,19 @@ def sample_rows(frame: pd.DataFrame, rows: int | None, seed: int) -> pd.DataFram
     return frame.iloc[edges[:-1] + (shares * np.diff(edges)).astype(np.int64)]
 
 
-def _write(target: Path, write: Callable[[Path], object]) -> Path:
+def _report(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
+    print(f"{path}: {len(frame):,} rows, {len(schema)} columns", flush=True)
+
+
+def _write(target: Path, write: Callable[[Path], object]) -> None:
     """Writes into a folder beside the target's own, then renames: a killed run leaves nothing that looks done."""
     scratch = target.parent.with_name(f".{target.parent.name}-{os.getpid()}")
     scratch.mkdir(parents=True)
     try:
         write(scratch / target.name)
         if target.parent.exists():
-            os.replace(scratch / target.name, target)
+            (scratch / target.name).replace(target)
         else:
             scratch.rename(target.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return target

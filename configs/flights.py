@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from _tables import sample_rows, write_table
+from _tables import positive, sample_rows, write_csv, write_parquet
 
 SEED = 17
 ON_TIME_MINUTES = 15
@@ -121,16 +121,21 @@ def prepare(flights: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Parses the command line, prepares and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, help="a fixed sample of so many rows, spread over the year")
-    parser.add_argument("--output", type=Path, default=Path("data/flights"), help="the folder (default: %(default)s)")
-    parser.add_argument("--format", choices=["csv", "parquet", "both"], default="both")
+    parser.add_argument("--rows", type=positive, help="a fixed sample of so many rows, spread over the year")
+    parser.add_argument(
+        "--output", type=Path, default=Path("data/flights"), help="the CSV's folder (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--format", choices=["csv", "parquet", "both"], default="both", help="Parquet goes to the folder OUTPUT-parquet"
+    )
     arguments = parser.parse_args()
-    if arguments.rows is not None and arguments.rows < 1:
-        parser.error("--rows must be at least 1")
     frame = sample_rows(prepare(read_source("flights.csv.zip")), arguments.rows, SEED)
-    formats = ("csv", "parquet") if arguments.format == "both" else (arguments.format,)
-    for path in write_table(frame, SCHEMA, arguments.output, formats):
-        print(f"{path}: {len(frame):,} rows, {len(SCHEMA)} columns")
+    output = arguments.output
+    # CSV last: its folder is the sign that nothing needs preparing.
+    if arguments.format != "csv":
+        write_parquet(frame, SCHEMA, output.with_name(f"{output.name}-parquet") / f"{output.name}.parquet")
+    if arguments.format != "parquet":
+        write_csv(frame, SCHEMA, output / f"{output.name}.csv")
 
 
 if __name__ == "__main__":

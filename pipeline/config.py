@@ -11,6 +11,7 @@ from trainer.config import (
     ModelConfig,
     Name,
     Number,
+    RegressionTask,
     StrictModel,
     Task,
     TrainerConfig,
@@ -139,9 +140,7 @@ class JanusConfig(StrictModel):
 
     def _task_name_problems(self) -> list[str]:
         problems = [
-            f"tasks.{name}: this name is reserved; choose another"
-            for name in self.tasks
-            if name in RESERVED_TASK_NAMES
+            f"tasks.{name}: this name is reserved; choose another" for name in self.tasks if name in RESERVED_TASK_NAMES
         ]
         problems += [
             f"model.towers.{name}: no such task; tasks are {', '.join(self.tasks)}, and `default` for the others"
@@ -189,6 +188,4 @@ class JanusConfig(StrictModel):
 
     def label_domains(self) -> dict[str, list[str]]:
         """Label column → the class values that may stand in it."""
-        return {
-            task.label: list(task.classes) for task in self.tasks.values() if getattr(task, "classes", None) is not None
-        }
+        return {task.label: list(task.classes) for task in self.tasks.values() if not isinstance(task, RegressionTask)}

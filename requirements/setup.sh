@@ -22,7 +22,7 @@ make_venv() {
     found=$python
     "$python" -c 'import venv, ensurepip' 2>/dev/null && { "$python" -m venv .venv; return; }
   done
-  if command -v uv >/dev/null && uv venv --quiet --no-project --python 3.11 .venv; then return; fi
+  if command -v uv >/dev/null && uv venv --quiet --no-project --python 3.11 .venv 2>/dev/null; then return; fi
   rm -rf .venv
   [ -z "$found" ] || fail "$found lacks the module venv (Debian, Ubuntu: apt-get install python3.11-venv)."
   fail "Python 3.11 is needed and was not found: install it so that \`python3.11\` runs, or install uv, which can bring it."

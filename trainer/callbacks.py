@@ -153,10 +153,10 @@ class ProgressLine(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs the line."""
         values = logs or {}
-        tasks = [
-            f"{name}: loss {values[f'val_{name}_loss']:.4f}, {head.headline} {values[f'val_{name}_{head.headline}']:.4g}"
-            for name, head in self._heads.items()
-        ]
+        tasks = []
+        for name, head in self._heads.items():
+            loss, headline = values[f"val_{name}_loss"], values[f"val_{name}_{head.headline}"]
+            tasks.append(f"{name}: loss {loss:.4f}, {head.headline} {headline:.4g}")
         seconds = time.monotonic() - self._started
         PROGRESS.info(
             "epoch %d/%d  %.1f s  %s",

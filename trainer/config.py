@@ -22,9 +22,7 @@ def _reject_bool(value: Any) -> Any:
 
 def _class_name(value: Any) -> str:
     if isinstance(value, bool):
-        raise ValueError(
-            f"YAML reads this class as the boolean {str(value).lower()}; put it in quotes, or use 0 and 1"
-        )
+        raise ValueError(f"YAML reads this class as the boolean {str(value).lower()}; put it in quotes, or use 0 and 1")
     if isinstance(value, (int, str)):
         return str(value)
     raise ValueError("a class is a string or a whole number, as it stands in the label's column")

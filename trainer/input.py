@@ -111,9 +111,7 @@ def _parsed(patterns: Sequence[str], spec: Mapping[str, tf.io.FixedLenFeature]) 
     )
 
 
-def _collect(
-    batches: tf.data.Dataset, names: Sequence[str], limit: int
-) -> tuple[Columns | None, Columns, int]:
+def _collect(batches: tf.data.Dataset, names: Sequence[str], limit: int) -> tuple[Columns | None, Columns, int]:
     """All columns, or None if they pass the limit; the label columns; the number of rows."""
     kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
     label_names = [name for name in names if name.endswith(("/label", "/weight"))]

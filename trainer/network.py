@@ -13,9 +13,7 @@ from trainer.names import missing_name
 from trainer.trunk import TRUNKS
 
 
-def build_network(
-    config: TrainerConfig, transform: tft.TFTransformOutput, heads: Mapping[str, Head]
-) -> keras.Model:
+def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads: Mapping[str, Head]) -> keras.Model:
     """A functional model: transformed features → each task's raw output, float32 [batch, units].
 
     Layers are named after the features and tasks that they belong to.
@@ -47,10 +45,7 @@ def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> d
     specs = transform.transformed_feature_spec()
     names = list(config.features)
     names += [missing_name(name) for name, feature in config.features.items() if feature.missing_indicator]
-    return {
-        name: keras.Input(shape=_length(specs[name]), dtype=specs[name].dtype.name, name=name)
-        for name in names
-    }
+    return {name: keras.Input(shape=_length(specs[name]), dtype=specs[name].dtype.name, name=name) for name in names}
 
 
 def _length(spec: tf.io.FixedLenFeature) -> tuple[int, ...]:

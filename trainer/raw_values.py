@@ -1,8 +1,11 @@
 """Raw columns as Transform sees them: sparse or dense, of any type, with missing values."""
 
+from typing import Any, TypeAlias
+
 import tensorflow as tf
 
-Raw = tf.Tensor | tf.SparseTensor
+Raw: TypeAlias = Any
+"""tf.Tensor or tf.SparseTensor, [batch, …]."""
 
 
 def to_sparse(raw: Raw) -> tf.SparseTensor:
@@ -50,7 +53,5 @@ def strings(raw: Raw) -> tf.Tensor:
         values = tf.strings.as_string(values)
     first = sparse.indices[:, 1] == 0
     indices = tf.boolean_mask(sparse.indices[:, :1], first)
-    dense = tf.tensor_scatter_nd_update(
-        tf.fill([sparse.dense_shape[0]], ""), indices, tf.boolean_mask(values, first)
-    )
+    dense = tf.tensor_scatter_nd_update(tf.fill([sparse.dense_shape[0]], ""), indices, tf.boolean_mask(values, first))
     return tf.ensure_shape(dense, [None])

@@ -1,7 +1,7 @@
 """The exported model: TF Serving's signatures over the raw columns."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -12,7 +12,8 @@ from trainer.config import TrainerConfig, column_of
 from trainer.heads.base import Head
 from trainer.names import label_name, weight_name
 
-Spec = tf.io.FixedLenFeature | tf.io.VarLenFeature
+Spec: TypeAlias = Any
+"""tf.io.FixedLenFeature or tf.io.VarLenFeature."""
 
 
 class ServingModule(tf.Module):
@@ -76,7 +77,10 @@ class ServingModule(tf.Module):
         transformed = self.transform_layer(raw)
         features = {name: transformed[name] for name in self._network.input}
         raw_outputs = self._network(features, training=False)
-        return {key: value for name, head in self._heads.items() for key, value in head.outputs(raw_outputs[name]).items()}
+        outputs: dict[str, tf.Tensor] = {}
+        for name, head in self._heads.items():
+            outputs.update(head.outputs(raw_outputs[name]))
+        return outputs
 
     def _column_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}

@@ -1,17 +1,20 @@
 """The AnomalyGate component."""
 
+from pathlib import Path
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.anomaly_gate.executor import Executor
 from components.anomaly_gate.expectations import Expectations
+from trainer.fingerprint import source_fingerprint
 
 
 class AnomalyGateSpec(ComponentSpec):
     """Inputs and parameters of the gate; it has no output, only success."""
 
-    PARAMETERS = {"expectations": ExecutionParameter(type=str)}
+    PARAMETERS = {"expectations": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}
     INPUTS = {
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
@@ -37,5 +40,7 @@ class AnomalyGate(base_component.BaseComponent):
             anomalies=anomalies,
             schema=schema,
             expectations=expectations.model_dump_json(),
+            # A gate that has become stricter must not believe what it let through before.
+            code=source_fingerprint(Path(__file__).parent),
         )
         super().__init__(spec=spec)

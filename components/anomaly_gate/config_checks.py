@@ -30,33 +30,8 @@ def _check_label(
         seen = f"none, so task '{label.task}' {purpose}"
         yield Finding(name, split, f"labels of task '{label.task}'", seen, rows(row_count, row_count))
         return
-    if label.classes is None:
+    if label.numeric:
         yield from _check_number(split, column, f"a number, the label of task '{label.task}'")
-    else:
-        yield from _check_classes(split, column, label.task, label.classes)
-
-
-def _check_classes(split: str, column: Column, task: str, classes: list[str]) -> Iterator[Finding]:
-    expected = f"one of the classes of task '{task}': {listing(classes, limit=20)}"
-    if column.value_counts is not None:
-        strange = {value: count for value, count in column.value_counts.items() if value not in classes}
-        if strange:
-            seen = listing([value for value, _ in sorted(strange.items(), key=lambda item: -item[1])])
-            yield Finding(column.name, split, expected, seen, rows(sum(strange.values()), column.rows))
-        return
-    # Classes that come as numbers with a fraction have no counts; only their range is known.
-    for extreme in (column.least, column.greatest):
-        text = _number_text(extreme)
-        if text is not None and text not in classes:
-            yield Finding(column.name, split, expected, f"'{text}'", f"in {column.present:,} labelled rows")
-            return
-
-
-def _number_text(value: float | None) -> str | None:
-    """A number as it would stand in a list of classes."""
-    if value is None or not math.isfinite(value):
-        return None
-    return str(int(value)) if value == int(value) else str(value)
 
 
 def _check_feature(

@@ -4,10 +4,10 @@ from trainer.config import StrictModel
 
 
 class LabelExpectation(StrictModel):
-    """A task's label: these classes, or numbers where there are none."""
+    """A task's label. Whether it is one of the task's classes is checked where rows are read, by ExampleGen."""
 
     task: str
-    classes: list[str] | None = None
+    numeric: bool = False
 
 
 class FeatureExpectation(StrictModel):

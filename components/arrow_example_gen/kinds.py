@@ -107,7 +107,7 @@ def _fast_ints(cells: pa.StringArray) -> pa.Int64Array | None:
     return None if _has_byte(cells, b"xX") else numbers
 
 
-def _fast_floats(cells: pa.StringArray) -> pa.DoubleArray | None:
+def _fast_floats(cells: pa.StringArray) -> pa.FloatingPointArray | None:
     try:
         numbers = cells.cast(pa.float64())
     except pa.ArrowInvalid:

@@ -39,7 +39,9 @@ def as_lists(table: pa.Table) -> pa.RecordBatch:
             continue
         values = column.to_pylist()
         columns.append(pa.array([None if v is None else [v] for v in values], pa.list_(column.type)))
-    return pa.RecordBatch.from_arrays([c.chunk(0) if isinstance(c, pa.ChunkedArray) else c for c in columns], table.schema.names)
+    return pa.RecordBatch.from_arrays(
+        [c.chunk(0) if isinstance(c, pa.ChunkedArray) else c for c in columns], table.schema.names
+    )
 
 
 def run_transform(table: pa.Table, config: TrainerConfig, folder: Path) -> tft.TFTransformOutput:
@@ -54,11 +56,7 @@ def run_transform(table: pa.Table, config: TrainerConfig, folder: Path) -> tft.T
             lambda inputs: preprocessing_fn(inputs, custom), output_record_batches=False
         )
         coder = tft.coders.ExampleProtoCoder(metadata.schema)
-        _ = (
-            data
-            | beam.Map(coder.encode)
-            | beam.io.WriteToTFRecord(str(folder / "examples"), file_name_suffix=".gz")
-        )
+        _ = data | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(folder / "examples"), file_name_suffix=".gz")
         _ = function | tft_beam.WriteTransformFn(str(folder / "transform"))
     # TFX's executor leaves the raw schema here; the serving signatures read it.
     metadata_io.write_metadata(tft.DatasetMetadata(schema), str(folder / "transform" / "metadata"))

@@ -118,6 +118,4 @@ def test_labels_and_weights(trained: Trained, transformed: dict[str, np.ndarray]
     assert transformed["late/label"][present].sum() == trained.table["late"].to_pylist().count("yes")
     counts = np.bincount(transformed["level/label"][transformed["level/weight"] > 0].reshape(-1), minlength=3)
     assert counts.tolist() == [trained.table["level"].to_pylist().count(v) for v in (0, 1, 2)]
-    np.testing.assert_allclose(
-        transformed["delay/label"].sum(), np.nansum(raw(trained, "delay")), rtol=1e-5
-    )
+    np.testing.assert_allclose(transformed["delay/label"].sum(), np.nansum(raw(trained, "delay")), rtol=1e-5)

@@ -53,9 +53,7 @@ class Head(abc.ABC):
 
     def loss(self, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Mean loss over the labelled rows, a scalar; 0 for a batch without any label."""
-        return tf.math.divide_no_nan(
-            tf.reduce_sum(self.row_losses(labels, raw) * weights), tf.reduce_sum(weights)
-        )
+        return tf.math.divide_no_nan(tf.reduce_sum(self.row_losses(labels, raw) * weights), tf.reduce_sum(weights))
 
     def trivial_loss(self) -> float:
         """Loss of the best constant prediction on the training labels: the unit in which tasks are compared."""

@@ -1,0 +1,72 @@
+"""The TFX component."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from google.protobuf.struct_pb2 import Value
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.proto import example_gen_pb2, range_config_pb2
+
+import trainer.errors
+from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.executor import ArrowExampleGenExecutor
+from components.arrow_example_gen.files import split_path
+from trainer.fingerprint import source_fingerprint
+
+
+class ArrowExampleGen(FileBasedExampleGen):
+    """An ExampleGen for CSV, Parquet and TFRecord files that stays in Arrow up to the encoded tf.Example.
+
+    Output `examples`: splits train and eval of gzipped TFRecords of tf.Example. Spans and versions are TFX's.
+    """
+
+    EXECUTOR_SPEC = BeamExecutorSpec(ArrowExampleGenExecutor)
+
+    def __init__(
+        self,
+        *,
+        data: DataConfig,
+        seed: int = 0,
+        column_types: Mapping[str, Literal["int", "float", "bytes"]] | None = None,
+        domains: Mapping[str, Sequence[str]] | None = None,
+        required_columns: Mapping[str, str] | Sequence[str] = (),
+        range_config: range_config_pb2.RangeConfig | None = None,
+    ):
+        """Describes what to read.
+
+        `column_types` (from a schema) overrule inference; `domains` holds the allowed values of a column, as text;
+        `required_columns` the columns that must be there, with the config key that names each, if given. Whatever
+        changes the output, this package's source included, becomes part of the execution's properties, by which TFX
+        decides whether a cached result still holds. Raises nothing about the data: the executor does.
+        """
+        if not isinstance(required_columns, Mapping):
+            required_columns = dict.fromkeys(required_columns, "config")
+        parameters = {
+            "data": data.model_dump(mode="json"),
+            "seed": seed,
+            "column_types": dict(column_types or {}),
+            "domains": {name: list(values) for name, values in (domains or {}).items()},
+            "required_columns": dict(required_columns),
+            "source": source_fingerprint(Path(__file__).parent, trainer.errors.__file__),
+        }
+        custom_config = example_gen_pb2.CustomConfig()
+        custom_config.custom_config.Pack(Value(string_value=json.dumps(parameters, sort_keys=True)))
+        base, pattern = split_path(data)
+        super().__init__(
+            input_base=base,
+            input_config=example_gen_pb2.Input(
+                splits=[example_gen_pb2.Input.Split(name="all", pattern=pattern)]
+            ),
+            output_config=_output_config(),
+            custom_config=custom_config,
+            range_config=range_config,
+        )
+
+
+def _output_config() -> example_gen_pb2.Output:
+    # The buckets are TFX's formality: how rows are divided is in `data.split`.
+    splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in ("train", "eval")]
+    return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits))

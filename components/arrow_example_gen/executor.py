@@ -1,0 +1,191 @@
+"""The executor: plans the work, has Beam do it, and publishes the shards when all of it succeeded."""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+from google.protobuf.struct_pb2 import Value
+from pydantic import TypeAdapter
+from tfx import types
+from tfx.components.example_gen import write_split
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.files import select_files
+from components.arrow_example_gen.findings import describe, merge_findings
+from components.arrow_example_gen.inspect import Source, check_columns, inspect_files
+from components.arrow_example_gen.plan import Task, plan_tasks
+from components.arrow_example_gen.work import (
+    SPLITS,
+    Job,
+    Result,
+    infer_task,
+    merge_kinds,
+    result_path,
+    shard_path,
+    write_task,
+)
+from trainer.errors import DataError
+
+NUM_EXAMPLES_PROPERTY = "num_examples"
+"""Custom property of the Examples artifact: JSON of rows per split."""
+
+_MAX_SHOWN = 20
+
+
+class ArrowExampleGenExecutor(BaseBeamExecutor):
+    """Reads files by Arrow and writes tf.Examples, split into train and eval."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Fills the one Examples artifact of `output_dict`.
+
+        Raises DataError for whatever is wrong with the data; nothing is published then.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        parameters = _parameters(exec_properties)
+        data = TypeAdapter(DataConfig).validate_python(parameters["data"])
+        files = select_files(_matches(exec_properties), data)
+        source = inspect_files(files, data)
+        check_columns(source, data, parameters["required_columns"])
+        artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+        artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        staging = FileSystems.join(artifact.uri, f".staging-{uuid.uuid4().hex}")
+        FileSystems.mkdirs(staging)
+        try:
+            job = _job(parameters, data, source, staging)
+            results = self._run(plan_tasks(files, data), job)
+            _raise_problems(results, job, source)
+            _publish(results, staging, artifact)
+        finally:
+            FileSystems.delete([staging])
+        counts = {split: sum(result.rows[split] for result in results) for split in SPLITS}
+        artifact.set_string_custom_property(NUM_EXAMPLES_PROPERTY, json.dumps(counts, sort_keys=True))
+        examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(
+            artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
+        )
+
+    def _run(self, tasks: list[Task], job: Job) -> list[Result]:
+        threads = _threads(self._beam_pipeline_args or [])
+        unknown = [name for name in job.columns if name not in job.kinds]
+        with self._make_beam_pipeline() as pipeline:
+            work = pipeline | "Tasks" >> beam.Create(tasks) | "Spread" >> beam.Reshuffle()
+            side = []
+            if job.data.format == "csv" and unknown:
+                found = work | "InferKinds" >> beam.ParDo(_Threaded(infer_task, threads), job)
+                side = [beam.pvalue.AsSingleton(found | "MergeKinds" >> beam.CombineGlobally(merge_kinds))]
+            _ = work | "WriteShards" >> beam.ParDo(_Threaded(write_task, threads), job, *side)
+        return [_read_result(job.staging, task.index) for task in tasks]
+
+
+class _Threaded(beam.DoFn):
+    """Calls `function(element, *sides)` for a bundle's elements in several threads, in which Arrow and zlib run free.
+
+    Beam's own multi-threading starts a worker per thread, and its in-memory mode, the default, has one.
+    """
+
+    def __init__(self, function: Callable[..., Any], threads: int):
+        self._function = function
+        self._thread_count = threads
+        self._futures: list[Future[Any]] = []
+
+    def setup(self) -> None:
+        self._pool = ThreadPoolExecutor(self._thread_count)
+
+    def start_bundle(self) -> None:
+        self._futures = []
+
+    def process(self, element: Any, *sides: Any) -> None:
+        self._futures.append(self._pool.submit(self._function, element, *sides))
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for future in self._futures:
+            yield WindowedValue(future.result(), GlobalWindow().max_timestamp(), [GlobalWindow()])
+
+    def teardown(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _threads(beam_args: list[str]) -> int:
+    """All cores where Beam runs on this machine in one worker; elsewhere Beam's workers are the parallelism."""
+    options = PipelineOptions(beam_args)
+    runner = options.view_as(StandardOptions).runner or "DirectRunner"
+    local = runner.rpartition(".")[2] in ("DirectRunner", "BundleBasedDirectRunner", "FnApiRunner", "SwitchingDirectRunner")
+    if local and options.view_as(DirectOptions).direct_num_workers == 1:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1
+
+
+def _parameters(exec_properties: dict[str, Any]) -> dict[str, Any]:
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
+    value = Value()
+    config.custom_config.Unpack(value)
+    return json.loads(value.string_value)
+
+
+def _matches(exec_properties: dict[str, Any]) -> list[str]:
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
+    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    return fileio.glob(os.path.join(base, config.splits[0].pattern))  # noqa: PTH118 (an address, not always a path)
+
+
+def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: str) -> Job:
+    given = {name: kind for name, kind in parameters["column_types"].items() if name in source.columns}
+    known = given if data.format == "csv" else {**source.columns, **given}
+    return Job(data, parameters["seed"], list(source.columns), known, parameters["domains"], staging)
+
+
+def _read_result(staging: str, index: int) -> Result:
+    with FileSystems.open(result_path(staging, index)) as stream:
+        return Result.from_json(stream.read().decode())
+
+
+def _raise_problems(results: Iterable[Result], job: Job, source: Source) -> None:
+    findings = merge_findings(finding for result in results for finding in result.findings)
+    problems = [problem for result in results for problem in result.problems]
+    problems += [describe(finding, job.domains) for finding in findings]
+    empty = [split for split in SPLITS if not any(result.rows[split] for result in results)]
+    if not problems and empty:
+        problems = [_empty_split(split, job, source) for split in empty]
+    if problems:
+        more = f"; and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
+        raise DataError("; ".join(problems[:_MAX_SHOWN]) + more, problems)
+
+
+def _empty_split(split: str, job: Job, source: Source) -> str:
+    rule = job.data.split
+    how = f"{rule.column} from {rule.eval_from} on is eval" if rule.by == "time" else f"eval is {rule.eval_fraction:.0%}"
+    return f"data.split: no row of {source.files[0]} falls into the {split} split ({how})"
+
+
+def _publish(results: list[Result], staging: str, artifact: types.Artifact) -> None:
+    """Gives the shards their final names, each in one step; a shard without rows does not exist."""
+    for split in SPLITS:
+        folder = artifact_utils.get_split_uri([artifact], split)
+        fileio.makedirs(folder)
+        filled = [result.index for result in results if result.rows[split]]
+        names = [f"data_tfrecord-{number:05d}-of-{len(filled):05d}.gz" for number in range(len(filled))]
+        FileSystems.rename(
+            [shard_path(staging, index, split) for index in filled],
+            [FileSystems.join(folder, name) for name in names],
+        )

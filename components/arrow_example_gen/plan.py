@@ -1,0 +1,99 @@
+"""Divides a source into pieces of work, the same on every machine, since each becomes a shard per split."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from components.arrow_example_gen import csv_reader, parquet_reader
+from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.files import file_size
+
+PIECE_BYTES = 8 << 20
+"""Small enough for a 40 MB table to occupy several workers, large enough for shards worth opening."""
+
+MAX_PIECES = 256
+"""Beyond, pieces grow: a shard per 8 MiB of a terabyte would be a hundred thousand files."""
+
+MAX_PIECES_PER_ROW_GROUP = 8
+"""A row group is read from its beginning by every piece of it; more pieces would read more than they encode."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file: bytes of CSV content from line `line`, or rows of Parquet; `stop` None is the end."""
+
+    path: str
+    start: int = 0
+    stop: int | None = None
+    line: int = 1
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """Pieces that one worker handles in turn and writes to one shard per split."""
+
+    index: int
+    pieces: tuple[Piece, ...]
+
+
+def plan_tasks(files: list[str], data: DataConfig) -> list[Task]:
+    """The tasks for `files`, in the files' order. Raises DataError for a file that cannot be read."""
+    limit = max(PIECE_BYTES, sum(map(file_size, files)) // MAX_PIECES)
+    divide = {"csv": _csv_pieces, "parquet": _parquet_pieces, "tfrecord": _whole_file}[data.format]
+    pieces = [piece for path in files for piece in divide(path, limit)]
+    return [Task(index, group) for index, group in enumerate(_packed(pieces, limit))]
+
+
+def _packed(pieces: Iterable[Piece], limit: int) -> Iterable[tuple[Piece, ...]]:
+    group: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        if group and size + piece.size > limit:
+            yield tuple(group)
+            group, size = [], 0
+        group.append(piece)
+        size += piece.size
+    if group:
+        yield tuple(group)
+
+
+def _csv_pieces(path: str, limit: int) -> Iterable[Piece]:
+    start, line = csv_reader.header_bytes(path)
+    size = file_size(path)
+    if path.lower().endswith(".gz"):
+        # Compressed bytes cannot be entered midway; about a sixth of the content's size.
+        yield Piece(path, start, None, line, size * 6)
+        return
+    if size - start <= limit:
+        yield Piece(path, start, size, line, size - start)
+        return
+    first: tuple[int, int] | None = None
+    stop = start
+    for block in csv_reader.file_blocks(path, start, size, line):
+        if first is not None and block.stop - first[0] > limit:
+            yield Piece(path, first[0], stop, first[1], stop - first[0])
+            first = None
+        first = first or (block.start, block.line)
+        stop = block.stop
+    if first is not None:
+        yield Piece(path, first[0], stop, first[1], stop - first[0])
+
+
+def _parquet_pieces(path: str, limit: int) -> Iterable[Piece]:
+    metadata = parquet_reader.read_metadata(path)
+    begin = 0
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        rows = group.num_rows
+        # Dictionaries make columns small in the file, but not in the examples.
+        size = max(group.total_byte_size, rows * metadata.num_columns * 8)
+        count = min(-(-size // limit), MAX_PIECES_PER_ROW_GROUP, max(rows, 1))
+        for part in range(count):
+            start, stop = begin + rows * part // count, begin + rows * (part + 1) // count
+            if start < stop:
+                yield Piece(path, start, stop, size=size // count)
+        begin += rows
+
+
+def _whole_file(path: str, limit: int) -> Iterable[Piece]:
+    yield Piece(path, size=file_size(path))

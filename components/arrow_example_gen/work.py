@@ -1,0 +1,177 @@
+"""What a worker does: infer the kinds of a task's columns, or turn the task into one shard per split."""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from components.arrow_example_gen import csv_reader, parquet_reader, tfrecord_io
+from components.arrow_example_gen.batch import Batch
+from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.csv_blocks import Block
+from components.arrow_example_gen.domains import check_domains
+from components.arrow_example_gen.findings import Finding, merge_findings
+from components.arrow_example_gen.kinds import Kind, widest
+from components.arrow_example_gen.plan import Piece, Task
+from components.arrow_example_gen.splits import eval_rows
+from components.arrow_example_gen.tf_example import encode_examples, encoded_bytes
+from components.arrow_example_gen.tfrecord_io import GzipRecordWriter
+from trainer.errors import DataError
+
+SPLITS = ("train", "eval")
+
+ENCODED_BYTES = 16 << 20
+"""Rows are encoded so many at a time: wide tables grow tenfold between the file and the examples."""
+
+Kinds = dict[str, Kind | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of a run have in common. `kinds` holds the columns whose kind is known beforehand."""
+
+    data: DataConfig
+    seed: int
+    columns: list[str]
+    kinds: Kinds
+    domains: dict[str, list[str]]
+    staging: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a task: rows per split, the columns seen, and what was wrong."""
+
+    index: int
+    rows: dict[str, int]
+    seen: dict[str, Kind | None] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """For the file that brings the result back from the worker."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Result":
+        """The inverse of `to_json`."""
+        values = json.loads(text)
+        return cls(**{**values, "findings": [Finding(**finding) for finding in values["findings"]]})
+
+
+def infer_task(task: Task, job: Job) -> Kinds:
+    """The kinds of the CSV columns that are not known yet; columns of damaged pieces are left to `write_task`."""
+    kinds: Kinds = {name: None for name in job.columns if name not in job.kinds}
+    try:
+        for piece in task.pieces:
+            for _, columns in _csv_columns(piece):
+                unknown = {name: columns[name] for name in kinds if kinds[name] != "bytes"}
+                for name, kind in csv_reader.infer_kinds(unknown).items():
+                    kinds[name] = widest(kinds[name], kind)
+    except DataError:
+        # The same error comes up again in `write_task`, which reports it.
+        return {}
+    return kinds
+
+
+def merge_kinds(found: Iterable[Kinds]) -> Kinds:
+    """The widest kind of each column."""
+    merged: Kinds = {}
+    for kinds in found:
+        for name, kind in kinds.items():
+            merged[name] = widest(merged.get(name), kind)
+    return merged
+
+
+def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
+    """Writes the task's shards (`shard_path`) and then its result (`result_path`); returns the task's index.
+
+    Bad data end in the result, not in an exception, so that no runner retries or rewords them. Files appear under
+    their names when they are whole, so that a repeated or twin attempt does no harm.
+    """
+    kinds = {**(inferred or {}), **job.kinds}
+    attempt = uuid.uuid4().hex
+    writers: dict[str, GzipRecordWriter] = {}
+    seen: Kinds = {}
+    findings: list[Finding] = []
+    problems: list[str] = []
+    try:
+        for batch in _batches(task, job, kinds):
+            findings = merge_findings([*findings, *_write_batch(batch, job, writers, task, attempt)])
+    except DataError as error:
+        problems = error.problems
+    for split, writer in writers.items():
+        writer.close()
+        target = shard_path(job.staging, task.index, split)
+        FileSystems.rename([f"{target}.{attempt}"], [target])
+    rows = {split: writers[split].records if split in writers else 0 for split in SPLITS}
+    result = Result(task.index, rows, seen, findings, problems)
+    target = result_path(job.staging, task.index)
+    with FileSystems.create(f"{target}.{attempt}") as stream:
+        stream.write(result.to_json().encode())
+    FileSystems.rename([f"{target}.{attempt}"], [target])
+    return task.index
+
+
+def shard_path(staging: str, index: int, split: str) -> str:
+    """Where a task's shard waits until all are done."""
+    return FileSystems.join(staging, f"{split}-{index:05d}.gz")
+
+
+def result_path(staging: str, index: int) -> str:
+    """Where a task's result waits for the executor."""
+    return FileSystems.join(staging, f"result-{index:05d}.json")
+
+
+def _write_batch(
+    batch: Batch, job: Job, writers: dict[str, GzipRecordWriter], task: Task, attempt: str
+) -> Iterator[Finding]:
+    yield from check_domains(batch, job.domains)
+    evaluated, missing = eval_rows(batch, job.data.split, job.seed)
+    yield from missing
+    for part, chosen in _encoded(batch, evaluated):
+        for split, rows in zip(SPLITS, (~chosen, chosen), strict=True):
+            if not rows.any():
+                continue
+            if split not in writers:
+                path = f"{shard_path(job.staging, task.index, split)}.{attempt}"
+                stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+                writers[split] = GzipRecordWriter(stream)
+            writers[split].write(part if rows.all() else part.filter(pa.array(rows)))
+
+
+def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArray, np.ndarray]]:
+    if batch.records is not None:
+        yield batch.records, evaluated
+        return
+    size = encoded_bytes(batch.columns)
+    step = max(1, batch.rows * ENCODED_BYTES // max(size, 1))
+    for start in range(0, batch.rows, step):
+        rows = min(step, batch.rows - start)
+        columns = {name: column.slice(start, rows) for name, column in batch.columns.items()}
+        yield encode_examples(columns, rows), evaluated[start : start + rows]
+
+
+def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
+    for piece in task.pieces:
+        if job.data.format == "csv":
+            for block, columns in _csv_columns(piece):
+                rows = len(next(iter(columns.values())))
+                yield csv_reader.convert_block(columns, kinds, csv_reader.block_batch(block, piece.path, rows))
+        elif job.data.format == "parquet":
+            yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, kinds)
+        else:
+            yield from tfrecord_io.read_batches(piece.path)
+
+
+def _csv_columns(piece: Piece) -> Iterator[tuple[Block, dict[str, pa.StringArray]]]:
+    names = csv_reader.read_header(piece.path)
+    for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line):
+        columns = csv_reader.parse_block(block, piece.path, names)
+        if len(columns[names[0]]):
+            yield block, columns

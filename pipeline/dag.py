@@ -1,0 +1,221 @@
+"""Builds the TFX pipeline of a configuration."""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import trainer_pb2, transform_pb2
+from tfx.types import Channel, standard_artifacts
+
+import trainer
+from components.anomaly_gate.component import AnomalyGate
+from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
+from components.arrow_example_gen.component import ArrowExampleGen
+from components.pusher.component import Pusher
+from components.resolver.baseline import LastOtherBlessedModel
+from pipeline.config import JanusConfig
+from pipeline.evaluation import eval_config
+from trainer.config import column_of
+from trainer.fingerprint import source_fingerprint
+
+TRAINER_SOURCES = Path(trainer.__file__).parent
+PREPROCESSING_SOURCES = tuple(
+    TRAINER_SOURCES / name for name in ("config.py", "encoders", "names.py", "preprocessing.py", "raw_values.py", "statistics.py")
+)
+"""All that `preprocessing_fn` imports."""
+
+LOCAL_BEAM_ARGS = ("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
+"""On one machine several workers cost more than they give: TFX's steps are short, and each worker loads TensorFlow."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a pipeline's things are.
+
+    Attributes:
+        root: TFX's pipeline root.
+        metadata: the SQLite database of ML Metadata; None where the orchestrator has its own.
+        schemas: receives copies of the curated schema.
+        checkpoints: where a killed training finds its state again; None for no checkpoints.
+    """
+
+    root: str
+    metadata: str | None
+    schemas: Path
+    checkpoints: str | None
+
+
+def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
+    """The whole pipeline, from raw data to a pushed model.
+
+    What a component depends on stands in its parameters, code included, so that TFX's cache re-runs exactly what a
+    change touches. Nothing that differs between machines or runs may stand there.
+    """
+    data_nodes = _data_nodes(config, places)
+    example_gen, statistics_gen, schema_gen, example_validator = (
+        data_nodes.example_gen,
+        data_nodes.statistics_gen,
+        data_nodes.schema_gen,
+        data_nodes.example_validator,
+    )
+    gate = AnomalyGate(
+        statistics=statistics_gen.outputs["statistics"],
+        anomalies=example_validator.outputs["anomalies"],
+        schema=schema_gen.outputs["schema"],
+        expectations=expectations_of(config),
+    ).with_id("AnomalyGate")
+    transform = _transform(config, example_gen, schema_gen)
+    transform.add_upstream_node(gate)
+    model_trainer = _trainer(config, transform, schema_gen, places)
+    model_trainer.add_upstream_node(gate)
+    resolver = Resolver(
+        strategy_class=LastOtherBlessedModel,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        candidate=model_trainer.outputs["model"],
+    ).with_id("Resolver")
+    evaluator = Evaluator(
+        examples=example_gen.outputs["examples"],
+        example_splits=["eval"],
+        model=model_trainer.outputs["model"],
+        baseline_model=resolver.outputs["model"],
+        eval_config=eval_config(config),
+        schema=schema_gen.outputs["schema"],
+    ).with_id("Evaluator")
+    pusher = Pusher(
+        model=model_trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        base_directory=config.push.path,
+        keep=config.push.keep,
+    ).with_id("Pusher")
+    nodes = [*data_nodes.in_order(), gate, transform, model_trainer, resolver, evaluator, pusher]
+    return _pipeline(config, places, nodes)
+
+
+def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
+    """The part that infers a schema: its cached results are those of the whole pipeline."""
+    example_gen = _example_gen(config)
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
+    schema_gen = _inferred_schema(statistics_gen)
+    return _pipeline(config, places, [example_gen, statistics_gen, schema_gen])
+
+
+def expectations_of(config: JanusConfig) -> Expectations:
+    """What the gate demands beside the schema."""
+    labels = {
+        task.label: LabelExpectation(task=name, numeric=task.kind == "regression")
+        for name, task in config.tasks.items()
+    }
+    features: dict[str, FeatureExpectation] = {}
+    for name, feature in config.features.items():
+        numeric = feature.kind in ("numeric", "cyclical", "vector")
+        column = column_of(name, feature)
+        earlier = features.get(column)
+        features[column] = FeatureExpectation(
+            feature=earlier.feature if earlier else name,
+            numeric=numeric or bool(earlier and earlier.numeric),
+            length=getattr(feature, "length", 1),
+        )
+    return Expectations(labels=labels, features=features, curated=config.schema_ is not None)
+
+
+@dataclass(frozen=True)
+class _DataNodes:
+    """What reads and describes the data."""
+
+    example_gen: BaseNode
+    statistics_gen: BaseNode
+    schema_gen: BaseNode
+    example_validator: BaseNode
+
+    def in_order(self) -> list[BaseNode]:
+        return [self.example_gen, self.statistics_gen, self.schema_gen, self.example_validator]
+
+
+def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
+    example_gen = _example_gen(config)
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
+    if config.schema_ is None:
+        schema_gen = _inferred_schema(statistics_gen)
+    else:
+        copy = _schema_copy(Path(config.schema_), places.schemas)
+        schema_gen = ImportSchemaGen(schema_file=str(copy)).with_id("ImportSchemaGen")
+    example_validator = ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    ).with_id("ExampleValidator")
+    return _DataNodes(example_gen, statistics_gen, schema_gen, example_validator)
+
+
+def _example_gen(config: JanusConfig) -> BaseNode:
+    return ArrowExampleGen(config.data, seed=config.seed, domains=config.label_domains()).with_id("ExampleGen")
+
+
+def _inferred_schema(statistics_gen: BaseNode) -> BaseNode:
+    # A shape would demand a value in every row, also in those that are still to come.
+    return SchemaGen(
+        statistics=statistics_gen.outputs["statistics"], infer_feature_shape=False, exclude_splits=["eval"]
+    ).with_id("SchemaGen")
+
+
+def _schema_copy(schema: Path, folder: Path) -> Path:
+    """A copy under its content's digest: ImportSchemaGen is cached by the path alone."""
+    digest = hashlib.sha256(schema.read_bytes()).hexdigest()[:16]
+    copy = folder / digest / "schema.pbtxt"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(schema, copy)
+    return copy
+
+
+def _transform(config: JanusConfig, example_gen: BaseNode, schema_gen: BaseNode) -> BaseNode:
+    return Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        preprocessing_fn="trainer.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
+        custom_config={
+            "preprocessing": config.trainer_config().preprocessing().model_dump_json(),
+            "code": source_fingerprint(*PREPROCESSING_SOURCES),
+        },
+        disable_statistics=True,
+    ).with_id("Transform")
+
+
+def _trainer(config: JanusConfig, transform: BaseNode, schema_gen: BaseNode, places: Places) -> BaseNode:
+    return Trainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema_gen.outputs["schema"],
+        run_fn="trainer.run.run_fn",
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={
+            "trainer": config.trainer_config().model_dump_json(),
+            "code": source_fingerprint(TRAINER_SOURCES),
+            "checkpoint_root": places.checkpoints,
+        },
+    ).with_id("Trainer")
+
+
+def _pipeline(config: JanusConfig, places: Places, nodes: Sequence[BaseNode]) -> Pipeline:
+    connection = sqlite_metadata_connection_config(places.metadata) if places.metadata else None
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=places.root,
+        components=list(nodes),
+        enable_cache=True,
+        metadata_connection_config=connection,
+        beam_pipeline_args=[*(() if config.beam.args else LOCAL_BEAM_ARGS), *config.beam.args],
+    )

@@ -1,0 +1,74 @@
+"""Checks that take a second, before TFX is loaded: data, schema, folders, metadata database."""
+
+import sqlite3
+from pathlib import Path
+
+from components.arrow_example_gen.inspect import check_columns, inspect_source
+from pipeline.config import JanusConfig
+from pipeline.home import Home, require_writable
+from pipeline.schema_tools import check_schema, read_schema
+from trainer.errors import JanusError
+
+LOCK_TIMEOUT_SECONDS = 3.0
+
+
+def check_before_run(config: JanusConfig, home: Home) -> None:
+    """Everything that can be known to fail.
+
+    Raises:
+        ConfigError: the folder for pushed models cannot be written.
+        DataError: the data are missing or lack a column, or the schema does not fit.
+        JanusError: the metadata database is locked or damaged.
+    """
+    check_metadata(home.metadata)
+    require_writable(Path(config.push.path), "the folder for pushed models (push.path)")
+    check_data(config)
+
+
+def check_data(config: JanusConfig) -> None:
+    """The data and, if the configuration names one, the schema.
+
+    Raises:
+        DataError: they are missing or do not fit the configuration.
+    """
+    source = inspect_source(config.data)
+    check_columns(source, config.data, {column: key for column, key in config.named_columns().items()})
+    if config.schema_ is not None:
+        path = Path(config.schema_)
+        check_schema(read_schema(path), path, config)
+
+
+def check_metadata(database: Path) -> None:
+    """ML Metadata itself would wait for a lock without end, and call damage an internal error.
+
+    Raises:
+        JanusError: another process holds the database, or it is damaged.
+    """
+    if not database.exists():
+        return
+    try:
+        connection = sqlite3.connect(database, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            result = connection.execute("PRAGMA quick_check(1)").fetchone()
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise JanusError(
+                f"the metadata database {database} is locked by another process: end it (`fuser {database}` names it), "
+                "then run again"
+            ) from error
+        raise JanusError(f"the metadata database {database} cannot be used: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise JanusError(_damaged(database, str(error))) from error
+    if result != ("ok",):
+        raise JanusError(_damaged(database, str(result[0])))
+
+
+def _damaged(database: Path, reason: str) -> str:
+    return (
+        f"the metadata database {database} is damaged ({reason}): restore a copy, or move it away "
+        "(the next run starts without cache and baseline)"
+    )

@@ -1,0 +1,261 @@
+"""Configuration: the documented example is accepted, and every mistake is named by its full path."""
+
+import contextlib
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.config_file import config_json_schema, load_config, parse_config
+from trainer.config import NumericFeature
+from trainer.errors import ConfigError
+
+EXAMPLE = """
+name: flights
+seed: 17
+data:
+  path: data/flights
+  format: csv
+  split: {by: time, column: day_of_year, eval_from: 305}
+schema: schema/flights.pbtxt
+features:
+  distance:      {kind: numeric}
+  temp:          {kind: numeric, missing: mean}
+  sched_dep_min: {kind: cyclical, period: 1440}
+  carrier:       {kind: categorical, embed: 8}
+  dest:          {kind: categorical, embed: 16, oov_buckets: 1, top_k: 200}
+tasks:
+  status:    {kind: multiclass, label: status, classes: [on_time, delayed, cancelled], loss_weight: 0.8}
+  arr_delay: {kind: regression, label: arr_delay, loss: huber, loss_weight: 0.2, unit: minutes}
+model:
+  trunk: {kind: shared_bottom, units: [128, 64], dropout: 0.1}
+  towers: {default: [32]}
+  balancing: {kind: fixed}
+training: {epochs: 5, batch_size: 512, learning_rate: 0.001, early_stopping: {patience: 2}}
+evaluation:
+  slices: [[origin], [carrier]]
+  gates:
+    status:    {auc: {min: 0.60, max_drop: 0.01}}
+    arr_delay: {mae: {max: 30.0, max_rise: 0.5}}
+push: {path: serving/flights, keep: 5}
+beam: {args: []}
+"""
+
+
+def example() -> dict[str, Any]:
+    return yaml.safe_load(EXAMPLE)
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    raw = example()
+    node = raw
+    *parents, last = path.split(".")
+    for part in parents:
+        node = node.setdefault(part, {})
+    node[last] = value
+    return raw
+
+
+def error_of(raw: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_the_documented_example_is_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "flights.yaml"
+    file.write_text(EXAMPLE)
+    config = load_config(file)
+    assert config.tasks["status"].classes == ["on_time", "delayed", "cancelled"]  # type: ignore[union-attr]
+    assert config.schema_ == "schema/flights.pbtxt"
+    assert config.evaluation.gates["arr_delay"]["mae"].rules() == {"max": 30.0, "max_rise": 0.5}
+    assert config.named_columns()["day_of_year"] == "data.split"
+    assert config.named_columns()["origin"] == "evaluation.slices"
+    assert config.label_domains() == {"status": ["on_time", "delayed", "cancelled"]}
+
+
+@pytest.mark.parametrize("file", sorted(Path("configs").glob("*.yaml")), ids=lambda file: file.stem)
+def test_shipped_configurations_are_valid(file: Path) -> None:
+    assert load_config(file).name == file.stem
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("trainnig", {}, ["trainnig: unknown key", "Did you mean 'training'?"]),
+        ("training.epoch", 3, ["training.epoch: unknown key", "Did you mean 'epochs'?", "batch_size"]),
+        ("features.distance.scal", "log", ["features.distance.scal: unknown key", "Did you mean 'scale'?"]),
+        ("features.distance.kind", "numerical", ["features.distance.kind", "Did you mean 'numeric'?", "cyclical"]),
+        ("features.distance", {}, ["features.distance.kind: this key is required", "numeric"]),
+        ("features.distance.scale", "zscore", ["features.distance.scale", "'z_score'", "'zscore'"]),
+        ("features.sched_dep_min.period", 0, ["features.sched_dep_min.period", "greater than 0"]),
+        ("training.epochs", "many", ["training.epochs", "integer", "'many'"]),
+        ("training.epochs", True, ["training.epochs", "boolean"]),
+        ("training.epochs", 0, ["training.epochs", "greater than 0"]),
+        ("training.learning_rate", float("nan"), ["training.learning_rate"]),
+        ("tasks.status.loss_weight", -0.5, ["tasks.status.loss_weight", "greater than or equal to 0"]),
+        ("tasks.status.classes", ["on_time"], ["tasks.status.classes", "at least 2"]),
+        ("tasks.status.classes", ["a", "b", "a"], ["tasks.status.classes", "'a' is listed twice"]),
+        ("tasks.status.classes", [True, False], ["tasks.status.classes.0", "quotes"]),
+        ("tasks.arr_delay.label", "status", ["tasks.arr_delay.label", "already the label of task 'status'"]),
+        ("features.status", {"kind": "categorical"}, ["features.status", "label of task 'status'", "leaks"]),
+        ("features.x", {"kind": "numeric", "column": "arr_delay"}, ["features.x", "label of task 'arr_delay'"]),
+        ("evaluation.gates.stattus", {"auc": {"min": 0.5}}, ["evaluation.gates.stattus: no such task"]),
+        ("evaluation.gates.status.mae", {"max": 1}, ["evaluation.gates.status.mae", "multiclass", "auc"]),
+        ("evaluation.gates.status.auc", {}, ["evaluation.gates.status.auc", "at least one of"]),
+        ("evaluation.gates.status.auc", {"min": 0.9, "max": 0.1}, ["nothing can pass"]),
+        ("evaluation.slices", [["status"]], ["evaluation.slices", "label of task 'status'"]),
+        ("model.towers.stats", [8], ["model.towers.stats: no such task"]),
+        ("model.trunk.kind", "mmoe", ["model.trunk.kind: 'mmoe' is not yet supported"]),
+        ("model.balancing.kind", "gradnorm", ["model.balancing.kind: 'gradnorm' is not yet supported"]),
+        ("model.trunk.kind", "shared", ["model.trunk.kind", "'shared_bottom'"]),
+        ("model.trunk.dropout", 1.0, ["model.trunk.dropout", "less than 1"]),
+        ("data.split", {"by": "random"}, ["data.split.by", "hash", "'random'"]),
+        ("data.split.eval_fraction", 0.2, ["data.split.eval_fraction: unknown key", "eval_from"]),
+        ("push.keep", 0, ["push.keep", "greater than 0"]),
+        ("name", "a/b", ["name", "letters, digits and _"]),
+        ("tasks", {}, ["tasks", "at least 1"]),
+        ("seed", -1, ["seed", "greater than or equal to 0"]),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(path: str, value: Any, expected: list[str]) -> None:
+    message = error_of(changed(path, value))
+    for part in expected:
+        assert part in message
+
+
+def test_required_keys() -> None:
+    raw = example()
+    del raw["push"], raw["tasks"]["status"]["label"]
+    message = error_of(raw)
+    assert "push: this key is required" in message
+    assert "tasks.status.label: this key is required" in message
+
+
+def test_all_weights_zero() -> None:
+    raw = example()
+    for task in raw["tasks"].values():
+        task["loss_weight"] = 0
+    assert "every loss_weight is 0" in error_of(raw)
+
+
+def test_boundaries() -> None:
+    assert "ascending" in error_of(
+        changed("features.distance", {"kind": "numeric", "scale": "bucketize", "boundaries": [2, 1]})
+    )
+    assert "goes with" in error_of(changed("features.distance", {"kind": "numeric", "boundaries": [1, 2]}))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: [", "not valid YAML"),
+        ("- a", "must hold a mapping"),
+        ("", "must hold a mapping"),
+        ("name: a\nname: b", "given twice"),
+        ("name: !!python/object/apply:os.system ['true']", "not valid YAML"),
+    ],
+)
+def test_unreadable_files(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=expected):
+        load_config(file)
+
+
+def test_missing_file_suggests_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "flights.yaml").write_text(EXAMPLE)
+    with pytest.raises(ConfigError, match=r"Did you mean .*flights\.yaml"):
+        load_config(tmp_path / "flight.yaml")
+
+
+def test_not_utf8(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(b"name: \xff\xfe")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(file)
+
+
+def test_overrides(tmp_path: Path) -> None:
+    file = tmp_path / "flights.yaml"
+    file.write_text(EXAMPLE)
+    config = load_config(
+        file,
+        [
+            "training.epochs=2",
+            "model.trunk.units=[16]",
+            "features.distance.scale=log",
+            "tasks.status.classes.1=late",
+            "training.early_stopping=null",
+            "evaluation.slices=[]",
+        ],
+    )
+    assert config.training.epochs == 2
+    assert config.model.trunk.units == [16]
+    assert isinstance(config.features["distance"], NumericFeature)
+    assert config.features["distance"].scale == "log"
+    assert config.tasks["status"].classes[1] == "late"  # type: ignore[union-attr]
+    assert config.training.early_stopping is None
+    assert config.evaluation.slices == []
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.epochs", "expected key.path=value"),
+        ("=3", "expected key.path=value"),
+        ("training.epochs.x=1", "is a value"),
+        ("tasks.status.classes.9=x", "no index"),
+        ("training.epochs=[", "not valid YAML"),
+        ("training.epocs=1", "Did you mean 'epochs'"),
+    ],
+)
+def test_wrong_overrides(tmp_path: Path, override: str, expected: str) -> None:
+    file = tmp_path / "flights.yaml"
+    file.write_text(EXAMPLE)
+    with pytest.raises(ConfigError, match=expected):
+        load_config(file, [override])
+
+
+def test_json_schema_is_closed_and_whole() -> None:
+    schema = json.loads(config_json_schema())
+    assert schema["additionalProperties"] is False
+    assert {"name", "data", "schema", "features", "tasks", "push"} <= set(schema["properties"])
+    assert "schema_" not in schema["properties"]
+
+
+def test_trainer_config_is_unmoved_by_evaluation_and_push() -> None:
+    base = parse_config(example()).trainer_config()
+    assert parse_config(changed("evaluation.gates", {})).trainer_config() == base
+    assert parse_config(changed("push.keep", 2)).trainer_config() == base
+    other = parse_config(changed("model.trunk.units", [8])).trainer_config()
+    assert other != base
+    assert other.preprocessing() == base.preprocessing()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_value_anywhere_is_accepted_or_a_config_error(data: st.DataObject) -> None:
+    raw = copy.deepcopy(example())
+    node: Any = raw
+    while True:
+        key = data.draw(st.sampled_from(sorted(node)))
+        if not isinstance(node[key], dict) or not node[key] or data.draw(st.booleans()):
+            break
+        node = node[key]
+    node[key] = data.draw(JSON)
+    with contextlib.suppress(ConfigError):
+        assert parse_config(raw).name
