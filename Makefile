@@ -61,7 +61,7 @@ clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in 
 	  name=$$(basename "$$script" .py); \
 	  if [ -n "$$name" ] && [ "$$name" != '*' ]; then rm -rf "data/$$name"; fi; \
 	done
-	@[ ! -d data ] || rmdir data 2>/dev/null || echo "clean: kept in data/, since no script here makes it:" $$(ls data)
+	@[ ! -d data ] || rmdir data 2>/dev/null || echo "clean: kept in data/, since no script in configs/ has that name:" $$(ls data)
 	@for model in serving/*/[0-9]*; do \
 	  if [ -e "$$model" ]; then echo "clean: kept the pushed models in serving/"; break; fi; \
 	done

@@ -1,6 +1,6 @@
 """The whole configuration of a pipeline: one YAML file, validated before anything runs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -66,6 +66,9 @@ class EvaluationConfig(StrictModel):
         [], description="Columns (or crossings of columns) whose every value is evaluated by itself."
     )
     gates: dict[str, dict[str, GateConfig]] = Field({}, description="task → metric → limits.")
+    engine: Literal["batch", "tfma"] = Field(
+        "batch", description="batch: metrics from batches of rows; tfma: row by row, by TFMA itself, much slower."
+    )
 
 
 class PushConfig(StrictModel):

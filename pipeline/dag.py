@@ -21,6 +21,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
 import trainer
+from components import metrics
 from components.anomaly_gate.component import AnomalyGate
 from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
 from components.arrow_example_gen.component import ArrowExampleGen
@@ -28,17 +29,17 @@ from components.pusher.component import Pusher
 from components.resolver.baseline import LastOtherBlessedModel
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
+from pipeline.schema_tools import column_types, read_schema
 from trainer.config import column_of
 from trainer.fingerprint import source_fingerprint
 
+METRIC_SOURCES = Path(metrics.__file__).parent
 TRAINER_SOURCES = Path(trainer.__file__).parent
 PREPROCESSING_SOURCES = tuple(
-    TRAINER_SOURCES / name for name in ("config.py", "encoders", "names.py", "preprocessing.py", "raw_values.py", "statistics.py")
+    TRAINER_SOURCES / name
+    for name in ("config.py", "encoders", "names.py", "preprocessing.py", "raw_values.py", "statistics.py")
 )
 """All that `preprocessing_fn` imports."""
-
-LOCAL_BEAM_ARGS = ("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
-"""On one machine several workers cost more than they give: TFX's steps are short, and each worker loads TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
         eval_config=eval_config(config),
         schema=schema_gen.outputs["schema"],
     ).with_id("Evaluator")
+    # The component has no parameter for it, but whatever stands here is part of its cache key.
+    evaluator.exec_properties["code"] = source_fingerprint(METRIC_SOURCES)
     pusher = Pusher(
         model=model_trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
@@ -106,11 +109,10 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
 
 
 def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
-    """The part that infers a schema: its cached results are those of the whole pipeline."""
-    example_gen = _example_gen(config)
+    """The part that infers a schema from the training split, by the data alone: no curated types, no classes."""
+    example_gen = ArrowExampleGen(data=config.data, seed=config.seed).with_id("ExampleGen")
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
-    schema_gen = _inferred_schema(statistics_gen)
-    return _pipeline(config, places, [example_gen, statistics_gen, schema_gen])
+    return _pipeline(config, places, [example_gen, statistics_gen, _inferred_schema(statistics_gen)])
 
 
 def expectations_of(config: JanusConfig) -> Expectations:
@@ -160,7 +162,10 @@ def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
 
 
 def _example_gen(config: JanusConfig) -> BaseNode:
-    return ArrowExampleGen(config.data, seed=config.seed, domains=config.label_domains()).with_id("ExampleGen")
+    types = column_types(read_schema(Path(config.schema_))) if config.schema_ else None
+    return ArrowExampleGen(
+        data=config.data, seed=config.seed, column_types=types, domains=config.label_domains()
+    ).with_id("ExampleGen")
 
 
 def _inferred_schema(statistics_gen: BaseNode) -> BaseNode:
@@ -217,5 +222,7 @@ def _pipeline(config: JanusConfig, places: Places, nodes: Sequence[BaseNode]) ->
         components=list(nodes),
         enable_cache=True,
         metadata_connection_config=connection,
-        beam_pipeline_args=[*(() if config.beam.args else LOCAL_BEAM_ARGS), *config.beam.args],
+        # None are needed on one machine, where Beam works in this process. TFX meets any argument with a copy of itself
+        # packed for remote workers, which takes seconds per component.
+        beam_pipeline_args=config.beam.args,
     )

@@ -66,7 +66,7 @@ class Home:
 
     def new_run(self) -> str:
         """Makes a new run's folder and returns its id: the local time, made unique."""
-        started = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+        started = now()
         run_id, attempt = started, 1
         while True:
             try:
@@ -103,6 +103,11 @@ class Home:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+
+def now() -> str:
+    """The local time, as it stands in names."""
+    return datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
 
 
 def require_writable(folder: Path, purpose: str) -> None:

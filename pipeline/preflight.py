@@ -23,16 +23,25 @@ def check_before_run(config: JanusConfig, home: Home) -> None:
     check_metadata(home.metadata)
     require_writable(Path(config.push.path), "the folder for pushed models (push.path)")
     check_data(config)
+    check_schema_file(config)
 
 
 def check_data(config: JanusConfig) -> None:
-    """The data and, if the configuration names one, the schema.
+    """The data's files and columns.
 
     Raises:
-        DataError: they are missing or do not fit the configuration.
+        DataError: they are missing, empty, or lack a column that the configuration names.
     """
     source = inspect_source(config.data)
-    check_columns(source, config.data, {column: key for column, key in config.named_columns().items()})
+    check_columns(source, config.data, config.named_columns())
+
+
+def check_schema_file(config: JanusConfig) -> None:
+    """The curated schema, if the configuration names one.
+
+    Raises:
+        DataError: it is missing, no schema, or does not fit the configuration.
+    """
     if config.schema_ is not None:
         path = Path(config.schema_)
         check_schema(read_schema(path), path, config)

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_model_analysis as tfma
 from pydantic import Field
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tfx.dsl.io import fileio
 
 from pipeline.config import METRICS, GateConfig, JanusConfig
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT
@@ -148,7 +148,7 @@ def slice_name(key: SliceKey) -> str:
 
 
 def _is_blessed(blessing_uri: str, problems: list[str]) -> bool:
-    blessed, rejected = (Path(blessing_uri, name).exists() for name in (BLESSED_FILE, NOT_BLESSED_FILE))
+    blessed, rejected = (fileio.exists(f"{blessing_uri}/{name}") for name in (BLESSED_FILE, NOT_BLESSED_FILE))
     if blessed == rejected:
         problems.append(f"{blessing_uri} says neither that the model is blessed nor that it is not")
         return False
@@ -272,7 +272,7 @@ def _gate(
         passed = value >= limit if rule == "min" else value <= limit
         return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=passed)
     if baseline is None:
-        note = "there is no blessed model to compare with yet"
+        note = "there is no blessed model with this task to compare with yet"
         return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=True, note=note)
     before = baseline[metric]
     if value is None or before is None:

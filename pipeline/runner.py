@@ -71,7 +71,8 @@ class _Runner(beam_dag_runner.BeamDagRunner):
 
     _PIPELINE_NODE_DO_FN_CLS = _Node
 
-    def __new__(cls, run_id: str) -> "_Runner":  # noqa: D102 - the parent's takes other arguments
+    def __new__(cls, run_id: str) -> "_Runner":
+        # The parent's, given an argument, makes a runner of an older kind.
         return super().__new__(cls)
 
     def __init__(self, run_id: str):

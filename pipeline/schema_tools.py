@@ -1,7 +1,9 @@
 """Reads curated schemas, checks them against the configuration, and compares them with inferred ones."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -11,16 +13,23 @@ from trainer.config import column_of
 from trainer.errors import DataError
 
 NUMERIC_KINDS = frozenset({"numeric", "cyclical", "vector"})
-_ARROW_TYPES = {schema_pb2.INT: "int", schema_pb2.FLOAT: "float", schema_pb2.BYTES: "bytes"}
+ColumnType = Literal["int", "float", "bytes"]
+_SHOWN_VALUES = 6
+_LIMITS = (("min", "from"), ("max", "to"))
+_COLUMN_TYPES: dict[int, ColumnType] = {schema_pb2.INT: "int", schema_pb2.FLOAT: "float", schema_pb2.BYTES: "bytes"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A column of which two schemas say different things; None where one lacks it."""
+    """A column of which two schemas say different things; None where one lacks it.
+
+    `stops` says that a run would be stopped by it: the data break what the file demands.
+    """
 
     column: str
     in_file: str | None
     inferred: str | None
+    stops: bool
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:
@@ -65,25 +74,26 @@ def check_schema(schema: schema_pb2.Schema, path: Path, config: JanusConfig) -> 
         raise DataError("the schema does not fit the configuration:\n  " + "\n  ".join(problems), problems)
 
 
-def column_types(schema: schema_pb2.Schema) -> dict[str, str]:
+def column_types(schema: schema_pb2.Schema) -> dict[str, ColumnType]:
     """Column → int, float or bytes, as ExampleGen is told them."""
-    return {feature.name: _ARROW_TYPES[feature.type] for feature in schema.feature if feature.type in _ARROW_TYPES}
+    return {feature.name: _COLUMN_TYPES[feature.type] for feature in schema.feature if feature.type in _COLUMN_TYPES}
 
 
-def with_label_domains(schema: schema_pb2.Schema, config: JanusConfig) -> schema_pb2.Schema:
-    """A copy in which each label that is text has its classes as its domain."""
+def to_freeze(schema: schema_pb2.Schema, config: JanusConfig) -> schema_pb2.Schema:
+    """What is worth keeping of an inferred schema.
+
+    Labels that are text get their classes as their domain. Features lose theirs: it lists what happened to be seen,
+    while new values are what the model has out-of-vocabulary buckets for.
+    """
     result = schema_pb2.Schema()
     result.CopyFrom(schema)
-    domains = config.label_domains()
-    for feature in result.feature:
-        if feature.name in domains and feature.type == schema_pb2.BYTES:
-            feature.ClearField("domain_info")
-            feature.string_domain.name = feature.name
-            feature.string_domain.value[:] = domains[feature.name]
-    used = {feature.domain for feature in result.feature}
-    kept = [domain for domain in result.string_domain if domain.name in used]
     del result.string_domain[:]
-    result.string_domain.extend(kept)
+    classes = config.label_domains()
+    for feature in result.feature:
+        feature.ClearField("domain_info")
+        if feature.name in classes and feature.type == schema_pb2.BYTES:
+            feature.string_domain.name = feature.name
+            feature.string_domain.value[:] = classes[feature.name]
     return result
 
 
@@ -93,13 +103,19 @@ def to_text(schema: schema_pb2.Schema) -> str:
 
 
 def differences(in_file: schema_pb2.Schema, inferred: schema_pb2.Schema) -> list[Difference]:
-    """Columns that differ in type, presence or domain, in the order of their names."""
-    left, right = _descriptions(in_file), _descriptions(inferred)
-    return [
-        Difference(column, left.get(column), right.get(column))
-        for column in sorted({*left, *right})
-        if left.get(column) != right.get(column)
-    ]
+    """Columns that differ in type, presence, number of values or domain; those that stop a run come first.
+
+    Limits that only the file has (a domain, a range) are no difference as long as what was seen keeps them.
+    """
+    left = {feature.name: _view(in_file, feature) for feature in in_file.feature}
+    right = {feature.name: _view(inferred, feature) for feature in inferred.feature}
+    found = []
+    for column in {*left, *right}:
+        known, seen = left.get(column), right.get(column)
+        if known is None or seen is None or _facts(known, seen) != _facts(seen, known):
+            stops = seen is None or (known is not None and _stops(known, seen))
+            found.append(Difference(column, known and _words(known), seen and _words(seen), stops))
+    return sorted(found, key=lambda difference: (not difference.stops, difference.column))
 
 
 def _numeric_columns(config: JanusConfig) -> dict[str, str]:
@@ -114,29 +130,73 @@ def _numeric_columns(config: JanusConfig) -> dict[str, str]:
     return columns
 
 
-def _descriptions(schema: schema_pb2.Schema) -> dict[str, str]:
-    return {feature.name: _describe(schema, feature) for feature in schema.feature}
+@dataclass(frozen=True)
+class _View:
+    """What a schema says of a column, in a form that two schemas share."""
+
+    type: str
+    share: float
+    least_values: int
+    most_values: int
+    domain: tuple[str, ...]
+    range: str
 
 
-def _describe(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> str:
-    parts = [schema_pb2.FeatureType.Name(feature.type)]
-    if feature.presence.min_fraction:
-        share = feature.presence.min_fraction
-        parts.append("required" if share == 1 else f"in {share:.4g} of rows")
+def _view(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> _View:
+    shape = feature.shape.dim if feature.HasField("shape") else []
+    size = math.prod(dim.size for dim in shape)
+    return _View(
+        type=schema_pb2.FeatureType.Name(feature.type),
+        share=1.0 if shape else feature.presence.min_fraction,
+        least_values=size if shape else feature.value_count.min or 1,
+        most_values=size if shape else feature.value_count.max or feature.value_count.min or 1,
+        domain=tuple(sorted(_domain(schema, feature))),
+        range=_range(feature),
+    )
+
+
+def _facts(view: _View, other: _View) -> tuple:
+    """What counts as different: a domain only if the other has one too, and this one has values beside it."""
+    beside = bool(view.domain and other.domain) and not (
+        set(view.domain) <= set(other.domain) or set(other.domain) <= set(view.domain)
+    )
+    return view.type, view.share, view.least_values, view.most_values, beside and view.domain
+
+
+def _stops(known: _View, seen: _View) -> bool:
+    return (
+        known.type != seen.type
+        or known.share > seen.share
+        or seen.least_values < known.least_values
+        or seen.most_values > known.most_values
+        or bool(known.domain and seen.domain and not set(seen.domain) <= set(known.domain))
+    )
+
+
+def _words(view: _View) -> str:
+    parts = [view.type]
+    if view.share:
+        parts.append("in every row" if view.share == 1 else f"in {view.share:.4g} of the rows")
     else:
-        parts.append("optional")
-    if feature.HasField("shape") and feature.shape.dim:
-        parts.append("shape " + "×".join(str(dim.size) for dim in feature.shape.dim))
-    elif feature.value_count.max > 1 or feature.value_count.min > 1:
-        parts.append(f"{feature.value_count.min}-{feature.value_count.max} values")
-    domain = _domain(schema, feature)
-    if domain:
-        shown = ", ".join(sorted(domain)[:6])
-        parts.append(f"one of {len(domain)}: {shown}{', …' if len(domain) > 6 else ''}")
+        parts.append("may be missing")
+    if (view.least_values, view.most_values) != (1, 1):
+        same = view.least_values == view.most_values
+        parts.append(f"{view.least_values if same else f'{view.least_values}-{view.most_values}'} values")
+    if view.domain:
+        more = ", …" if len(view.domain) > _SHOWN_VALUES else ""
+        parts.append(f"one of {len(view.domain)}: {', '.join(view.domain[:_SHOWN_VALUES])}{more}")
+    if view.range:
+        parts.append(view.range)
+    return ", ".join(parts)
+
+
+def _range(feature: schema_pb2.Feature) -> str:
     for name in ("int_domain", "float_domain"):
         if feature.HasField(name):
-            parts.append(f"from {getattr(feature, name).min:g} to {getattr(feature, name).max:g}")
-    return ", ".join(parts)
+            domain = getattr(feature, name)
+            limits = [f"{word} {getattr(domain, limit):g}" for limit, word in _LIMITS if domain.HasField(limit)]
+            return " ".join(limits)
+    return ""
 
 
 def _domain(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[str]:

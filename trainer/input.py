@@ -79,9 +79,12 @@ def read_training_data(
     else:
         train = _streamed(patterns, wanted, batch_size, validation_fraction, False, seed, epoch)
         validation = _streamed(patterns, wanted, PARSE_BATCH, validation_fraction, True, seed, None)
+    # Workers share each batch among them; each reads all files, since a batch is drawn from the whole split.
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return TrainingData(
-        train=train.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE),
-        validation=validation.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE),
+        train=train.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE).with_options(options),
+        validation=validation.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE).with_options(options),
         epoch=epoch,
         rows=int(rows - held_out.sum()),
         validation_rows=int(held_out.sum()),

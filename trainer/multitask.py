@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from trainer.balancing import BALANCINGS
 from trainer.config import TrainerConfig
+from trainer.distribution import replicas, sum_over_replicas
 from trainer.heads.base import Head
 
 BALANCED_LOSS = "balanced_loss"
@@ -49,8 +50,9 @@ class MultiTaskModel(keras.Model):
             raw = self.network(features, training=True)
             losses = self._task_losses(labels, raw, weights)
             total = self._combine(losses, self._loss_weights)
+            scaled = self.optimizer.scale_loss(total)
         variables = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(total, variables), variables)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self._track(losses, total, weights)
         return {tracker.name: tracker.result() for tracker in (self._total_tracker, *self._loss_trackers.values())}
 
@@ -72,6 +74,8 @@ class MultiTaskModel(keras.Model):
         return {name: head.loss(labels[name], raw[name], weights[name]) for name, head in self._heads.items()}
 
     def _track(self, losses: Mapping[str, tf.Tensor], total: tf.Tensor, weights: Any) -> None:
-        self._total_tracker.update_state(total)
+        # Losses are a replica's share of the batch's; the trackers add up what all replicas report.
+        self._total_tracker.update_state(total * replicas(), sample_weight=1.0)
         for name, loss in losses.items():
-            self._loss_trackers[name].update_state(loss, sample_weight=tf.reduce_sum(weights[name]))
+            labelled = sum_over_replicas(tf.reduce_sum(weights[name]))
+            self._loss_trackers[name].update_state(loss * replicas(), sample_weight=labelled / replicas())

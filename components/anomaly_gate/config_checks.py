@@ -52,7 +52,9 @@ def _check_feature(
 def _check_number(split: str, column: Column, expected: str) -> Iterator[Finding]:
     if column.value_counts is not None and column.type not in NUMERIC_TYPES:
         values = list(column.value_counts)
-        yield Finding(column.name, split, expected, f"text such as {listing(values, limit=3)}", f"{column.present:,} rows")
+        yield Finding(
+            column.name, split, expected, f"text such as {listing(values, limit=3)}", f"{column.present:,} rows"
+        )
     elif column.infinite:
         yield Finding(column.name, split, expected, "infinity", rows(column.infinite, column.rows))
     elif any(extreme is not None and math.isinf(extreme) for extreme in (column.least, column.greatest)):

@@ -1,5 +1,6 @@
 """TFDV's anomalies, put as what was expected, what was seen, and how often."""
 
+import math
 from collections.abc import Iterator
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
@@ -95,7 +96,9 @@ def _finding(
         return Finding(name, split, f"type {expected}", f"type {_schema_type(column)}", f"{column.present:,} rows")
     if kind in ("INT_TYPE_BIG_INT", "INT_TYPE_SMALL_INT", "FLOAT_TYPE_BIG_FLOAT", "FLOAT_TYPE_SMALL_FLOAT"):
         domain = feature.int_domain if kind.startswith("INT") else feature.float_domain
-        return _out_of_range(split, description, name, domain.min, domain.max, column)
+        least = domain.min if domain.HasField("min") else -math.inf
+        greatest = domain.max if domain.HasField("max") else math.inf
+        return _out_of_range(split, description, name, least, greatest, column)
     return Finding(name, split, "what the schema says", description)
 
 
@@ -111,10 +114,9 @@ def _unexpected_values(
     return Finding(feature.name, split, f"one of {listing(sorted(allowed))}", seen, count)
 
 
-def _out_of_range(
-    split: str, description: str, name: str, least: float, greatest: float, column: Column
-) -> Finding:
-    expected = f"values from {least:g} to {greatest:g}"
+def _out_of_range(split: str, description: str, name: str, least: float, greatest: float, column: Column) -> Finding:
+    limits = [f"from {least:g}" if least > -math.inf else "", f"to {greatest:g}" if greatest < math.inf else ""]
+    expected = " ".join(["values", *filter(None, limits)])
     if column.least is not None and column.greatest is not None:
         seen = f"values from {column.least:g} to {column.greatest:g}"
         return Finding(name, split, expected, seen, f"among {column.present:,} rows with a value")

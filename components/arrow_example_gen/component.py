@@ -57,9 +57,7 @@ class ArrowExampleGen(FileBasedExampleGen):
         base, pattern = split_path(data)
         super().__init__(
             input_base=base,
-            input_config=example_gen_pb2.Input(
-                splits=[example_gen_pb2.Input.Split(name="all", pattern=pattern)]
-            ),
+            input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=pattern)]),
             output_config=_output_config(),
             custom_config=custom_config,
             range_config=range_config,

@@ -39,7 +39,7 @@ def read_blocks(read: Callable[[int], bytes], size: int, path: str, start: int =
     """
     rest = b""
     while True:
-        chunk = read(max(size - len(rest), size // 2))
+        chunk = read(max(size - len(rest), len(rest), 1))
         data = rest + chunk if rest else chunk
         if not data:
             return
@@ -48,7 +48,6 @@ def read_blocks(read: Callable[[int], bytes], size: int, path: str, start: int =
             if len(data) > MAX_ROW_BYTES:
                 raise _unclosed(path, line, f"a row longer than {MAX_ROW_BYTES >> 20} MiB")
             rest = data
-            size = max(size, len(data))
             continue
         if not chunk and unclosed:
             raise _unclosed(path, line + int(row_lines(data)[-1]), "a quoted cell that is never closed")

@@ -3,21 +3,21 @@
 import csv
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from components.arrow_example_gen.batch import Batch
-from components.arrow_example_gen.csv_blocks import Block, read_blocks, row_lines
-from components.arrow_example_gen.files import open_file
+from components.arrow_example_gen.csv_blocks import Block, read_blocks, row_ends, row_lines
+from components.arrow_example_gen.files import open_content
 from components.arrow_example_gen.kinds import CellError, Kind, kind_of_text, text_to_kind
 from trainer.errors import DataError
 
 BLOCK_BYTES = 4 << 20
 """What is parsed at once: large enough for Arrow's vectorised kernels, small enough to keep several in memory."""
 
-_MAX_HEADER = 16 << 20
+_HEADER_BYTES = 64 << 10
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -40,12 +40,12 @@ def has_rows(path: str) -> bool:
     return any(block.data.strip() for block in file_blocks(path, start, None, line))
 
 
-def file_blocks(path: str, start: int, stop: int | None, line: int, size: int = BLOCK_BYTES) -> Iterator[Block]:
+def file_blocks(path: str, start: int, stop: int | None, line: int) -> Iterator[Block]:
     """The rows of a file between two bytes (of the content, where it is compressed) in blocks.
 
     `start` and `stop` are at the beginning of rows; None reads to the end. Raises DataError for a damaged gzip.
     """
-    with _open(path) as stream:
+    with open_content(path) as stream:
         _skip(stream, start, path)
         left = None if stop is None else stop - start
 
@@ -55,7 +55,7 @@ def file_blocks(path: str, start: int, stop: int | None, line: int, size: int = 
             left = None if left is None else left - len(data)
             return data
 
-        yield from read_blocks(read, size, path, start, line)
+        yield from read_blocks(read, BLOCK_BYTES, path, start, line)
 
 
 def parse_block(block: Block, path: str, names: Sequence[str]) -> dict[str, pa.StringArray]:
@@ -96,11 +96,7 @@ def convert_block(columns: Mapping[str, pa.StringArray], kinds: Mapping[str, Kin
         try:
             converted[name] = text_to_kind(cells, kind)
         except CellError as error:
-            wanted = {"int": "a whole number", "float": "a number"}.get(kind, kind)
-            raise DataError(
-                f"{batch.locate(error.row)}: column '{name}' holds '{error.value}', which is not {wanted}"
-                + (f" ({error.reason})" if error.reason else "")
-            ) from error
+            raise DataError(f"{batch.locate(error.row)}: {error.describe(name, kind)}") from error
     return batch.with_columns(converted)
 
 
@@ -111,15 +107,16 @@ def infer_kinds(columns: Mapping[str, pa.StringArray]) -> dict[str, Kind | None]
 
 def block_batch(block: Block, path: str, rows: int) -> Batch:
     """An empty batch that knows on which line of the file each row of the block starts."""
-    return Batch({}, rows, lambda row: f"{path}, line {block.line + int(row_lines(block.data)[row])}")
+
+    def locate(row: int) -> str:
+        lines = row_lines(block.data)
+        # Arrow also ends a row at a lone carriage return, which is no line to an editor.
+        return f"{path}, line {block.line + int(lines[min(row, len(lines) - 1)])}"
+
+    return Batch({}, rows, locate)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
-
-
-def _open(path: str) -> pa.NativeFile:
-    stream = open_file(path)
-    return pa.CompressedInputStream(stream, "gzip") if path.lower().endswith(".gz") else stream
 
 
 def _read(stream: pa.NativeFile, count: int, path: str) -> bytes:
@@ -141,32 +138,20 @@ def _skip(stream: pa.NativeFile, count: int, path: str) -> None:
 
 
 def _header(path: str) -> tuple[list[str], int, int]:
-    with _open(path) as stream:
-        blocks = read_blocks(_first_row_reader(stream, path), 1 << 16, path)
-        first = next((block for block in blocks), None)
+    with open_content(path) as stream:
+        first = next(read_blocks(lambda count: _read(stream, count, path), _HEADER_BYTES, path), None)
     if first is None or not first.data.strip(_BOM + b"\r\n"):
         raise DataError(f"{path} is empty: a CSV file begins with a header line that names the columns")
     skipped = len(_BOM) if first.data.startswith(_BOM) else 0
     data = first.data[skipped:]
-    ends = _first_rows(data)
-    row = data[:ends]
+    ends = row_ends(data)[0]
+    row = data[: int(ends[0]) + 1] if ends.size else data
     try:
         names = next(csv.reader(io.StringIO(row.decode("utf-8"), newline="")))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}, line 1: the header is not UTF-8 (byte {error.start + 1}: {error.reason})") from error
     _check_names(names, path)
-    return names, skipped + ends, 1 + row.count(b"\n")
-
-
-def _first_row_reader(stream: pa.NativeFile, path: str) -> Callable[[int], bytes]:
-    return lambda count: _read(stream, count, path)
-
-
-def _first_rows(data: bytes) -> int:
-    from components.arrow_example_gen.csv_blocks import row_ends
-
-    ends = row_ends(data)[0]
-    return int(ends[0]) + 1 if ends.size else len(data)
+    return names, skipped + len(row), 1 + row.count(b"\n")
 
 
 def _check_names(names: Sequence[str], path: str) -> None:

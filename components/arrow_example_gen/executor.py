@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -26,7 +26,8 @@ from tfx.utils import proto_utils
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.files import select_files
 from components.arrow_example_gen.findings import describe, merge_findings
-from components.arrow_example_gen.inspect import Source, check_columns, inspect_files
+from components.arrow_example_gen.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
+from components.arrow_example_gen.kinds import Kind
 from components.arrow_example_gen.plan import Task, plan_tasks
 from components.arrow_example_gen.work import (
     SPLITS,
@@ -44,6 +45,7 @@ NUM_EXAMPLES_PROPERTY = "num_examples"
 """Custom property of the Examples artifact: JSON of rows per split."""
 
 _MAX_SHOWN = 20
+_LOCAL_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner")
 
 
 class ArrowExampleGenExecutor(BaseBeamExecutor):
@@ -64,7 +66,8 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         data = TypeAdapter(DataConfig).validate_python(parameters["data"])
         files = select_files(_matches(exec_properties), data)
         source = inspect_files(files, data)
-        check_columns(source, data, parameters["required_columns"])
+        required = {**split_columns(data), **parameters["required_columns"]}
+        check_columns(source, data, required)
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
         staging = FileSystems.join(artifact.uri, f".staging-{uuid.uuid4().hex}")
@@ -72,16 +75,14 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         try:
             job = _job(parameters, data, source, staging)
             results = self._run(plan_tasks(files, data), job)
-            _raise_problems(results, job, source)
+            _raise_problems(results, job, source, required)
             _publish(results, staging, artifact)
         finally:
-            FileSystems.delete([staging])
+            fileio.rmtree(staging)
         counts = {split: sum(result.rows[split] for result in results) for split in SPLITS}
         artifact.set_string_custom_property(NUM_EXAMPLES_PROPERTY, json.dumps(counts, sort_keys=True))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
-        examples_utils.set_file_format(
-            artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
-        )
+        examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 
     def _run(self, tasks: list[Task], job: Job) -> list[Result]:
         threads = _threads(self._beam_pipeline_args or [])
@@ -128,8 +129,7 @@ def _threads(beam_args: list[str]) -> int:
     """All cores where Beam runs on this machine in one worker; elsewhere Beam's workers are the parallelism."""
     options = PipelineOptions(beam_args)
     runner = options.view_as(StandardOptions).runner or "DirectRunner"
-    local = runner.rpartition(".")[2] in ("DirectRunner", "BundleBasedDirectRunner", "FnApiRunner", "SwitchingDirectRunner")
-    if local and options.view_as(DirectOptions).direct_num_workers == 1:
+    if runner.rpartition(".")[2] in _LOCAL_RUNNERS and options.view_as(DirectOptions).direct_num_workers == 1:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 1
 
@@ -150,8 +150,13 @@ def _matches(exec_properties: dict[str, Any]) -> list[str]:
 
 
 def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: str) -> Job:
-    given = {name: kind for name, kind in parameters["column_types"].items() if name in source.columns}
-    known = given if data.format == "csv" else {**source.columns, **given}
+    given: dict[str, Kind | None] = dict(parameters["column_types"])
+    if data.format == "csv":
+        known = given
+    elif data.format == "parquet":
+        known = {**source.columns, **{name: kind for name, kind in given.items() if name in source.columns}}
+    else:
+        known = given
     return Job(data, parameters["seed"], list(source.columns), known, parameters["domains"], staging)
 
 
@@ -160,10 +165,12 @@ def _read_result(staging: str, index: int) -> Result:
         return Result.from_json(stream.read().decode())
 
 
-def _raise_problems(results: Iterable[Result], job: Job, source: Source) -> None:
+def _raise_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> None:
     findings = merge_findings(finding for result in results for finding in result.findings)
     problems = [problem for result in results for problem in result.problems]
     problems += [describe(finding, job.domains) for finding in findings]
+    if not source.complete:
+        problems += _record_problems(results, job, required)
     empty = [split for split in SPLITS if not any(result.rows[split] for result in results)]
     if not problems and empty:
         problems = [_empty_split(split, job, source) for split in empty]
@@ -172,10 +179,26 @@ def _raise_problems(results: Iterable[Result], job: Job, source: Source) -> None
         raise DataError("; ".join(problems[:_MAX_SHOWN]) + more, problems)
 
 
+def _record_problems(results: list[Result], job: Job, required: Mapping[str, str]) -> list[str]:
+    """What only all records together tell: columns that none has, and kinds that differ."""
+    found: dict[str, set[Kind]] = {}
+    for result in results:
+        for name, kind in result.seen.items():
+            found.setdefault(name, {kind}).add(kind)
+    for name, declared in job.kinds.items():
+        if declared is not None and name in found:
+            found[name].add(declared)
+    mixed = {name: sorted(kinds) for name, kinds in found.items() if len(kinds) > 1}
+    return missing_columns(list(found), required) + [
+        f"column '{name}' is {' in some records, '.join(kinds)} in others or in the schema"
+        for name, kinds in mixed.items()
+    ]
+
+
 def _empty_split(split: str, job: Job, source: Source) -> str:
     rule = job.data.split
-    how = f"{rule.column} from {rule.eval_from} on is eval" if rule.by == "time" else f"eval is {rule.eval_fraction:.0%}"
-    return f"data.split: no row of {source.files[0]} falls into the {split} split ({how})"
+    how = f"{rule.column} from {rule.eval_from} on" if rule.by == "time" else f"{rule.eval_fraction:.0%} by hash"
+    return f"data.split: no row of {source.files[0]} falls into the {split} split (eval is {how})"
 
 
 def _publish(results: list[Result], staging: str, artifact: types.Artifact) -> None:

@@ -31,6 +31,7 @@ _WANTED = {
 }
 _SPEC = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}|\{(YYYY|MM|DD)\}")
 _WIDTHS = {"YYYY": "4", "MM": "2", "DD": "2"}
+_GZIP_MAGIC = b"\x1f\x8b"
 _MAGIC = re.compile(r"[*?\[{]")
 
 
@@ -94,6 +95,17 @@ def open_file(path: str) -> pa.NativeFile:
     return pa.OSFile(path, "rb")
 
 
+def open_content(path: str) -> pa.NativeFile:
+    """As `open_file`, but the content of a gzip file, known by its first bytes, in which one cannot seek."""
+    return pa.CompressedInputStream(open_file(path), "gzip") if is_gzip(path) else open_file(path)
+
+
+def is_gzip(path: str) -> bool:
+    """Whether a file's first bytes are gzip's; its name does not matter."""
+    with open_file(path) as stream:
+        return stream.read(2) == _GZIP_MAGIC
+
+
 def file_size(path: str) -> int:
     """The size of a file in bytes."""
     if "://" in path:
@@ -105,9 +117,10 @@ def file_size(path: str) -> int:
 def list_paths(pattern: str) -> list[str]:
     """What a glob matches, sorted; hidden names are left out."""
     if "://" not in pattern:
-        return sorted(glob.glob(pattern))
-    base = pattern[: _MAGIC.search(pattern).start()] if _MAGIC.search(pattern) else pattern  # type: ignore[union-attr]
-    system, inner = fs.FileSystem.from_uri(base.rpartition("/")[0])
+        return sorted(glob.glob(pattern))  # noqa: PTH207 (Path.glob takes no absolute pattern)
+    magic = _MAGIC.search(pattern)
+    fixed = pattern[: magic.start()] if magic else pattern
+    system, inner = fs.FileSystem.from_uri(fixed.rpartition("/")[0])
     scheme = pattern[: pattern.index("://") + 3]
     depth = pattern.count("/")
     found = system.get_file_info(fs.FileSelector(inner, recursive=True, allow_not_found=True))
@@ -129,9 +142,9 @@ def _latest(base: str, pattern: str) -> str:
     regex += _glob_regex(pattern[end:])
     matches = []
     for path in list_paths(f"{base}/{_SPEC.sub('*', pattern)}"):
-        match = re.fullmatch(regex, path[len(base.rstrip("/")) + 1 :])
-        if match:
-            found = match.groupdict()
+        whole = re.fullmatch(regex, path[len(base.rstrip("/")) + 1 :])
+        if whole:
+            found = whole.groupdict()
             order = tuple(int(found.get(key, 0)) for key in ("SPAN", "YYYY", "MM", "DD", "VERSION"))
             matches.append((order, found))
     if not matches:
@@ -159,11 +172,13 @@ def _exists(path: str) -> bool:
 
 
 def _similar(path: str) -> str:
-    parent = Path(path).parent
-    if "://" in path or not parent.is_dir():
+    if "://" in path:
         return ""
-    close = difflib.get_close_matches(Path(path).name, [entry.name for entry in parent.iterdir()], n=1)
-    return f"; did you mean '{parent / close[0]}'?" if close else ""
+    missing = Path(path)
+    while not missing.parent.is_dir():
+        missing = missing.parent
+    close = difflib.get_close_matches(missing.name, [entry.name for entry in missing.parent.iterdir()], n=1)
+    return f"; did you mean '{missing.parent / close[0]}'?" if close else ""
 
 
 def _holds(path: str) -> str:

@@ -4,7 +4,7 @@ Needs neither TFX nor TensorFlow, so that the command line reports bad data befo
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.arrow_example_gen import csv_reader, parquet_reader, tfrecord_head
@@ -67,21 +67,26 @@ def check_columns(source: Source, data: DataConfig, wanted: Mapping[str, str]) -
     """
     if not source.complete:
         return
-    problems = [
-        f"{key}: the data have no column '{column}'{_nearest(column, source)}"
-        for column, key in {**split_columns(data), **wanted}.items()
-        if column not in source.columns
-    ]
+    problems = missing_columns(list(source.columns), {**split_columns(data), **wanted})
     if problems:
         names = ", ".join(source.columns)
         raise DataError(f"{'; '.join(problems)} (columns of {source.files[0]}: {names})", problems)
+
+
+def missing_columns(columns: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
+    """A sentence per wanted column (→ the config key that names it) that is not among `columns`."""
+    return [
+        f"{key}: the data have no column '{column}'{_nearest(column, columns)}"
+        for column, key in wanted.items()
+        if column not in columns
+    ]
 
 
 def split_columns(data: DataConfig) -> dict[str, str]:
     """The columns that the split reads, each with the config key that names it."""
     if isinstance(data.split, TimeSplit):
         return {data.split.column: "data.split.column"}
-    return {column: "data.split.key" for column in data.split.key or []}
+    return dict.fromkeys(data.split.key or [], "data.split.key")
 
 
 def _parquet_columns(files: list[str]) -> dict[str, Kind | None]:
@@ -125,8 +130,8 @@ def _columns(names: list[str]) -> str:
     return f"column{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
 
 
-def _nearest(column: str, source: Source) -> str:
-    close = difflib.get_close_matches(column, list(source.columns), n=1)
+def _nearest(column: str, columns: Sequence[str]) -> str:
+    close = difflib.get_close_matches(column, columns, n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 

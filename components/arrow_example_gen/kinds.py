@@ -22,9 +22,15 @@ _INT64 = range(-(2**63), 2**63)
 class CellError(ValueError):
     """A value that its column's kind cannot hold. `row` counts from 0 in the given column."""
 
-    def __init__(self, row: int, value: Any, reason: str):
+    def __init__(self, row: int, value: Any, reason: str = ""):
         super().__init__(reason)
         self.row, self.value, self.reason = row, value, reason
+
+    def describe(self, column: str, kind: Kind) -> str:
+        """What is wrong, without where."""
+        wanted = {"int": "a whole number", "float": "a number", "bytes": "text"}[kind]
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"column '{column}' holds '{self.value}', which is not {wanted}{reason}"
 
 
 def widest(*kinds: Kind | None) -> Kind | None:
@@ -118,7 +124,8 @@ def _fast_floats(cells: pa.StringArray) -> pa.FloatingPointArray | None:
 
 def _has_byte(cells: pa.StringArray, wanted: bytes) -> bool:
     data = cells.buffers()[2]
-    return data is not None and any(bytes([byte]) in memoryview(data).tobytes() for byte in wanted)
+    text = data.to_pybytes() if data is not None else b""
+    return any(byte in text for byte in wanted)
 
 
 def _slowly(cells: pa.StringArray, convert: Callable[[bytes], Any], arrow_type: pa.DataType) -> pa.Array:
@@ -175,7 +182,7 @@ def _whole(column: pa.Array) -> pa.Int64Array:
         wrong = ~missing & ~((np.floor(numbers) == numbers) & (np.abs(numbers) < 2.0**63))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise CellError(row, numbers[row].item(), "not a whole number")
+        raise CellError(row, numbers[row].item())
     return pa.array(np.where(missing, 0, numbers).astype(np.int64), mask=missing)
 
 
@@ -194,7 +201,7 @@ def list_offsets(column: pa.Array) -> np.ndarray:
 
 
 def large_list(offsets: np.ndarray, values: pa.Array, missing: np.ndarray | None = None) -> pa.LargeListArray:
-    """A large list of `values` cut at int64 `offsets` [rows + 1]; rows where the bool array `missing` holds are null."""
+    """A large list of `values` cut at int64 `offsets` [rows + 1], null where the bool array `missing` [rows] holds."""
     validity = None
     if missing is not None and missing.any():
         validity = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())

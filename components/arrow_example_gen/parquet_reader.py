@@ -31,11 +31,8 @@ def read_schema(path: str) -> pa.Schema:
 
 def read_metadata(path: str) -> pq.FileMetaData:
     """The footer of a Parquet file. Raises DataError where there is none that can be read."""
-    try:
-        with open_file(path) as source:
-            return pq.ParquetFile(source).metadata
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error})") from error
+    with open_file(path) as source:
+        return _parquet_file(source, path).metadata
 
 
 def column_kinds(schema: pa.Schema, path: str) -> dict[str, Kind | None]:
@@ -59,14 +56,11 @@ def read_batches(path: str, start: int, stop: int, kinds: Mapping[str, Kind | No
     """
     with open_file(path) as source:
         file = _parquet_file(source, path)
-        position, groups, first = 0, [], 0
-        for group in range(file.metadata.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if position < stop and position + rows > start:
-                first = first if groups else position
-                groups.append(group)
-            position += rows
-        position = first
+        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
+        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
+        if not groups:
+            return
+        position = int(begins[groups[0]])
         names = [name for name, kind in kinds.items() if kind is not None]
         for record_batch in _record_batches(file, groups, names, path):
             begin, end = max(start - position, 0), min(stop - position, record_batch.num_rows)
@@ -106,11 +100,7 @@ def _convert(record_batch: pa.RecordBatch, first: int, path: str, kinds: Mapping
         try:
             columns[name] = to_kind(_canonical(column), kind)
         except CellError as error:
-            reason = f" ({error.reason})" if error.reason else ""
-            wanted = {"int": "a whole number", "float": "a number"}.get(kind, kind)
-            raise DataError(
-                f"{batch.locate(error.row)}: column '{name}' holds '{error.value}', which is not {wanted}{reason}"
-            ) from error
+            raise DataError(f"{batch.locate(error.row)}: {error.describe(name, kind)}") from error
     return batch.with_columns(columns)
 
 

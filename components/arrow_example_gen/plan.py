@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from components.arrow_example_gen import csv_reader, parquet_reader
 from components.arrow_example_gen.config import DataConfig
-from components.arrow_example_gen.files import file_size
+from components.arrow_example_gen.files import file_size, is_gzip
 
 PIECE_BYTES = 8 << 20
 """Small enough for a 40 MB table to occupy several workers, large enough for shards worth opening."""
@@ -60,7 +60,7 @@ def _packed(pieces: Iterable[Piece], limit: int) -> Iterable[tuple[Piece, ...]]:
 def _csv_pieces(path: str, limit: int) -> Iterable[Piece]:
     start, line = csv_reader.header_bytes(path)
     size = file_size(path)
-    if path.lower().endswith(".gz"):
+    if is_gzip(path):
         # Compressed bytes cannot be entered midway; about a sixth of the content's size.
         yield Piece(path, start, None, line, size * 6)
         return

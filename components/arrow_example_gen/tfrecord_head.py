@@ -1,26 +1,16 @@
 """Looks at the first record of a TFRecord file without TensorFlow."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import cast
 
 import pyarrow as pa
 
-from components.arrow_example_gen.files import open_file
+from components.arrow_example_gen.files import open_content
 from components.arrow_example_gen.kinds import Kind
 from trainer.errors import DataError
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _KINDS: dict[int, Kind] = {1: "bytes", 2: "float", 3: "int"}
 """The fields of tensorflow.Feature's oneof."""
-
-
-def is_gzip(path: str) -> bool:
-    """Whether a file's first bytes are gzip's; the name does not matter."""
-    with open_file(path) as stream:
-        return stream.read(2) == _GZIP_MAGIC
 
 
 def first_kinds(path: str) -> dict[str, Kind | None] | None:
@@ -45,17 +35,16 @@ def first_kinds(path: str) -> dict[str, Kind | None] | None:
 
 def _first_record(path: str) -> bytes | None:
     try:
-        with open_file(path) as stream:
-            source = gzip.GzipFile(fileobj=stream) if is_gzip(path) else stream  # type: ignore[call-overload]
-            head = source.read(12)
+        with open_content(path) as stream:
+            head = stream.read(12)
             if not head:
                 return None
             size = int.from_bytes(head[:8], "little")
             if len(head) < 12 or size > 1 << 31:
                 raise DataError(f"{path}: not a TFRecord file")
-            record = source.read(size)
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-        raise DataError(f"{PurePosixPath(path)}: cannot be read, it is truncated or damaged ({error})") from error
+            record = stream.read(size)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read, it is truncated or damaged ({error})") from error
     if len(record) < size:
         raise DataError(f"{path}: cannot be read, it is truncated or not a TFRecord file")
     return cast(bytes, record)

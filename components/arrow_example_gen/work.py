@@ -16,7 +16,7 @@ from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_blocks import Block
 from components.arrow_example_gen.domains import check_domains
 from components.arrow_example_gen.findings import Finding, merge_findings
-from components.arrow_example_gen.kinds import Kind, widest
+from components.arrow_example_gen.kinds import Kind, kind_of_type, widest
 from components.arrow_example_gen.plan import Piece, Task
 from components.arrow_example_gen.splits import eval_rows
 from components.arrow_example_gen.tf_example import encode_examples, encoded_bytes
@@ -49,7 +49,7 @@ class Result:
 
     index: int
     rows: dict[str, int]
-    seen: dict[str, Kind | None] = field(default_factory=dict)
+    seen: dict[str, Kind] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -75,7 +75,7 @@ def infer_task(task: Task, job: Job) -> Kinds:
                     kinds[name] = widest(kinds[name], kind)
     except DataError:
         # The same error comes up again in `write_task`, which reports it.
-        return {}
+        return kinds
     return kinds
 
 
@@ -97,11 +97,12 @@ def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
     kinds = {**(inferred or {}), **job.kinds}
     attempt = uuid.uuid4().hex
     writers: dict[str, GzipRecordWriter] = {}
-    seen: Kinds = {}
+    seen: dict[str, Kind] = {}
     findings: list[Finding] = []
     problems: list[str] = []
     try:
         for batch in _batches(task, job, kinds):
+            _note_kinds(seen, batch)
             findings = merge_findings([*findings, *_write_batch(batch, job, writers, task, attempt)])
     except DataError as error:
         problems = error.problems
@@ -126,6 +127,13 @@ def shard_path(staging: str, index: int, split: str) -> str:
 def result_path(staging: str, index: int) -> str:
     """Where a task's result waits for the executor."""
     return FileSystems.join(staging, f"result-{index:05d}.json")
+
+
+def _note_kinds(seen: dict[str, Kind], batch: Batch) -> None:
+    for name, column in batch.columns.items():
+        kind = kind_of_type(column.type)
+        if kind is not None and seen.setdefault(name, kind) != kind:
+            raise DataError(f"{batch.locate(0)}: from here on, column '{name}' is {kind}, before it was {seen[name]}")
 
 
 def _write_batch(

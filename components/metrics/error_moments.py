@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.metrics.rows import Membership, Rows
-from components.metrics.statistic import Statistic, grouped_sums
+from components.metrics.statistic import Statistic, grouped_sums, weighted_counts
 
 
 class ErrorMoments(Statistic):
@@ -33,11 +33,11 @@ class ErrorMoments(Statistic):
         sums = grouped_sums(
             np.stack([weights, weights * np.abs(errors), weights * errors, weights * errors**2], axis=1), membership
         )
-        total = np.bincount(membership.groups, weights=pair_weights, minlength=membership.count)
-        offset = np.bincount(membership.groups, weights=pair_weights * offsets, minlength=membership.count)
+        total = weighted_counts(membership.groups, pair_weights, membership.count)
+        offset = weighted_counts(membership.groups, pair_weights * offsets, membership.count)
         offset = np.divide(offset, total, out=np.zeros_like(total), where=total != 0)
         squares = pair_weights * (offsets - offset[membership.groups]) ** 2
-        spread = np.bincount(membership.groups, weights=squares, minlength=membership.count)
+        spread = weighted_counts(membership.groups, squares, membership.count)
         return list(np.concatenate([sums, (origins + offset)[:, None], spread[:, None]], axis=1))
 
     def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:

@@ -5,7 +5,7 @@ from tensorflow_model_analysis.metrics import metric_types
 
 from components.metrics.metric import StatisticMetric
 from components.metrics.rows import Membership, Rows
-from components.metrics.statistic import Statistic, class_indices, class_probabilities, grouped_sums
+from components.metrics.statistic import Statistic, class_indices, class_probabilities, finite_rows, grouped_sums
 
 SMALLEST_PROBABILITY = 1e-7
 """Probabilities are raised to this before the logarithm, as in Keras' losses."""
@@ -21,9 +21,11 @@ class LogLossSums(Statistic):
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
         """See `Statistic`."""
         labels = class_indices(rows, self.classes)
-        probabilities = class_probabilities(rows, self.classes)[np.arange(len(labels)), labels]
-        loss = -np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0))
-        return list(grouped_sums(np.stack([rows.weights, rows.weights * loss], axis=1), membership))
+        probabilities = class_probabilities(rows, self.classes)
+        weights = np.where(finite_rows(probabilities), rows.weights, np.nan)
+        of_label = probabilities[np.arange(len(labels)), labels]
+        loss = -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1.0))
+        return list(grouped_sums(np.stack([weights, weights * loss], axis=1), membership))
 
 
 class LogLoss(StatisticMetric):

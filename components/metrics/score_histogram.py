@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.metrics.rows import Membership, Rows
-from components.metrics.statistic import Statistic, class_indices, class_probabilities, finite_rows
+from components.metrics.statistic import (
+    Statistic,
+    class_indices,
+    class_probabilities,
+    finite_rows,
+    weighted_counts,
+)
 
 BUCKETS = 10_000
 _CELLS = BUCKETS + 2
@@ -48,8 +54,8 @@ class ScoreHistogram(Statistic):
         state = np.stack(
             [
                 (unique % size).astype(np.float64),
-                np.bincount(inverse, weights=positives, minlength=len(unique)),
-                np.bincount(inverse, weights=all_weights, minlength=len(unique)),
+                weighted_counts(inverse, positives, len(unique)),
+                weighted_counts(inverse, all_weights, len(unique)),
             ],
             axis=1,
         )
@@ -61,7 +67,7 @@ class ScoreHistogram(Statistic):
             return states[0]
         cells, inverse = np.unique(np.concatenate([state[:, 0] for state in states]), return_inverse=True)
         weights = np.concatenate([state[:, 1:] for state in states])
-        sums = [np.bincount(inverse.ravel(), weights=column, minlength=len(cells)) for column in weights.T]
+        sums = [weighted_counts(inverse.ravel(), column, len(cells)) for column in weights.T]
         return np.stack([cells, *sums], axis=1)
 
 
@@ -93,9 +99,7 @@ def curves(state: np.ndarray) -> list[Curve]:
     for index in np.unique(classes):
         of_class = classes == index
         at = threshold_of_bucket[buckets[of_class]]
-        positive, total = (
-            np.bincount(at, weights=column, minlength=len(thresholds)) for column in state[of_class, 1:].T
-        )
+        positive, total = (weighted_counts(at, column, len(thresholds)) for column in state[of_class, 1:].T)
         positives, negatives = positive.sum(), (total - positive).sum()
         if positives > 0 and negatives > 0:
             true_positives, false_positives = (np.cumsum(column[::-1])[::-1] for column in (positive, total - positive))

@@ -36,21 +36,26 @@ class Statistic(abc.ABC):
         return states[0] if len(states) == 1 else np.sum(np.stack(states), axis=0)
 
 
+def weighted_counts(codes: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
+    """The sum of the weights of each code from 0 to size - 1, float64 [size], of no codes too."""
+    return np.bincount(codes, weights=weights, minlength=size).astype(np.float64, copy=False)
+
+
 def grouped_sums(contributions: np.ndarray, membership: Membership) -> np.ndarray:
     """Sums over the rows of each group.
 
     Args:
-        contributions: [n, k], each row's own.
+        contributions: [n, k], each row's own, with k of at least 1.
         membership: the groups' rows.
 
     Returns:
         float64 [groups, k].
     """
     sums = [
-        np.bincount(membership.groups, weights=column[membership.rows], minlength=membership.count)
+        weighted_counts(membership.groups, column[membership.rows], membership.count)
         for column in np.transpose(contributions)
     ]
-    return np.stack(sums, axis=1) if sums else np.zeros((membership.count, 0))
+    return np.stack(sums, axis=1)
 
 
 def grouped_counts(codes: np.ndarray, size: int, values: np.ndarray, membership: Membership) -> np.ndarray:
@@ -66,8 +71,7 @@ def grouped_counts(codes: np.ndarray, size: int, values: np.ndarray, membership:
         float64 [groups, size].
     """
     cells = membership.groups * size + codes[membership.rows]
-    counts = np.bincount(cells, weights=values[membership.rows], minlength=membership.count * size)
-    return counts.reshape(membership.count, size)
+    return weighted_counts(cells, values[membership.rows], membership.count * size).reshape(membership.count, size)
 
 
 def class_probabilities(rows: Rows, classes: int) -> np.ndarray:

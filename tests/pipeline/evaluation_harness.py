@@ -1,4 +1,4 @@
-"""A small evaluation: examples that carry their own predictions, a model that returns them, TFX's Evaluator around it."""
+"""A small evaluation: examples that carry their own predictions, a model that returns them, and TFX's Evaluator."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,9 @@ def random_table(rows: int, seed: int = 7, origins: Sequence[str] = ("JFK", "LGA
     delay = (delay_prediction + random.normal(2, 10, size=rows)).astype(np.float32).tolist()
 
     def mask(values: list) -> list:
-        return [None if hidden else value for value, hidden in zip(values, random.uniform(size=rows) < 0.1, strict=True)]
+        return [
+            None if hidden else value for value, hidden in zip(values, random.uniform(size=rows) < 0.1, strict=True)
+        ]
 
     return Table(
         origin=[str(value) for value in random.choice(origins, size=rows)],
@@ -254,9 +256,7 @@ def run_evaluator(
         standard_component_specs.EXAMPLE_SPLITS_KEY: json_utils.dumps(None),
         standard_component_specs.MODULE_PATH_KEY: None,
     }
-    context = executor.Executor.Context(
-        beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1"
-    )
+    context = executor.Executor.Context(beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1")
     executor_class(context).Do(inputs, outputs, properties)
     return Evaluated(
         evaluation=outputs[standard_component_specs.EVALUATION_KEY][0].uri,

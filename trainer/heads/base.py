@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.distribution import sum_over_replicas
 from trainer.label_statistics import LabelStatistics
 
 
@@ -52,8 +53,12 @@ class Head(abc.ABC):
         """Adds a batch to a headline metric, masked rows (weight 0) left out."""
 
     def loss(self, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Mean loss over the labelled rows, a scalar; 0 for a batch without any label."""
-        return tf.math.divide_no_nan(tf.reduce_sum(self.row_losses(labels, raw) * weights), tf.reduce_sum(weights))
+        """Mean loss over the labelled rows, a scalar; 0 for a batch without any label.
+
+        With several replicas, a replica's share of it: the sum over the replicas is the mean over all their rows.
+        """
+        total = tf.reduce_sum(self.row_losses(labels, raw) * weights)
+        return tf.math.divide_no_nan(total, sum_over_replicas(tf.reduce_sum(weights)))
 
     def trivial_loss(self) -> float:
         """Loss of the best constant prediction on the training labels: the unit in which tasks are compared."""

@@ -1,0 +1,193 @@
+"""One `janus run`: checks, runs the pipeline, reports, and says how it ended."""
+
+import logging
+import os
+import resource
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.config import JanusConfig
+from pipeline.display import Display, console_on, shown_on
+from pipeline.environment import Terminal, library_output_to
+from pipeline.home import Home
+from pipeline.interruption import interruptible
+from pipeline.messages import readable
+from pipeline.preflight import check_before_run
+from pipeline.progress import ComponentEvent, RunRecord
+from pipeline.report import ComponentReport, RunReport, janus_version, stack_versions, write_report
+from pipeline.session import own_arguments_hidden, recorded
+from pipeline.table import report_view
+from trainer.errors import DataError, GateError, JanusError
+
+
+@dataclass
+class _Run:
+    """One run, while it is under way."""
+
+    config: JanusConfig
+    home: Home
+    run_id: str
+    terminal: Terminal
+    console: Console
+    report: RunReport
+    record: RunRecord = field(default_factory=RunRecord)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def folder(self) -> Path:
+        return self.home.run_folder(self.run_id)
+
+
+def run_job(config: JanusConfig, verbose: bool = False) -> int:
+    """Runs the pipeline of a configuration and returns the exit code; whatever happens then, there is a report.
+
+    Raises:
+        ConfigError: the pipeline's home cannot be written.
+        JanusError: another run of the pipeline is under way.
+    """
+    home = Home(config.name)
+    home.create()
+    with home.lock():
+        run_id = home.new_run()
+        with library_output_to(home.run_folder(run_id) / "run.log", verbose) as terminal:
+            report = RunReport(
+                janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions()
+            )
+            run = _Run(config, home, run_id, terminal, console_on(terminal.out), report)
+            _carry_out(run, verbose)
+            return report.exit_code
+
+
+def _carry_out(run: _Run, verbose: bool) -> None:
+    working_folder = Path.cwd()
+
+    def end_now(exit_code: int) -> None:
+        os.chdir(working_folder)
+        _note_interruption(run, exit_code)
+        _write(run)
+        if run.console.is_terminal:
+            # The line of what is under way vanishes, the cursor comes back.
+            run.terminal.out.write("\r\x1b[2K\x1b[?25h")
+        _tell_interruption(run)
+
+    with interruptible(end_now) as interruption:
+        try:
+            with shown_on(run.console) as display, recorded(run.record, interruption):
+                display.status("checking")
+                check_before_run(run.config, run.home)
+                _run_pipeline(run, display)
+            _add_outcome(run)
+        except (Exception, KeyboardInterrupt) as error:
+            # TFX and Beam change it for a while.
+            os.chdir(working_folder)
+            logging.getLogger(__name__).error("the run failed", exc_info=error)
+            if interruption.exit_code:
+                _note_interruption(run, interruption.exit_code)
+                _tell_interruption(run)
+            else:
+                _note_failure(run, error)
+                _tell_failure(run, error, verbose)
+            _add_what_there_is(run)
+        path = _write(run)
+    if run.report.exit_code in (0, GateError.exit_code):
+        run.console.print(report_view(run.report))
+    run.console.print(f"{run.report.seconds:.1f} s, report: {path}", style="dim")
+
+
+def _run_pipeline(run: _Run, display: Display) -> None:
+    display.status("loading TFX")
+    from pipeline.dag import Places, create_pipeline
+    from pipeline.runner import run_on_beam
+
+    home = run.home
+    places = Places(
+        root=str(home.root), metadata=str(home.metadata), schemas=home.schemas, checkpoints=str(home.checkpoints)
+    )
+    with own_arguments_hidden():
+        run_on_beam(create_pipeline(run.config, places), run.run_id)
+
+
+# --- the report -------------------------------------------------------------------------------------------------
+
+
+def _add_outcome(run: _Run) -> None:
+    from pipeline.outcome import collect_outcome
+
+    outcome = collect_outcome(run.config, run.home, run.run_id)
+    report = run.report
+    report.examples, report.tasks = outcome.examples, outcome.tasks
+    report.blessed, report.pushed = outcome.blessed, outcome.pushed
+    report.problems += outcome.failed_gates + outcome.problems
+    if not report.blessed:
+        report.exit_code = GateError.exit_code
+
+
+def _add_what_there_is(run: _Run) -> None:
+    """Of a run that failed: counts, and metrics if it came that far."""
+    if "pipeline.runner" not in sys.modules or not run.home.metadata.exists():
+        return
+    exit_code, problems = run.report.exit_code, list(run.report.problems)
+    try:
+        _add_outcome(run)
+    except Exception:
+        logging.getLogger(__name__).exception("the failed run's artifacts cannot be read")
+    run.report.exit_code, run.report.problems = exit_code, problems
+
+
+def _write(run: _Run) -> Path:
+    run.report.components = {name: _component(event) for name, event in run.record.components.items()}
+    run.report.seconds = round(time.monotonic() - run.started, 1)
+    run.report.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    path = write_report(run.report, run.folder)
+    run.home.link_latest(run.run_id)
+    return path
+
+
+def _component(event: ComponentEvent) -> ComponentReport:
+    state = event.state if event.state == "complete" else "failed"
+    return ComponentReport(seconds=round(event.seconds, 2), cached=event.cached, state=state)
+
+
+# --- failures ---------------------------------------------------------------------------------------------------
+
+
+def _note_interruption(run: _Run, exit_code: int) -> None:
+    unfinished = [name for name, event in run.record.components.items() if event.state != "complete"]
+    run.report.exit_code = exit_code
+    run.report.problems = [f"interrupted{' in ' + unfinished[-1] if unfinished else ''}"]
+
+
+def _tell_interruption(run: _Run) -> None:
+    print(f"{run.report.problems[0]}: nothing was pushed; the next run continues from here", file=run.terminal.err)
+
+
+def _note_failure(run: _Run, error: BaseException) -> None:
+    cause, where = _cause(run, error)
+    run.report.exit_code = cause.exit_code if isinstance(cause, JanusError) else 1
+    if isinstance(cause, DataError):
+        run.report.problems = [f"{where}{problem}" for problem in cause.problems]
+    elif isinstance(cause, JanusError):
+        run.report.problems = [f"{where}{cause}"]
+    else:
+        run.report.problems = [f"{where}{type(cause).__name__}: {cause}"]
+
+
+def _tell_failure(run: _Run, error: BaseException, verbose: bool) -> None:
+    cause, where = _cause(run, error)
+    stream = run.terminal.err
+    print(f"error: {where}{readable(cause)}", file=stream)
+    if not isinstance(cause, JanusError):
+        print(f"This was not expected. The traceback is in {run.folder}/run.log; --verbose shows it.", file=stream)
+    if verbose:
+        traceback.print_exception(cause, file=stream)
+
+
+def _cause(run: _Run, error: BaseException) -> tuple[BaseException, str]:
+    """What failed in a component, before Beam wrapped it, and the component's name."""
+    failure = run.record.failure
+    return (failure.error, f"{failure.component}: ") if failure else (error, "")

@@ -1,0 +1,97 @@
+"""What a run's artifacts say: rows, labels, metrics, gates, the pushed version."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.anomaly_gate.column import Column, read_columns
+from pipeline.config import JanusConfig
+from pipeline.home import Home
+from pipeline.metadata import NodeExecution, executions_of_run, open_store
+from pipeline.results import EvaluationResult, read_evaluation
+
+SPLITS = ("train", "eval")
+STATISTICS_FILE = "FeatureStats.pb"
+
+
+@dataclass
+class Outcome:
+    """The part of a report that stands in artifacts; of a run that failed, as far as it came."""
+
+    examples: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blessed: bool = False
+    pushed: str | None = None
+    problems: list[str] = field(default_factory=list)
+    failed_gates: list[str] = field(default_factory=list)
+
+
+def collect_outcome(config: JanusConfig, home: Home, run_id: str) -> Outcome:
+    """Reads the run's artifacts."""
+    executions = executions_of_run(open_store(home.metadata), run_id)
+    outcome = Outcome(tasks={name: _empty_task(config, name) for name in config.tasks})
+    _add_counts(outcome, config, executions.get("StatisticsGen"))
+    evaluated = _evaluation(config, executions.get("Evaluator"))
+    if evaluated is not None:
+        _add_evaluation(outcome, evaluated)
+    pushed = executions["Pusher"].output("pushed_model") if "Pusher" in executions else None
+    if pushed is not None and pushed.properties.get("pushed") == 1:
+        outcome.pushed = str(pushed.properties["pushed_destination"])
+    return outcome
+
+
+def _empty_task(config: JanusConfig, name: str) -> dict[str, Any]:
+    task = config.tasks[name]
+    unit = getattr(task, "unit", None)
+    empty: dict[str, Any] = {"labelled": {}, "metrics": {}, "baseline": {}, "slices": {}, "gates": []}
+    return {"kind": task.kind, **({"unit": unit} if unit else {}), **empty}
+
+
+def _add_counts(outcome: Outcome, config: JanusConfig, execution: NodeExecution | None) -> None:
+    artifact = execution.output("statistics") if execution else None
+    if artifact is None:
+        return
+    for split in SPLITS:
+        path = Path(artifact.uri) / f"Split-{split}" / STATISTICS_FILE
+        if not path.exists():
+            continue
+        statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
+        rows, columns = read_columns(statistics)
+        outcome.examples[split] = rows
+        for name, task in config.tasks.items():
+            column: Column | None = columns.get(task.label)
+            outcome.tasks[name]["labelled"][split] = column.present if column else 0
+
+
+def _evaluation(config: JanusConfig, execution: NodeExecution | None) -> EvaluationResult | None:
+    evaluation = execution.output("evaluation") if execution else None
+    blessing = execution.output("blessing") if execution else None
+    if evaluation is None or not Path(evaluation.uri).exists():
+        return None
+    return read_evaluation(config, evaluation.uri, blessing.uri if blessing else None)
+
+
+def _add_evaluation(outcome: Outcome, result: EvaluationResult) -> None:
+    found = result.report()
+    for name, task in found["tasks"].items():
+        labelled = {**outcome.tasks[name]["labelled"], **task["labelled"]}
+        outcome.tasks[name].update({**task, "labelled": labelled})
+    outcome.blessed = found["blessed"]
+    outcome.problems += found["problems"]
+    for name, gate in result.failed_gates():
+        outcome.failed_gates.append(f"task {name}: {describe_gate(gate.model_dump())}")
+
+
+def describe_gate(gate: dict[str, Any]) -> str:
+    """One gate in words: `mae 31.2 is above max 30`."""
+    value = "undefined" if gate["value"] is None else f"{gate['value']:.6g}"
+    rule, limit, baseline = gate["rule"], f"{gate['limit']:g}", gate.get("baseline")
+    if gate["passed"]:
+        return f"{gate['metric']} {value} keeps {rule} {limit}"
+    if gate["value"] is None or (rule.startswith("max_") and baseline is None):
+        return f"{gate['metric']}: {gate.get('note') or 'is undefined'} ({rule} {limit})"
+    if rule in ("max_drop", "max_rise"):
+        return f"{gate['metric']} {value} against {baseline:.6g} of the last blessed model breaks {rule} {limit}"
+    return f"{gate['metric']} {value} is {'below' if rule == 'min' else 'above'} {rule} {limit}"

@@ -1,0 +1,103 @@
+"""Rows are divided by a stable hash or by time."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components.arrow_example_gen.batch import Batch
+from components.arrow_example_gen.config import HashSplit, TimeSplit
+from components.arrow_example_gen.splits import column_hashes, eval_rows
+from trainer.errors import DataError
+
+
+def batch(**columns: pa.Array) -> Batch:
+    return Batch(columns, len(next(iter(columns.values()))), lambda row: f"f.csv, line {row + 2}")
+
+
+def test_hash_split_is_pinned() -> None:
+    """A changed hash would move rows between train and eval under users' feet."""
+    table = batch(i=pa.array(range(40)), s=pa.array([f"k{i}".encode() for i in range(40)]))
+    chosen, _ = eval_rows(table, HashSplit(by="hash", eval_fraction=0.25), 17)
+    assert np.flatnonzero(chosen).tolist() == [15, 30, 31, 34, 38, 39]
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.2, 0.5])
+def test_hash_split_has_its_share_and_differs_by_seed(fraction: float) -> None:
+    table = batch(i=pa.array(range(20000)))
+    split = HashSplit(by="hash", eval_fraction=fraction, key=["i"])
+    first, _ = eval_rows(table, split, 1)
+    second, _ = eval_rows(table, split, 2)
+    assert abs(first.mean() - fraction) < 0.015
+    assert abs((first & second).mean() - fraction**2) < 0.015
+
+
+def test_rows_of_one_key_stay_together() -> None:
+    rng = np.random.default_rng(0)
+    keys = rng.integers(0, 50, 2000)
+    table = batch(k=pa.array(keys), x=pa.array(rng.normal(size=2000).astype(np.float32)))
+    chosen, _ = eval_rows(table, HashSplit(by="hash", key=["k"]), 3)
+    assert all(len(set(chosen[keys == key])) == 1 for key in range(50))
+    assert 0 < chosen.mean() < 1
+
+
+def test_hashes_do_not_depend_on_the_kind_or_the_order() -> None:
+    ints = pa.array([7, None, -12, 2**62, 0])
+    texts = pa.array([b"7", None, b"-12", str(2**62).encode(), b"0"])
+    floats = pa.array([7.0, None, -12.0, 2.0**62, 0.0], pa.float32())
+    lists = pa.array([[7], None, [-12], [2**62], [0]], pa.large_list(pa.int64()))
+    for other in (texts, floats, lists):
+        np.testing.assert_array_equal(column_hashes(ints), column_hashes(other))
+    np.testing.assert_array_equal(column_hashes(ints.slice(2)), column_hashes(ints)[2:])
+    np.testing.assert_array_equal(column_hashes(lists.slice(2)), column_hashes(lists)[2:])
+    order = [[1, 2], [2, 1], [1], [], [1, 2, 0]]
+    assert len(set(column_hashes(pa.array(order, pa.large_list(pa.int64()))).tolist())) == 5
+
+
+def test_rows_with_no_key_at_all_are_found() -> None:
+    table = batch(a=pa.array([1, None, None, 4]), b=pa.array([None, b"x", None, b"y"]))
+    _, findings = eval_rows(table, HashSplit(by="hash", key=["a", "b"]), 0)
+    assert [(f.flaw, f.count, f.where) for f in findings] == [("missing_key", 1, "f.csv, line 4")]
+    assert eval_rows(table, HashSplit(by="hash"), 0)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("column", "eval_from", "expected"),
+    [
+        (pa.array([1, 304, 305, 306]), 305, [0, 0, 1, 1]),
+        (pa.array([1, 304, 305, 306]), "304.5", [0, 0, 1, 1]),
+        (pa.array([2**53, 2**53 + 1]), float(2**53), [1, 1]),
+        (pa.array([1.5, 2.5, float("inf")], pa.float32()), 2.5, [0, 1, 1]),
+        (pa.array([b"2013-10-31", b"2013-11-01", b"2014-01-01"]), "2013-11-01", [0, 1, 1]),
+        (pa.array([b"2013-10-31 23:59:59", b"2013-11-01T00:00:00"]), "2013-11-01 00:00:00", [0, 1]),
+        (pa.array([b"2013-10", b"2013-11"]), "2013-11", [0, 1]),
+        (pa.array([[304], [305]], pa.large_list(pa.int64())), 305, [0, 1]),
+    ],
+)
+def test_time_split(column: pa.Array, eval_from: Any, expected: list[int]) -> None:
+    chosen, findings = eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=eval_from), 0)
+    assert chosen.astype(int).tolist() == expected
+    assert findings == []
+
+
+@pytest.mark.parametrize("column", [pa.array([1, None, 3, None]), pa.array([1, float("nan"), 3, None], pa.float32())])
+def test_time_split_counts_missing_times(column: pa.Array) -> None:
+    _, findings = eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=2), 0)
+    assert [(f.flaw, f.count, f.where) for f in findings] == [("missing_time", 2, "f.csv, line 3")]
+    _, findings = eval_rows(batch(x=column), TimeSplit(by="time", column="t", eval_from=2), 0)
+    assert findings[0].count == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "eval_from", "message"),
+    [
+        (pa.array([1, 2]), "november", "'november' is text, but column 't' holds numbers"),
+        (pa.array([b"2013-01-01"]), 305, "305.0 is a number, but column 't' holds text such as '2013-01-01'"),
+        (pa.array([b"2013-01-01", b"11/02/2013"]), "2013-11-01", "line 3: column 't' holds '11/02/2013'.*ISO 8601"),
+        (pa.array([[1], [1, 2]], pa.large_list(pa.int64())), 2, "line 3: column 't' has several values"),
+    ],
+)
+def test_time_split_rejects_what_does_not_compare(column: pa.Array, eval_from: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=eval_from), 0)

@@ -1,0 +1,173 @@
+import json
+import math
+
+import numpy as np
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_specs
+from tensorflow_model_analysis.proto import config_pb2
+
+from pipeline.config import METRICS
+from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, METRIC_CLASSES, eval_config
+from tests.pipeline.evaluation_harness import (
+    make_config,
+    random_table,
+    run_evaluator,
+    save_model,
+    write_examples,
+)
+
+
+def metric_names(spec: tfma.MetricsSpec) -> list[str]:
+    return [json.loads(metric.config)["name"] for metric in spec.metrics]
+
+
+def test_labels_weights_and_metrics_are_keyed_by_the_models_output():
+    config = eval_config(make_config())
+    (model,) = config.model_specs
+    assert dict(model.label_keys) == {task: f"{task}/label" for task in ("status", "late", "delay")}
+    assert dict(model.example_weight_keys) == {task: f"{task}/weight" for task in ("status", "late", "delay")}
+    assert [list(spec.output_names) for spec in config.metrics_specs] == [[], ["status"], ["late"], ["delay"]]
+
+
+def test_each_task_has_the_metrics_of_its_kind():
+    counts, *tasks = eval_config(make_config()).metrics_specs
+    assert metric_names(counts) == [EXAMPLE_COUNT]
+    for spec, kind in zip(tasks, ("multiclass", "binary", "regression"), strict=True):
+        assert metric_names(spec) == [LABELLED_COUNT, *METRICS[kind]]
+        assert spec.example_weights.weighted
+
+
+def test_there_is_a_metric_class_for_every_metric():
+    assert set(METRIC_CLASSES) == {name for names in METRICS.values() for name in names}
+    for name, (module, class_name) in METRIC_CLASSES.items():
+        settings = {"name": name} if name in METRICS["regression"] else {"name": name, "classes": 2}
+        found = metric_specs.metric_instance(
+            tfma.MetricConfig(class_name=class_name, module=module, config=json.dumps(settings))
+        )
+        assert found.name == name
+        assert type(found).from_config(found.get_config()).name == name
+
+
+def test_slices_are_all_rows_then_the_configured_columns():
+    config = eval_config(make_config(slices=[["origin"], ["origin", "hour"]]))
+    assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[], ["origin"], ["origin", "hour"]]
+
+
+def test_gates_are_thresholds_on_all_rows():
+    gates = {"status": {"auc": {"min": 0.6, "max": 0.9, "max_drop": 0.01}}, "delay": {"mae": {"max_rise": 0.5}}}
+    config = eval_config(make_config(gates))
+    thresholds = {
+        (key.output_name, key.name, key.is_diff): found
+        for key, found in metric_specs.metric_thresholds_from_metrics_specs(
+            config.metrics_specs, eval_config=config
+        ).items()
+    }
+    assert set(thresholds) == {
+        ("", EXAMPLE_COUNT, False),
+        ("status", "auc", False),
+        ("status", "auc", True),
+        ("delay", "mae", True),
+    }
+    assert all(slicing == tfma.SlicingSpec() for found in thresholds.values() for slicing, _ in found)
+    ((_, value),) = thresholds["status", "auc", False]
+    assert (value.lower_bound.value, value.upper_bound.value) == (0.6, 0.9)
+    ((_, drop),) = thresholds["status", "auc", True]
+    assert (drop.absolute.value, drop.direction) == (-0.01, tfma.MetricDirection.HIGHER_IS_BETTER)
+    ((_, rise),) = thresholds["delay", "mae", True]
+    assert (rise.absolute.value, rise.direction) == (0.5, tfma.MetricDirection.LOWER_IS_BETTER)
+
+
+def test_without_gates_there_still_is_a_threshold():
+    config = eval_config(make_config())
+    assert metric_specs.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config)
+
+
+def test_a_gate_with_one_bound_leaves_the_other_open():
+    config = eval_config(make_config({"late": {"ece": {"max": 0.1}}}))
+    (threshold,) = (
+        metric.per_slice_thresholds[0].threshold.value_threshold
+        for spec in config.metrics_specs
+        for metric in spec.metrics
+        if json.loads(metric.config)["name"] == "ece" and metric.per_slice_thresholds
+    )
+    assert not threshold.HasField("lower_bound")
+    assert threshold.upper_bound.value == 0.1
+
+
+# --- our metrics against TFMA's own -----------------------------------------------------------------------------
+
+
+def with_stock_metrics(config: tfma.EvalConfig) -> tfma.EvalConfig:
+    """Adds what TFMA has itself, where that is right when every class is present."""
+
+    def stock(task: str, metrics: dict[str, tuple[str, dict]], **options: object) -> tfma.MetricsSpec:
+        return tfma.MetricsSpec(
+            output_names=[task],
+            example_weights=config_pb2.ExampleWeightOptions(weighted=True),
+            metrics=[
+                tfma.MetricConfig(class_name=name, config=json.dumps({"name": f"stock_{ours}", **settings}))
+                for ours, (name, settings) in metrics.items()
+            ],
+            **options,
+        )
+
+    keras = {
+        "accuracy": ("SparseCategoricalAccuracy", {}),
+        "log_loss": ("SparseCategoricalCrossentropy", {}),
+    }
+    areas = {"auc": ("AUC", {}), "auc_pr": ("AUCPrecisionRecall", {})}
+    binary = {
+        **areas,
+        "accuracy": ("BinaryAccuracy", {}),
+        "f1": ("F1Score", {}),
+        "log_loss": ("BinaryCrossEntropy", {}),
+    }
+    regression = {
+        "mae": ("MeanAbsoluteError", {}),
+        "mse": ("MeanSquaredError", {}),
+        "mean_label": ("MeanLabel", {}),
+        "mean_prediction": ("MeanPrediction", {}),
+    }
+    macro = tfma.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(range(3), 1.0))
+    extended = tfma.EvalConfig()
+    extended.CopyFrom(config)
+    extended.metrics_specs.extend(
+        [
+            stock("status", keras),
+            stock("status", areas, aggregate=macro),
+            stock("late", binary),
+            stock("delay", regression),
+        ]
+    )
+    return extended
+
+
+def test_every_metric_equals_tfmas_own_on_all_slices(tmp_path):
+    table = random_table(400)
+    config = make_config(slices=[["origin"], ["origin", "hour"]])
+    found = run_evaluator(
+        tmp_path,
+        with_stock_metrics(eval_config(config)),
+        write_examples(tmp_path / "examples", table),
+        save_model(tmp_path / "model"),
+    )
+    slices = list(tfma.load_metrics(found.evaluation))
+    assert len(slices) == 1 + 3 + 12
+    compared = 0
+    for record in slices:
+        values = {
+            (item.key.output_name, item.key.name): item.value.double_value.value
+            for item in record.metric_keys_and_values
+        }
+        stock = {
+            (task, name.removeprefix("stock_")): value
+            for (task, name), value in values.items()
+            if name.startswith("stock_")
+        }
+        stock["delay", "rmse"] = math.sqrt(stock.pop(("delay", "mse")))
+        stock["delay", "bias"] = stock.pop(("delay", "mean_prediction")) - stock.pop(("delay", "mean_label"))
+        for key, value in stock.items():
+            np.testing.assert_allclose(values[key], value, rtol=1e-6, atol=1e-6, err_msg=f"{key} {record.slice_key}")
+            compared += 1
+    # Three classes: 4; binary: 5; regression: 3.
+    assert compared == 16 * 12
