@@ -59,7 +59,7 @@ clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in 
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 	@for script in configs/*.py; do \
 	  name=$$(basename "$$script" .py); \
-	  if [ -n "$$name" ] && [ "$$name" != '*' ]; then rm -rf "data/$$name"; fi; \
+	  if [ -n "$$name" ] && [ "$$name" != '*' ]; then rm -rf "data/$$name" "data/$$name-parquet"; fi; \
 	done
 	@[ ! -d data ] || rmdir data 2>/dev/null || echo "clean: kept in data/, since no script in configs/ has that name:" $$(ls data)
 	@for model in serving/*/[0-9]*; do \

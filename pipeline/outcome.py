@@ -4,16 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import statistics_pb2
-
-from components.anomaly_gate.column import Column, read_columns
+from components.anomaly_gate.column import Column, read_split
 from pipeline.config import JanusConfig
 from pipeline.home import Home
 from pipeline.metadata import NodeExecution, executions_of_run, open_store
 from pipeline.results import EvaluationResult, read_evaluation
 
 SPLITS = ("train", "eval")
-STATISTICS_FILE = "FeatureStats.pb"
 
 
 @dataclass
@@ -54,11 +51,7 @@ def _add_counts(outcome: Outcome, config: JanusConfig, execution: NodeExecution 
     if artifact is None:
         return
     for split in SPLITS:
-        path = Path(artifact.uri) / f"Split-{split}" / STATISTICS_FILE
-        if not path.exists():
-            continue
-        statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
-        rows, columns = read_columns(statistics)
+        rows, columns = read_split(artifact.uri, split)
         outcome.examples[split] = rows
         for name, task in config.tasks.items():
             column: Column | None = columns.get(task.label)

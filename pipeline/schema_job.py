@@ -1,11 +1,13 @@
 """One `janus schema`: infers a schema from the data, compares it with the frozen one, and may freeze it."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.anomaly_gate.column import Column, read_split
 from pipeline.config import JanusConfig
 from pipeline.display import console_on, shown_on
 from pipeline.environment import library_output_to
@@ -13,7 +15,7 @@ from pipeline.home import Home, now
 from pipeline.interruption import interruptible
 from pipeline.preflight import check_data, check_metadata
 from pipeline.progress import RunRecord
-from pipeline.schema_tools import Difference, differences, read_schema, to_text, to_freeze
+from pipeline.schema_tools import Difference, differences, read_schema, to_freeze, to_text
 from pipeline.session import own_arguments_hidden, recorded
 from trainer.errors import ConfigError
 
@@ -48,13 +50,13 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
                     raise record.failure.error from None
                 raise
         known = read_schema(path) if path.exists() else None
-        found = differences(known or schema_pb2.Schema(), inferred)
+        found = differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
         if found:
             console.print(difference_table(found, path, known is not None))
         else:
             console.print(f"{path} says what the training split shows: nothing differs")
         if write:
-            _write(path, to_text(to_freeze(inferred, config)))
+            _write(path, to_text(to_freeze(inferred.schema, config)))
             console.print(f"written to {path}")
             if config.schema_ is None:
                 console.print(f"add `schema: {path}` to the configuration, so that runs are checked against it")
@@ -80,7 +82,16 @@ def difference_table(found: list[Difference], path: Path, exists: bool) -> Table
     return table
 
 
-def _infer(config: JanusConfig, home: Home) -> schema_pb2.Schema:
+@dataclass(frozen=True)
+class _Inferred:
+    """The schema of the training split, and its statistics."""
+
+    schema: schema_pb2.Schema
+    rows: int
+    columns: dict[str, Column]
+
+
+def _infer(config: JanusConfig, home: Home) -> _Inferred:
     from pipeline.dag import Places, create_schema_pipeline
     from pipeline.metadata import executions_of_run, open_store
     from pipeline.runner import run_on_beam
@@ -89,10 +100,13 @@ def _infer(config: JanusConfig, home: Home) -> schema_pb2.Schema:
     run_id = f"schema-{now()}"
     with own_arguments_hidden():
         run_on_beam(create_schema_pipeline(config, places), run_id)
-    artifact = executions_of_run(open_store(home.metadata), run_id)["SchemaGen"].output("schema")
-    if artifact is None:
+    executions = executions_of_run(open_store(home.metadata), run_id)
+    schema = executions["SchemaGen"].output("schema")
+    statistics = executions["StatisticsGen"].output("statistics")
+    if schema is None or statistics is None:
         raise RuntimeError("SchemaGen gave no schema")
-    return read_schema(Path(artifact.uri) / "schema.pbtxt")
+    rows, columns = read_split(statistics.uri, "train")
+    return _Inferred(read_schema(Path(schema.uri) / "schema.pbtxt"), rows, columns)
 
 
 def _write(path: Path, text: str) -> None:

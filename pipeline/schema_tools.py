@@ -1,13 +1,15 @@
 """Reads curated schemas, checks them against the configuration, and compares them with inferred ones."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.anomaly_gate.column import Column
 from pipeline.config import JanusConfig
 from trainer.config import column_of
 from trainer.errors import DataError
@@ -15,7 +17,8 @@ from trainer.errors import DataError
 NUMERIC_KINDS = frozenset({"numeric", "cyclical", "vector"})
 ColumnType = Literal["int", "float", "bytes"]
 _SHOWN_VALUES = 6
-_LIMITS = (("min", "from"), ("max", "to"))
+_WIDTH = {"INT": 1, "FLOAT": 2, "BYTES": 3}
+"""Data of a narrower type are read as the wider one that a schema names, not the other way round."""
 _COLUMN_TYPES: dict[int, ColumnType] = {schema_pb2.INT: "int", schema_pb2.FLOAT: "float", schema_pb2.BYTES: "bytes"}
 
 
@@ -102,19 +105,31 @@ def to_text(schema: schema_pb2.Schema) -> str:
     return text_format.MessageToString(schema)
 
 
-def differences(in_file: schema_pb2.Schema, inferred: schema_pb2.Schema) -> list[Difference]:
-    """Columns that differ in type, presence, number of values or domain; those that stop a run come first.
+def differences(
+    in_file: schema_pb2.Schema, inferred: schema_pb2.Schema, rows: int, statistics: Mapping[str, Column]
+) -> list[Difference]:
+    """Columns of which the file and the data say different things; those that would stop a run come first.
 
-    Limits that only the file has (a domain, a range) are no difference as long as what was seen keeps them.
+    A limit that only the file has is no difference as long as the data keep it.
+
+    Args:
+        in_file: the curated schema.
+        inferred: the schema inferred from a split.
+        rows: that split's rows.
+        statistics: its columns.
     """
-    left = {feature.name: _view(in_file, feature) for feature in in_file.feature}
-    right = {feature.name: _view(inferred, feature) for feature in inferred.feature}
+    known = {feature.name: _view(in_file, feature) for feature in in_file.feature}
+    seen = {
+        feature.name: _seen(_view(inferred, feature), rows, statistics.get(feature.name))
+        for feature in inferred.feature
+    }
     found = []
-    for column in {*left, *right}:
-        known, seen = left.get(column), right.get(column)
-        if known is None or seen is None or _facts(known, seen) != _facts(seen, known):
-            stops = seen is None or (known is not None and _stops(known, seen))
-            found.append(Difference(column, known and _words(known), seen and _words(seen), stops))
+    for column in {*known, *seen}:
+        left, right = known.get(column), seen.get(column)
+        stops = left is not None and (right is None or _stops(left, right))
+        if stops or left is None or right is None or left.type != right.type:
+            words = [_words(view) if view else None for view in (left, right)]
+            found.append(Difference(column, words[0], words[1], stops))
     return sorted(found, key=lambda difference: (not difference.stops, difference.column))
 
 
@@ -132,44 +147,49 @@ def _numeric_columns(config: JanusConfig) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _View:
-    """What a schema says of a column, in a form that two schemas share."""
+    """What is said of a column, or was seen of it."""
 
     type: str
     share: float
-    least_values: int
+    fewest_values: int
     most_values: int
-    domain: tuple[str, ...]
-    range: str
+    domain: frozenset[str]
+    least: float | None
+    greatest: float | None
 
 
 def _view(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> _View:
     shape = feature.shape.dim if feature.HasField("shape") else []
     size = math.prod(dim.size for dim in shape)
+    domain = next((getattr(feature, name) for name in ("int_domain", "float_domain") if feature.HasField(name)), None)
     return _View(
         type=schema_pb2.FeatureType.Name(feature.type),
         share=1.0 if shape else feature.presence.min_fraction,
-        least_values=size if shape else feature.value_count.min or 1,
+        fewest_values=size if shape else feature.value_count.min or 1,
         most_values=size if shape else feature.value_count.max or feature.value_count.min or 1,
-        domain=tuple(sorted(_domain(schema, feature))),
-        range=_range(feature),
+        domain=frozenset(_domain(schema, feature)),
+        least=domain.min if domain is not None and domain.HasField("min") else None,
+        greatest=domain.max if domain is not None and domain.HasField("max") else None,
     )
 
 
-def _facts(view: _View, other: _View) -> tuple:
-    """What counts as different: a domain only if the other has one too, and this one has values beside it."""
-    beside = bool(view.domain and other.domain) and not (
-        set(view.domain) <= set(other.domain) or set(other.domain) <= set(view.domain)
-    )
-    return view.type, view.share, view.least_values, view.most_values, beside and view.domain
+def _seen(view: _View, rows: int, column: Column | None) -> _View:
+    """What was inferred, with the numbers that a schema does not keep."""
+    if column is None:
+        return view
+    share = column.present / rows if rows else 0.0
+    return replace(view, share=share, least=column.least, greatest=column.greatest)
 
 
 def _stops(known: _View, seen: _View) -> bool:
     return (
-        known.type != seen.type
+        _WIDTH.get(seen.type, 0) > _WIDTH.get(known.type, 0)
         or known.share > seen.share
-        or seen.least_values < known.least_values
+        or seen.fewest_values < known.fewest_values
         or seen.most_values > known.most_values
-        or bool(known.domain and seen.domain and not set(seen.domain) <= set(known.domain))
+        or bool(known.domain and seen.domain - known.domain)
+        or (known.least is not None and seen.least is not None and seen.least < known.least)
+        or (known.greatest is not None and seen.greatest is not None and seen.greatest > known.greatest)
     )
 
 
@@ -179,24 +199,14 @@ def _words(view: _View) -> str:
         parts.append("in every row" if view.share == 1 else f"in {view.share:.4g} of the rows")
     else:
         parts.append("may be missing")
-    if (view.least_values, view.most_values) != (1, 1):
-        same = view.least_values == view.most_values
-        parts.append(f"{view.least_values if same else f'{view.least_values}-{view.most_values}'} values")
+    if (view.fewest_values, view.most_values) != (1, 1):
+        same = view.fewest_values == view.most_values
+        parts.append(f"{view.fewest_values if same else f'{view.fewest_values}-{view.most_values}'} values")
     if view.domain:
         more = ", …" if len(view.domain) > _SHOWN_VALUES else ""
-        parts.append(f"one of {len(view.domain)}: {', '.join(view.domain[:_SHOWN_VALUES])}{more}")
-    if view.range:
-        parts.append(view.range)
-    return ", ".join(parts)
-
-
-def _range(feature: schema_pb2.Feature) -> str:
-    for name in ("int_domain", "float_domain"):
-        if feature.HasField(name):
-            domain = getattr(feature, name)
-            limits = [f"{word} {getattr(domain, limit):g}" for limit, word in _LIMITS if domain.HasField(limit)]
-            return " ".join(limits)
-    return ""
+        parts.append(f"one of {len(view.domain)}: {', '.join(sorted(view.domain)[:_SHOWN_VALUES])}{more}")
+    limits = [f"{word} {limit:g}" for word, limit in (("from", view.least), ("to", view.greatest)) if limit is not None]
+    return ", ".join([*parts, " ".join(limits)] if limits else parts)
 
 
 def _domain(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[str]:

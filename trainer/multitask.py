@@ -39,6 +39,9 @@ class MultiTaskModel(keras.Model):
         """All that is reset between epochs."""
         return [self._total_tracker, *self._loss_trackers.values(), *self._headlines.values()]
 
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """The network is built already; Keras's way, by a batch's mean over the replicas, fails on nested batches."""
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Raw outputs by task."""
         return self.network(inputs, training=training)

@@ -3,8 +3,11 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
+
+STATISTICS_FILE = "FeatureStats.pb"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,16 @@ class Column:
     def missing(self) -> int:
         """Rows without a value."""
         return self.rows - self.present
+
+
+def read_split(statistics_uri: str, split: str) -> tuple[int, dict[str, Column]]:
+    """The number of rows in a split of a statistics artifact, and its columns by name.
+
+    Raises:
+        OSError: the artifact's files are gone.
+    """
+    path = Path(statistics_uri) / f"Split-{split}" / STATISTICS_FILE
+    return read_columns(pb.DatasetFeatureStatisticsList.FromString(path.read_bytes()))
 
 
 def read_columns(statistics: pb.DatasetFeatureStatisticsList) -> tuple[int, dict[str, Column]]:

@@ -5,12 +5,11 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.components.example_validator import executor as validator
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
-from components.anomaly_gate.column import read_columns
+from components.anomaly_gate.column import read_split
 from components.anomaly_gate.config_checks import check_split
 from components.anomaly_gate.expectations import Expectations
 from components.anomaly_gate.finding import Finding
@@ -40,7 +39,7 @@ class Executor(base_executor.BaseExecutor):
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
         findings: list[Finding] = []
         for split in artifact_utils.decode_split_names(statistics.split_names):
-            row_count, columns = read_columns(stats_artifact_utils.load_statistics(statistics, split).proto())
+            row_count, columns = read_split(statistics.uri, split)
             found = check_split(split, row_count, columns, expectations)
             if row_count:
                 named = {finding.column for finding in found}

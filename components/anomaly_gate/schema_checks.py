@@ -96,9 +96,9 @@ def _finding(
         return Finding(name, split, f"type {expected}", f"type {_schema_type(column)}", f"{column.present:,} rows")
     if kind in ("INT_TYPE_BIG_INT", "INT_TYPE_SMALL_INT", "FLOAT_TYPE_BIG_FLOAT", "FLOAT_TYPE_SMALL_FLOAT"):
         domain = feature.int_domain if kind.startswith("INT") else feature.float_domain
-        least = domain.min if domain.HasField("min") else -math.inf
-        greatest = domain.max if domain.HasField("max") else math.inf
-        return _out_of_range(split, description, name, least, greatest, column)
+        lowest = domain.min if domain.HasField("min") else -math.inf
+        highest = domain.max if domain.HasField("max") else math.inf
+        return _out_of_range(split, description, name, lowest, highest, column)
     return Finding(name, split, "what the schema says", description)
 
 

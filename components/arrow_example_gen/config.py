@@ -24,6 +24,11 @@ class TimeSplit(StrictModel):
     column: str = Field(description="A number, or a date/time in ISO 8601 (which sorts as text).")
     eval_from: Number | str = Field(description="The first value that belongs to eval, in the column's own terms.")
 
+    @property
+    def shown(self) -> str:
+        """`eval_from` for messages: a whole number without a fraction."""
+        return f"{self.eval_from:.15g}" if isinstance(self.eval_from, float) else str(self.eval_from)
+
 
 Split = Annotated[HashSplit | TimeSplit, Field(discriminator="by")]
 

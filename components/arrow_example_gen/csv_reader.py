@@ -1,6 +1,8 @@
 """Parses blocks of CSV rows into Arrow columns, and says where a bad row or cell is."""
 
+import contextlib
 import csv
+import functools
 import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,8 +110,10 @@ def infer_kinds(columns: Mapping[str, pa.StringArray]) -> dict[str, Kind | None]
 def block_batch(block: Block, path: str, rows: int) -> Batch:
     """An empty batch that knows on which line of the file each row of the block starts."""
 
+    find_lines = functools.cache(lambda: row_lines(block.data))
+
     def locate(row: int) -> str:
-        lines = row_lines(block.data)
+        lines = find_lines()
         # Arrow also ends a row at a lone carriage return, which is no line to an editor.
         return f"{path}, line {block.line + int(lines[min(row, len(lines) - 1)])}"
 
@@ -148,6 +152,8 @@ def _header(path: str) -> tuple[list[str], int, int]:
     row = data[: int(ends[0]) + 1] if ends.size else data
     try:
         names = next(csv.reader(io.StringIO(row.decode("utf-8"), newline="")))
+    except csv.Error as error:
+        raise DataError(f"{path}, line 1: the header cannot be read ({error})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}, line 1: the header is not UTF-8 (byte {error.start + 1}: {error.reason})") from error
     _check_names(names, path)
@@ -179,10 +185,10 @@ def _explain(block: Block, path: str, names: Sequence[str], error: pa.ArrowInval
         line = block.line + block.data.count(b"\n", 0, wrong.start)
         byte = block.data[wrong.start]
         return DataError(f"{path}, line {line}: not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8")
-    limit = csv.field_size_limit(len(text) + 1)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""))
-        last = 0
+    reader = csv.reader(io.StringIO(text, newline=""))
+    last = 0
+    # csv gives up at a cell of 128 KiB; Arrow's own words must do then.
+    with contextlib.suppress(csv.Error):
         for row in reader:
             if row and len(row) != len(names):
                 shown = ",".join(row)
@@ -191,6 +197,4 @@ def _explain(block: Block, path: str, names: Sequence[str], error: pa.ArrowInval
                     f"{shown[:120]}{'…' if len(shown) > 120 else ''}"
                 )
             last = reader.line_num
-    finally:
-        csv.field_size_limit(limit)
-    return DataError(f"{path}, lines {block.line} to {block.line + block.data.count(10)}: {error}")
+    return DataError(f"{path}, lines {block.line} to {block.line + text.count(chr(10))}: {error}")

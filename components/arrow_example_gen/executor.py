@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import apache_beam as beam
@@ -105,24 +105,28 @@ class _Threaded(beam.DoFn):
 
     def __init__(self, function: Callable[..., Any], threads: int):
         self._function = function
-        self._thread_count = threads
-        self._futures: list[Future[Any]] = []
+        self._threads = threads
+        self._running: set[Future[Any]] = set()
 
     def setup(self) -> None:
-        self._pool = ThreadPoolExecutor(self._thread_count)
+        self._pool = ThreadPoolExecutor(self._threads)
 
-    def start_bundle(self) -> None:
-        self._futures = []
-
-    def process(self, element: Any, *sides: Any) -> None:
-        self._futures.append(self._pool.submit(self._function, element, *sides))
+    def process(self, element: Any, *sides: Any) -> Iterator[Any]:
+        # No queue builds up: an interrupted run ends when the elements in work are done.
+        while len(self._running) >= self._threads:
+            yield from self._finished(FIRST_COMPLETED)
+        self._running.add(self._pool.submit(self._function, element, *sides))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        for future in self._futures:
-            yield WindowedValue(future.result(), GlobalWindow().max_timestamp(), [GlobalWindow()])
+        for result in self._finished(ALL_COMPLETED):
+            yield WindowedValue(result, GlobalWindow().max_timestamp(), [GlobalWindow()])
 
     def teardown(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown()
+
+    def _finished(self, how: str) -> list[Any]:
+        done, self._running = wait(self._running, return_when=how)
+        return [future.result() for future in done]
 
 
 def _threads(beam_args: list[str]) -> int:
@@ -169,8 +173,7 @@ def _raise_problems(results: list[Result], job: Job, source: Source, required: M
     findings = merge_findings(finding for result in results for finding in result.findings)
     problems = [problem for result in results for problem in result.problems]
     problems += [describe(finding, job.domains) for finding in findings]
-    if not source.complete:
-        problems += _record_problems(results, job, required)
+    problems += _column_problems(results, job, source, required)
     empty = [split for split in SPLITS if not any(result.rows[split] for result in results)]
     if not problems and empty:
         problems = [_empty_split(split, job, source) for split in empty]
@@ -179,25 +182,37 @@ def _raise_problems(results: list[Result], job: Job, source: Source, required: M
         raise DataError("; ".join(problems[:_MAX_SHOWN]) + more, problems)
 
 
-def _record_problems(results: list[Result], job: Job, required: Mapping[str, str]) -> list[str]:
-    """What only all records together tell: columns that none has, and kinds that differ."""
+def _column_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> list[str]:
+    """What only all rows together tell: columns without any value, and kinds that differ between TFRecords."""
     found: dict[str, set[Kind]] = {}
     for result in results:
         for name, kind in result.seen.items():
-            found.setdefault(name, {kind}).add(kind)
-    for name, declared in job.kinds.items():
-        if declared is not None and name in found:
-            found[name].add(declared)
-    mixed = {name: sorted(kinds) for name, kinds in found.items() if len(kinds) > 1}
-    return missing_columns(list(found), required) + [
-        f"column '{name}' is {' in some records, '.join(kinds)} in others or in the schema"
-        for name, kinds in mixed.items()
+            found.setdefault(name, set()).add(kind)
+    if not source.complete:
+        for name, declared in job.kinds.items():
+            if declared is not None and name in found:
+                found[name].add(declared)
+    mixed = [
+        f"column '{name}' is {' in some records, '.join(sorted(kinds))} in others or in the schema"
+        for name, kinds in found.items()
+        if len(kinds) > 1
+    ]
+    if any(result.problems for result in results):
+        # Rows after a problem were not read: what they hold is not known.
+        return mixed
+    if not source.complete:
+        return mixed + missing_columns(list(found), required)
+    rows = sum(sum(result.rows.values()) for result in results)
+    return mixed + [
+        f"{key}: column '{column}' has no value in any of the {rows:,} rows"
+        for column, key in required.items()
+        if column not in found
     ]
 
 
 def _empty_split(split: str, job: Job, source: Source) -> str:
     rule = job.data.split
-    how = f"{rule.column} from {rule.eval_from} on" if rule.by == "time" else f"{rule.eval_fraction:.0%} by hash"
+    how = f"{rule.column} from {rule.shown} on" if rule.by == "time" else f"{rule.eval_fraction:.0%} by hash"
     return f"data.split: no row of {source.files[0]} falls into the {split} split (eval is {how})"
 
 

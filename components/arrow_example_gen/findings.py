@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+_SHOWN = 20
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -17,13 +19,20 @@ class Finding:
     where: str
 
 
+MAX_VALUES = 1000
+"""More different values are not told apart: a continuous column taken for classes would fill the memory."""
+
+
 def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding per flaw, column and value, in the order of first occurrence."""
+    """One finding per flaw, column and value, in the order of first occurrence; the first MAX_VALUES."""
     merged: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         key = (finding.flaw, finding.column, finding.value)
         first = merged.get(key)
-        merged[key] = replace(first, count=first.count + finding.count) if first else finding
+        if first:
+            merged[key] = replace(first, count=first.count + finding.count)
+        elif len(merged) < MAX_VALUES:
+            merged[key] = finding
     return list(merged.values())
 
 
@@ -38,9 +47,10 @@ def describe(finding: Finding, domains: Mapping[str, list[str]]) -> str:
     if finding.flaw == "missing_key":
         return f"{finding.where}: {rows} (this is the first) have no value in data.split.key: {finding.column}"
     allowed = domains[finding.column]
+    shown = ", ".join(allowed[:_SHOWN]) + (f" and {len(allowed) - _SHOWN} more" if len(allowed) > _SHOWN else "")
     close = difflib.get_close_matches(finding.value, allowed, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     return (
         f"{finding.where}: column '{finding.column}' holds '{finding.value}' in {rows} (this is the first), "
-        f"which is not among the classes {', '.join(allowed)}{hint}"
+        f"which is not among the classes {shown}{hint}"
     )

@@ -1,6 +1,7 @@
 """Which rows belong to eval: by a seeded hash of their key, or by a point in time."""
 
 import hashlib
+import math
 import re
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ from trainer.errors import DataError
 
 _INTEGER = re.compile(rb"-?(0|[1-9]\d{0,18})")
 _ISO = r"^\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?(Z|[+-]\d{2}:?\d{2})?$"
-_ZONE = re.compile(r"(?<=:\d{2})(Z|[+-]\d{2}:?\d{2})$|(?<=\.\d)(Z|[+-]\d{2}:?\d{2})$|Z$")
+_BEFORE_ZONE = r"^.*?(Z|[+-]\d{2}:?\d{2})?$"
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
@@ -36,14 +37,19 @@ def eval_rows(batch: Batch, split: Split, seed: int) -> tuple[np.ndarray, list[F
 
 def _by_hash(batch: Batch, split: HashSplit, seed: int) -> tuple[np.ndarray, list[Finding]]:
     names = sorted(split.key or batch.columns)
-    state = _mix(np.full(batch.rows, seed, np.uint64))
+    state = np.full(batch.rows, _text_hash(str(seed).encode()))
     missing = np.full(batch.rows, bool(split.key))
     for name in names:
         column = batch.columns.get(name)
-        hashes = np.full(batch.rows, _MISSING) if column is None else column_hashes(column)
-        missing &= hashes == _MISSING
-        # The name keeps a value in one column apart from the same value in another, and a missing column from none.
-        state = _mix(state ^ _mix(hashes ^ _text_hash(name.encode())))
+        if column is None:
+            continue
+        hashes = column_hashes(column)
+        present = hashes != _MISSING
+        missing &= ~present
+        # The name keeps a value in one column apart from the same in another. A missing value adds nothing, since a
+        # column that is missing throughout may be there or not, by where the file is cut into batches.
+        state += np.where(present, _mix(hashes ^ _text_hash(name.encode())), np.uint64(0))
+    state = _mix(state)
     findings = []
     if missing.any():
         row = int(np.flatnonzero(missing)[0])
@@ -156,32 +162,47 @@ def _number_later(column: pa.Array, split: TimeSplit) -> pa.BooleanArray:
     try:
         start = float(split.eval_from)
     except ValueError:
-        raise DataError(
-            f"data.split.eval_from: '{split.eval_from}' is text, but column '{split.column}' holds numbers"
-        ) from None
+        start = math.nan
+    if not math.isfinite(start):
+        raise DataError(f"data.split.eval_from: '{split.shown}' is text, but column '{split.column}' holds numbers")
     if pa.types.is_integer(column.type):
-        # Compared as integers, which 64-bit floats past 2^53 would blur.
-        return pc.greater_equal(column, pa.scalar(int(np.clip(np.ceil(start), -(2.0**63), 2.0**62)), pa.int64()))
+        # Compared as integers, which floats past 2^53 would blur.
+        start = min(max(math.ceil(start), -(2**63)), 2**63 - 1)
+        return pc.greater_equal(column, pa.scalar(start, pa.int64()))
     return pc.greater_equal(column.cast(pa.float64()), start)
 
 
 def _text_later(column: pa.Array, split: TimeSplit, batch: Batch) -> pa.BooleanArray:
     if not isinstance(split.eval_from, str):
         raise DataError(
-            f"data.split.eval_from: {split.eval_from} is a number, but column '{split.column}' holds text such as "
-            f"'{_shown(column)}'; give a date or time in ISO 8601"
+            f"data.split.eval_from: {split.shown} is a number, but column '{split.column}' holds text such as "
+            f"'{_first(column)}'; give a date or time in ISO 8601"
         )
+    if not re.match(_ISO, split.eval_from):
+        raise DataError(f"data.split.eval_from: '{split.eval_from}' is no ISO 8601 date or time, such as 2013-11-05")
     text = column.cast(pa.string())
-    wrong = pc.invert(pc.match_substring_regex(text, _ISO)).fill_null(False)
-    if pc.any(wrong).as_py():
-        row = pc.index(wrong, True).as_py()
-        raise DataError(
-            f"{batch.locate(row)}: column '{split.column}' holds '{text[row].as_py()}', which is no ISO 8601 date or "
-            "time (2013-11-05, 2013-11-05T06:30:00); only those sort as text, which a time split relies on"
-        )
+    _check_sortable(text, split, batch)
     return pc.greater_equal(pc.replace_substring(text, " ", "T"), split.eval_from.replace(" ", "T"))
 
 
-def _shown(column: pa.Array) -> str:
+def _check_sortable(text: pa.StringArray, split: TimeSplit, batch: Batch) -> None:
+    """Raises DataError unless all are ISO 8601 in one time zone: only those sort as text."""
+    values = text.unique().drop_null()
+    wrong = values.filter(pc.invert(pc.match_substring_regex(values, _ISO)))
+    if len(wrong):
+        raise DataError(
+            f"{batch.locate(pc.index(text, wrong[0]).as_py())}: column '{split.column}' holds '{wrong[0]}', which is "
+            "no ISO 8601 date or time (2013-11-05, 2013-11-05T06:30:00); a time split relies on their sorting as text"
+        )
+    zones = pc.replace_substring_regex(values, _BEFORE_ZONE, r"\1")
+    if len(zones.unique()) > 1:
+        other = values.filter(pc.not_equal(zones, zones[0]))[0]
+        raise DataError(
+            f"{batch.locate(pc.index(text, other).as_py())}: column '{split.column}' holds '{other}' beside "
+            f"'{values[0]}': times in different zones do not sort as text; write them all in UTC"
+        )
+
+
+def _first(column: pa.Array) -> str:
     first = next((value for value in column.to_pylist() if value is not None), b"")
     return first.decode("utf-8", "backslashreplace")

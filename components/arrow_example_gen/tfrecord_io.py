@@ -90,21 +90,22 @@ def _record_lists(path: str) -> Iterator[list[bytes]]:
     rest = b""
     with open_content(path) as stream:
         while True:
-            data = _read(stream, path, count)
-            if not data:
+            chunk = _read(stream, max(READ_BYTES, len(rest)), path, count)
+            if not chunk:
                 if rest:
                     raise DataError(f"{path}: damaged after {count} records: it ends amid a record")
                 return
-            records, end = _unframe(rest + data, path, count)
+            data = rest + chunk
+            records, end = _unframe(data, path, count)
             count += len(records)
-            rest = (rest + data)[end:]
+            rest = data[end:]
             if records:
                 yield records
 
 
-def _read(stream: pa.NativeFile, path: str, count: int) -> bytes:
+def _read(stream: pa.NativeFile, size: int, path: str, count: int) -> bytes:
     try:
-        return stream.read(READ_BYTES)
+        return stream.read(size)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: damaged after {count} records ({error})") from error
 

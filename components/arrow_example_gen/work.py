@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task: rows per split, the columns seen, and what was wrong."""
+    """What became of a task: rows per split, the kinds of columns that had a value, and what was wrong."""
 
     index: int
     rows: dict[str, int]
@@ -132,7 +132,9 @@ def result_path(staging: str, index: int) -> str:
 def _note_kinds(seen: dict[str, Kind], batch: Batch) -> None:
     for name, column in batch.columns.items():
         kind = kind_of_type(column.type)
-        if kind is not None and seen.setdefault(name, kind) != kind:
+        if kind is None or column.null_count == batch.rows:
+            continue
+        if seen.setdefault(name, kind) != kind:
             raise DataError(f"{batch.locate(0)}: from here on, column '{name}' is {kind}, before it was {seen[name]}")
 
 

@@ -30,14 +30,14 @@ def batch_evaluator(config: tfma.EvalConfig, plan: Plan) -> tfma.evaluators.Eval
     )
 
 
-@beam.typehints.with_output_types(Any)
 class _EvaluateBatches(beam.PTransform):
     def __init__(self, config: tfma.EvalConfig, plan: Plan):
         super().__init__()
         self._config = config
         self._plan = plan
 
-    def expand(self, extracts: beam.PCollection) -> dict[str, beam.PCollection]:
+    # Beam would take a more exact type for that of the elements.
+    def expand(self, extracts: beam.PCollection) -> Any:
         models = [spec.name for spec in self._config.model_specs]
         metrics = (
             extracts

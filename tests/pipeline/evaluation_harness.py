@@ -16,6 +16,7 @@ from tfx.components.evaluator import executor
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
+from components.batch_evaluator.executor import BatchExecutor
 from pipeline.config import JanusConfig
 
 CLASSES = ["on_time", "delayed", "cancelled"]
@@ -115,8 +116,9 @@ def make_config(
 
 
 class _Model(tf.Module):
-    def __init__(self, tasks: Sequence[str], delay_offset: float, flatten: float):
+    def __init__(self, tasks: Sequence[str], delay_offset: float, flatten: float, classes: int):
         super().__init__()
+        self._classes = classes
         self._tasks = tuple(tasks)
         self._delay_offset = delay_offset
         self._flatten = flatten
@@ -133,6 +135,8 @@ class _Model(tf.Module):
         )
         status = raw["status_prediction"] * (1 - self._flatten) + self._flatten / 3
         late = raw["late_prediction"] * (1 - self._flatten) + self._flatten / 2
+        # More classes than the examples have predictions for are never predicted.
+        status = tf.pad(status, [[0, 0], [0, self._classes - 3]])
         rows = tf.shape(examples)[0]
         outputs = {
             "status": status,
@@ -164,6 +168,7 @@ def save_model(
     delay_offset: float = 0.0,
     flatten: float = 0.0,
     tasks: Sequence[str] = ("status", "late", "delay"),
+    classes: int = 3,
 ) -> Path:
     """Saves a model that answers with the predictions in its examples, in a Model artifact's layout.
 
@@ -172,8 +177,9 @@ def save_model(
         delay_offset: is added to the regression's prediction.
         flatten: from 0 to 1: how far probabilities are drawn to the uniform distribution.
         tasks: the model's tasks.
+        classes: width of the multiclass output, at least 3.
     """
-    model = _Model(tasks, delay_offset, flatten)
+    model = _Model(tasks, delay_offset, flatten, classes)
     tf.saved_model.save(
         model,
         str(folder / "Format-Serving"),
@@ -230,7 +236,7 @@ def run_evaluator(
     examples: Path,
     model: Path,
     baseline: Path | None = None,
-    executor_class: type = executor.Executor,
+    executor_class: type = BatchExecutor,
 ) -> Evaluated:
     """Runs an Evaluator's executor as TFX would, and returns its outputs."""
     folder.mkdir(parents=True, exist_ok=True)

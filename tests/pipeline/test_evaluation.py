@@ -6,6 +6,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.batch_evaluator.executor import StockExecutor
 from pipeline.config import METRICS
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, METRIC_CLASSES, eval_config
 from tests.pipeline.evaluation_harness import (
@@ -150,6 +151,7 @@ def test_every_metric_equals_tfmas_own_on_all_slices(tmp_path):
         with_stock_metrics(eval_config(config)),
         write_examples(tmp_path / "examples", table),
         save_model(tmp_path / "model"),
+        executor_class=StockExecutor,
     )
     slices = list(tfma.load_metrics(found.evaluation))
     assert len(slices) == 1 + 3 + 12

@@ -48,6 +48,10 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
         r"t\.csv, line 10: column 'label' holds 'yse' in 2 rows.*classes yes, no; did you mean 'yes'",
     ),
     "missing column": (text(b"a,c,label\n1,2,yes\n"), r"features\.bb: the data have no column 'b'"),
+    "column without any value": (
+        text(b"a,b,label\n1,,yes\n2,,no\n3,,no\n"),
+        r"features\.bb: column 'b' has no value in any",
+    ),
     "files with other columns": (two(GOOD, b"a,label,c\n1,yes,3\n"), r"b\.csv lacks column 'b' of .*a\.csv; .*'c'"),
     "truncated gzip": (truncated_gzip, r"t\.csv\.gz: cannot be read to its end, it is truncated or damaged"),
     "damaged gzip": (text(gzip.compress(GOOD)[:20] + b"damaged"), r"t\.csv: cannot be read to its end"),
@@ -103,6 +107,13 @@ def test_classes_of_number_columns(cells: list[str], classes: list[str], tmp_pat
         run(data_config(tmp_path / "t.csv"), tmp_path / "out2", domains={"label": classes[:1]})
 
 
+def test_numbers_taken_for_classes_are_an_error_soon(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", ["label"], [[i / 7] for i in range(20000)])
+    with pytest.raises(DataError, match="line 2: column 'label' holds '0' in 1 row .*; and 9.. more") as error:
+        run(data_config(tmp_path / "t.csv"), tmp_path / "out", domains={"label": ["yes", "no"]})
+    assert len(str(error.value)) < 10000
+
+
 def test_missing_time_is_counted(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", ["t", "x"], [[1, 1], ["", 2], [3, 3], ["", 4]])
     split = {"by": "time", "column": "t", "eval_from": 2}
@@ -114,7 +125,7 @@ def test_missing_time_is_counted(tmp_path: Path) -> None:
 def test_empty_split_is_named(eval_from: int, empty: str, tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", ["t", "x"], [[i, i] for i in range(1, 9)])
     split = {"by": "time", "column": "t", "eval_from": eval_from}
-    with pytest.raises(DataError, match=f"falls into the {empty} split \\(eval is t from {float(eval_from)} on\\)"):
+    with pytest.raises(DataError, match=f"falls into the {empty} split \\(eval is t from {eval_from} on\\)"):
         run(data_config(tmp_path / "t.csv", split=split), tmp_path / "out")
 
 
