@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -21,10 +20,10 @@ from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
 import trainer
-from components import metrics
 from components.anomaly_gate.component import AnomalyGate
 from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
 from components.arrow_example_gen.component import ArrowExampleGen
+from components.batch_evaluator.component import ENGINES
 from components.pusher.component import Pusher
 from components.resolver.baseline import LastOtherBlessedModel
 from pipeline.config import JanusConfig
@@ -33,7 +32,6 @@ from pipeline.schema_tools import column_types, read_schema
 from trainer.config import column_of
 from trainer.fingerprint import source_fingerprint
 
-METRIC_SOURCES = Path(metrics.__file__).parent
 TRAINER_SOURCES = Path(trainer.__file__).parent
 PREPROCESSING_SOURCES = tuple(
     TRAINER_SOURCES / name
@@ -65,46 +63,38 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
     What a component depends on stands in its parameters, code included, so that TFX's cache re-runs exactly what a
     change touches. Nothing that differs between machines or runs may stand there.
     """
-    data_nodes = _data_nodes(config, places)
-    example_gen, statistics_gen, schema_gen, example_validator = (
-        data_nodes.example_gen,
-        data_nodes.statistics_gen,
-        data_nodes.schema_gen,
-        data_nodes.example_validator,
-    )
+    data = _data_nodes(config, places)
     gate = AnomalyGate(
-        statistics=statistics_gen.outputs["statistics"],
-        anomalies=example_validator.outputs["anomalies"],
-        schema=schema_gen.outputs["schema"],
+        statistics=data.statistics_gen.outputs["statistics"],
+        anomalies=data.example_validator.outputs["anomalies"],
+        schema=data.schema_gen.outputs["schema"],
         expectations=expectations_of(config),
     ).with_id("AnomalyGate")
-    transform = _transform(config, example_gen, schema_gen)
-    transform.add_upstream_node(gate)
-    model_trainer = _trainer(config, transform, schema_gen, places)
-    model_trainer.add_upstream_node(gate)
+    transform = _transform(config, data)
+    model_trainer = _trainer(config, transform, data, places)
+    for waiting in (transform, model_trainer):
+        waiting.add_upstream_node(gate)
     resolver = Resolver(
         strategy_class=LastOtherBlessedModel,
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=model_trainer.outputs["model"],
     ).with_id("Resolver")
-    evaluator = Evaluator(
-        examples=example_gen.outputs["examples"],
+    evaluator = ENGINES[config.evaluation.engine](
+        examples=data.example_gen.outputs["examples"],
         example_splits=["eval"],
         model=model_trainer.outputs["model"],
         baseline_model=resolver.outputs["model"],
         eval_config=eval_config(config),
-        schema=schema_gen.outputs["schema"],
+        schema=data.schema_gen.outputs["schema"],
     ).with_id("Evaluator")
-    # The component has no parameter for it, but whatever stands here is part of its cache key.
-    evaluator.exec_properties["code"] = source_fingerprint(METRIC_SOURCES)
     pusher = Pusher(
         model=model_trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         base_directory=config.push.path,
         keep=config.push.keep,
     ).with_id("Pusher")
-    nodes = [*data_nodes.in_order(), gate, transform, model_trainer, resolver, evaluator, pusher]
+    nodes = [*data.in_order(), gate, transform, model_trainer, resolver, evaluator, pusher]
     return _pipeline(config, places, nodes)
 
 
@@ -184,10 +174,10 @@ def _schema_copy(schema: Path, folder: Path) -> Path:
     return copy
 
 
-def _transform(config: JanusConfig, example_gen: BaseNode, schema_gen: BaseNode) -> BaseNode:
+def _transform(config: JanusConfig, data: _DataNodes) -> BaseNode:
     return Transform(
-        examples=example_gen.outputs["examples"],
-        schema=schema_gen.outputs["schema"],
+        examples=data.example_gen.outputs["examples"],
+        schema=data.schema_gen.outputs["schema"],
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
         custom_config={
@@ -198,11 +188,11 @@ def _transform(config: JanusConfig, example_gen: BaseNode, schema_gen: BaseNode)
     ).with_id("Transform")
 
 
-def _trainer(config: JanusConfig, transform: BaseNode, schema_gen: BaseNode, places: Places) -> BaseNode:
+def _trainer(config: JanusConfig, transform: BaseNode, data: _DataNodes, places: Places) -> BaseNode:
     return Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        schema=schema_gen.outputs["schema"],
+        schema=data.schema_gen.outputs["schema"],
         run_fn="trainer.run.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),

@@ -12,10 +12,13 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.dsl.io import fileio
 
 from pipeline.config import METRICS, GateConfig, JanusConfig
-from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT
+from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES
 from trainer.config import StrictModel, Task
+from trainer.errors import JanusError
 
 BLESSED_FILE, NOT_BLESSED_FILE = "BLESSED", "NOT_BLESSED"
+
+VALIDATIONS_FILES = "validations*"
 
 SLICES_NAMED_IN_NOTES = 3
 
@@ -86,7 +89,12 @@ def read_evaluation(config: JanusConfig, evaluation_uri: str, blessing_uri: str 
     Returns:
         The result. Its problems name every metric that was asked for and is missing or undefined for all rows, slices
         that were asked for and do not exist, and gates whose outcome disagrees with the blessing.
+
+    Raises:
+        JanusError: the folder holds no finished evaluation.
     """
+    if not fileio.glob(f"{evaluation_uri}/{VALIDATIONS_FILES}"):
+        raise JanusError(f"{evaluation_uri} holds no finished evaluation: run the pipeline again")
     metrics = _load(evaluation_uri)
     problems: list[str] = []
     examples = int(metrics.get((), {}).get(_Key("", EXAMPLE_COUNT), 0))
@@ -181,7 +189,7 @@ def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, 
         slices={slice_name(key): _values(found, name, wanted, baseline=False) for key, found in sliced.items()},
         slice_sizes={slice_name(key): int(found.get(_Key(name, LABELLED_COUNT), 0)) for key, found in sliced.items()},
         gates=_gates(config.evaluation.gates.get(name, {}), values, baseline if has_baseline else None),
-        notes=_slice_notes(name, wanted, sliced),
+        notes=[*_absent_classes(task, overall.get(_Key(name, PRESENT_CLASSES))), *_slice_notes(name, wanted, sliced)],
     )
 
 
@@ -211,6 +219,12 @@ def _reason(metric: str) -> str:
         "r2": "the labels do not vary, or a prediction is not finite",
     }
     return reasons.get(metric, "a prediction is not finite")
+
+
+def _absent_classes(task: Task, present: float | None) -> Iterator[str]:
+    classes = getattr(task, "classes", [])
+    if present is not None and math.isfinite(present) and present < len(classes):
+        yield f"{int(present)} of {len(classes)} classes occur in the eval split; averages over classes are over these"
 
 
 def _slice_notes(output: str, wanted: Iterable[str], sliced: Mapping[SliceKey, Mapping[_Key, float]]) -> list[str]:

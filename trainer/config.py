@@ -210,11 +210,10 @@ class TrainingConfig(StrictModel):
     mixed_precision: Literal["none", "bfloat16", "float16"] = Field(
         "none", description="Compute in half precision, keep variables, losses and outputs in float32."
     )
-    distribution: Literal["none", "mirrored", "multi_worker"] = Field(
+    distribution: Literal["none", "mirrored"] = Field(
         "none",
-        description="none: one device; mirrored: all GPUs of the machine (tf.distribute.MirroredStrategy); "
-        "multi_worker: the workers that TF_CONFIG names (tf.distribute.MultiWorkerMirroredStrategy). "
-        "batch_size counts the rows of all replicas together.",
+        description="none: one device; mirrored: all GPUs of the machine (tf.distribute.MirroredStrategy), "
+        "batch_size counting the rows of all replicas together.",
     )
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from trainer.balancing import BALANCINGS
 from trainer.config import TrainerConfig
-from trainer.distribution import replicas, sum_over_replicas
+from trainer.distribution import rows_of_replicas, sum_over_replicas
 from trainer.heads.base import Head
 
 BALANCED_LOSS = "balanced_loss"
@@ -57,7 +57,8 @@ class MultiTaskModel(keras.Model):
         variables = self.network.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self._track(losses, total, weights)
-        return {tracker.name: tracker.result() for tracker in (self._total_tracker, *self._loss_trackers.values())}
+        trackers = (self._total_tracker, *self._loss_trackers.values())
+        return {tracker.name: tracker.result() for tracker in trackers}
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and headline metrics of a batch."""
@@ -66,7 +67,8 @@ class MultiTaskModel(keras.Model):
         losses = self._task_losses(labels, raw, weights)
         self._track(losses, self._combine(losses, self._loss_weights), weights)
         for name, head in self._heads.items():
-            head.update_metric(self._headlines[name], labels[name], raw[name], weights[name])
+            rows = (rows_of_replicas(values[name]) for values in (labels, raw, weights))
+            head.update_metric(self._headlines[name], *rows)
         logs = {metric.name: metric.result() for metric in self.metrics}
         counted = [name for name, weight in self._loss_weights.items() if weight > 0]
         relative = [self._loss_trackers[name].result() / self._scales[name] for name in counted]
@@ -77,8 +79,8 @@ class MultiTaskModel(keras.Model):
         return {name: head.loss(labels[name], raw[name], weights[name]) for name, head in self._heads.items()}
 
     def _track(self, losses: Mapping[str, tf.Tensor], total: tf.Tensor, weights: Any) -> None:
-        # Losses are a replica's share of the batch's; the trackers add up what all replicas report.
-        self._total_tracker.update_state(total * replicas(), sample_weight=1.0)
+        """Each replica tracks the losses of all, so that what one replica reports is the whole."""
+        self._total_tracker.update_state(sum_over_replicas(total))
         for name, loss in losses.items():
             labelled = sum_over_replicas(tf.reduce_sum(weights[name]))
-            self._loss_trackers[name].update_state(loss * replicas(), sample_weight=labelled / replicas())
+            self._loss_trackers[name].update_state(sum_over_replicas(loss), sample_weight=labelled)

@@ -1,10 +1,8 @@
 """The run_fn that Trainer calls: reads, builds, trains, exports."""
 
-import contextlib
 import hashlib
 import json
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer.callbacks import BestWeights, Checkpoint, EpochHistory, ProgressLine, ShuffleEpoch
 from trainer.config import TrainerConfig
-from trainer.distribution import is_chief, make_strategy
+from trainer.distribution import make_strategy
 from trainer.errors import DataError
 from trainer.heads import make_head
 from trainer.heads.base import Head
@@ -38,23 +36,18 @@ def run_fn(fn_args: FnArgs) -> None:
         DataError: a task has no label, or the split is too small to hold rows out.
     """
     config = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"])
-    # Before any other work of TensorFlow's: the workers' connection must be made at start-up.
-    strategy = make_strategy(config.training.distribution)
     keras.backend.clear_session()
     keras.utils.set_random_seed(config.seed)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     data = _read(fn_args.train_files, transform, config)
     heads = _heads(data, config)
-    with strategy.scope():
+    with make_strategy(config.training.distribution).scope():
         model = _model(config, transform, heads)
-    chief = is_chief()
-    # Every worker takes part in saving, but only the chief's files count (tf.distribute's guide on MultiWorker).
-    with contextlib.nullcontext(fn_args.model_run_dir) if chief else tempfile.TemporaryDirectory() as run_folder:
-        history = _fit(model, heads, data, config, _checkpoint_folder(fn_args), run_folder)
-        model_folder = fn_args.serving_model_dir if chief else f"{run_folder}/model"
-        export(ServingModule(config, transform, model.network, heads), model_folder)
-        Path(run_folder).mkdir(parents=True, exist_ok=True)
-        (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+    history = _fit(model, heads, data, config, _checkpoint_folder(fn_args), fn_args.model_run_dir)
+    export(ServingModule(config, transform, model.network, heads), fn_args.serving_model_dir)
+    run_folder = Path(fn_args.model_run_dir)
+    run_folder.mkdir(parents=True, exist_ok=True)
+    (run_folder / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
 
 
 def _read(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
@@ -94,7 +87,9 @@ def _heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
 def _model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: dict[str, Head]) -> MultiTaskModel:
     training = config.training
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32" if training.mixed_precision == "none" else f"mixed_{training.mixed_precision}")
+    keras.config.set_dtype_policy(
+        "float32" if training.mixed_precision == "none" else f"mixed_{training.mixed_precision}"
+    )
     try:
         model = MultiTaskModel(build_network(config, transform, heads), heads, config)
         model.compile(
@@ -132,7 +127,7 @@ def _fit(
     callbacks: list[Any] = [ShuffleEpoch(data.epoch), best, history]
     checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
     first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
-    callbacks += [checkpoint] if checkpoint and is_chief() else []
+    callbacks += [checkpoint] if checkpoint else []
     callbacks += [
         ProgressLine(heads, config.training.epochs),
         keras.callbacks.TensorBoard(log_dir=log_folder, write_graph=False, update_freq="epoch"),
@@ -157,7 +152,7 @@ def _fit(
     else:
         best.set_model(model)
         best.on_train_end()
-    if checkpoint and is_chief():
+    if checkpoint:
         checkpoint.remove()
     return history.epochs
 

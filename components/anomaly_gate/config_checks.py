@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from components.anomaly_gate.column import Column
 from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
-from components.anomaly_gate.finding import Finding, listing, rows
+from components.anomaly_gate.finding import Finding, listing, most_frequent_first, rows
 
 NUMERIC_TYPES = ("INT", "FLOAT")
 
@@ -51,7 +51,7 @@ def _check_feature(
 
 def _check_number(split: str, column: Column, expected: str) -> Iterator[Finding]:
     if column.value_counts is not None and column.type not in NUMERIC_TYPES:
-        values = list(column.value_counts)
+        values = most_frequent_first(column.value_counts)
         yield Finding(
             column.name, split, expected, f"text such as {listing(values, limit=3)}", f"{column.present:,} rows"
         )

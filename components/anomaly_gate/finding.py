@@ -1,5 +1,6 @@
 """One thing that is wrong with the data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -21,6 +22,11 @@ class Finding:
 def rows(count: int, total: int) -> str:
     """`12 of 1,000 rows`."""
     return f"{count:,} of {total:,} rows"
+
+
+def most_frequent_first(counts: Mapping[str, int]) -> list[str]:
+    """The values, in an order that does not depend on how they were counted."""
+    return sorted(counts, key=lambda value: (-counts[value], value))
 
 
 def listing(values: list[str], limit: int = 5) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.anomaly_gate.column import Column
-from components.anomaly_gate.finding import Finding, listing, rows
+from components.anomaly_gate.finding import Finding, listing, most_frequent_first, rows
 
 Info = anomalies_pb2.AnomalyInfo
 
@@ -109,7 +109,7 @@ def _unexpected_values(
     strange = {value: count for value, count in (column.value_counts or {}).items() if value not in allowed}
     if not allowed or not strange:
         return Finding(feature.name, split, "values of the schema's domain", description)
-    seen = listing([value for value, _ in sorted(strange.items(), key=lambda item: -item[1])])
+    seen = listing(most_frequent_first(strange))
     count = rows(sum(strange.values()), column.rows)
     return Finding(feature.name, split, f"one of {listing(sorted(allowed))}", seen, count)
 
@@ -123,7 +123,9 @@ def _out_of_range(split: str, description: str, name: str, least: float, greates
     numbers = {value: count for value, count in (column.value_counts or {}).items() if _is_number(value)}
     strange = {value: count for value, count in numbers.items() if not least <= float(value) <= greatest}
     if strange:
-        return Finding(name, split, expected, listing(list(strange)), rows(sum(strange.values()), column.rows))
+        return Finding(
+            name, split, expected, listing(most_frequent_first(strange)), rows(sum(strange.values()), column.rows)
+        )
     return Finding(name, split, expected, description)
 
 

@@ -5,7 +5,7 @@ import csv
 import functools
 import io
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -60,36 +60,18 @@ def file_blocks(path: str, start: int, stop: int | None, line: int) -> Iterator[
         yield from read_blocks(read, BLOCK_BYTES, path, start, line)
 
 
-def parse_block(block: Block, path: str, names: Sequence[str]) -> dict[str, pa.StringArray]:
-    """The columns of a block as text, empty cells as null.
+def infer_block(block: Block, path: str, names: Sequence[str]) -> dict[str, Kind | None]:
+    """The kind of each column of a block. Raises DataError as `parse_block` does."""
+    return {name: kind_of_text(cells) for name, cells in parse_block(block, path, names).items()}
 
-    Raises DataError, with the line, for a row of another length and for bytes that are not UTF-8.
+
+def read_block(block: Block, path: str, names: Sequence[str], kinds: Mapping[str, Kind | None]) -> Batch:
+    """A block's columns in their kinds; columns of kind None (nothing but missing values) are left out.
+
+    Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
     """
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(block.data),
-            # Positions as names: pyarrow would look conversions up by name.
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=len(block.data) + 1, column_names=[str(i) for i in range(len(names))]
-            ),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=block.quoted),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={str(i): pa.string() for i in range(len(names))},
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise _explain(block, path, names, error) from error
-    return {name: _one_chunk(table.column(i)) for i, name in enumerate(names)}
-
-
-def convert_block(columns: Mapping[str, pa.StringArray], kinds: Mapping[str, Kind | None], batch: Batch) -> Batch:
-    """The block's columns in their kinds; columns of kind None (nothing but missing values) are left out.
-
-    Raises DataError, with the line, for text in a numeric column.
-    """
+    columns = parse_block(block, path, names)
+    locate = _locator(block, path)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
         kind = kinds[name]
@@ -98,18 +80,41 @@ def convert_block(columns: Mapping[str, pa.StringArray], kinds: Mapping[str, Kin
         try:
             converted[name] = text_to_kind(cells, kind)
         except CellError as error:
-            raise DataError(f"{batch.locate(error.row)}: {error.describe(name, kind)}") from error
-    return batch.with_columns(converted)
+            raise DataError(f"{locate(error.row)}: {error.describe(name, kind)}") from error
+    return Batch(converted, len(columns[names[0]]), locate)
 
 
-def infer_kinds(columns: Mapping[str, pa.StringArray]) -> dict[str, Kind | None]:
-    """The kind of each column of a block."""
-    return {name: kind_of_text(cells) for name, cells in columns.items()}
+def parse_block(block: Block, path: str, names: Sequence[str]) -> dict[str, pa.StringArray]:
+    """The columns of a block as text, empty cells as null.
+
+    Raises DataError, with the line, for a row of another length and for bytes that are not UTF-8.
+    """
+    # Positions as names, since pyarrow looks conversions up by name and a header may hold any text.
+    places = [str(place) for place in range(len(names))]
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(block.data),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(block.data) + 1, column_names=places),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=block.quoted),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise _explain(block, path, names, error) from error
+    return {name: _one_chunk(table.column(place)) for name, place in zip(names, places, strict=True)}
 
 
-def block_batch(block: Block, path: str, rows: int) -> Batch:
-    """An empty batch that knows on which line of the file each row of the block starts."""
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
+
+def _locator(block: Block, path: str) -> Callable[[int], str]:
     find_lines = functools.cache(lambda: row_lines(block.data))
 
     def locate(row: int) -> str:
@@ -117,7 +122,7 @@ def block_batch(block: Block, path: str, rows: int) -> Batch:
         # Arrow also ends a row at a lone carriage return, which is no line to an editor.
         return f"{path}, line {block.line + int(lines[min(row, len(lines) - 1)])}"
 
-    return Batch({}, rows, locate)
+    return locate
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -166,12 +171,6 @@ def _check_names(names: Sequence[str], path: str) -> None:
         raise DataError(f"{path}, line 1: column {names.index('') + 1} has no name")
     if repeated:
         raise DataError(f"{path}, line 1: the header names a column twice: {', '.join(map(repr, repeated))}")
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 # --- explaining -------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ Kind = Literal["int", "float", "bytes"]
 KINDS: tuple[Kind, ...] = ("int", "float", "bytes")
 """From narrow to wide: the kind of a CSV column is the widest of its cells."""
 
+_NEARLY_64_BITS = 9.2e18
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -59,11 +60,18 @@ def is_list(arrow_type: pa.DataType) -> bool:
 
 def kind_of_text(cells: pa.StringArray) -> Kind | None:
     """The narrowest kind that holds every cell, as CsvExampleGen infers it. None if all are missing."""
-    if cells.null_count == len(cells):
+    place = pc.index(cells.is_valid(), True).as_py()
+    if place < 0:
         return None
-    if _fast_ints(cells) is not None:
+    # A cast that fails words an error for every cell, so none is tried that the first cell rules out.
+    first = _kind_of_cell(cells[place].as_py())
+    if first == "bytes":
+        return "bytes"
+    if first == "int" and _fast_ints(cells) is not None:
         return "int"
-    if _fast_floats(cells) is not None and not pc.any(pc.greater_equal(pc.binary_length(cells), 19)).as_py():
+    numbers = _fast_floats(cells)
+    # An integer beyond 64 bits makes a column text, though it is a number to Arrow.
+    if numbers is not None and not pc.any(pc.greater_equal(pc.abs(numbers), _NEARLY_64_BITS)).as_py():
         return "float"
     kind: Kind = "int"
     for text in cells.unique().to_pylist():

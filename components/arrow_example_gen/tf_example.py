@@ -128,13 +128,14 @@ def _join(pieces: list[pa.Array]) -> pa.BinaryArray:
 
 def _by_length(sizes: np.ndarray, make: Callable[[int], bytes], like: pa.Array | None = None) -> pa.BinaryArray:
     """`make(size)` for each size; null where `like` is."""
-    distinct, places = _distinct(sizes)
+    distinct, places = distinct_sizes(sizes)
     table = pa.array([make(size) for size in distinct.tolist()], pa.binary())
     mask = like.is_null().to_numpy(zero_copy_only=False) if like is not None and like.null_count else None
     return table.take(pa.array(places, pa.int32(), mask=mask))
 
 
-def _distinct(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def distinct_sizes(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values of `sizes`, int64 [rows] from 0 on, and the place of each among them [rows]."""
     largest = int(sizes.max(initial=0))
     if largest > _MAX_TABLE:
         return np.unique(sizes, return_inverse=True)

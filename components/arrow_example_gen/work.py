@@ -69,10 +69,10 @@ def infer_task(task: Task, job: Job) -> Kinds:
     kinds: Kinds = {name: None for name in job.columns if name not in job.kinds}
     try:
         for piece in task.pieces:
-            for _, columns in _csv_columns(piece):
-                unknown = {name: columns[name] for name in kinds if kinds[name] != "bytes"}
-                for name, kind in csv_reader.infer_kinds(unknown).items():
-                    kinds[name] = widest(kinds[name], kind)
+            names = csv_reader.read_header(piece.path)
+            for block in _csv_blocks(piece):
+                found = csv_reader.infer_block(block, piece.path, names)
+                kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
     except DataError:
         # The same error comes up again in `write_task`, which reports it.
         return kinds
@@ -170,18 +170,16 @@ def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArr
 def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
     for piece in task.pieces:
         if job.data.format == "csv":
-            for block, columns in _csv_columns(piece):
-                rows = len(next(iter(columns.values())))
-                yield csv_reader.convert_block(columns, kinds, csv_reader.block_batch(block, piece.path, rows))
+            names = csv_reader.read_header(piece.path)
+            for block in _csv_blocks(piece):
+                yield csv_reader.read_block(block, piece.path, names, kinds)
         elif job.data.format == "parquet":
             yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, kinds)
         else:
             yield from tfrecord_io.read_batches(piece.path)
 
 
-def _csv_columns(piece: Piece) -> Iterator[tuple[Block, dict[str, pa.StringArray]]]:
-    names = csv_reader.read_header(piece.path)
-    for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line):
-        columns = csv_reader.parse_block(block, piece.path, names)
-        if len(columns[names[0]]):
-            yield block, columns
+def _csv_blocks(piece: Piece) -> Iterator[Block]:
+    blocks = csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line)
+    # Arrow takes blank lines alone for no CSV at all.
+    return (block for block in blocks if block.data.strip())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import tensorflow_model_analysis as tfma
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.saved_model import loader_impl
+from tensorflow_model_analysis.proto import config_pb2
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class _Signatures:
     features: meta_graph_pb2.SignatureDef | None
 
 
-def comparable_outputs(spec: tfma.ModelSpec, model_path: str, baseline_path: str) -> set[str]:
+def comparable_outputs(spec: config_pb2.ModelSpec, model_path: str, baseline_path: str) -> set[str]:
     """The outputs, of those with a label, that both models have in the same shape.
 
     A baseline from before a task was added, or a class, does not have it.
@@ -33,7 +34,7 @@ def comparable_outputs(spec: tfma.ModelSpec, model_path: str, baseline_path: str
     return {output for output in spec.label_keys if comparable(output)}
 
 
-def compare_only(config: tfma.EvalConfig, outputs: set[str]) -> tfma.EvalConfig:
+def compare_only(config: config_pb2.EvalConfig, outputs: set[str]) -> config_pb2.EvalConfig:
     """The EvalConfig with a baseline for these outputs alone; the others pass their change thresholds.
 
     Args:
@@ -57,7 +58,7 @@ def compare_only(config: tfma.EvalConfig, outputs: set[str]) -> tfma.EvalConfig:
     return changed
 
 
-def _signatures(spec: tfma.ModelSpec, path: str) -> _Signatures:
+def _signatures(spec: config_pb2.ModelSpec, path: str) -> _Signatures:
     found: dict[str, meta_graph_pb2.SignatureDef] = {}
     for graph in loader_impl.parse_saved_model(path).meta_graphs:
         found.update(graph.signature_def)

@@ -7,6 +7,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.evaluators import metrics_validator
 from tensorflow_model_analysis.extractors import extractor
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.batch_evaluator.plan import Plan
 from components.batch_evaluator.summarise import MergeStates, SummariseBatch
@@ -21,7 +22,7 @@ def batch_extractors(**arguments: Any) -> list[tfma.extractors.Extractor]:
     return [found for found in tfma.default_extractors(**arguments) if found.stage_name not in NO_BATCH_EXTRACTORS]
 
 
-def batch_evaluator(config: tfma.EvalConfig, plan: Plan) -> tfma.evaluators.Evaluator:
+def batch_evaluator(config: config_pb2.EvalConfig, plan: Plan) -> tfma.evaluators.Evaluator:
     """A TFMA evaluator of batched extracts that returns metrics and validations, as TFMA's own does."""
     return tfma.evaluators.Evaluator(
         stage_name="EvaluateBatches",
@@ -31,7 +32,7 @@ def batch_evaluator(config: tfma.EvalConfig, plan: Plan) -> tfma.evaluators.Eval
 
 
 class _EvaluateBatches(beam.PTransform):
-    def __init__(self, config: tfma.EvalConfig, plan: Plan):
+    def __init__(self, config: config_pb2.EvalConfig, plan: Plan):
         super().__init__()
         self._config = config
         self._plan = plan

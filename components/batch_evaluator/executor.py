@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from absl import logging
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as stock
@@ -59,7 +60,7 @@ class BatchExecutor(stock.Executor):
 
     def _evaluate(
         self,
-        config: tfma.EvalConfig,
+        config: config_pb2.EvalConfig,
         plan: Plan,
         input_dict: Artifacts,
         exec_properties: Mapping[str, Any],
@@ -107,8 +108,8 @@ def _with_fitting_baseline(
     return input_dict, output_dict, {**exec_properties, specs.EVAL_CONFIG_KEY: changed}
 
 
-def _eval_config(exec_properties: Mapping[str, Any]) -> tfma.EvalConfig:
-    config = tfma.EvalConfig()
+def _eval_config(exec_properties: Mapping[str, Any]) -> config_pb2.EvalConfig:
+    config = config_pb2.EvalConfig()
     proto_utils.json_to_proto(exec_properties[specs.EVAL_CONFIG_KEY], config)
     return config
 
@@ -117,7 +118,7 @@ def _baseline(input_dict: Artifacts) -> list[types.Artifact]:
     return input_dict.get(specs.BASELINE_MODEL_KEY) or []
 
 
-def _model_key(spec: tfma.ModelSpec) -> str:
+def _model_key(spec: config_pb2.ModelSpec) -> str:
     return str(specs.BASELINE_MODEL_KEY if spec.is_baseline else specs.MODEL_KEY)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.batch_evaluator.tfma_internals import ExampleCountCombiner, separate_computations
 from components.batch_evaluator.weight_sum import WeightSum
@@ -57,7 +58,7 @@ class Plan:
     baseline: str | None
 
 
-def make_plan(config: tfma.EvalConfig) -> Plan:
+def make_plan(config: config_pb2.EvalConfig) -> Plan:
     """The plan for an EvalConfig that has TFMA's defaults filled in.
 
     Raises:
@@ -77,7 +78,7 @@ def make_plan(config: tfma.EvalConfig) -> Plan:
     )
 
 
-def _check_options(config: tfma.EvalConfig) -> None:
+def _check_options(config: config_pb2.EvalConfig) -> None:
     reasons = {
         "confidence intervals": config.options.compute_confidence_intervals.value,
         "a minimal slice size": config.options.min_slice_size.value > 1,

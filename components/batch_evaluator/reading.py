@@ -18,6 +18,10 @@ from tfx.utils import io_utils
 from tfx_bsl.tfxio import record_based_tfxio
 
 ROWS_PER_BATCH = 8192
+BYTES_PER_BATCH = 1 << 25
+"""A batch has at most so many rows, and ends when it has so many bytes: examples may hold images."""
+
+_ROWS_PER_READ = 256
 
 _DTYPES = {schema_pb2.BYTES: tf.string, schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32}
 
@@ -55,11 +59,10 @@ class ReadBatches(beam.DoFn):
 
     def process(self, path: str) -> Iterator[tfma.Extracts]:
         """Called by Beam."""
-        records = tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
         parsing = {name: tf.io.VarLenFeature(dtype) for name, dtype in self._columns.items()}
-        for batch in records.batch(ROWS_PER_BATCH).prefetch(1):
+        for batch in _batches(path):
             features = tf.io.parse_example(batch, parsing) if parsing else {}
-            raw = record_based_tfxio.CreateRawRecordColumn(batch.numpy())
+            raw = record_based_tfxio.CreateRawRecordColumn(batch)
             yield {
                 constants.ARROW_RECORD_BATCH_KEY: pa.RecordBatch.from_arrays([raw], [constants.ARROW_INPUT_COLUMN]),
                 constants.FEATURES_KEY: {
@@ -71,6 +74,22 @@ class ReadBatches(beam.DoFn):
                     for name, values in features.items()
                 },
             }
+
+
+def _batches(path: str) -> Iterator[np.ndarray]:
+    """The serialized examples of a file, as arrays of bytes objects."""
+    records = tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
+    waiting: list[np.ndarray] = []
+    rows = size = 0
+    for read in records.batch(min(_ROWS_PER_READ, ROWS_PER_BATCH)).prefetch(1).as_numpy_iterator():
+        waiting.append(read)
+        rows += len(read)
+        size += sum(map(len, read))
+        if rows + len(read) > ROWS_PER_BATCH or size >= BYTES_PER_BATCH:
+            yield np.concatenate(waiting)
+            waiting, rows, size = [], 0, 0
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def read_batches(pipeline: beam.Pipeline, files: Sequence[str], columns: Mapping[str, tf.DType]) -> beam.PCollection:

@@ -19,8 +19,23 @@ from components.metrics.statistic import (
 )
 
 BUCKETS = 10_000
+THRESHOLDS = 10_000
 _CELLS = BUCKETS + 2
 _EPSILON = 1e-7
+
+
+def _thresholds_of_buckets() -> np.ndarray:
+    """The threshold that each bucket is counted at, int64 [cells]."""
+    inner = np.arange(1, THRESHOLDS - 1) / (THRESHOLDS - 1)
+    thresholds = np.concatenate([[-_EPSILON], inner, [1 + _EPSILON]])
+    # TFMA compares the buckets' left edges with thresholds moved up a little, since a bucket holds its left edge while
+    # a prediction must be above a threshold.
+    left_edges = (np.arange(_CELLS) - 1) / BUCKETS
+    left_edges[0], left_edges[-1] = -np.inf, np.inf
+    return np.clip(np.searchsorted(thresholds + _EPSILON, left_edges, side="right") - 1, 0, None)
+
+
+_THRESHOLD_OF_BUCKET = _thresholds_of_buckets()
 
 
 class ScoreHistogram(Statistic):
@@ -89,17 +104,11 @@ class Curve:
 def curves(state: np.ndarray) -> list[Curve]:
     """The curve of each class in a `ScoreHistogram` state that has both positive and negative rows."""
     classes, buckets = np.divmod(state[:, 0].astype(np.int64), _CELLS)
-    thresholds = np.concatenate([[-_EPSILON], np.arange(1, BUCKETS - 1) / (BUCKETS - 1), [1 + _EPSILON]])
-    # TFMA compares the buckets' left edges with thresholds moved up a little, since a bucket holds its left edge while
-    # a prediction must be above a threshold.
-    left_edges = (np.arange(_CELLS) - 1) / BUCKETS
-    left_edges[0], left_edges[-1] = -np.inf, np.inf
-    threshold_of_bucket = np.clip(np.searchsorted(thresholds + _EPSILON, left_edges, side="right") - 1, 0, None)
     found = []
     for index in np.unique(classes):
         of_class = classes == index
-        at = threshold_of_bucket[buckets[of_class]]
-        positive, total = (weighted_counts(at, column, len(thresholds)) for column in state[of_class, 1:].T)
+        at = _THRESHOLD_OF_BUCKET[buckets[of_class]]
+        positive, total = (weighted_counts(at, column, THRESHOLDS) for column in state[of_class, 1:].T)
         positives, negatives = positive.sum(), (total - positive).sum()
         if positives > 0 and negatives > 0:
             true_positives, false_positives = (np.cumsum(column[::-1])[::-1] for column in (positive, total - positive))

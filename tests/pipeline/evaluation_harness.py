@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import executor
 from tfx.types import standard_artifacts, standard_component_specs
@@ -232,7 +232,7 @@ class Evaluated:
 
 def run_evaluator(
     folder: Path,
-    config: tfma.EvalConfig,
+    config: config_pb2.EvalConfig,
     examples: Path,
     model: Path,
     baseline: Path | None = None,

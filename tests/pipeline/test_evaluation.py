@@ -8,7 +8,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.batch_evaluator.executor import StockExecutor
 from pipeline.config import METRICS
-from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, METRIC_CLASSES, eval_config
+from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, METRIC_CLASSES, PRESENT_CLASSES, eval_config
 from tests.pipeline.evaluation_harness import (
     make_config,
     random_table,
@@ -18,7 +18,7 @@ from tests.pipeline.evaluation_harness import (
 )
 
 
-def metric_names(spec: tfma.MetricsSpec) -> list[str]:
+def metric_names(spec: config_pb2.MetricsSpec) -> list[str]:
     return [json.loads(metric.config)["name"] for metric in spec.metrics]
 
 
@@ -34,16 +34,17 @@ def test_each_task_has_the_metrics_of_its_kind():
     counts, *tasks = eval_config(make_config()).metrics_specs
     assert metric_names(counts) == [EXAMPLE_COUNT]
     for spec, kind in zip(tasks, ("multiclass", "binary", "regression"), strict=True):
-        assert metric_names(spec) == [LABELLED_COUNT, *METRICS[kind]]
+        extra = [] if kind == "regression" else [PRESENT_CLASSES]
+        assert metric_names(spec) == [LABELLED_COUNT, *METRICS[kind], *extra]
         assert spec.example_weights.weighted
 
 
 def test_there_is_a_metric_class_for_every_metric():
-    assert set(METRIC_CLASSES) == {name for names in METRICS.values() for name in names}
+    assert set(METRIC_CLASSES) == {name for names in METRICS.values() for name in names} | {PRESENT_CLASSES}
     for name, (module, class_name) in METRIC_CLASSES.items():
         settings = {"name": name} if name in METRICS["regression"] else {"name": name, "classes": 2}
         found = metric_specs.metric_instance(
-            tfma.MetricConfig(class_name=class_name, module=module, config=json.dumps(settings))
+            config_pb2.MetricConfig(class_name=class_name, module=module, config=json.dumps(settings))
         )
         assert found.name == name
         assert type(found).from_config(found.get_config()).name == name
@@ -69,13 +70,13 @@ def test_gates_are_thresholds_on_all_rows():
         ("status", "auc", True),
         ("delay", "mae", True),
     }
-    assert all(slicing == tfma.SlicingSpec() for found in thresholds.values() for slicing, _ in found)
+    assert all(slicing == config_pb2.SlicingSpec() for found in thresholds.values() for slicing, _ in found)
     ((_, value),) = thresholds["status", "auc", False]
     assert (value.lower_bound.value, value.upper_bound.value) == (0.6, 0.9)
     ((_, drop),) = thresholds["status", "auc", True]
-    assert (drop.absolute.value, drop.direction) == (-0.01, tfma.MetricDirection.HIGHER_IS_BETTER)
+    assert (drop.absolute.value, drop.direction) == (-0.01, config_pb2.MetricDirection.HIGHER_IS_BETTER)
     ((_, rise),) = thresholds["delay", "mae", True]
-    assert (rise.absolute.value, rise.direction) == (0.5, tfma.MetricDirection.LOWER_IS_BETTER)
+    assert (rise.absolute.value, rise.direction) == (0.5, config_pb2.MetricDirection.LOWER_IS_BETTER)
 
 
 def test_without_gates_there_still_is_a_threshold():
@@ -98,15 +99,15 @@ def test_a_gate_with_one_bound_leaves_the_other_open():
 # --- our metrics against TFMA's own -----------------------------------------------------------------------------
 
 
-def with_stock_metrics(config: tfma.EvalConfig) -> tfma.EvalConfig:
+def with_stock_metrics(config: config_pb2.EvalConfig) -> config_pb2.EvalConfig:
     """Adds what TFMA has itself, where that is right when every class is present."""
 
-    def stock(task: str, metrics: dict[str, tuple[str, dict]], **options: object) -> tfma.MetricsSpec:
-        return tfma.MetricsSpec(
+    def stock(task: str, metrics: dict[str, tuple[str, dict]], **options: object) -> config_pb2.MetricsSpec:
+        return config_pb2.MetricsSpec(
             output_names=[task],
             example_weights=config_pb2.ExampleWeightOptions(weighted=True),
             metrics=[
-                tfma.MetricConfig(class_name=name, config=json.dumps({"name": f"stock_{ours}", **settings}))
+                config_pb2.MetricConfig(class_name=name, config=json.dumps({"name": f"stock_{ours}", **settings}))
                 for ours, (name, settings) in metrics.items()
             ],
             **options,
@@ -129,8 +130,8 @@ def with_stock_metrics(config: tfma.EvalConfig) -> tfma.EvalConfig:
         "mean_label": ("MeanLabel", {}),
         "mean_prediction": ("MeanPrediction", {}),
     }
-    macro = tfma.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(range(3), 1.0))
-    extended = tfma.EvalConfig()
+    macro = config_pb2.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(range(3), 1.0))
+    extended = config_pb2.EvalConfig()
     extended.CopyFrom(config)
     extended.metrics_specs.extend(
         [

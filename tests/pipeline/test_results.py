@@ -24,6 +24,7 @@ from tests.pipeline.evaluation_harness import (
     save_model,
     write_examples,
 )
+from trainer.errors import JanusError
 
 ROWS = 300
 
@@ -281,6 +282,9 @@ def test_a_task_without_labels_and_a_single_class_are_problems(run, tmp_path, ta
     ]
     assert "task delay: no row of the eval split has a label, so nothing can be said of it" in result.problems
     assert sum("task status: auc" in problem for problem in result.problems) == 2
+    assert "1 of 3 classes occur in the eval split; averages over classes are over these" in (
+        result.tasks["status"].notes
+    )
     json.dumps(result.report(), allow_nan=False)
 
 
@@ -330,6 +334,13 @@ def test_an_empty_eval_split_is_a_problem(run, tmp_path, table):
     assert result.examples == 0
     assert "no example was evaluated: the eval split is empty" in result.problems
     assert not any("disagree" in problem or "but TFMA" in problem for problem in result.problems)
+
+
+@pytest.mark.parametrize("name", ["empty", "missing"])
+def test_a_folder_without_an_evaluation_is_an_error(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(JanusError, match="holds no finished evaluation"):
+        read_evaluation(make_config(), str(tmp_path / name))
 
 
 def test_tfmas_own_readers_read_the_evaluation(evaluated):

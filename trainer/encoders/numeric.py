@@ -17,9 +17,9 @@ def preprocess(features: Mapping[str, NumericFeature], raw: Mapping[str, Raw]) -
     """Each feature as float32 [batch, 1], or int64 [batch, 1] bucket ids for `scale: bucketize`."""
     columns = {name: _squash(numbers(raw[name]), feature) for name, feature in features.items()}
     packed = tf.concat(list(columns.values()), axis=1)
-    mean, deviation = moments(packed)
+    mean, deviation = map(tf.unstack, moments(packed))
     needs_extremes = any(feature.scale in ("min_max", "quantile") for feature in features.values())
-    lowest, greatest = extremes(packed) if needs_extremes else (mean, mean)
+    lowest, greatest = map(tf.unstack, extremes(packed)) if needs_extremes else (mean, mean)
     return {
         name: _scale(
             name,

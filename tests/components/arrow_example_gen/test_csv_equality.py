@@ -51,7 +51,7 @@ def test_same_content_as_csv_example_gen(table: Path, tmp_path: Path) -> None:
 def test_crlf_bom_and_gzip_read_alike(table: Path, tmp_path: Path) -> None:
     plain = run(data_config(table / "a.csv"), tmp_path / "plain")
     text = (table / "a.csv").read_bytes()
-    rows = [["1", "x"], ["", "y,z"], ["3", 'a"b']]
+    rows = [[i or "", text] for i, text in enumerate(["x", "y,z", 'a"b', "", " "] * 5)]
     unix = write_csv(tmp_path / "unix.csv", ["n", "s"], rows)
     dos = tmp_path / "dos.csv"
     dos.write_bytes(b"\xef\xbb\xbf" + unix.read_bytes().replace(b"\n", b"\r\n"))

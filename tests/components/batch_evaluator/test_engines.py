@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.batch_evaluator import reading
 from components.batch_evaluator.executor import BatchExecutor, StockExecutor
@@ -56,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, table: Table) -> Path:
 
 
 def evaluate(
-    output: Path, folder: Path, engine: str, config: tfma.EvalConfig, baseline: str | None = None
+    output: Path, folder: Path, engine: str, config: config_pb2.EvalConfig, baseline: str | None = None
 ) -> Evaluated:
     return run_evaluator(
         output / engine,

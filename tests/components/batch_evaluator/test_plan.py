@@ -3,6 +3,7 @@ import json
 import pytest
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.batch_evaluator.plan import NotBatchedError, make_plan
 from components.metrics.error_moments import ErrorMoments
@@ -10,7 +11,7 @@ from pipeline.evaluation import eval_config
 from tests.pipeline.evaluation_harness import make_config
 
 
-def filled_in(config: tfma.EvalConfig, has_baseline: bool = False) -> tfma.EvalConfig:
+def filled_in(config: config_pb2.EvalConfig, has_baseline: bool = False) -> config_pb2.EvalConfig:
     return tfma.utils.update_eval_config_with_defaults(config, has_baseline=has_baseline, rubber_stamp=True)
 
 
@@ -42,23 +43,23 @@ def test_without_slices_there_is_one_of_all_rows():
     assert make_plan(config).slices == ((),)
 
 
-def add_stock_metric(config: tfma.EvalConfig) -> None:
+def add_stock_metric(config: config_pb2.EvalConfig) -> None:
     config.metrics_specs[-1].metrics.add(class_name="MeanLabel", config=json.dumps({"name": "mean_label"}))
 
 
-def add_confidence_intervals(config: tfma.EvalConfig) -> None:
+def add_confidence_intervals(config: config_pb2.EvalConfig) -> None:
     config.options.compute_confidence_intervals.CopyFrom(wrappers_pb2.BoolValue(value=True))
 
 
-def add_fixed_slice(config: tfma.EvalConfig) -> None:
+def add_fixed_slice(config: config_pb2.EvalConfig) -> None:
     config.slicing_specs.add(feature_values={"origin": "JFK"})
 
 
-def add_cross_slice(config: tfma.EvalConfig) -> None:
-    config.cross_slicing_specs.add(baseline_spec=tfma.SlicingSpec(), slicing_specs=[tfma.SlicingSpec()])
+def add_cross_slice(config: config_pb2.EvalConfig) -> None:
+    config.cross_slicing_specs.add(baseline_spec=config_pb2.SlicingSpec(), slicing_specs=[config_pb2.SlicingSpec()])
 
 
-def set_smallest_slice(config: tfma.EvalConfig) -> None:
+def set_smallest_slice(config: config_pb2.EvalConfig) -> None:
     config.options.min_slice_size.CopyFrom(wrappers_pb2.Int32Value(value=10))
 
 

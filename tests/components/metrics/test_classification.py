@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from components.metrics.accuracy import ClassAccuracy
+from components.metrics.class_presence import PresentClasses
 from components.metrics.ece import ExpectedCalibrationError
 from components.metrics.f1 import MacroF1
 from components.metrics.log_loss import LogLoss
@@ -76,6 +77,12 @@ def test_ece_bins_hold_their_right_edge():
 def test_ece_of_a_perfect_and_of_a_wrong_certain_model():
     assert metric_value(ExpectedCalibrationError(3), [0, 1], np.eye(3)[[0, 1]]) == 0
     assert metric_value(ExpectedCalibrationError(3), [0, 1], np.eye(3)[[1, 0]]) == 1
+
+
+def test_present_classes_are_those_of_the_labels():
+    labels, predictions = [0, 2, 2, 1], np.eye(4)[[3, 3, 3, 3]]
+    assert metric_value(PresentClasses(4), labels, predictions) == 3
+    assert metric_value(PresentClasses(4), labels, predictions, np.array([1, 1, 1, 0])) == 2
 
 
 @pytest.mark.parametrize("metric", ALL)

@@ -1,0 +1,42 @@
+"""Serialized tf.Examples → Arrow columns, by TensorFlow's parser.
+
+It reads the wire format itself, on all cores and without Python's lock; tfx_bsl's decoder builds a protobuf per row and
+takes about seven times as long.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from components.arrow_example_gen.kinds import Kind, large_list
+
+_DTYPES: dict[Kind, tf.DType] = {"int": tf.int64, "float": tf.float32, "bytes": tf.string}
+
+Columns = dict[str, pa.LargeListArray]
+
+
+def column_parser(kinds: Mapping[str, Kind]) -> Callable[[tf.Tensor], Columns]:
+    """A function from records, string [n], to their columns of the given names and kinds, large lists [n].
+
+    A row without values is null; the parser does not tell whether the feature was missing or its list empty. The
+    function raises tf.errors.InvalidArgumentError for a record that is no tf.Example and for values of another kind.
+    """
+    spec = {name: tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int64) for name, kind in kinds.items()}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def parse(records: tf.Tensor) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        parsed = tf.io.parse_example(records, spec)
+        return {name: (ragged.values, ragged.row_splits) for name, ragged in parsed.items()}
+
+    def columns(records: tf.Tensor) -> Columns:
+        parsed = parse(records)
+        return {name: _column(*(part.numpy() for part in parsed[name])) for name in kinds}
+
+    return columns
+
+
+def _column(values: np.ndarray, splits: np.ndarray) -> pa.LargeListArray:
+    arrow_type = pa.large_binary() if values.dtype == object else pa.from_numpy_dtype(values.dtype)
+    return large_list(splits, pa.array(values, arrow_type), splits[1:] == splits[:-1])

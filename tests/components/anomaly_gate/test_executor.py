@@ -1,0 +1,78 @@
+"""The gate as TFX calls it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.components.example_validator import executor as validator
+from tfx.types import Channel, artifact_utils, standard_artifacts
+
+from components.anomaly_gate.component import AnomalyGate
+from components.anomaly_gate.executor import Executor
+from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
+from tests.components.anomaly_gate.statistics import anomalies_of, schema_of, write_split
+from trainer.errors import DataError
+
+SCHEMA = """
+feature { name: "late" type: BYTES string_domain { value: "yes" value: "no" } }
+feature { name: "distance" type: INT }
+"""
+EXPECTATIONS = Expectations(
+    labels={"late": LabelExpectation(task="late")},
+    features={"distance": FeatureExpectation(feature="distance", numeric=True)},
+    curated=True,
+)
+
+
+def check(tmp_path: Path, train: dict[str, list[Any]], evaluation: dict[str, list[Any]]) -> None:
+    """Lays the artifacts out and runs the executor."""
+    artifacts = {
+        "statistics": standard_artifacts.ExampleStatistics(),
+        "anomalies": standard_artifacts.ExampleAnomalies(),
+        "schema": standard_artifacts.Schema(),
+    }
+    for name, artifact in artifacts.items():
+        artifact.uri = str(tmp_path / name)
+    schema = schema_of(SCHEMA)
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema" / "schema.pbtxt").write_text(SCHEMA)
+    for name in ("statistics", "anomalies"):
+        artifacts[name].split_names = artifact_utils.encode_split_names(["train", "eval"])
+    for split, table in (("train", train), ("eval", evaluation)):
+        statistics = write_split(tmp_path / "statistics", split, table)
+        folder = tmp_path / "anomalies" / f"Split-{split}"
+        folder.mkdir(parents=True)
+        (folder / validator.DEFAULT_FILE_NAME).write_bytes(anomalies_of(statistics, schema).SerializeToString())
+    Executor().Do(
+        {name: [artifact] for name, artifact in artifacts.items()},
+        {},
+        {"expectations": EXPECTATIONS.model_dump_json()},
+    )
+
+
+def test_good_data_pass(tmp_path: Path) -> None:
+    table = {"late": ["yes", "no"], "distance": [1, 2]}
+    check(tmp_path, table, table)
+
+
+def test_all_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        check(tmp_path, {"late": ["yes", "maybe"], "distance": ["x", "y"]}, {"late": ["no", "no"], "distance": [1, 2]})
+    assert caught.value.exit_code == 3
+    assert caught.value.problems == [
+        "distance, train split: expected a number for feature 'distance'; saw text such as 'x', 'y' (2 rows)",
+        "late, train split: expected one of 'no', 'yes'; saw 'maybe' (1 of 2 rows)",
+    ]
+    assert all(problem in str(caught.value) for problem in caught.value.problems)
+    assert "janus schema" in str(caught.value)
+
+
+def test_a_component_is_cached_by_what_it_expects_and_by_its_code() -> None:
+    gate = AnomalyGate(
+        statistics=Channel(type=standard_artifacts.ExampleStatistics),
+        anomalies=Channel(type=standard_artifacts.ExampleAnomalies),
+        schema=Channel(type=standard_artifacts.Schema),
+        expectations=EXPECTATIONS,
+    )
+    assert Expectations.model_validate_json(gate.exec_properties["expectations"]) == EXPECTATIONS
+    assert len(gate.exec_properties["code"]) == 16

@@ -1,0 +1,107 @@
+"""A folder of versions: whole, newest kept, nothing left behind."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.pusher import versions
+from components.pusher.versions import content_digest, publish, retain, version_for
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Something like a SavedModel."""
+    return make_model(tmp_path / "model", "one")
+
+
+def make_model(folder: Path, content: str) -> Path:
+    (folder / "variables").mkdir(parents=True)
+    (folder / "assets").mkdir()
+    (folder / "saved_model.pb").write_text(content)
+    (folder / "variables" / "variables.index").write_text(content * 1000)
+    return folder
+
+
+def test_a_published_version_is_the_model(model: Path, tmp_path: Path) -> None:
+    target = publish(model, tmp_path / "serving" / "flights", 17)
+    assert target == tmp_path / "serving" / "flights" / "17"
+    assert content_digest(target) == content_digest(model)
+    assert (target / "assets").is_dir()
+    assert [path.name for path in target.parent.iterdir()] == ["17"]
+
+
+@pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_broken_push_leaves_nothing(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    copied = []
+
+    def copy_some(source: Path, target: Path) -> None:
+        copied.append(target)
+        Path(target).mkdir()
+        (Path(target) / "saved_model.pb").write_text("half")
+        raise failure
+
+    monkeypatch.setattr(shutil, "copytree", copy_some)
+    with pytest.raises(type(failure)):
+        publish(model, tmp_path / "serving", 17)
+    assert copied
+    assert list((tmp_path / "serving").iterdir()) == []
+
+
+def test_nobody_sees_a_version_before_it_is_whole(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+    sync = versions._sync
+
+    def look(path: Path) -> None:
+        seen.append(versions.versions(tmp_path / "serving"))
+        sync(path)
+
+    monkeypatch.setattr(versions, "_sync", look)
+    publish(model, tmp_path / "serving", 17)
+    *before, after = seen
+    assert before
+    assert all(found == [] for found in before)
+    assert after == [17]
+
+
+def test_the_same_model_keeps_its_version(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    first = version_for(model, base)
+    publish(model, base, first)
+    assert version_for(model, base) == first
+
+
+def test_another_model_gets_a_later_version(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    far_ahead = 99_999_999_999
+    publish(model, base, far_ahead)
+    assert version_for(make_model(tmp_path / "other", "two"), base) == far_ahead + 1
+
+
+def test_a_model_that_is_no_longer_the_newest_is_pushed_again(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    publish(model, base, 1)
+    publish(make_model(tmp_path / "other", "two"), base, 2)
+    assert version_for(model, base) > 2
+
+
+def test_a_deleted_or_damaged_version_is_pushed_again(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    publish(model, base, 5)
+    (base / "5" / "variables" / "variables.index").unlink()
+    assert version_for(model, base) > 5
+    shutil.rmtree(base / "5")
+    assert version_for(model, base) > 5
+
+
+def test_the_newest_versions_stay(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    for version in (9, 10, 100):
+        publish(model, base, version)
+    (base / "not-a-version").mkdir()
+    (base / ".staging-7-1").mkdir()
+    assert retain(base, keep=2) == [9]
+    assert sorted(path.name for path in base.iterdir()) == ["10", "100", "not-a-version"]
+    assert retain(base, keep=5) == []

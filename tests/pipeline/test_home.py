@@ -1,0 +1,63 @@
+"""Folders, run ids and the lock of a pipeline."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.home import Home, require_writable
+from trainer.errors import ConfigError, JanusError
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    found = Home("flights")
+    found.create()
+    return found
+
+
+def test_all_paths_are_relative_so_that_a_project_can_be_moved(home: Home) -> None:
+    paths = [home.root, home.metadata, home.checkpoints, home.schemas, home.latest, home.run_folder("x")]
+    assert all(path.parent == Path("runs/flights") for path in paths)
+
+
+def test_runs_in_one_second_get_ids_of_their_own(home: Home) -> None:
+    ids = [home.new_run() for _ in range(3)]
+    assert len(set(ids)) == 3
+    assert all(home.run_folder(run_id).is_dir() for run_id in ids)
+    assert ids == sorted(ids)
+
+
+def test_latest_links_to_the_last_run(home: Home) -> None:
+    for run_id in (home.new_run(), home.new_run()):
+        home.link_latest(run_id)
+        assert home.latest.resolve() == home.run_folder(run_id).resolve()
+        assert home.latest.readlink() == Path(run_id)
+
+
+def test_a_second_process_is_kept_out_and_told_by_whom(home: Home) -> None:
+    other = "from pipeline.home import Home; Home('flights').lock().__enter__(); print('locked', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(JanusError, match=f"process {process.pid}"), home.lock():
+            pass
+        process.kill()
+    with home.lock():
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"the folder for models, the folder .*/file/below, cannot be written"):
+        require_writable(tmp_path / "file" / "below", "the folder for models")
+
+
+def test_the_probe_leaves_nothing(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder", "it")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []

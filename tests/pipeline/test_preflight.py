@@ -1,0 +1,86 @@
+"""What is known to fail before TFX is loaded."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from pipeline import preflight
+from pipeline.home import Home
+from pipeline.preflight import check_before_run, check_metadata
+from tests.pipeline.small import small_config, write_table
+from trainer.errors import ConfigError, DataError, JanusError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a table."""
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path)
+    return tmp_path
+
+
+def test_what_is_right_passes(folder: Path) -> None:
+    check_before_run(small_config(folder), Home("small"))
+
+
+def test_missing_data(folder: Path) -> None:
+    with pytest.raises(DataError, match="nowhere"):
+        check_before_run(small_config(folder, data={"path": str(folder / "nowhere")}), Home("small"))
+
+
+@pytest.mark.parametrize("content", ["", "distance,carrier,late,delay\n"])
+def test_empty_data(folder: Path, content: str) -> None:
+    (folder / "data" / "table.csv").write_text(content)
+    with pytest.raises(DataError, match=r"table\.csv"):
+        check_before_run(small_config(folder), Home("small"))
+
+
+def test_a_column_that_is_missing_is_named_with_its_key_and_the_nearest(folder: Path) -> None:
+    config = small_config(folder, features={"distanse": {"kind": "numeric"}})
+    with pytest.raises(DataError, match=r"features\.distanse.*did you mean 'distance'"):
+        check_before_run(config, Home("small"))
+
+
+def test_a_push_folder_that_cannot_be_written(folder: Path) -> None:
+    config = small_config(folder, push={"path": str(folder / "data" / "table.csv" / "serving")})
+    with pytest.raises(ConfigError, match=r"push\.path"):
+        check_before_run(config, Home("small"))
+
+
+def test_a_schema_that_does_not_fit(folder: Path) -> None:
+    (folder / "small.pbtxt").write_text('feature { name: "distance" type: BYTES }')
+    with pytest.raises(DataError) as caught:
+        check_before_run(small_config(folder, schema="small.pbtxt"), Home("small"))
+    assert caught.value.problems == [
+        "small.pbtxt has no column 'carrier', which features.carrier names",
+        "small.pbtxt has no column 'late', which tasks.late.label names",
+        "small.pbtxt has no column 'delay', which tasks.delay.label names",
+        "small.pbtxt: column 'distance' is BYTES, but features.distance needs a number",
+    ]
+
+
+def test_no_database_is_no_problem(tmp_path: Path) -> None:
+    check_metadata(tmp_path / "metadata.db")
+
+
+def test_a_locked_database_is_reported_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "LOCK_TIMEOUT_SECONDS", 0.1)
+    database = tmp_path / "metadata.db"
+    with sqlite3.connect(database, isolation_level=None) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        check_metadata(database)
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JanusError, match=r"metadata\.db is locked by another process: .*fuser") as caught:
+            check_metadata(database)
+        connection.execute("ROLLBACK")
+    assert caught.value.exit_code == 1
+    connection.close()
+
+
+@pytest.mark.parametrize("content", [b"this is no database, but it is long enough to be read as one" * 20, b"SQLite"])
+def test_a_damaged_database_is_reported_with_a_remedy(tmp_path: Path, content: bytes) -> None:
+    database = tmp_path / "metadata.db"
+    database.write_bytes(content)
+    with pytest.raises(JanusError, match=r"metadata\.db is damaged .*move it away"):
+        check_metadata(database)
