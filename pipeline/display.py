@@ -64,9 +64,7 @@ def component_line(event: ComponentEvent) -> Text:
 def shown_on(console: Console) -> Iterator[Display]:
     """Shows the events that are told meanwhile."""
     display = Display(console)
-    level = LOGGER.level
     LOGGER.addHandler(display)
-    LOGGER.setLevel(logging.INFO)
     try:
         if console.is_terminal:
             with Live(
@@ -82,7 +80,6 @@ def shown_on(console: Console) -> Iterator[Display]:
             yield display
     finally:
         LOGGER.removeHandler(display)
-        LOGGER.setLevel(level)
 
 
 def console_on(stream: TextIO) -> Console:

@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -39,7 +39,7 @@ def library_output_to(log: Path, verbose: bool = False) -> Iterator[Terminal]:
     directly. With `verbose` nothing is redirected, and the log records are seen as well.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
+    with log.open("a", buffering=1, encoding="utf-8") as file:
         if verbose:
             with _logging_to([file, sys.stderr]):
                 yield Terminal(sys.stdout, sys.stderr)
@@ -53,6 +53,8 @@ def library_output_to(log: Path, verbose: bool = False) -> Iterator[Terminal]:
             with (
                 os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8", errors="replace") as out,
                 os.fdopen(os.dup(saved[1]), "w", buffering=1, encoding="utf-8", errors="replace") as err,
+                redirect_stdout(file),
+                redirect_stderr(file),
                 _logging_to([file]),
             ):
                 yield Terminal(out, err)

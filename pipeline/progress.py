@@ -7,6 +7,7 @@ from typing import Literal
 State = Literal["running", "complete", "failed", "interrupted"]
 
 LOGGER = logging.getLogger("janus.progress")
+LOGGER.setLevel(logging.INFO)
 _EVENT = "component_event"
 
 

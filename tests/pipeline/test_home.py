@@ -39,7 +39,7 @@ def test_latest_links_to_the_last_run(home: Home) -> None:
 
 
 def test_a_second_process_is_kept_out_and_told_by_whom(home: Home) -> None:
-    other = "from pipeline.home import Home; Home('flights').lock().__enter__(); print('locked', flush=True); input()"
+    other = "from pipeline.home import Home\nwith Home('flights').lock():\n  print('locked', flush=True)\n  input()"
     with subprocess.Popen(
         [sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -1,0 +1,86 @@
+"""The command line, as far as it gets without TFX."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from tests.pipeline.small import small_raw
+
+HEAVY = ("tensorflow", "tfx", "apache_beam", "pandas", "keras", "pyarrow", "pydantic")
+
+
+def janus(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, pipeline.cli\n"
+        "try: pipeline.cli.app(['--help'])\n"
+        f"finally: print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stderr == "[]\n"
+    assert "schema-of-config" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "schema", "report", "schema-of-config"])
+def test_every_command_has_help(command: str) -> None:
+    code, out, _ = janus(command, "--help")
+    assert code == 0
+    assert "--help" in out
+
+
+def test_the_modules_name_is_the_command() -> None:
+    result = subprocess.run([sys.executable, "-m", "pipeline", "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("janus ")
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["walk"], ["run", "x.yaml", "--fast"]])
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    assert janus(*arguments)[0] == 2
+
+
+def test_a_missing_configuration_ends_with_2_and_no_traceback(tmp_path: Path) -> None:
+    code, out, err = janus("run", str(tmp_path / "none.yaml"))
+    assert (code, out) == (2, "")
+    assert err == f"error: no configuration file {tmp_path / 'none.yaml'}.\n"
+
+
+def test_a_wrong_key_is_named_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump({**small_raw(tmp_path), "trainning": {}}))
+    code, _, err = janus("run", str(path))
+    assert code == 2
+    assert "trainning: unknown key. Did you mean 'training'?" in err
+
+
+def test_overrides_are_checked_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(small_raw(tmp_path)))
+    code, _, err = janus("report", str(path), "--set", "training.epochs=many")
+    assert code == 2
+    assert "training.epochs" in err
+
+
+def test_there_is_no_report_before_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(small_raw(tmp_path)))
+    code, _, err = janus("report", str(path))
+    assert code == 2
+    assert "no report yet" in err
+
+
+def test_the_configurations_schema_is_json() -> None:
+    code, out, _ = janus("schema-of-config")
+    assert code == 0
+    assert {"features", "tasks", "push"} <= set(json.loads(out)["properties"])
