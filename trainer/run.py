@@ -39,10 +39,10 @@ def run_fn(fn_args: FnArgs) -> None:
     keras.backend.clear_session()
     keras.utils.set_random_seed(config.seed)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    data = _read(fn_args.train_files, transform, config)
-    heads = _heads(data, config)
+    data = read_examples(fn_args.train_files, transform, config)
+    heads = make_heads(data, config)
     with make_strategy(config.training.distribution).scope():
-        model = _model(config, transform, heads)
+        model = make_model(config, transform, heads)
     history = _fit(model, heads, data, config, _checkpoint_folder(fn_args), fn_args.model_run_dir)
     export(ServingModule(config, transform, model.network, heads), fn_args.serving_model_dir)
     run_folder = Path(fn_args.model_run_dir)
@@ -50,7 +50,7 @@ def run_fn(fn_args: FnArgs) -> None:
     (run_folder / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
 
 
-def _read(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
+def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
     names = [*config.features]
     names += [missing_name(name) for name, feature in config.features.items() if feature.missing_indicator]
     data = read_training_data(
@@ -70,7 +70,7 @@ def _read(patterns: list[str], transform: tft.TFTransformOutput, config: Trainer
     return data
 
 
-def _heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
+def make_heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
     heads = {}
     for name, task in config.tasks.items():
         statistics = label_statistics(
@@ -84,7 +84,7 @@ def _heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
     return heads
 
 
-def _model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: dict[str, Head]) -> MultiTaskModel:
+def make_model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: dict[str, Head]) -> MultiTaskModel:
     training = config.training
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(

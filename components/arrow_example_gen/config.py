@@ -1,10 +1,16 @@
 """The part of the configuration that ExampleGen reads."""
 
-from typing import Annotated, Literal
+import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trainer.config import Number, StrictModel
+
+
+def _date_text(value: Any) -> Any:
+    # YAML makes dates of what looks like one, unless it is in quotes.
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 class HashSplit(StrictModel):
@@ -22,7 +28,9 @@ class TimeSplit(StrictModel):
 
     by: Literal["time"]
     column: str = Field(description="A number, or a date/time in ISO 8601 (which sorts as text).")
-    eval_from: Number | str = Field(description="The first value that belongs to eval, in the column's own terms.")
+    eval_from: Annotated[Number | str, BeforeValidator(_date_text)] = Field(
+        description="The first value that belongs to eval, in the column's own terms."
+    )
 
     @property
     def shown(self) -> str:

@@ -154,14 +154,10 @@ def _matches(exec_properties: dict[str, Any]) -> list[str]:
 
 
 def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: str) -> Job:
-    given: dict[str, Kind | None] = dict(parameters["column_types"])
-    if data.format == "csv":
-        known = given
-    elif data.format == "parquet":
-        known = {**source.columns, **{name: kind for name, kind in given.items() if name in source.columns}}
-    else:
-        known = given
-    return Job(data, parameters["seed"], list(source.columns), known, parameters["domains"], staging)
+    kinds: dict[str, Kind | None] = dict(parameters["column_types"])
+    if data.format == "parquet":
+        kinds = {name: kinds.get(name, kind) for name, kind in source.columns.items()}
+    return Job(data, parameters["seed"], list(source.columns), kinds, parameters["domains"], staging)
 
 
 def _read_result(staging: str, index: int) -> Result:
@@ -171,7 +167,7 @@ def _read_result(staging: str, index: int) -> Result:
 
 def _raise_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> None:
     findings = merge_findings(finding for result in results for finding in result.findings)
-    problems = [problem for result in results for problem in result.problems]
+    problems = list(dict.fromkeys(problem for result in results for problem in result.problems))
     problems += [describe(finding, job.domains) for finding in findings]
     problems += _column_problems(results, job, source, required)
     empty = [split for split in SPLITS if not any(result.rows[split] for result in results)]

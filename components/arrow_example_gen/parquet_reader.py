@@ -5,6 +5,7 @@ bytes; dates, times and timestamps ISO 8601 text in UTC (which sorts, so that a 
 number of their unit; lists of these several values. Structs, maps and lists of lists have no place in a tf.Example.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -159,16 +160,21 @@ def _canonical(column: pa.Array) -> pa.Array:
 
 
 def _canonical_list(column: pa.Array) -> pa.LargeListArray:
-    values = _canonical(column.values)
     offsets = list_offsets(column)
-    inner = values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
-    if inner.null_count and not pa.types.is_floating(values.type):
-        null = int(offsets[0]) + int(np.flatnonzero(inner.is_null().to_numpy(zero_copy_only=False))[0])
-        row = int(np.searchsorted(offsets, null, side="right")) - 1
+    missing = column.is_null().to_numpy(zero_copy_only=False)
+    values = column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    sizes = np.diff(offsets)
+    if sizes[missing].any():
+        # A missing list of a fixed size has values all the same.
+        values = values.filter(pa.array(~np.repeat(missing, sizes)))
+        sizes[missing] = 0
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    values = _canonical(values)
+    if values.null_count and not pa.types.is_floating(values.type):
+        gap = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+        row = int(np.searchsorted(offsets, gap, side="right")) - 1
         raise CellError(row, column[row].as_py(), "a list of numbers or text cannot have a gap")
-    if inner.null_count:
-        values = pc.fill_null(values, float("nan"))
-    return large_list(offsets, values, column.is_null().to_numpy(zero_copy_only=False))
+    return large_list(offsets, pc.fill_null(values, math.nan) if values.null_count else values, missing)
 
 
 def _unsigned(column: pa.Array) -> pa.Int64Array:

@@ -27,7 +27,7 @@ def column_parser(kinds: Mapping[str, Kind]) -> Callable[[tf.Tensor], Columns]:
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def parse(records: tf.Tensor) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-        parsed = tf.io.parse_example(records, spec)
+        parsed = tf.io.parse_example(records, spec) if spec else {}
         return {name: (ragged.values, ragged.row_splits) for name, ragged in parsed.items()}
 
     def columns(records: tf.Tensor) -> Columns:

@@ -20,36 +20,39 @@ def decode_batches(batches: Iterable[tf.Tensor]) -> Iterator[pa.RecordBatch]:
     """Batches of records, string [n], as RecordBatches of large lists [n], one per batch.
 
     The parser takes the columns met so far. It neither sees others nor tells an empty list from a missing feature, but
-    both make a record longer than its columns account for; such a batch is decoded by tfx_bsl, which is asked for the
-    columns of the first rows, too. Raises RuntimeError for a record that is no tf.Example.
+    both make a record longer than its columns account for. A few of such records tell tfx_bsl's decoder which columns
+    are new; if that does not account for all of the batch, the decoder takes the whole of it. Raises RuntimeError for a
+    record that is no tf.Example.
     """
     decode = ExamplesToRecordBatchDecoder().DecodeBatch
     kinds: dict[str, Kind] = {}
-    parse: Callable[[tf.Tensor], Columns] | None = None
+    parse = column_parser(kinds)
     misses = 0
     for records in batches:
-        if parse is None and misses < _PATIENCE:
-            kinds.update(_kinds(decode(records[:_SAMPLE_ROWS].numpy())))
-            parse = column_parser(kinds) if kinds else None
-        columns = _complete(parse, records) if parse else None
-        if columns is not None:
-            yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
-            continue
-        batch = decode(records.numpy())
-        kinds.update(_kinds(batch))
-        parse, misses = None, misses + 1
+        columns, longer = _parsed(parse, records)
+        if len(longer) and misses < _PATIENCE:
+            kinds.update(_kinds(decode(tf.gather(records, longer[:_SAMPLE_ROWS]).numpy())))
+            parse = column_parser(kinds)
+            columns, longer = _parsed(parse, records)
+        if len(longer):
+            misses += 1
+            batch = decode(records.numpy())
+            kinds.update(_kinds(batch))
+            parse = column_parser(kinds)
+        else:
+            batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
         yield batch
 
 
-def _complete(parse: Callable[[tf.Tensor], Columns], records: tf.Tensor) -> Columns | None:
-    """The records' columns, or None if they are not all that the records hold."""
+def _parsed(parse: Callable[[tf.Tensor], Columns], records: tf.Tensor) -> tuple[Columns, np.ndarray]:
+    """The records' columns, and the places of records that hold more."""
     try:
         columns = parse(records)
     except tf.errors.InvalidArgumentError:
         # tfx_bsl will tell what is wrong.
-        return None
+        return {}, np.arange(len(records))
     sizes = tf.strings.length(records).numpy()
-    return columns if np.array_equal(example_sizes(columns, len(sizes)), sizes) else None
+    return columns, np.flatnonzero(example_sizes(columns, len(sizes)) != sizes)
 
 
 def _kinds(batch: pa.RecordBatch) -> dict[str, Kind]:

@@ -174,6 +174,14 @@ def test_declared_kinds_are_checked(tmp_path: Path) -> None:
     assert {row["n"][0] for row in found if "n" in row} == {"int64_list"}
 
 
+def test_missing_lists_of_a_fixed_size() -> None:
+    values = pa.array([1, 2, None, None, 3, 4], pa.int64())
+    fixed = pa.Array.from_buffers(pa.list_(pa.int64(), 2), 3, [pa.py_buffer(b"\x05")], children=[values])
+    lists = parquet_reader._canonical(fixed)
+    assert lists.to_pylist() == [[1, 2], None, [3, 4]]
+    assert parquet_reader._canonical(fixed.slice(1)).to_pylist() == [None, [3, 4]]
+
+
 def test_damaged_files(tmp_path: Path) -> None:
     path = write(tmp_path / "t.parquet", pa.table({"x": list(range(100000))}), compression="gzip")
     content = path.read_bytes()

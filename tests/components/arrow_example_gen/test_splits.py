@@ -1,5 +1,6 @@
 """Rows are divided by a stable hash or by time."""
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,15 @@ from trainer.errors import DataError
 
 def batch(**columns: pa.Array) -> Batch:
     return Batch(columns, len(next(iter(columns.values()))), lambda row: f"f.csv, line {row + 2}")
+
+
+def test_dates_as_yaml_reads_them() -> None:
+    def shown(value: Any) -> str:
+        return TimeSplit(by="time", column="t", eval_from=value).shown
+
+    assert shown(datetime.date(2013, 11, 5)) == "2013-11-05"
+    assert shown(datetime.datetime(2013, 11, 5, 6, 30)) == "2013-11-05T06:30:00"
+    assert (shown(305), shown(0.5), shown("2013")) == ("305", "0.5", "2013")
 
 
 def test_hash_split_is_pinned() -> None:

@@ -1,0 +1,111 @@
+"""Applies a transform graph to whole shards of serialized tf.Examples."""
+
+import posixpath
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform as tft
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from tensorflow_transform import impl_helper
+
+from components.arrow_example_gen.kinds import large_list, list_offsets
+from components.arrow_example_gen.tf_example import encode_examples, encoded_bytes
+from components.arrow_example_gen.tfrecord_io import GzipRecordWriter
+from components.arrow_io.records import BYTES_PER_BATCH, record_batches
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file of raw examples, and the file that its transformed examples become."""
+
+    source: str
+    target: str
+
+
+class TransformShards(beam.DoFn):
+    """Shard → nothing; its target holds the transformed examples, in the order of its source.
+
+    The transform graph runs as it does in serving: from serialized examples, by TensorFlow alone. Several shards are
+    handled at a time, since TensorFlow, Arrow and zlib do without Python's lock.
+    """
+
+    def __init__(self, transform_output: str, spec: Mapping[str, Any], staging: str, threads: int):
+        """Describes how shards are transformed.
+
+        `transform_output` is the folder that WriteTransformFn fills, `spec` the feature spec of the raw columns that
+        the graph reads; unfinished files wait in the folder `staging`.
+        """
+        self._transform_output = transform_output
+        self._spec = dict(spec)
+        self._staging = staging
+        self._threads = threads
+        self._futures: list[Future[None]] = []
+        self._apply: Callable[[tf.Tensor], pa.RecordBatch] | None = None
+
+    def setup(self) -> None:
+        """Called by Beam."""
+        self._pool = ThreadPoolExecutor(self._threads)
+
+    def start_bundle(self) -> None:
+        """Called by Beam."""
+        self._futures = []
+
+    def process(self, shard: Shard, written: Any) -> None:
+        """Called by Beam; `written` is there when the folder is filled."""
+        del written
+        if self._apply is None:
+            self._apply = transform_function(self._transform_output, self._spec)
+        self._futures.append(self._pool.submit(_transform_shard, shard, self._apply, self._staging))
+
+    def finish_bundle(self) -> None:
+        """Called by Beam. Raises DataError for a source that cannot be read."""
+        for future in self._futures:
+            future.result()
+
+    def teardown(self) -> None:
+        """Called by Beam."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def transform_function(transform_output: str, spec: Mapping[str, Any]) -> Callable[[tf.Tensor], pa.RecordBatch]:
+    """A function from serialized raw examples, string [n], to their transformed features, large lists [n]."""
+    output = tft.TFTransformOutput(transform_output)
+    layer = output.transform_features_layer()
+    converter = impl_helper.make_tensor_to_arrow_converter(output.transformed_metadata.schema)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def transform(records: tf.Tensor) -> dict[str, Any]:
+        return dict(layer(tf.io.parse_example(records, spec)))
+
+    return lambda records: converter.convert(transform(records))
+
+
+def _transform_shard(shard: Shard, apply: Callable[[tf.Tensor], pa.RecordBatch], staging: str) -> None:
+    unfinished = FileSystems.join(staging, f"{posixpath.basename(shard.target)}.{uuid.uuid4().hex}")
+    writer = GzipRecordWriter(FileSystems.create(unfinished, compression_type=CompressionTypes.UNCOMPRESSED))
+    for records in record_batches(shard.source):
+        for examples in _encoded(apply(records)):
+            writer.write(examples)
+    writer.close()
+    FileSystems.rename([unfinished], [shard.target])
+
+
+def _encoded(batch: pa.RecordBatch) -> Iterator[pa.BinaryArray]:
+    columns = {name: _encodable(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    step = max(1, batch.num_rows * BYTES_PER_BATCH // max(encoded_bytes(columns), 1))
+    for start in range(0, batch.num_rows, step):
+        rows = min(step, batch.num_rows - start)
+        yield encode_examples({name: column.slice(start, rows) for name, column in columns.items()}, rows)
+
+
+def _encodable(column: pa.Array) -> pa.Array:
+    if not pa.types.is_large_binary(column.type.value_type):
+        return column
+    return large_list(list_offsets(column), column.values.cast(pa.binary()))

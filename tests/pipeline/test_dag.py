@@ -1,0 +1,160 @@
+"""What each component of the pipeline depends on: its parameters are its cache key."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.orchestration.pipeline import Pipeline
+
+from pipeline.dag import PREPROCESSING_SOURCES, Places, create_pipeline, create_schema_pipeline, expectations_of
+from tests.pipeline.small import small_config, write_table
+from trainer.config import TrainerConfig
+
+SCHEMA = """
+feature { name: "distance" type: INT }
+feature { name: "carrier" type: BYTES }
+feature { name: "late" type: BYTES }
+feature { name: "delay" type: FLOAT }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a table and its schema."""
+    monkeypatch.chdir(tmp_path)
+    write_table(Path())
+    Path("small.pbtxt").write_text(SCHEMA)
+    return Path()
+
+
+def build(folder: Path, **changed: Any) -> Pipeline:
+    places = Places(
+        root="runs/small/root",
+        metadata="runs/small/metadata.db",
+        schemas=Path("runs/small/schemas"),
+        checkpoints="runs/small/checkpoints",
+    )
+    return create_pipeline(small_config(folder, **{"schema": "small.pbtxt", **changed}), places)
+
+
+def parameters(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in pipeline.components}
+
+
+def changed_nodes(folder: Path, **changed: Any) -> set[str]:
+    before, after = parameters(build(folder)), parameters(build(folder, **changed))
+    assert list(before) == list(after)
+    return {node for node in before if before[node] != after[node]}
+
+
+def test_the_components_are_there_in_order(folder: Path) -> None:
+    names = [node.id for node in build(folder).components]
+    assert sorted(names) == sorted(
+        [
+            "ExampleGen",
+            "StatisticsGen",
+            "ImportSchemaGen",
+            "ExampleValidator",
+            "AnomalyGate",
+            "Transform",
+            "Trainer",
+            "Resolver",
+            "Evaluator",
+            "Pusher",
+        ]
+    )
+    assert "SchemaGen" in [node.id for node in build(folder, schema=None).components]
+
+
+def test_nothing_is_trained_before_the_gate(folder: Path) -> None:
+    nodes = {node.id: node for node in build(folder).components}
+    for name in ("Transform", "Trainer"):
+        assert nodes["AnomalyGate"] in nodes[name].upstream_nodes
+
+
+def test_no_parameter_knows_the_machine(folder: Path, tmp_path: Path) -> None:
+    given = parameters(build(folder))
+    text = str({node: values for node, values in given.items() if node != "Resolver"})
+    for place in (str(tmp_path), str(Path(__file__).parents[2]), str(Path.home())):
+        assert place not in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "nodes"),
+    [
+        ({}, set()),
+        ({"evaluation": {"gates": {"delay": {"mae": {"max": 5.0}}}}}, {"Evaluator"}),
+        ({"model": {"trunk": {"units": [16]}, "towers": {"default": [4]}}}, {"Trainer"}),
+        ({"training": {"epochs": 2, "batch_size": 32}}, {"Trainer"}),
+        ({"push": {"path": "serving", "keep": 3}}, {"Pusher"}),
+        ({"data": {"path": "data", "split": {"by": "hash", "eval_fraction": 0.3}}}, {"ExampleGen"}),
+        ({"seed": 3}, {"ExampleGen", "Trainer"}),
+    ],
+)
+def test_a_change_touches_what_depends_on_it(folder: Path, changed: dict[str, Any], nodes: set[str]) -> None:
+    assert changed_nodes(folder, **changed) == nodes
+
+
+def test_another_feature_touches_transform_but_not_the_examples(folder: Path) -> None:
+    features = {"distance": {"kind": "numeric"}}
+    assert changed_nodes(folder, features=features) == {"AnomalyGate", "Transform", "Trainer"}
+
+
+def test_an_edited_schema_is_imported_again(folder: Path) -> None:
+    before = parameters(build(folder))
+    Path("small.pbtxt").write_text(SCHEMA + "# a remark\n")
+    after = parameters(build(folder))
+    assert {node for node in before if before[node] != after[node]} == {"ImportSchemaGen"}
+    copy = Path(after["ImportSchemaGen"]["schema_file"])
+    assert copy.read_text() == SCHEMA + "# a remark\n"
+
+
+def test_an_edited_source_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = parameters(build(folder))
+    monkeypatch.setattr("pipeline.dag.source_fingerprint", lambda *paths: f"edited {len(paths)}")
+    after = parameters(build(folder))
+    assert {node for node in before if before[node] != after[node]} == {"Transform", "Trainer"}
+
+
+def test_preprocessing_imports_nothing_that_is_not_fingerprinted() -> None:
+    code = (
+        "import sys, trainer.preprocessing\n"
+        "print(*(module.__file__ for name, module in sys.modules.items() if name.startswith('trainer.')))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    imported = {Path(file) for file in out.split()}
+    known = {file for path in PREPROCESSING_SOURCES for file in ([path] if path.is_file() else path.rglob("*.py"))}
+    assert imported <= known
+
+
+def test_the_trainer_gets_its_configuration_whole(folder: Path) -> None:
+    (trainer,) = [node for node in build(folder).components if node.id == "Trainer"]
+    config = small_config(folder)
+    custom = json.loads(trainer.exec_properties["custom_config"])
+    assert TrainerConfig.model_validate_json(custom["trainer"]) == config.trainer_config()
+    assert custom["checkpoint_root"] == "runs/small/checkpoints"
+
+
+def test_one_column_may_serve_several_features(folder: Path) -> None:
+    features = {
+        "where": {"kind": "categorical", "column": "distance"},
+        "far": {"kind": "numeric", "column": "distance"},
+        "carrier": {"kind": "categorical"},
+    }
+    expectations = expectations_of(small_config(folder, features=features))
+    assert {column: feature.numeric for column, feature in expectations.features.items()} == {
+        "distance": True,
+        "carrier": False,
+    }
+    assert {column: label.numeric for column, label in expectations.labels.items()} == {"late": False, "delay": True}
+    assert not expectations.curated
+
+
+def test_a_schema_is_inferred_from_the_data_alone(folder: Path) -> None:
+    places = Places(root="root", metadata=None, schemas=Path("schemas"), checkpoints=None)
+    pipeline = create_schema_pipeline(small_config(folder, schema="small.pbtxt"), places)
+    assert [node.id for node in pipeline.components] == ["ExampleGen", "StatisticsGen", "SchemaGen"]
+    assert '"column_types": {}' in str(pipeline.components[0].exec_properties).replace("\\", "")

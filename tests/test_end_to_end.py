@@ -1,0 +1,252 @@
+"""The whole pipeline on 3,000 real flights: run, run again, change a gate, a layer, a source file; serve the model.
+
+The runs share one project, a copy of the sources, and build on each other in the order of the fixtures.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SOURCES = Path(__file__).parents[1]
+ROWS = 3000
+SETTINGS = (
+    "training.epochs=2",
+    "evaluation.gates={status: {auc: {min: 0.5, max_drop: 0.3}}, arr_delay: {mae: {max: 60.0}}}",
+)
+AFTER_TRAINING = {"Resolver", "Evaluator", "Pusher"}
+ALL = {
+    "ExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "AnomalyGate",
+    "Transform",
+    "Trainer",
+    *AFTER_TRAINING,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One `janus run`, as its user sees it."""
+
+    code: int
+    out: str
+    err: str
+    report: dict[str, Any]
+
+    @property
+    def worked(self) -> set[str]:
+        """The components that were not cached."""
+        return {name for name, component in self.report["components"].items() if not component["cached"]}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with the sources, the configuration and the data."""
+
+    folder: Path
+
+    def janus(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Any command."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def run(self, *settings: str) -> Run:
+        """`janus run` with settings."""
+        overrides = [part for setting in (*SETTINGS, *settings) for part in ("--set", setting)]
+        done = self.janus("run", "configs/flights.yaml", *overrides)
+        path = self.folder / "runs/flights/latest/report.json"
+        assert path.exists(), done.stderr
+        report = json.loads(path.read_text())
+        return Run(done.returncode, done.stdout, done.stderr, report)
+
+    def versions(self) -> list[str]:
+        """The pushed versions."""
+        return sorted(path.name for path in (self.folder / "serving/flights").iterdir())
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project of its own, with a sample of the flights."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("pipeline", "components", "trainer", "configs", "schema"):
+        shutil.copytree(SOURCES / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run(
+        [sys.executable, "configs/flights.py", "--rows", str(ROWS), "--output", "data/flights"],
+        cwd=folder,
+        capture_output=True,
+        check=True,
+    )
+    return Project(folder)
+
+
+@pytest.fixture(scope="module")
+def first(project: Project) -> Run:
+    """A run from nothing."""
+    return project.run()
+
+
+@pytest.fixture(scope="module")
+def second(project: Project, first: Run) -> Run:
+    """The same again."""
+    return project.run()
+
+
+@pytest.fixture(scope="module")
+def gate(project: Project, second: Run) -> Run:
+    """With another gate, which is kept as well."""
+    return project.run("evaluation.gates.arr_delay.mae.max=59")
+
+
+@pytest.fixture(scope="module")
+def strict(project: Project, gate: Run) -> Run:
+    """With a gate that nothing keeps."""
+    return project.run("evaluation.gates.arr_delay.mae.max=1")
+
+
+@pytest.fixture(scope="module")
+def served(project: Project, strict: Run) -> dict[str, Any]:
+    """What a process with nothing but TensorFlow gets from the pushed model."""
+    (examples,) = (project.folder / "runs/flights/root/ExampleGen/examples").glob("*/Split-eval")
+    client = Path(__file__).with_name("serving_client.py")
+    model = project.folder / "serving/flights" / project.versions()[-1]
+    done = subprocess.run(
+        [sys.executable, str(client), str(model), str(examples)],
+        cwd=project.folder / "serving",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def layer(project: Project, served: dict[str, Any]) -> Run:
+    """With another layer size."""
+    return project.run("model.towers.default=[16]")
+
+
+@pytest.fixture(scope="module")
+def source(project: Project, layer: Run) -> Run:
+    """With an edited source file of the trainer."""
+    with (project.folder / "trainer" / "network.py").open("a") as file:
+        file.write("\n# An edit.\n")
+    return project.run("model.towers.default=[16]")
+
+
+def test_a_run_from_nothing_ends_with_a_pushed_model(project: Project, first: Run) -> None:
+    assert (first.code, first.err) == (0, "")
+    assert first.worked == ALL
+    assert set(first.report["components"]) == ALL
+    assert all(component["state"] == "complete" for component in first.report["components"].values())
+    assert first.report["pushed"] == f"serving/flights/{project.versions()[-1]}"
+    assert (project.folder / first.report["pushed"] / "saved_model.pb").exists()
+    assert first.report["blessed"]
+    assert first.report["problems"] == []
+    assert first.report["peak_memory_mb"] < 4096
+
+
+def test_the_report_counts_rows_and_labels(first: Run) -> None:
+    examples, tasks = first.report["examples"], first.report["tasks"]
+    assert examples["train"] + examples["eval"] == ROWS
+    assert tasks["status"]["labelled"] == examples
+    assert 0 < tasks["arr_delay"]["labelled"]["eval"] < examples["eval"], "cancelled flights have no delay"
+    assert {"accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"} == set(tasks["status"]["metrics"])
+    assert {"mae", "rmse", "r2", "bias"} == set(tasks["arr_delay"]["metrics"])
+    assert "origin=JFK" in tasks["arr_delay"]["slices"]
+    assert tasks["status"]["baseline"] == {}
+
+
+def test_the_terminal_shows_a_line_per_component_and_the_table(project: Project, first: Run) -> None:
+    lines = first.out.splitlines()
+    assert sorted(line.split()[0] for line in lines if line.endswith("✓")) == sorted(ALL)
+    for word in ("epoch 2/2", "arr_delay", "✓ ≥ 0.5 passed", f"pushed to {first.report['pushed']}"):
+        assert word in first.out
+    shown = project.janus("report", "configs/flights.yaml")
+    assert shown.returncode == 0
+    assert "arr_delay" in shown.stdout
+
+
+def test_the_same_again_is_all_cached(project: Project, first: Run, second: Run) -> None:
+    assert (second.code, second.err) == (0, "")
+    assert second.worked == set()
+    assert second.report["pushed"] == first.report["pushed"]
+    assert second.report["tasks"] == first.report["tasks"]
+    assert "nothing new to do" in second.out
+
+
+def test_a_changed_gate_evaluates_again_and_trains_nothing(first: Run, gate: Run) -> None:
+    assert (gate.code, gate.err) == (0, "")
+    assert gate.worked == {"Evaluator", "Pusher"}
+    assert gate.report["tasks"]["arr_delay"]["metrics"] == first.report["tasks"]["arr_delay"]["metrics"]
+    assert gate.report["pushed"] == first.report["pushed"], "the same model needs no new version"
+
+
+def test_a_failed_gate_pushes_nothing(project: Project, strict: Run) -> None:
+    assert (strict.code, strict.err) == (4, "")
+    assert strict.worked == {"Evaluator", "Pusher"}
+    assert not strict.report["blessed"]
+    assert strict.report["pushed"] is None
+    assert len(strict.report["problems"]) == 1
+    assert "arr_delay" in strict.report["problems"][0]
+    assert "✗ ≤ 1 FAILED" in strict.out
+    assert "not pushed" in strict.out
+
+
+def test_a_changed_layer_trains_again_and_is_compared_with_the_last_model(
+    project: Project, first: Run, layer: Run
+) -> None:
+    assert (layer.code, layer.err) == (0, "")
+    assert layer.worked == {"Trainer", *AFTER_TRAINING}
+    baseline = layer.report["tasks"]["arr_delay"]["baseline"]
+    assert baseline == pytest.approx(first.report["tasks"]["arr_delay"]["metrics"], abs=1e-5)
+    assert layer.report["pushed"] != first.report["pushed"]
+    assert (project.folder / first.report["pushed"]).exists()
+
+
+def test_an_edited_source_trains_again(layer: Run, source: Run) -> None:
+    assert (source.code, source.err) == (0, "")
+    assert source.worked == {"Trainer", *AFTER_TRAINING}
+    for task, found in source.report["tasks"].items():
+        assert found["metrics"] == pytest.approx(layer.report["tasks"][task]["metrics"], abs=1e-6), "the same seed"
+
+
+def test_the_pushed_model_needs_nothing_but_tensorflow(served: dict[str, Any]) -> None:
+    assert not {"tfx", "tfx_bsl", "tensorflow_transform", "trainer", "pipeline", "components"} & set(served["imported"])
+
+
+def test_the_pushed_model_says_what_the_evaluator_measured(first: Run, served: dict[str, Any]) -> None:
+    tasks = first.report["tasks"]
+    assert served["rows"] == first.report["examples"]["eval"]
+    assert served["mae"] == pytest.approx(tasks["arr_delay"]["metrics"]["mae"], abs=1e-5)
+    assert served["accuracy"] == pytest.approx(tasks["status"]["metrics"]["accuracy"], abs=1e-5)
+
+
+def test_both_signatures_say_the_same(served: dict[str, Any]) -> None:
+    rows = served["rows"]
+    assert served["difference"] < 1e-5
+    assert served["outputs"] == {
+        "status": [rows, 3],
+        "status/classes": [rows, 3],
+        "status/probabilities": [rows, 3],
+        "arr_delay": [rows, 1],
+    }
+    assert served["one_row"]["arr_delay"] == [1, 1]
+
+
+def test_a_carrier_that_was_never_seen_is_predicted(served: dict[str, Any]) -> None:
+    assert served["finite"]
