@@ -32,8 +32,9 @@ def labels(name: str) -> list:
     return [value[0] if value else None for value in found]
 
 
-delays = [(label, float(value)) for label, value in zip(labels("arr_delay"), by_examples["arr_delay"], strict=True)]
-errors = [abs(label - value) for label, value in delays if label is not None]
+predicted = by_examples["arr_delay"].numpy()[:, 0].tolist()
+pairs = zip(labels("arr_delay"), predicted, strict=True)
+errors = [abs(label - value) for label, value in pairs if label is not None]
 classes = by_examples["status/classes"].numpy()
 best = by_examples["status/probabilities"].numpy().argmax(axis=1)
 hits = [classes[row][best[row]] == label for row, label in enumerate(labels("status")) if label is not None]

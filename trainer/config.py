@@ -205,15 +205,18 @@ class TrainingConfig(StrictModel):
         description="Share of the training split held out for the validation loss, which early stopping watches; "
         "the eval split is never looked at while training.",
     )
-    steps_per_execution: Count = Field(32, description="Training steps per call into TensorFlow.")
+    steps_per_execution: Count = Field(
+        32, description="Training steps per call into TensorFlow; 1 with several replicas."
+    )
     jit_compile: bool = Field(False, description="Compile the training step with XLA.")
     mixed_precision: Literal["none", "bfloat16", "float16"] = Field(
         "none", description="Compute in half precision, keep variables, losses and outputs in float32."
     )
-    distribution: Literal["none", "mirrored"] = Field(
+    distribution: Literal["none", "mirrored", "multi_worker"] = Field(
         "none",
-        description="none: one device; mirrored: all GPUs of the machine (tf.distribute.MirroredStrategy), "
-        "batch_size counting the rows of all replicas together.",
+        description="none: one device; mirrored: all GPUs of the machine (tf.distribute.MirroredStrategy); "
+        "multi_worker: the workers that TF_CONFIG names (tf.distribute.MultiWorkerMirroredStrategy). "
+        "batch_size counts the rows of all replicas together.",
     )
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from trainer.balancing import BALANCINGS
 from trainer.config import TrainerConfig
-from trainer.distribution import rows_of_replicas, sum_over_replicas
+from trainer.distribution import as_step_logs, rows_of_replicas, sum_over_replicas
 from trainer.heads.base import Head
 
 BALANCED_LOSS = "balanced_loss"
@@ -58,7 +58,7 @@ class MultiTaskModel(keras.Model):
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self._track(losses, total, weights)
         trackers = (self._total_tracker, *self._loss_trackers.values())
-        return {tracker.name: tracker.result() for tracker in trackers}
+        return as_step_logs({tracker.name: tracker.result() for tracker in trackers})
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and headline metrics of a batch."""
@@ -73,7 +73,7 @@ class MultiTaskModel(keras.Model):
         counted = [name for name, weight in self._loss_weights.items() if weight > 0]
         relative = [self._loss_trackers[name].result() / self._scales[name] for name in counted]
         logs[BALANCED_LOSS] = tf.add_n(relative) / len(relative)
-        return logs
+        return as_step_logs(logs)
 
     def _task_losses(self, labels: Any, raw: Any, weights: Any) -> dict[str, tf.Tensor]:
         return {name: head.loss(labels[name], raw[name], weights[name]) for name, head in self._heads.items()}

@@ -1,8 +1,10 @@
 """The run_fn that Trainer calls: reads, builds, trains, exports."""
 
+import contextlib
 import hashlib
 import json
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer.callbacks import BestWeights, Checkpoint, EpochHistory, ProgressLine, ShuffleEpoch
 from trainer.config import TrainerConfig
-from trainer.distribution import make_strategy
+from trainer.distribution import is_chief, make_strategy, replicas
 from trainer.errors import DataError
 from trainer.heads import make_head
 from trainer.heads.base import Head
@@ -36,18 +38,23 @@ def run_fn(fn_args: FnArgs) -> None:
         DataError: a task has no label, or the split is too small to hold rows out.
     """
     config = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"])
+    # Before any other work of TensorFlow's: the workers' connection must be made at start-up.
+    strategy = make_strategy(config.training.distribution)
     keras.backend.clear_session()
     keras.utils.set_random_seed(config.seed)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     data = read_examples(fn_args.train_files, transform, config)
     heads = make_heads(data, config)
-    with make_strategy(config.training.distribution).scope():
+    with strategy.scope():
         model = make_model(config, transform, heads)
-    history = _fit(model, heads, data, config, _checkpoint_folder(fn_args), fn_args.model_run_dir)
-    export(ServingModule(config, transform, model.network, heads), fn_args.serving_model_dir)
-    run_folder = Path(fn_args.model_run_dir)
-    run_folder.mkdir(parents=True, exist_ok=True)
-    (run_folder / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+    chief = is_chief()
+    # Every worker takes part in saving, but only the chief's files count (tf.distribute's guide to multi-worker).
+    with contextlib.nullcontext(fn_args.model_run_dir) if chief else tempfile.TemporaryDirectory() as run_folder:
+        history = _fit(model, heads, data, config, _checkpoint_folder(fn_args), run_folder)
+        model_folder = fn_args.serving_model_dir if chief else f"{run_folder}/model"
+        export(ServingModule(config, transform, model.network, heads), model_folder)
+        Path(run_folder).mkdir(parents=True, exist_ok=True)
+        (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
 
 
 def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
@@ -94,7 +101,8 @@ def make_model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: d
         model = MultiTaskModel(build_network(config, transform, heads), heads, config)
         model.compile(
             optimizer=_optimizer(config),
-            steps_per_execution=training.steps_per_execution,
+            # Collectives do not run inside the loop that several steps per call need.
+            steps_per_execution=training.steps_per_execution if replicas() == 1 else 1,
             jit_compile=training.jit_compile,
         )
         # A checkpoint is restored before the first step, which would otherwise be what makes these variables.
@@ -127,7 +135,7 @@ def _fit(
     callbacks: list[Any] = [ShuffleEpoch(data.epoch), best, history]
     checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
     first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
-    callbacks += [checkpoint] if checkpoint else []
+    callbacks += [checkpoint] if checkpoint and is_chief() else []
     callbacks += [
         ProgressLine(heads, config.training.epochs),
         keras.callbacks.TensorBoard(log_dir=log_folder, write_graph=False, update_freq="epoch"),
@@ -152,7 +160,7 @@ def _fit(
     else:
         best.set_model(model)
         best.on_train_end()
-    if checkpoint:
+    if checkpoint and is_chief():
         checkpoint.remove()
     return history.epochs
 

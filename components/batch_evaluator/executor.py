@@ -46,8 +46,7 @@ class BatchExecutor(stock.Executor):
         tfma.utils.verify_eval_config(config)
         try:
             plan = make_plan(config)
-            if not is_readable(input_dict[specs.EXAMPLES_KEY]) or not input_dict.get(specs.SCHEMA_KEY):
-                raise NotBatchedError("there is no schema, or the examples are no tf.Examples")
+            _check_inputs(input_dict, exec_properties)
         except NotBatchedError as reason:
             logging.warning("Falling back to TFMA's row-wise evaluation, which is slower: %s", reason)
             super().Do(input_dict, output_dict, exec_properties)
@@ -86,6 +85,15 @@ class BatchExecutor(stock.Executor):
                 evaluators=[batch_evaluator(config, plan)],
                 output_path=output_path,
             )
+
+
+def _check_inputs(input_dict: Artifacts, exec_properties: Mapping[str, Any]) -> None:
+    if not input_dict.get(specs.SCHEMA_KEY):
+        raise NotBatchedError("there is no schema")
+    if not is_readable(input_dict[specs.EXAMPLES_KEY]):
+        raise NotBatchedError("the examples are no tf.Examples")
+    if exec_properties.get(specs.MODULE_PATH_KEY) or exec_properties.get(specs.MODULE_FILE_KEY):
+        raise NotBatchedError("a module file changes how examples are evaluated")
 
 
 def _with_fitting_baseline(
