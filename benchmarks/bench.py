@@ -139,7 +139,14 @@ def measure_growth(folder: Path, arguments: argparse.Namespace, console: Console
     for multiple in arguments.growth:
         console.print(f"growth {multiple}×")
         data = folder / f"data-{multiple}"
-        prepare = [sys.executable, "-m", "benchmarks.repeat_flights", str(arguments.growth_rows), str(multiple), str(data)]
+        prepare = [
+            sys.executable,
+            "-m",
+            "benchmarks.repeat_flights",
+            str(arguments.growth_rows),
+            str(multiple),
+            str(data),
+        ]
         subprocess.run(prepare, check=True)
         run = run_once("janus", folder / f"growth-{multiple}", SPLIT, "evaluation.gates={}", f"data.path={data}")
         found[str(multiple)] = {"seconds": run["whole"] - run["imports"], "peak_mb": run["peak_mb"]}

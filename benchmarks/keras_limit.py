@@ -29,7 +29,7 @@ def measure(config_path: str, folder: Path) -> dict[str, float]:
     import tensorflow_transform as tft
 
     from pipeline.config_file import load_config
-    from trainer.run import read_examples, make_heads, make_model
+    from trainer.run import make_heads, make_model, read_examples
 
     config = load_config(config_path).trainer_config()
     transform = tft.TFTransformOutput(str(_newest(folder / "root" / "Transform" / "transform_graph")))

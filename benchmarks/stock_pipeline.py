@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
@@ -18,13 +19,16 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
-from tensorflow_model_analysis.proto import config_pb2
 
 from components.arrow_example_gen.config import HashSplit
 from pipeline.config import JanusConfig
 from pipeline.evaluation import PRESENT_CLASSES, eval_config
 
 TFMA_METRICS: dict[str, dict[str, config_pb2.MetricConfig]] = {
+    "binary": {
+        "accuracy": config_pb2.MetricConfig(class_name="BinaryAccuracy", config='{"name": "accuracy"}'),
+        "log_loss": config_pb2.MetricConfig(class_name="BinaryCrossentropy", config='{"name": "log_loss"}'),
+    },
     "multiclass": {
         "accuracy": config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config='{"name": "accuracy"}'),
         "log_loss": config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy", config='{"name": "log_loss"}'),
@@ -50,9 +54,7 @@ def create_stock_pipeline(config: JanusConfig, folder: Path, buckets: int = 6) -
     example_gen = stock_example_gen(config, buckets)
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = ImportSchemaGen(schema_file=config.schema_)
-    validator = ExampleValidator(
-        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
-    )
+    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"])
     transform = Transform(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
@@ -129,9 +131,7 @@ def stock_eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
     return result
 
 
-def _add_ranking(
-    result: config_pb2.EvalConfig, source: config_pb2.MetricsSpec, names: list[str], classes: int
-) -> None:
+def _add_ranking(result: config_pb2.EvalConfig, source: config_pb2.MetricsSpec, names: list[str], classes: int) -> None:
     """One-vs-rest by TFMA's own aggregation over the classes."""
     spec = result.metrics_specs.add()
     spec.output_names.extend(source.output_names)

@@ -9,9 +9,7 @@ from pathlib import Path
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
-from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
-from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
@@ -26,6 +24,8 @@ from components.arrow_example_gen.component import ArrowExampleGen
 from components.batch_evaluator.component import ENGINES
 from components.pusher.component import Pusher
 from components.resolver.baseline import LastOtherBlessedModel
+from components.statistics_gen.component import ArrowStatisticsGen
+from components.transform.component import ArrowTransform
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
 from pipeline.schema_tools import column_types, read_schema
@@ -101,7 +101,7 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
 def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
     """The part that infers a schema from the training split, by the data alone: no curated types, no classes."""
     example_gen = ArrowExampleGen(data=config.data, seed=config.seed).with_id("ExampleGen")
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
+    statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
     return _pipeline(config, places, [example_gen, statistics_gen, _inferred_schema(statistics_gen)])
 
 
@@ -139,7 +139,7 @@ class _DataNodes:
 
 def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
     example_gen = _example_gen(config)
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
+    statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
     if config.schema_ is None:
         schema_gen = _inferred_schema(statistics_gen)
     else:
@@ -175,7 +175,7 @@ def _schema_copy(schema: Path, folder: Path) -> Path:
 
 
 def _transform(config: JanusConfig, data: _DataNodes) -> BaseNode:
-    return Transform(
+    return ArrowTransform(
         examples=data.example_gen.outputs["examples"],
         schema=data.schema_gen.outputs["schema"],
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
@@ -184,7 +184,6 @@ def _transform(config: JanusConfig, data: _DataNodes) -> BaseNode:
             "preprocessing": config.trainer_config().preprocessing().model_dump_json(),
             "code": source_fingerprint(*PREPROCESSING_SOURCES),
         },
-        disable_statistics=True,
     ).with_id("Transform")
 
 

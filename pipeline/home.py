@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,18 @@ class Home:
             ConfigError: the folder cannot be written.
         """
         require_writable(self.folder, "the pipeline's home")
+
+    def set_orphans_aside(self) -> Path | None:
+        """Moves artifacts away whose metadata database is gone, and returns where to.
+
+        A new database counts from 1 again: its first outputs would fall among the files of old ones.
+        """
+        if self.metadata.exists() or not self.root.exists():
+            return None
+        aside = self.folder / f"root-without-metadata-{now()}"
+        self.root.rename(aside)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        return aside
 
     def new_run(self) -> str:
         """Makes a new run's folder and returns its id: the local time, made unique."""

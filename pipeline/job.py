@@ -80,6 +80,11 @@ def _carry_out(run: _Run, verbose: bool) -> None:
             with shown_on(run.console) as display, recorded(run.record, interruption):
                 display.status("checking")
                 check_before_run(run.config, run.home)
+                aside = run.home.set_orphans_aside()
+                if aside:
+                    run.console.print(
+                        f"{run.home.metadata} is gone: the artifacts that it described are now in {aside}"
+                    )
                 _run_pipeline(run, display)
             _add_outcome(run)
         except (Exception, KeyboardInterrupt) as error:
@@ -142,7 +147,8 @@ def _add_what_there_is(run: _Run) -> None:
 def _write(run: _Run) -> Path:
     run.report.components = {name: _component(event) for name, event in run.record.components.items()}
     run.report.seconds = round(time.monotonic() - run.started, 1)
-    run.report.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    run.report.peak_memory_mb = round(max(resource.getrusage(who).ru_maxrss for who in whose) / 1024, 1)
     path = write_report(run.report, run.folder)
     run.home.link_latest(run.run_id)
     return path

@@ -3,15 +3,11 @@
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 from google.protobuf.struct_pb2 import Value
 from pydantic import TypeAdapter
 from tfx import types
@@ -39,13 +35,13 @@ from components.arrow_example_gen.work import (
     shard_path,
     write_task,
 )
+from components.arrow_io.threads import Threaded, worker_threads
 from trainer.errors import DataError
 
 NUM_EXAMPLES_PROPERTY = "num_examples"
 """Custom property of the Examples artifact: JSON of rows per split."""
 
 _MAX_SHOWN = 20
-_LOCAL_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner")
 
 
 class ArrowExampleGenExecutor(BaseBeamExecutor):
@@ -85,57 +81,16 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 
     def _run(self, tasks: list[Task], job: Job) -> list[Result]:
-        threads = _threads(self._beam_pipeline_args or [])
+        threads = worker_threads(self._beam_pipeline_args or [])
         unknown = [name for name in job.columns if name not in job.kinds]
         with self._make_beam_pipeline() as pipeline:
             work = pipeline | "Tasks" >> beam.Create(tasks) | "Spread" >> beam.Reshuffle()
             side = []
             if job.data.format == "csv" and unknown:
-                found = work | "InferKinds" >> beam.ParDo(_Threaded(infer_task, threads), job)
+                found = work | "InferKinds" >> beam.ParDo(Threaded(infer_task, threads), job)
                 side = [beam.pvalue.AsSingleton(found | "MergeKinds" >> beam.CombineGlobally(merge_kinds))]
-            _ = work | "WriteShards" >> beam.ParDo(_Threaded(write_task, threads), job, *side)
+            _ = work | "WriteShards" >> beam.ParDo(Threaded(write_task, threads), job, *side)
         return [_read_result(job.staging, task.index) for task in tasks]
-
-
-class _Threaded(beam.DoFn):
-    """Calls `function(element, *sides)` for a bundle's elements in several threads, in which Arrow and zlib run free.
-
-    Beam's own multi-threading starts a worker per thread, and its in-memory mode, the default, has one.
-    """
-
-    def __init__(self, function: Callable[..., Any], threads: int):
-        self._function = function
-        self._threads = threads
-        self._running: set[Future[Any]] = set()
-
-    def setup(self) -> None:
-        self._pool = ThreadPoolExecutor(self._threads)
-
-    def process(self, element: Any, *sides: Any) -> Iterator[Any]:
-        # No queue builds up: an interrupted run ends when the elements in work are done.
-        while len(self._running) >= self._threads:
-            yield from self._finished(FIRST_COMPLETED)
-        self._running.add(self._pool.submit(self._function, element, *sides))
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        for result in self._finished(ALL_COMPLETED):
-            yield WindowedValue(result, GlobalWindow().max_timestamp(), [GlobalWindow()])
-
-    def teardown(self) -> None:
-        self._pool.shutdown()
-
-    def _finished(self, how: str) -> list[Any]:
-        done, self._running = wait(self._running, return_when=how)
-        return [future.result() for future in done]
-
-
-def _threads(beam_args: list[str]) -> int:
-    """All cores where Beam runs on this machine in one worker; elsewhere Beam's workers are the parallelism."""
-    options = PipelineOptions(beam_args)
-    runner = options.view_as(StandardOptions).runner or "DirectRunner"
-    if runner.rpartition(".")[2] in _LOCAL_RUNNERS and options.view_as(DirectOptions).direct_num_workers == 1:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1
 
 
 def _parameters(exec_properties: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from components.arrow_example_gen.kinds import Kind, large_list
+from trainer.errors import DataError
 
 _DTYPES: dict[Kind, tf.DType] = {"int": tf.int64, "float": tf.float32, "bytes": tf.string}
 
@@ -21,7 +22,7 @@ def column_parser(kinds: Mapping[str, Kind]) -> Callable[[tf.Tensor], Columns]:
     """A function from records, string [n], to their columns of the given names and kinds, large lists [n].
 
     A row without values is null; the parser does not tell whether the feature was missing or its list empty. The
-    function raises tf.errors.InvalidArgumentError for a record that is no tf.Example and for values of another kind.
+    function raises DataError for a record that is no tf.Example and for values of another kind.
     """
     spec = {name: tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int64) for name, kind in kinds.items()}
 
@@ -31,7 +32,13 @@ def column_parser(kinds: Mapping[str, Kind]) -> Callable[[tf.Tensor], Columns]:
         return {name: (ragged.values, ragged.row_splits) for name, ragged in parsed.items()}
 
     def columns(records: tf.Tensor) -> Columns:
-        parsed = parse(records)
+        try:
+            parsed = parse(records)
+        except tf.errors.InvalidArgumentError as error:
+            raise DataError(f"examples cannot be read: {error.message}") from error
+        except UnicodeDecodeError as error:
+            # TensorFlow's message quotes the record, and Python takes only text.
+            raise DataError("examples cannot be read: a record is no tf.Example") from error
         return {name: _column(*(part.numpy() for part in parsed[name])) for name in kinds}
 
     return columns

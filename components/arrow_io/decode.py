@@ -10,6 +10,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from components.arrow_example_gen.kinds import Kind, kind_of_type
 from components.arrow_io.columns import Columns, column_parser
 from components.arrow_io.sizes import example_sizes
+from trainer.errors import DataError
 
 _SAMPLE_ROWS = 64
 _PATIENCE = 3
@@ -48,7 +49,7 @@ def _parsed(parse: Callable[[tf.Tensor], Columns], records: tf.Tensor) -> tuple[
     """The records' columns, and the places of records that hold more."""
     try:
         columns = parse(records)
-    except tf.errors.InvalidArgumentError:
+    except DataError:
         # tfx_bsl will tell what is wrong.
         return {}, np.arange(len(records))
     sizes = tf.strings.length(records).numpy()

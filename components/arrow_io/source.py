@@ -28,8 +28,4 @@ def read_shards(
     pipeline: beam.Pipeline, files: Sequence[str], reader: Callable[[str], Iterator[pa.RecordBatch]]
 ) -> beam.PCollection:
     """A PCollection of the RecordBatches of all files; one worker reads a file, several read files."""
-    return (
-        pipeline
-        | "Files" >> spread(files)
-        | "Read" >> beam.FlatMap(reader).with_output_types(pa.RecordBatch)
-    )
+    return pipeline | "Files" >> spread(files) | "Read" >> beam.FlatMap(reader).with_output_types(pa.RecordBatch)

@@ -10,7 +10,7 @@ from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration import driver_output_pb2
 
 from components.pusher.executor import VERSION, base_directory
-from components.pusher.versions import version_for
+from components.pusher.versions import remove_leftovers, version_for
 
 
 class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
@@ -26,10 +26,12 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """Called by TFX; the version is 0 for a model that is not blessed."""
         pusher = stock.Executor()
+        base = base_directory(execution_info.exec_properties)
+        remove_leftovers(base)
         version = 0
         if pusher.CheckBlessing(execution_info.input_dict):
             model = Path(pusher.GetModelPath(execution_info.input_dict))
-            version = version_for(model, base_directory(execution_info.exec_properties))
+            version = version_for(model, base)
         output = driver_output_pb2.DriverOutput()
         output.exec_properties[VERSION].int_value = version
         return output

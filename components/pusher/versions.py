@@ -50,9 +50,7 @@ def publish(model: Path, base: Path, version: int) -> Path:
 
 
 def retain(base: Path, keep: int) -> list[int]:
-    """Removes all but the newest `keep` versions, and what killed pushes left behind; returns those removed."""
-    for leftover in base.glob(f"{_STAGING}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    """Removes all but the newest `keep` versions, and returns those removed."""
     removed = versions(base)[:-keep]
     for version in removed:
         # Renamed first: a server must not see a version that is half gone.
@@ -60,6 +58,12 @@ def retain(base: Path, keep: int) -> list[int]:
         (base / str(version)).rename(doomed)
         shutil.rmtree(doomed)
     return removed
+
+
+def remove_leftovers(base: Path) -> None:
+    """Removes what killed pushes left behind; no other push into this folder may be under way."""
+    for leftover in base.glob(f"{_STAGING}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def content_digest(folder: Path) -> str:

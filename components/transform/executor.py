@@ -59,15 +59,17 @@ class Executor(BaseBeamExecutor):
         graph = artifact_utils.get_single_uri(output_dict[specs.TRANSFORM_GRAPH_KEY])
         staging = f"{graph}/{_STAGING}"
         fileio.makedirs(staging)
-        self._run(
-            _preprocessing_fn(exec_properties),
-            _schema(input_dict),
-            [path for uri in analysed for path in shard_files(uri)],
-            _shards(sources, executor_utils.GetSplitPaths(transformed)),
-            graph,
-            staging,
-        )
-        fileio.rmtree(staging)
+        try:
+            self._run(
+                _preprocessing_fn(exec_properties),
+                _schema(input_dict),
+                [path for uri in analysed for path in shard_files(uri)],
+                _shards(sources, executor_utils.GetSplitPaths(transformed)),
+                graph,
+                staging,
+            )
+        finally:
+            fileio.rmtree(staging)
 
     def _run(
         self,

@@ -3,11 +3,9 @@
 import posixpath
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import apache_beam as beam
 import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -19,6 +17,7 @@ from components.arrow_example_gen.kinds import large_list, list_offsets
 from components.arrow_example_gen.tf_example import encode_examples, encoded_bytes
 from components.arrow_example_gen.tfrecord_io import GzipRecordWriter
 from components.arrow_io.records import BYTES_PER_BATCH, record_batches
+from components.arrow_io.threads import Threaded
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class Shard:
     target: str
 
 
-class TransformShards(beam.DoFn):
-    """Shard → nothing; its target holds the transformed examples, in the order of its source.
+class TransformShards(Threaded):
+    """Shard → None; its target then holds the transformed examples, in the order of its source.
 
-    The transform graph runs as it does in serving: from serialized examples, by TensorFlow alone. Several shards are
-    handled at a time, since TensorFlow, Arrow and zlib do without Python's lock.
+    The transform graph runs as it does in serving: from serialized examples, by TensorFlow alone. Raises DataError for
+    a source that cannot be read.
     """
 
     def __init__(self, transform_output: str, spec: Mapping[str, Any], staging: str, threads: int):
@@ -42,36 +41,18 @@ class TransformShards(beam.DoFn):
         `transform_output` is the folder that WriteTransformFn fills, `spec` the feature spec of the raw columns that
         the graph reads; unfinished files wait in the folder `staging`.
         """
+        super().__init__(_transform_shard, threads)
         self._transform_output = transform_output
         self._spec = dict(spec)
         self._staging = staging
-        self._threads = threads
-        self._futures: list[Future[None]] = []
         self._apply: Callable[[tf.Tensor], pa.RecordBatch] | None = None
 
-    def setup(self) -> None:
-        """Called by Beam."""
-        self._pool = ThreadPoolExecutor(self._threads)
-
-    def start_bundle(self) -> None:
-        """Called by Beam."""
-        self._futures = []
-
-    def process(self, shard: Shard, written: Any) -> None:
+    def process(self, shard: Shard, written: Any) -> Iterator[None]:
         """Called by Beam; `written` is there when the folder is filled."""
         del written
         if self._apply is None:
             self._apply = transform_function(self._transform_output, self._spec)
-        self._futures.append(self._pool.submit(_transform_shard, shard, self._apply, self._staging))
-
-    def finish_bundle(self) -> None:
-        """Called by Beam. Raises DataError for a source that cannot be read."""
-        for future in self._futures:
-            future.result()
-
-    def teardown(self) -> None:
-        """Called by Beam."""
-        self._pool.shutdown(cancel_futures=True)
+        yield from super().process(shard, self._apply, self._staging)
 
 
 def transform_function(transform_output: str, spec: Mapping[str, Any]) -> Callable[[tf.Tensor], pa.RecordBatch]:

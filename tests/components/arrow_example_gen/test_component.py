@@ -60,7 +60,7 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Mon
         table(tmp_path / "in" / f"{i}.csv", start=1000 * i)
     data = data_config(tmp_path / "in")
     run(data, tmp_path / "one")
-    monkeypatch.setattr(executor, "_threads", lambda args: 7)
+    monkeypatch.setattr(executor, "worker_threads", lambda args: 7)
     run(data, tmp_path / "two")
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     assert len(digests(tmp_path / "one")) == 8

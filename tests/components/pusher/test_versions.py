@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.pusher import versions
-from components.pusher.versions import content_digest, publish, retain, version_for
+from components.pusher.versions import content_digest, publish, remove_leftovers, retain, version_for
 
 
 @pytest.fixture
@@ -101,7 +101,15 @@ def test_the_newest_versions_stay(model: Path, tmp_path: Path) -> None:
     for version in (9, 10, 100):
         publish(model, base, version)
     (base / "not-a-version").mkdir()
-    (base / ".staging-7-1").mkdir()
     assert retain(base, keep=2) == [9]
     assert sorted(path.name for path in base.iterdir()) == ["10", "100", "not-a-version"]
     assert retain(base, keep=5) == []
+
+
+def test_what_a_killed_push_left_behind_is_removed(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    publish(model, base, 9)
+    shutil.copytree(model, base / ".staging-10-4711")
+    remove_leftovers(base)
+    assert [path.name for path in base.iterdir()] == ["9"]
+    remove_leftovers(tmp_path / "nowhere")
