@@ -8,6 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report import RunReport
+from trainer.errors import GateError
+
+FIRST_SIGNAL = 128
+"""Exit codes from here on are of runs that were interrupted."""
 
 _SYMBOLS = {"min": "≥", "max": "≤", "max_drop": "drop ≤", "max_rise": "rise ≤"}
 _IN_OWN_UNIT = frozenset({"mae", "rmse", "bias"})
@@ -19,6 +23,8 @@ def report_view(report: RunReport) -> RenderableType:
     if any(task.get("metrics") for task in report.tasks.values()):
         parts.append(metrics_table(report))
     parts.append(Text(outcome_line(report), style="bold"))
+    if report.exit_code not in (0, GateError.exit_code):
+        parts += [Text(f"  {problem}") for problem in report.problems]
     return Group(*parts)
 
 
@@ -50,11 +56,11 @@ def outcome_line(report: RunReport) -> str:
         return f"nothing new to do: {report.pushed} is up to date"
     if report.pushed:
         return f"pushed to {report.pushed}"
-    if report.exit_code == 4:
+    if report.exit_code == GateError.exit_code:
         return "not pushed: " + "; ".join(report.problems)
-    if report.exit_code == 130:
+    if report.exit_code >= FIRST_SIGNAL:
         return "not pushed: the run was interrupted"
-    return "not pushed: the run failed"
+    return f"not pushed: the run failed (exit code {report.exit_code})"
 
 
 def _with_unit(metric: str, unit: str | None) -> str:

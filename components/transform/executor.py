@@ -22,7 +22,7 @@ from tfx.utils import io_utils
 from tfx_bsl.public.tfxio import TensorAdapterConfig, TFExampleRecord
 
 from components.arrow_example_gen.kinds import Kind, kind_of_type
-from components.arrow_io.columns import column_parser
+from components.arrow_io.columns import parse_columns
 from components.arrow_io.files import holds_tf_examples, shard_files
 from components.arrow_io.records import record_batches
 from components.arrow_io.source import read_shards, spread
@@ -90,7 +90,8 @@ class Executor(BaseBeamExecutor):
             graph, {name: spec[name] for name in columns}, staging, worker_threads(self._beam_pipeline_args or [])
         )
         with self._make_beam_pipeline() as pipeline, tft_beam.Context(temp_dir=staging):
-            rows = pipeline | "Read" >> read_shards(analysed, partial(_read_shard, adapter=adapter))
+            files = analysed if adapter.arrow_schema.names else []
+            rows = pipeline | "Read" >> read_shards(files, partial(_read_shard, adapter=adapter))
             transform_fn = (rows, adapter) | "Analyze" >> tft_beam.AnalyzeDataset(preprocessing_fn)
             written = transform_fn | "WriteTransformFn" >> tft_beam.WriteTransformFn(graph)
             _ = (
@@ -125,7 +126,6 @@ def _read_shard(path: str, adapter: TensorAdapterConfig) -> Iterator[pa.RecordBa
     """The columns that the adapter knows, in its order."""
     schema = adapter.arrow_schema
     kinds: dict[str, Kind] = {field.name: kind for field in schema if (kind := kind_of_type(field.type)) is not None}
-    parse = column_parser(kinds)
     for records in record_batches(path):
-        columns = parse(records)
+        columns = parse_columns(records, kinds)
         yield pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)

@@ -100,7 +100,13 @@ def test_what_became_of_the_model() -> None:
     )
     assert outcome_line(make_report(exit_code=4, components=cached, problems=["x"])) == "not pushed: x"
     assert outcome_line(make_report(exit_code=130)) == "not pushed: the run was interrupted"
-    assert outcome_line(make_report(exit_code=3)) == "not pushed: the run failed"
+    assert outcome_line(make_report(exit_code=3)) == "not pushed: the run failed (exit code 3)"
+
+
+def test_a_failed_runs_problems_are_listed() -> None:
+    stream = io.StringIO()
+    console_on(stream).print(report_view(make_report(exit_code=3, tasks={}, problems=["one", "two"])))
+    assert stream.getvalue() == "not pushed: the run failed (exit code 3)\n  one\n  two\n"
 
 
 @pytest.mark.parametrize(

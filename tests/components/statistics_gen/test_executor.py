@@ -106,9 +106,7 @@ def test_excluded_splits_are_left_out(examples: Any, tmp_path: Path) -> None:
     assert statistics.split_names == '["train"]'
 
 
-def test_options_are_left_to_the_stock_executor(
-    examples: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_options_are_left_to_the_stock_executor(examples: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
     monkeypatch.setattr(stock.Executor, "Do", lambda self, inputs, outputs, properties: given.append(properties))
     options = {specs.STATS_OPTIONS_JSON_KEY: tfdv.StatsOptions(num_top_values=3).to_json()}
