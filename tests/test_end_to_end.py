@@ -4,7 +4,6 @@ The runs share one project, a copy of the sources, and build on each other in th
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.project import copy_sources
+
 pytestmark = pytest.mark.slow
 
-SOURCES = Path(__file__).parents[1]
 ROWS = 3000
 SETTINGS = (
     "training.epochs=2",
@@ -83,8 +83,7 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project of its own, with a sample of the flights."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("pipeline", "components", "trainer", "configs", "schema"):
-        shutil.copytree(SOURCES / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_sources(folder, "pipeline", "components", "trainer", "configs", "schema")
     subprocess.run(
         [sys.executable, "configs/flights.py", "--rows", str(ROWS), "--output", "data/flights"],
         cwd=folder,

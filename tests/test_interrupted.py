@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from tests.pipeline.small import small_raw, write_table
+from tests.project import copy_sources
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-SOURCES = Path(__file__).parents[1]
 BEFORE = {
     "StatisticsGen": {"ExampleGen"},
     "Transform": {"ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "AnomalyGate"},
@@ -26,7 +26,8 @@ BEFORE = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A working folder with a table and its configuration."""
+    """A working folder with the sources, a table and its configuration."""
+    copy_sources(tmp_path, "pipeline", "components", "trainer", "tests")
     write_table(tmp_path, rows=2000)
     raw = small_raw(Path(), training={"epochs": 4, "batch_size": 32})
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(raw))
@@ -37,7 +38,6 @@ def janus(folder: Path, *command: str) -> tuple[subprocess.CompletedProcess[str]
     done = subprocess.run(
         [sys.executable, *command, "run", "small.yaml"],
         cwd=folder,
-        env={"PYTHONPATH": str(SOURCES), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,
         text=True,
         check=False,

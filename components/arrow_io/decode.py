@@ -23,8 +23,8 @@ def decode_batches(batches: Iterable[tf.Tensor]) -> Iterator[pa.RecordBatch]:
 
     The parser takes the columns met so far. It neither sees others nor tells an empty list from a missing feature, but
     both make a record longer than its columns account for. A sample of such records tells tfx_bsl's decoder which
-    columns are new; if that does not account for all of the batch, the decoder takes the whole of it. Raises RuntimeError for a
-    record that is no tf.Example.
+    columns are new; if that does not account for all of the batch, the decoder takes the whole of it. Raises
+    RuntimeError for a record that is no tf.Example.
     """
     decode = ExamplesToRecordBatchDecoder().DecodeBatch
     kinds: dict[str, Kind] = {}
