@@ -13,7 +13,7 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report test lint format clean
+.PHONY: help setup lock run report test lint format bench clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
@@ -53,6 +53,10 @@ format: setup ## Format the source, and mend what ruff can mend
 
 lock: setup ## Compile requirements/*.txt from requirements/*.in (newest versions: ARGS=--upgrade)
 	@$(BIN)/python -B requirements/lock.py $(ARGS)
+
+bench: setup ## Measure Janus beside the same pipeline of stock TFX components (about 40 minutes; ARGS=--help)
+	@[ -e data/flights ] || $(BIN)/python configs/flights.py
+	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in serving/
 	@rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
