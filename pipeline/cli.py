@@ -1,6 +1,7 @@
 """The command line. TFX and TensorFlow take ten seconds to load: nothing here imports them before it must."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -121,6 +122,9 @@ def _errors_told(verbose: bool) -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort):
         raise
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        _exit(128 + signal.SIGINT)
     except Exception as error:
         from pipeline.messages import readable
 

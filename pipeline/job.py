@@ -169,7 +169,7 @@ def _note_interruption(run: _Run, exit_code: int) -> None:
 
 
 def _tell_interruption(run: _Run) -> None:
-    print(f"{run.report.problems[0]}: nothing was pushed; the next run continues from here", file=run.terminal.err)
+    print(f"{run.report.problems[0]}; the next run continues from here", file=run.terminal.err)
 
 
 def _note_failure(run: _Run, error: BaseException) -> None:

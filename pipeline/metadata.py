@@ -1,5 +1,6 @@
 """What ML Metadata knows of a run. Lists and filters in Python: newer versions have no filter queries."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,17 +52,16 @@ def executions_of_run(store: MetadataStore, run_id: str) -> dict[str, NodeExecut
     if context is None:
         return {}
     executions = store.get_executions_by_context(context.id)
-    found = [_node_execution(store, execution) for execution in sorted(executions, key=lambda e: e.id)]
+    found = [_node_execution(store, execution) for execution in sorted(executions, key=lambda execution: execution.id)]
     return {execution.node: execution for execution in found}
 
 
-def executions_of_node(store: MetadataStore, pipeline: str, node: str) -> list[NodeExecution]:
-    """A node's executions in all runs, newest first."""
+def executions_of_node(store: MetadataStore, pipeline: str, node: str) -> Iterator[NodeExecution]:
+    """A node's executions in all runs, newest first, each read when it is asked for."""
     context = store.get_context_by_type_and_name(CONTEXT_NODE, f"{pipeline}.{node}")
-    if context is None:
-        return []
-    executions = store.get_executions_by_context(context.id)
-    return [_node_execution(store, execution) for execution in sorted(executions, key=lambda e: -e.id)]
+    executions = store.get_executions_by_context(context.id) if context is not None else []
+    for execution in sorted(executions, key=lambda execution: execution.id, reverse=True):
+        yield _node_execution(store, execution)
 
 
 def _node_execution(store: MetadataStore, execution: pb.Execution) -> NodeExecution:

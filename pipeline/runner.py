@@ -1,6 +1,7 @@
 """Runs a pipeline on Beam, and tells of each component when it starts and ends."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from ml_metadata import MetadataStore
@@ -57,9 +58,9 @@ class _Node(beam_dag_runner.PipelineNodeAsDoFn):
 
     def _resolved_as_before(self, store: MetadataStore, execution: NodeExecution) -> NodeExecution:
         """TFX runs a Resolver each time; it counts as cached when it chose what it had chosen before."""
-        earlier = executions_of_node(store, self._pipeline_info.id, self._node_id)[1:]
-        same = bool(earlier) and _ids(earlier[0]) == _ids(execution)
-        return NodeExecution(**{**vars(execution), "cached": same})
+        of_all_runs = executions_of_node(store, self._pipeline_info.id, self._node_id)
+        earlier = next((found for found in of_all_runs if found.id < execution.id), None)
+        return replace(execution, cached=earlier is not None and _ids(earlier) == _ids(execution))
 
 
 def _ids(execution: NodeExecution) -> dict[str, list[int]]:

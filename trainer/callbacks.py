@@ -132,10 +132,6 @@ class Checkpoint(keras.callbacks.Callback):
         PROGRESS.info("resumed after epoch %d from a checkpoint", state["epoch"] + 1)
         return state["epoch"] + 1, state["stopped"]
 
-    def remove(self) -> None:
-        """Removes the checkpoints of a finished training."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
 
 class ProgressLine(keras.callbacks.Callback):
     """One line per epoch: each task's validation loss and headline metric."""

@@ -253,7 +253,12 @@ class TrainerConfig(StrictModel):
             name: LabelConfig(column=task.label, kind=task.kind, classes=getattr(task, "classes", None))
             for name, task in self.tasks.items()
         }
-        return PreprocessingConfig(features=self.features, labels=labels)
+        features = {
+            # The size of an embedding is the network's business alone.
+            name: feature.model_copy(update={"embed": None}) if hasattr(feature, "embed") else feature
+            for name, feature in self.features.items()
+        }
+        return PreprocessingConfig(features=features, labels=labels)
 
 
 def column_of(name: str, feature: FeatureConfig) -> str:

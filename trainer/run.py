@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,16 @@ def run_fn(fn_args: FnArgs) -> None:
     heads = make_heads(data, config)
     with strategy.scope():
         model = make_model(config, transform, heads)
-    chief = is_chief()
+    chief, checkpoints = is_chief(), _checkpoint_folder(fn_args)
     # Every worker takes part in saving, but only the chief's files count (tf.distribute's guide to multi-worker).
     with contextlib.nullcontext(fn_args.model_run_dir) if chief else tempfile.TemporaryDirectory() as run_folder:
-        history = _fit(model, heads, data, config, _checkpoint_folder(fn_args), run_folder)
+        history = _fit(model, heads, data, config, checkpoints, run_folder)
         model_folder = fn_args.serving_model_dir if chief else f"{run_folder}/model"
         export(ServingModule(config, transform, model.network, heads), model_folder)
         Path(run_folder).mkdir(parents=True, exist_ok=True)
         (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+    if checkpoints and chief:
+        shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
@@ -160,8 +163,6 @@ def _fit(
     else:
         best.set_model(model)
         best.on_train_end()
-    if checkpoint and is_chief():
-        checkpoint.remove()
     return history.epochs
 
 

@@ -237,6 +237,8 @@ def test_trainer_config_is_unmoved_by_evaluation_and_push() -> None:
     other = parse_config(changed("model.trunk.units", [8])).trainer_config()
     assert other != base
     assert other.preprocessing() == base.preprocessing()
+    assert parse_config(changed("features.carrier.embed", 3)).trainer_config().preprocessing() == base.preprocessing()
+    assert parse_config(changed("features.dest.top_k", 3)).trainer_config().preprocessing() != base.preprocessing()
 
 
 JSON = st.recursive(

@@ -121,7 +121,7 @@ def test_ctrl_c_is_130_whatever_the_libraries_make_of_it(end: Any, capfd: pytest
     assert report["exit_code"] == 130
     assert report["problems"] == ["interrupted in Trainer"]
     assert report["components"]["Trainer"]["state"] == "failed"
-    assert capfd.readouterr().err == ("interrupted in Trainer: nothing was pushed; the next run continues from here\n")
+    assert capfd.readouterr().err == ("interrupted in Trainer; the next run continues from here\n")
 
 
 def test_there_is_a_report_even_if_what_was_interrupted_does_not_end(

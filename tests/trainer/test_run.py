@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import trainer.run
 from tests.trainer.conftest import Trained
 from tests.trainer.harness import example_of, fn_args
 from trainer.callbacks import Checkpoint
 from trainer.config import TrainerConfig
 from trainer.input import read_training_data
+from trainer.multitask import MultiTaskModel
 from trainer.run import run_fn
 
 FEATURES = ("x", "constant", "city", "code", "hour", "v")
@@ -166,6 +168,30 @@ def test_same_seed_same_weights_and_a_killed_training_resumes_to_them(trained: T
     assert len(resumed) == len(whole)
     for a, b in zip(resumed, whole, strict=True):
         assert a == pytest.approx(b, abs=1e-6)
+
+
+def test_a_training_killed_while_it_exports_does_not_train_again(trained: Trained, tmp_path: Path) -> None:
+    folder = copy_inputs(trained, tmp_path)
+    args = fn_args(trained.config, folder, folder / "checkpoints")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.run, "export", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_fn(args)
+        patch.undo()
+        patch.setattr(MultiTaskModel, "fit", _interrupt)
+        run_fn(args)
+    assert history(folder) == history(trained.folder)
+    outputs = [
+        tf.saved_model.load(str(place / "model")).signatures["serving_default"](
+            examples=tf.constant([example_of(row) for row in rows_of(trained, 20)])
+        )["delay"]
+        for place in (folder, trained.folder)
+    ]
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
+
+
+def _interrupt(*arguments: object, **options: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_another_seed_differs(trained: Trained, tmp_path: Path) -> None:
