@@ -88,7 +88,7 @@ def test_median_minimises_absolute_loss() -> None:
     task = RegressionTask(kind="regression", label="y", loss="mae")
     labels = [0.0, 0.0, 0.0, 100.0]
     head = RegressionHead("t", task, statistics(labels))
-    assert float(head.outputs(tf.constant([head.initial_bias]))["t"]) == pytest.approx(0.0, abs=1e-4)
+    assert float(head.outputs(tf.constant([head.initial_bias]))["t"][0, 0]) == pytest.approx(0.0, abs=1e-4)
 
 
 def test_no_label_at_all_names_the_task() -> None:
