@@ -94,6 +94,7 @@ def measure_pairs(folder: Path, arguments: argparse.Namespace, console: Console)
                 "whole": run["whole"],
                 "ExampleGen (Parquet)": parquet["components"]["ExampleGen"],
             }
+            console.print("  " + ", ".join(f"{name} {seconds[name]:.1f} s" for name in SHOWN))
             for name, value in seconds.items():
                 found.setdefault(name, {}).setdefault(kind, []).append(value)
     return {name: Ratio(found[name]["stock"], found[name]["janus"]).as_json() for name in SHOWN}

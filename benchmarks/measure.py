@@ -9,8 +9,14 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import environment
+
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import Pipeline
+
+    from pipeline.config import JanusConfig
 
 
 def main() -> None:
@@ -48,18 +54,25 @@ def measure(kind: str, config_path: str, folder: Path, overrides: list[str]) -> 
     }
 
 
-def _pipeline(kind: str, config: object, folder: Path) -> object:
-    from benchmarks.stock_pipeline import create_stock_pipeline
-    from pipeline.dag import Places, create_pipeline
+def _pipeline(kind: str, config: "JanusConfig", folder: Path) -> "Pipeline":
+    from benchmarks.stock_pipeline import HASH_BUCKETS, create_stock_pipeline, stock_example_gen
+    from pipeline.dag import Places, create_pipeline, example_gen_of
 
-    whole = (
-        create_pipeline(config, Places(str(folder / "root"), str(folder / "metadata.db"), folder / "schemas", None))  # type: ignore[arg-type]
-        if kind.startswith("janus")
-        else create_stock_pipeline(config, folder)  # type: ignore[arg-type]
+    places = Places(str(folder / "root"), str(folder / "metadata.db"), folder / "schemas", None)
+    if kind == "janus":
+        return create_pipeline(config, places)
+    if kind == "stock":
+        return create_stock_pipeline(config, folder)
+    from tfx.orchestration.metadata import sqlite_metadata_connection_config
+    from tfx.orchestration.pipeline import Pipeline
+
+    ingestion = example_gen_of(config) if kind == "janus-ingest" else stock_example_gen(config, HASH_BUCKETS)
+    return Pipeline(
+        pipeline_name=f"{config.name}_ingestion",
+        pipeline_root=places.root,
+        components=[ingestion],
+        metadata_connection_config=sqlite_metadata_connection_config(str(folder / "metadata.db")),
     )
-    if kind.endswith("-ingest"):
-        whole.components = [node for node in whole.components if node.id == "ExampleGen"]
-    return whole
 
 
 if __name__ == "__main__":

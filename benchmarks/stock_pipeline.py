@@ -24,6 +24,9 @@ from components.arrow_example_gen.config import HashSplit
 from pipeline.config import JanusConfig
 from pipeline.evaluation import PRESENT_CLASSES, eval_config
 
+HASH_BUCKETS = 6
+"""One of them is evaluated: a sixth of the rows."""
+
 TFMA_METRICS: dict[str, dict[str, config_pb2.MetricConfig]] = {
     "binary": {
         "accuracy": config_pb2.MetricConfig(class_name="BinaryAccuracy", config='{"name": "accuracy"}'),
@@ -42,7 +45,7 @@ TFMA_METRICS: dict[str, dict[str, config_pb2.MetricConfig]] = {
 RANKING_METRICS = {"auc": "AUC", "auc_pr": "AUCPrecisionRecall"}
 
 
-def create_stock_pipeline(config: JanusConfig, folder: Path, buckets: int = 6) -> Pipeline:
+def create_stock_pipeline(config: JanusConfig, folder: Path, buckets: int = HASH_BUCKETS) -> Pipeline:
     """Stock components, in order; evaluated is one of `buckets` hash buckets of the rows.
 
     Args:

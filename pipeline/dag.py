@@ -138,7 +138,7 @@ class _DataNodes:
 
 
 def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
-    example_gen = _example_gen(config)
+    example_gen = example_gen_of(config)
     statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
     if config.schema_ is None:
         schema_gen = _inferred_schema(statistics_gen)
@@ -151,7 +151,8 @@ def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
     return _DataNodes(example_gen, statistics_gen, schema_gen, example_validator)
 
 
-def _example_gen(config: JanusConfig) -> BaseNode:
+def example_gen_of(config: JanusConfig) -> BaseNode:
+    """Reads the data; column types as the curated schema has them."""
     types = column_types(read_schema(Path(config.schema_))) if config.schema_ else None
     return ArrowExampleGen(
         data=config.data, seed=config.seed, column_types=types, domains=config.label_domains()

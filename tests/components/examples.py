@@ -15,7 +15,7 @@ Value = int | float | bytes | Sequence[int] | Sequence[float] | Sequence[bytes] 
 
 
 def example(features: Mapping[str, Value]) -> bytes:
-    """A serialized tf.Example; None is a feature without a kind, a list may be empty only in `empty`'s way."""
+    """A serialized tf.Example; None is a feature without a kind, an empty list one of int64 without values."""
     result = tf.train.Example()
     for name, value in features.items():
         feature = result.features.feature[name]

@@ -190,7 +190,7 @@ def test_a_damaged_shard_leaves_nothing_half_written(tmp_path: Path) -> None:
     damaged = examples_artifact(tmp_path / "in", {"train": TRAIN, "eval": EVAL})
     shard = write_records(tmp_path / "in" / "Split-eval" / "data_tfrecord-00000-of-00001.gz", EVAL[0])
     shard.write_bytes(shard.read_bytes()[:-200])
-    with pytest.raises(Exception, match="damaged after record"):
+    with pytest.raises(DataError, match="Split-eval/.*damaged after record"):
         run(Executor, damaged, tmp_path / "out")
     assert not list((tmp_path / "out" / "examples" / "Split-eval").iterdir())
     assert ".staging" not in {path.name for path in (tmp_path / "out" / "graph").iterdir()}
