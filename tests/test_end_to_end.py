@@ -120,7 +120,7 @@ def strict(project: Project, gate: Run) -> Run:
 @pytest.fixture(scope="module")
 def served(project: Project, strict: Run) -> dict[str, Any]:
     """What a process with nothing but TensorFlow gets from the pushed model."""
-    (examples,) = (project.folder / "runs/flights/root/ExampleGen/examples").glob("*/Split-eval")
+    (examples,) = (project.folder / "runs/flights" / "root" / "ExampleGen/examples").glob("*/Split-eval")
     client = Path(__file__).with_name("serving_client.py")
     model = project.folder / "serving/flights" / project.versions()[-1]
     done = subprocess.run(
