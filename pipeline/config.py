@@ -16,8 +16,8 @@ from trainer.config import (
     Task,
     TrainerConfig,
     TrainingConfig,
-    _reject_bool,
     column_of,
+    reject_bool,
 )
 
 METRICS: dict[str, tuple[str, ...]] = {
@@ -88,7 +88,7 @@ class JanusConfig(StrictModel):
     """One pipeline: a table, its features, its tasks, the model and its gates."""
 
     name: Name = Field(description="The pipeline's name: its home is runs/<name>.")
-    seed: Annotated[int, BeforeValidator(_reject_bool), Field(ge=0, lt=2**31)] = Field(
+    seed: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, lt=2**31)] = Field(
         0, description="Fixes the split, the initial weights and the shuffle."
     )
     data: DataConfig

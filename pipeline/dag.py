@@ -35,7 +35,7 @@ from trainer.fingerprint import source_fingerprint
 TRAINER_SOURCES = Path(trainer.__file__).parent
 PREPROCESSING_SOURCES = tuple(
     TRAINER_SOURCES / name
-    for name in ("config.py", "encoders", "names.py", "preprocessing.py", "raw_values.py", "statistics.py")
+    for name in ("config", "encoders", "names.py", "preprocessing.py", "raw_values.py", "statistics.py")
 )
 """All that `preprocessing_fn` imports."""
 

@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer.balancing import BALANCINGS
+from trainer.balancings import BALANCINGS
 from trainer.config import TrainerConfig
 from trainer.distribution import as_step_logs, rows_of_replicas, sum_over_replicas
 from trainer.heads.base import Head
+from trainer.network import Network
 
 BALANCED_LOSS = "balanced_loss"
 
@@ -23,9 +24,9 @@ class MultiTaskModel(keras.Model):
     so that each task counts the same whatever its loss's scale.
     """
 
-    def __init__(self, network: keras.Model, heads: Mapping[str, Head], config: TrainerConfig):
+    def __init__(self, network: Network, heads: Mapping[str, Head], config: TrainerConfig):
         super().__init__(name="multi_task_model")
-        self.network = network
+        self.network = network.model
         self._heads = dict(heads)
         self._loss_weights = {name: task.loss_weight for name, task in config.tasks.items()}
         self._combine = BALANCINGS[config.model.balancing.kind]

@@ -1,6 +1,8 @@
 """The network: an encoder per feature, one trunk, a tower and a head per task."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import keras
 import tensorflow as tf
@@ -10,34 +12,57 @@ from trainer.config import TrainerConfig
 from trainer.encoders import ENCODERS
 from trainer.heads.base import Head
 from trainer.names import missing_name
-from trainer.trunk import TRUNKS
+from trainer.trunks import TRUNKS
 
 
-def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads: Mapping[str, Head]) -> keras.Model:
-    """A functional model: transformed features → each task's raw output, float32 [batch, units].
+@dataclass(frozen=True)
+class Network:
+    """A network and what balancing and reports want to know of it.
 
-    Layers are named after the features and tasks that they belong to.
+    Attributes:
+        model: functional: transformed features → each task's raw output, float32 [batch, units].
+        gates: functional: the same features → each task's mixing weights (see `Trunk.gates`); None without gates.
+        last_shared: see `Trunk`.
     """
+
+    model: keras.Model
+    gates: keras.Model | None
+    last_shared: list[keras.layers.Layer]
+
+
+def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads: Mapping[str, Head]) -> Network:
+    """Encoders, trunk, towers and heads, in layers named after the features and tasks that they belong to."""
     inputs = feature_inputs(config, transform)
-    encoded = [
-        ENCODERS[feature.kind].encode(name, feature, transform, inputs) for name, feature in config.features.items()
-    ]
-    encoded += [inputs[missing_name(name)] for name, feature in config.features.items() if feature.missing_indicator]
-    joined = keras.layers.Concatenate(name="features")(encoded) if len(encoded) > 1 else encoded[0]
-    trunk = config.model.trunk
-    towers = TRUNKS[trunk.kind](trunk, joined, list(config.tasks))
+    settings = config.model.trunk
+    trunk = TRUNKS[settings.kind](settings, partial(_encode, config, transform, inputs), list(config.tasks))
     outputs = {}
-    for name, hidden in towers.items():
+    for name, hidden in trunk.towers.items():
         sizes = config.model.towers.get(name, config.model.towers.get("default", []))
         for depth, units in enumerate(sizes):
-            hidden = keras.layers.Dense(units, activation=trunk.activation, name=f"{name}_tower_{depth}")(hidden)
+            hidden = keras.layers.Dense(units, activation=settings.activation, name=f"{name}_tower_{depth}")(hidden)
         outputs[name] = keras.layers.Dense(
             heads[name].units,
             bias_initializer=keras.initializers.Constant(heads[name].initial_bias),
             name=f"{name}_head",
             dtype="float32",
         )(hidden)
-    return keras.Model(inputs, outputs, name="network")
+    return Network(
+        model=keras.Model(inputs, outputs, name="network"),
+        gates=keras.Model(inputs, trunk.gates, name="gates") if trunk.gates else None,
+        last_shared=trunk.last_shared,
+    )
+
+
+def _encode(
+    config: TrainerConfig, transform: tft.TFTransformOutput, inputs: Mapping[str, keras.KerasTensor], prefix: str
+) -> keras.KerasTensor:
+    """All features side by side, float32 [batch, width], by layers whose names begin with `prefix`."""
+    encoded = [
+        ENCODERS[feature.kind].encode(name, feature, transform, inputs, prefix)
+        for name, feature in config.features.items()
+    ]
+    encoded += [inputs[missing_name(name)] for name, feature in config.features.items() if feature.missing_indicator]
+    return keras.layers.Concatenate(name=f"{prefix}features")(encoded) if len(encoded) > 1 else encoded[0]
 
 
 def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, keras.KerasTensor]:

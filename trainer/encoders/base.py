@@ -21,11 +21,12 @@ class Encoder:
     Attributes:
         preprocess: (features of this kind by name, raw column of each) → transformed features, each of shape
             [batch, n]. All features of the kind come in one call, so that they can share analyzers.
-        encode: (name, feature, Transform's output, Keras inputs by transformed name) → float32 [batch, width].
+        encode: (name, feature, Transform's output, Keras inputs by transformed name, prefix of layer names) → float32
+            [batch, width]. It may be called several times, each time with another prefix, and makes new layers then.
     """
 
     preprocess: Callable[[Mapping[str, Any], Mapping[str, Raw]], dict[str, tf.Tensor]]
-    encode: Callable[[str, Any, tft.TFTransformOutput, Inputs], Any]
+    encode: Callable[[str, Any, tft.TFTransformOutput, Inputs, str], Any]
 
 
 def embedding_size(tokens: int) -> int:

@@ -16,10 +16,12 @@ def preprocess(features: Mapping[str, CategoricalFeature], raw: Mapping[str, Raw
     return {name: _ids(name, feature, strings(raw[name])) for name, feature in features.items()}
 
 
-def encode(name: str, feature: CategoricalFeature, transform: tft.TFTransformOutput, inputs: Inputs) -> Any:
+def encode(
+    name: str, feature: CategoricalFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str
+) -> Any:
     """A trained embedding of the id."""
     tokens = 1 + transform.vocabulary_size_by_name(_vocabulary(name)) + feature.oov_buckets
-    return embed(name, inputs[name], tokens, feature.embed)
+    return embed(f"{prefix}{name}", inputs[name], tokens, feature.embed)
 
 
 def _vocabulary(name: str) -> str:

@@ -17,9 +17,9 @@ def preprocess(features: Mapping[str, CyclicalFeature], raw: Mapping[str, Raw]) 
     return {name: _on_circle(numbers(raw[name]), feature.period) for name, feature in features.items()}
 
 
-def encode(name: str, feature: CyclicalFeature, transform: tft.TFTransformOutput, inputs: Inputs) -> Any:
+def encode(name: str, feature: CyclicalFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """The two coordinates themselves."""
-    del feature, transform
+    del feature, transform, prefix
     return inputs[name]
 
 

@@ -16,10 +16,10 @@ def preprocess(features: Mapping[str, HashedFeature], raw: Mapping[str, Raw]) ->
     return {name: _ids(feature, strings(raw[name])) for name, feature in features.items()}
 
 
-def encode(name: str, feature: HashedFeature, transform: tft.TFTransformOutput, inputs: Inputs) -> Any:
+def encode(name: str, feature: HashedFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """A trained embedding of the bucket."""
     del transform
-    return embed(name, inputs[name], 1 + feature.buckets, feature.embed)
+    return embed(f"{prefix}{name}", inputs[name], 1 + feature.buckets, feature.embed)
 
 
 def _ids(feature: HashedFeature, values: tf.Tensor) -> tf.Tensor:

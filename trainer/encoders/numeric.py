@@ -33,13 +33,13 @@ def preprocess(features: Mapping[str, NumericFeature], raw: Mapping[str, Raw]) -
     }
 
 
-def encode(name: str, feature: NumericFeature, transform: tft.TFTransformOutput, inputs: Inputs) -> Any:
+def encode(name: str, feature: NumericFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """The scaled number itself, or a one-hot vector of its bucket."""
     del transform
     if feature.scale != "bucketize":
         return inputs[name]
     tokens = len(feature.boundaries) + 1 if feature.boundaries else feature.buckets
-    return keras.layers.CategoryEncoding(tokens, output_mode="one_hot", name=f"{name}_bucket")(inputs[name])
+    return keras.layers.CategoryEncoding(tokens, output_mode="one_hot", name=f"{prefix}{name}_bucket")(inputs[name])
 
 
 def _squash(values: tf.Tensor, feature: NumericFeature) -> tf.Tensor:

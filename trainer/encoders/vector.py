@@ -34,7 +34,7 @@ def preprocess(features: Mapping[str, VectorFeature], raw: Mapping[str, Raw]) ->
     return result
 
 
-def encode(name: str, feature: VectorFeature, transform: tft.TFTransformOutput, inputs: Inputs) -> Any:
+def encode(name: str, feature: VectorFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """The scaled numbers themselves."""
-    del feature, transform
+    del feature, transform, prefix
     return inputs[name]

@@ -1,0 +1,34 @@
+"""Types that every part of the configuration is made of."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+class StrictModel(BaseModel):
+    """A pydantic model that rejects unknown keys, NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+def reject_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got the boolean {str(value).lower()}")
+    return value
+
+
+def _class_name(value: Any) -> str:
+    if isinstance(value, bool):
+        raise ValueError(f"YAML reads this class as the boolean {str(value).lower()}; put it in quotes, or use 0 and 1")
+    if isinstance(value, (int, str)):
+        return str(value)
+    raise ValueError("a class is a string or a whole number, as it stands in the label's column")
+
+
+Number = Annotated[float, BeforeValidator(reject_bool)]
+Count = Annotated[PositiveInt, BeforeValidator(reject_bool)]
+ClassName = Annotated[str, BeforeValidator(_class_name)]
+Rate = Annotated[float, BeforeValidator(reject_bool), Field(ge=0, lt=1)]

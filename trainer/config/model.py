@@ -1,0 +1,17 @@
+"""`model`: the network."""
+
+from pydantic import Field
+
+from trainer.config.balancing import BalancingConfig
+from trainer.config.base import Count, StrictModel
+from trainer.config.trunk import TrunkConfig
+
+
+class ModelConfig(StrictModel):
+    """The network."""
+
+    trunk: TrunkConfig = TrunkConfig()
+    towers: dict[str, list[Count]] = Field(
+        {"default": [32]}, description="Sizes of each task's own layers; `default` for tasks not named."
+    )
+    balancing: BalancingConfig = BalancingConfig()

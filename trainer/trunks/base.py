@@ -1,0 +1,30 @@
+"""What a trunk is made of."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+Encode = Callable[[str], Any]
+"""Prefix of layer names → all features encoded and joined, float32 [batch, width]; each call makes new layers."""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """What lies between the encoded features and the towers.
+
+    Attributes:
+        towers: each task's input to its tower, float32 [batch, width].
+        gates: for a trunk that mixes experts: each task's mixing weights, float32 [batch, experts], rows summing to 1,
+            by `<task>` or, where there are several, `<task>/<name>`.
+        last_shared: the last layers with weights that several tasks share; empty where nothing is shared.
+    """
+
+    towers: dict[str, Any]
+    gates: dict[str, Any] = field(default_factory=dict)
+    last_shared: list[keras.layers.Layer] = field(default_factory=list)
+
+
+BuildTrunk = Callable[[Any, Encode, Sequence[str]], Trunk]
+"""(the trunk's configuration, encode, names of the tasks) → the trunk."""
