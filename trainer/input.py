@@ -1,6 +1,6 @@
 """The Trainer's input: transformed examples, in memory where they fit, else streamed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ MEMORY_SHARE = 0.25
 SHUFFLE_BUFFER = 200_000
 """Rows that a streamed shuffle holds."""
 
+HASHES = 2**63 - 1
+
 Columns = dict[str, np.ndarray]
+"""[rows, width] each."""
 
 
 @dataclass(frozen=True)
@@ -55,30 +58,38 @@ def read_training_data(
 ) -> TrainingData:
     """Reads the training split.
 
+    Which rows are held out depends on their content alone, and so does the order in memory, from which the shuffle
+    starts: the same examples in other files or another order give the same training. (A streamed shuffle also depends
+    on the files' order.)
+
     Args:
         patterns: files of gzipped TFRecords of transformed tf.Examples.
         spec: their feature spec.
         features: names of the transformed features that the network reads.
         tasks: names of the tasks.
         batch_size: rows of a batch.
-        validation_fraction: share of rows that are held out, spread evenly over the split.
+        validation_fraction: share of rows that are held out.
         seed: of the shuffle.
         memory_limit: bytes that examples may take in memory; by default a share of what is available.
     """
     names = [*features, *(f(task) for task in tasks for f in (label_name, weight_name))]
     wanted = {name: spec[name] for name in names}
-    parsed = _parsed(patterns, wanted)
     limit = memory_limit if memory_limit is not None else int(MEMORY_SHARE * _available_memory())
-    columns, label_columns, rows = _collect(parsed, names, limit)
-    held_out = _held_out(np.arange(rows), validation_fraction)
+    hashes, columns, label_columns = _collect(_parsed(patterns, wanted), names, limit)
+    order = np.argsort(hashes, kind="stable")
+    held_out = int(len(order) * validation_fraction)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="shuffle_epoch")
-    split = _splitter(features, tasks)
     if columns is not None:
-        train = _memory_batches(columns, np.flatnonzero(~held_out), batch_size, seed, epoch)
-        validation = _memory_batches(columns, np.flatnonzero(held_out), PARSE_BATCH, seed, None)
+        train = _memory_batches(columns, order[held_out:], batch_size, seed, epoch)
+        validation = _memory_batches(columns, order[:held_out], PARSE_BATCH, seed, None)
     else:
-        train = _streamed(patterns, wanted, batch_size, validation_fraction, False, seed, epoch)
-        validation = _streamed(patterns, wanted, PARSE_BATCH, validation_fraction, True, seed, None)
+        first_kept = _first_kept(hashes[order], held_out)
+        held_out = int((hashes < first_kept).sum())
+        train = _streamed(patterns, wanted, batch_size, lambda hash_: hash_ >= first_kept, seed, epoch)
+        validation = _streamed(patterns, wanted, PARSE_BATCH, lambda hash_: hash_ < first_kept, seed, None)
+    rows = len(order) - held_out
+    train, validation = _counted(train, rows, batch_size), _counted(validation, held_out, PARSE_BATCH)
+    split = _splitter(features, tasks)
     # Workers share each batch among them; each reads all files, since a batch is drawn from the whole split.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -86,9 +97,9 @@ def read_training_data(
         train=train.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE).with_options(options),
         validation=validation.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE).with_options(options),
         epoch=epoch,
-        rows=int(rows - held_out.sum()),
-        validation_rows=int(held_out.sum()),
-        labels={name: values[~held_out] for name, values in label_columns.items()},
+        rows=rows,
+        validation_rows=held_out,
+        labels={name: _scalars(values[order[held_out:]]) for name, values in label_columns.items()},
         in_memory=columns is not None,
     )
 
@@ -104,23 +115,33 @@ def _records(patterns: Sequence[str]) -> tf.data.Dataset:
     )
 
 
+def _hash(records: tf.Tensor) -> tf.Tensor:
+    """A number for each record's bytes: Transform writes the same bytes for the same values."""
+    return tf.strings.to_hash_bucket_fast(records, HASHES)
+
+
 def _parsed(patterns: Sequence[str], spec: Mapping[str, tf.io.FixedLenFeature]) -> tf.data.Dataset:
-    """Batches of dense columns, in the files' order."""
+    """Batches of (hashes, dense columns), in the files' order."""
     return (
         _records(patterns)
         .batch(PARSE_BATCH)
-        .map(lambda records: tf.io.parse_example(records, spec), num_parallel_calls=2, deterministic=True)
+        .map(
+            lambda records: (_hash(records), tf.io.parse_example(records, spec)),
+            num_parallel_calls=2,
+            deterministic=True,
+        )
         .prefetch(2)
     )
 
 
-def _collect(batches: tf.data.Dataset, names: Sequence[str], limit: int) -> tuple[Columns | None, Columns, int]:
-    """All columns, or None if they pass the limit; the label columns; the number of rows."""
+def _collect(batches: tf.data.Dataset, names: Sequence[str], limit: int) -> tuple[np.ndarray, Columns | None, Columns]:
+    """The rows' hashes; all columns, or None if they pass the limit; the label columns."""
     kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
     label_names = [name for name in names if name.endswith(("/label", "/weight"))]
-    rows, size, fits = 0, 0, True
-    for batch in _numpy(batches):
-        rows += len(batch[names[0]])
+    hashes: list[np.ndarray] = []
+    size, fits = 0, True
+    for batch_hashes, batch in batches.as_numpy_iterator():
+        hashes.append(batch_hashes)
         size += sum(values.nbytes for values in batch.values())
         if fits and size > limit:
             fits = False
@@ -129,23 +150,19 @@ def _collect(batches: tf.data.Dataset, names: Sequence[str], limit: int) -> tupl
         for name in names if fits else label_names:
             kept[name].append(batch[name])
     columns = {name: np.concatenate(parts) for name, parts in kept.items() if parts}
-    labels = {name: columns[name].reshape(-1) for name in label_names if name in columns}
-    return (columns if fits else None), labels, rows
-
-
-def _numpy(batches: tf.data.Dataset) -> Iterator[Columns]:
-    yield from batches.as_numpy_iterator()
-
-
-def _held_out(rows: Any, fraction: float) -> Any:
-    """Whether each row index is held out: evenly spread, the same for every length of the split."""
-    return np.floor((rows + 1) * fraction) > np.floor(rows * fraction)
+    labels = {name: columns[name] for name in label_names if name in columns}
+    return np.concatenate(hashes) if hashes else np.zeros(0, np.int64), (columns if fits else None), labels
 
 
 def _memory_batches(
     columns: Columns, rows: np.ndarray, batch_size: int, seed: int, epoch: tf.Variable | None
 ) -> tf.data.Dataset:
-    tensors = {name: tf.constant(values[rows]) for name, values in columns.items()}
+    """Batches of the given rows, in their order, or shuffled where there is an `epoch`.
+
+    Columns of one dtype lie side by side in one tensor: a gather per column and batch costs more than a step of a
+    small network.
+    """
+    packed = [_Packed.of({n: c for n, c in columns.items() if c.dtype == dtype}, rows) for dtype in _dtypes(columns)]
     count = len(rows)
 
     def order(_: tf.Tensor) -> tf.Tensor:
@@ -154,34 +171,46 @@ def _memory_batches(
             return indices
         return tf.random.experimental.stateless_shuffle(indices, seed=[seed, epoch.read_value()])
 
-    return (
-        tf.data.Dataset.from_tensors(0)
-        .map(order)
-        .unbatch()
-        .batch(batch_size)
-        .map(
-            lambda indices: {name: tf.gather(values, indices) for name, values in tensors.items()},
-            num_parallel_calls=2,
-            deterministic=True,
+    def batch(indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: values for part in packed for name, values in part.gather(indices).items()}
+
+    def batches(indices: tf.Tensor) -> tf.data.Dataset:
+        starts = tf.data.Dataset.range(0, count, batch_size)
+        return starts.map(
+            lambda start: batch(indices[start : start + batch_size]), num_parallel_calls=2, deterministic=True
         )
-    )
+
+    return tf.data.Dataset.from_tensors(0).map(order).flat_map(batches)
+
+
+def _first_kept(ascending: np.ndarray, held_out: int) -> int:
+    """The hash from which on rows are kept: equal rows stay together."""
+    if not held_out or held_out == len(ascending):
+        return HASHES if held_out else 0
+    boundary = int(ascending[held_out])
+    return boundary if ascending[0] < boundary else boundary + 1
+
+
+def _counted(batches: tf.data.Dataset, rows: int, batch_size: int) -> tf.data.Dataset:
+    """Keras takes a data set of unknown length to have ended early."""
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size)))
 
 
 def _streamed(
     patterns: Sequence[str],
     spec: Mapping[str, tf.io.FixedLenFeature],
     batch_size: int,
-    fraction: float,
-    held_out: bool,
+    chosen: Callable[[tf.Tensor], tf.Tensor],
     seed: int,
     epoch: tf.Variable | None,
 ) -> tf.data.Dataset:
-    def part(index: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
-        position = tf.cast(index, tf.float64)
-        chosen = tf.floor((position + 1) * fraction) > tf.floor(position * fraction)
-        return chosen if held_out else tf.logical_not(chosen)
-
-    records = _records(patterns).enumerate().filter(part).map(lambda index, record: record)
+    """Batches of the records whose hash is `chosen`."""
+    records = (
+        _records(patterns)
+        .batch(PARSE_BATCH)
+        .map(lambda batch: tf.boolean_mask(batch, chosen(_hash(batch))), num_parallel_calls=2, deterministic=True)
+        .unbatch()
+    )
     if epoch is not None:
         unshuffled = records
         records = tf.data.Dataset.from_tensors(0).flat_map(
@@ -194,15 +223,43 @@ def _streamed(
     )
 
 
+@dataclass(frozen=True)
+class _Packed:
+    """Columns of one dtype, [rows, width] each, in one tensor."""
+
+    values: tf.Tensor
+    widths: dict[str, int]
+
+    @classmethod
+    def of(cls, columns: Columns, rows: np.ndarray) -> "_Packed":
+        return cls(
+            tf.constant(np.concatenate([values[rows] for values in columns.values()], axis=1)),
+            {name: values.shape[1] for name, values in columns.items()},
+        )
+
+    def gather(self, indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        parts = tf.split(tf.gather(self.values, indices), list(self.widths.values()), axis=1)
+        return dict(zip(self.widths, parts, strict=True))
+
+
+def _dtypes(columns: Columns) -> list[np.dtype]:
+    return list(dict.fromkeys(values.dtype for values in columns.values()))
+
+
 def _splitter(features: Sequence[str], tasks: Sequence[str]) -> Any:
     def split(columns: Mapping[str, tf.Tensor]) -> tuple[dict, dict, dict]:
         return (
             {name: columns[name] for name in features},
-            {task: columns[label_name(task)][:, 0] for task in tasks},
-            {task: columns[weight_name(task)][:, 0] for task in tasks},
+            {task: _scalars(columns[label_name(task)]) for task in tasks},
+            {task: _scalars(columns[weight_name(task)]) for task in tasks},
         )
 
     return split
+
+
+def _scalars(column: Any) -> Any:
+    """[rows] of a column with one value per row; a wider one stays [rows, width]."""
+    return column[:, 0] if column.shape[1] == 1 else column
 
 
 def _available_memory() -> int:
