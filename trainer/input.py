@@ -17,6 +17,7 @@ SHUFFLE_BUFFER = 200_000
 """Rows that a streamed shuffle holds."""
 
 HASHES = 2**63 - 1
+_ALIGNMENT = 64
 
 Columns = dict[str, np.ndarray]
 """[rows, width] each."""
@@ -75,13 +76,14 @@ def read_training_data(
     names = [*features, *(f(task) for task in tasks for f in (label_name, weight_name))]
     wanted = {name: spec[name] for name in names}
     limit = memory_limit if memory_limit is not None else int(MEMORY_SHARE * _available_memory())
-    hashes, columns, label_columns = _collect(_parsed(patterns, wanted), names, limit)
-    order = np.argsort(hashes, kind="stable")
+    hashes, packed, label_columns = _collect(_parsed(patterns, wanted), names, limit)
+    # Four bytes per row: the shuffle's own copies are the largest thing beside the examples.
+    order = np.argsort(hashes, kind="stable").astype(np.int32 if len(hashes) < 2**31 else np.int64)
     held_out = int(len(order) * validation_fraction)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="shuffle_epoch")
-    if columns is not None:
-        train = _memory_batches(columns, order[held_out:], batch_size, seed, epoch)
-        validation = _memory_batches(columns, order[:held_out], PARSE_BATCH, seed, None)
+    if packed is not None:
+        train = _memory_batches(packed, order[held_out:], batch_size, seed, epoch)
+        validation = _memory_batches(packed, order[:held_out], PARSE_BATCH, seed, None)
     else:
         first_kept = _first_kept(hashes[order], held_out)
         held_out = int((hashes < first_kept).sum())
@@ -100,7 +102,7 @@ def read_training_data(
         rows=rows,
         validation_rows=held_out,
         labels={name: _scalars(values[order[held_out:]]) for name, values in label_columns.items()},
-        in_memory=columns is not None,
+        in_memory=packed is not None,
     )
 
 
@@ -134,51 +136,104 @@ def _parsed(patterns: Sequence[str], spec: Mapping[str, tf.io.FixedLenFeature]) 
     )
 
 
-def _collect(batches: tf.data.Dataset, names: Sequence[str], limit: int) -> tuple[np.ndarray, Columns | None, Columns]:
+@dataclass(frozen=True)
+class _Packed:
+    """Columns of one dtype, [rows, width] each, side by side in one tensor.
+
+    A gather per column and batch would cost more than a step of a small network.
+    """
+
+    values: tf.Variable
+    dtype: tf.DType
+    widths: dict[str, int]
+
+    def gather(self, indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        # A gather from the variable itself would copy it first, so that it could be written to meanwhile.
+        rows = tf.cast(tf.gather(self.values.read_value(), indices), self.dtype)
+        return dict(zip(self.widths, tf.split(rows, list(self.widths.values()), axis=1), strict=True))
+
+
+class _Block:
+    """Memory for columns of one dtype, filled batch by batch.
+
+    It is reserved as a whole and aligned as TensorFlow wants it: pages that are never filled cost nothing, and the
+    tensor made of it shares the memory, so that the examples are held once.
+    """
+
+    def __init__(self, dtype: tf.DType, specs: Mapping[str, tf.TensorSpec], capacity: int):
+        self._dtype = dtype
+        self._widths = {name: spec.shape[1] for name, spec in specs.items()}
+        # Ids of vocabularies, of buckets and of classes are far below 2^31.
+        stored = np.dtype(np.int32 if dtype == tf.int64 else dtype.as_numpy_dtype)
+        width = sum(self._widths.values())
+        reserved = np.empty(capacity * width * stored.itemsize + _ALIGNMENT, np.uint8)
+        start = -reserved.ctypes.data % _ALIGNMENT
+        used = reserved[start : start + capacity * width * stored.itemsize]
+        self._values = used.view(stored).reshape(capacity, width)
+        self._rows = 0
+
+    def add(self, batch: Columns) -> None:
+        parts = [batch[name] for name in self._widths]
+        stop = self._rows + len(parts[0])
+        np.concatenate(parts, axis=1, out=self._values[self._rows : stop], casting="same_kind")
+        self._rows = stop
+
+    def packed(self) -> _Packed:
+        values = self._values[: self._rows]
+        # Neither copies: tf.constant would, and tf.data a tensor that a function captures.
+        tensor = tf.experimental.dlpack.from_dlpack(values.__dlpack__())
+        return _Packed(tf.Variable(tensor, trainable=False, name="examples"), self._dtype, self._widths)
+
+
+def _collect(
+    batches: tf.data.Dataset, names: Sequence[str], limit: int
+) -> tuple[np.ndarray, list[_Packed] | None, Columns]:
     """The rows' hashes; all columns, or None if they pass the limit; the label columns."""
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    specs: dict[str, tf.TensorSpec] = {name: batches.element_spec[1][name] for name in names}
+    row_bytes = sum(spec.dtype.size * spec.shape[1] for spec in specs.values())
+    capacity = limit // row_bytes
+    blocks: list[_Block] = []
+    for dtype in dict.fromkeys(spec.dtype for spec in specs.values()):
+        blocks.append(_Block(dtype, {name: spec for name, spec in specs.items() if spec.dtype == dtype}, capacity))
     label_names = [name for name in names if name.endswith(("/label", "/weight"))]
+    labels: dict[str, list[np.ndarray]] = {name: [] for name in label_names}
     hashes: list[np.ndarray] = []
-    size, fits = 0, True
+    rows = 0
     for batch_hashes, batch in batches.as_numpy_iterator():
         hashes.append(batch_hashes)
-        size += sum(values.nbytes for values in batch.values())
-        if fits and size > limit:
-            fits = False
-            for name in set(names) - set(label_names):
-                kept[name].clear()
-        for name in names if fits else label_names:
-            kept[name].append(batch[name])
-    columns = {name: np.concatenate(parts) for name, parts in kept.items() if parts}
-    labels = {name: columns[name] for name in label_names if name in columns}
-    return np.concatenate(hashes) if hashes else np.zeros(0, np.int64), (columns if fits else None), labels
+        rows += len(batch_hashes)
+        for name in label_names:
+            labels[name].append(batch[name])
+        if rows <= capacity:
+            for block in blocks:
+                block.add(batch)
+        else:
+            blocks.clear()
+    if not rows:
+        return np.zeros(0, np.int64), None, {}
+    columns = {name: np.concatenate(parts) for name, parts in labels.items()}
+    return np.concatenate(hashes), [block.packed() for block in blocks] or None, columns
 
 
 def _memory_batches(
-    columns: Columns, rows: np.ndarray, batch_size: int, seed: int, epoch: tf.Variable | None
+    packed: Sequence[_Packed], rows: np.ndarray, batch_size: int, seed: int, epoch: tf.Variable | None
 ) -> tf.data.Dataset:
-    """Batches of the given rows, in their order, or shuffled where there is an `epoch`.
-
-    Columns of one dtype lie side by side in one tensor: a gather per column and batch costs more than a step of a
-    small network.
-    """
-    packed = [_Packed.of({n: c for n, c in columns.items() if c.dtype == dtype}, rows) for dtype in _dtypes(columns)]
+    """Batches of the given rows, in their order, or shuffled where there is an `epoch`."""
     count = len(rows)
+    in_order = tf.constant(rows)
 
     def order(_: tf.Tensor) -> tf.Tensor:
-        indices = tf.range(count)
         if epoch is None:
-            return indices
-        return tf.random.experimental.stateless_shuffle(indices, seed=[seed, epoch.read_value()])
-
-    def batch(indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {name: values for part in packed for name, values in part.gather(indices).items()}
+            return in_order
+        return tf.random.experimental.stateless_shuffle(in_order, seed=[seed, epoch.read_value()])
 
     def batches(indices: tf.Tensor) -> tf.data.Dataset:
+        def batch(start: tf.Tensor) -> dict[str, tf.Tensor]:
+            chosen = indices[start : start + batch_size]
+            return {name: values for part in packed for name, values in part.gather(chosen).items()}
+
         starts = tf.data.Dataset.range(0, count, batch_size)
-        return starts.map(
-            lambda start: batch(indices[start : start + batch_size]), num_parallel_calls=2, deterministic=True
-        )
+        return starts.map(batch, num_parallel_calls=2, deterministic=True)
 
     return tf.data.Dataset.from_tensors(0).map(order).flat_map(batches)
 
@@ -221,29 +276,6 @@ def _streamed(
     return records.batch(batch_size).map(
         lambda batch: tf.io.parse_example(batch, spec), num_parallel_calls=2, deterministic=True
     )
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """Columns of one dtype, [rows, width] each, in one tensor."""
-
-    values: tf.Tensor
-    widths: dict[str, int]
-
-    @classmethod
-    def of(cls, columns: Columns, rows: np.ndarray) -> "_Packed":
-        return cls(
-            tf.constant(np.concatenate([values[rows] for values in columns.values()], axis=1)),
-            {name: values.shape[1] for name, values in columns.items()},
-        )
-
-    def gather(self, indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        parts = tf.split(tf.gather(self.values, indices), list(self.widths.values()), axis=1)
-        return dict(zip(self.widths, parts, strict=True))
-
-
-def _dtypes(columns: Columns) -> list[np.dtype]:
-    return list(dict.fromkeys(values.dtype for values in columns.values()))
 
 
 def _splitter(features: Sequence[str], tasks: Sequence[str]) -> Any:
