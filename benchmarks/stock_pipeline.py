@@ -22,7 +22,7 @@ from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
 
 from components.arrow_example_gen.config import HashSplit
 from pipeline.config import JanusConfig
-from pipeline.evaluation import PRESENT_CLASSES, eval_config
+from pipeline.evaluation import LABELLED_COUNT, PRESENT_CLASSES, eval_config
 
 HASH_BUCKETS = 6
 """One of them is evaluated: a sixth of the rows."""
@@ -42,6 +42,7 @@ TFMA_METRICS: dict[str, dict[str, config_pb2.MetricConfig]] = {
     },
 }
 """TFMA's own metrics, where it has them."""
+STOCK_COUNT = config_pb2.MetricConfig(class_name="ExampleCount", config=json.dumps({"name": LABELLED_COUNT}))
 RANKING_METRICS = {"auc": "AUC", "auc_pr": "AUCPrecisionRecall"}
 
 
@@ -119,7 +120,7 @@ def stock_eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
         tasks = [config.tasks[name] for name in spec.output_names]
         if not tasks:
             continue
-        own = TFMA_METRICS[tasks[0].kind]
+        own = {**TFMA_METRICS[tasks[0].kind], LABELLED_COUNT: STOCK_COUNT}
         names = [_name(metric) for metric in spec.metrics]
         kept = [metric for metric in spec.metrics if _name(metric) not in {*own, *RANKING_METRICS, PRESENT_CLASSES}]
         ranking = [name for name in names if name in RANKING_METRICS]

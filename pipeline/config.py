@@ -11,25 +11,46 @@ from trainer.config import (
     ModelConfig,
     Name,
     Number,
-    RegressionTask,
     StrictModel,
     Task,
     TrainerConfig,
     TrainingConfig,
+    classes_of,
     column_of,
     reject_bool,
+    task_problems,
 )
 
 METRICS: dict[str, tuple[str, ...]] = {
     "binary": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
     "multiclass": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
+    "ordinal": ("accuracy", "auc", "mae", "qwk", "log_loss", "f1"),
+    "multilabel": ("accuracy", "subset_accuracy", "auc", "auc_pr", "log_loss", "f1"),
     "regression": ("mae", "rmse", "r2", "bias"),
+    "count": ("deviance", "mae", "rmse", "r2", "bias"),
 }
-"""The metrics of each kind of task, the headline metric first in HEADLINE."""
+"""The metrics of each kind of task; see `metrics_of`."""
 
-HEADLINE: dict[str, str] = {"binary": "auc", "multiclass": "auc", "regression": "mae"}
+QUANTILE_METRICS = ("pinball", "coverage")
+"""What a regression has besides where it predicts quantiles; coverage needs two of them."""
+
+HEADLINE: dict[str, str] = {
+    "binary": "auc",
+    "multiclass": "auc",
+    "ordinal": "mae",
+    "multilabel": "auc",
+    "regression": "mae",
+    "count": "deviance",
+}
+"""The one metric to look at first, of each kind of task."""
 
 RESERVED_TASK_NAMES = frozenset({"examples", "default"})
+
+
+def metrics_of(task: Task) -> tuple[str, ...]:
+    """The names of a task's metrics, which its gates may be on."""
+    levels = getattr(task, "quantiles", None) or []
+    return METRICS[task.kind] + QUANTILE_METRICS[: min(len(levels), 2)]
 
 
 class GateConfig(StrictModel):
@@ -105,7 +126,12 @@ class JanusConfig(StrictModel):
 
     @model_validator(mode="after")
     def _check(self) -> "JanusConfig":
-        problems = [*self._label_problems(), *self._task_name_problems(), *self._gate_problems()]
+        problems = [
+            *self._label_problems(),
+            *task_problems(self.tasks),
+            *self._task_name_problems(),
+            *self._gate_problems(),
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -131,7 +157,7 @@ class JanusConfig(StrictModel):
                 f"evaluation.slices: '{key}' is the label of task '{owners[key]}'" for key in keys if key in owners
             ]
         for name, task in self.tasks.items():
-            classes = getattr(task, "classes", None) or []
+            classes = classes_of(task)
             problems += [
                 f"tasks.{name}.classes: '{value}' is listed twice"
                 for value in dict.fromkeys(classes)
@@ -150,6 +176,11 @@ class JanusConfig(StrictModel):
             for name in self.model.towers
             if name not in self.tasks and name != "default"
         ]
+        if "shared" in self.tasks and self.model.trunk.kind in ("cgc", "ple"):
+            problems.append(
+                f"tasks.shared: the experts of all tasks are called so in a {self.model.trunk.kind} trunk; "
+                "choose another name"
+            )
         return problems
 
     def _gate_problems(self) -> list[str]:
@@ -158,9 +189,9 @@ class JanusConfig(StrictModel):
             if name not in self.tasks:
                 problems.append(f"evaluation.gates.{name}: no such task; tasks are {', '.join(self.tasks)}")
                 continue
-            allowed = METRICS[self.tasks[name].kind]
+            allowed = metrics_of(self.tasks[name])
             problems += [
-                f"evaluation.gates.{name}.{metric}: not a metric of a {self.tasks[name].kind} task; "
+                f"evaluation.gates.{name}.{metric}: not a metric of this {self.tasks[name].kind} task; "
                 f"allowed: {', '.join(allowed)}"
                 for metric in gates
                 if metric not in allowed
@@ -180,6 +211,8 @@ class JanusConfig(StrictModel):
             columns.setdefault(column_of(name, feature), f"features.{name}")
         for name, task in self.tasks.items():
             columns.setdefault(task.label, f"tasks.{name}.label")
+            if task.sample_weight is not None:
+                columns.setdefault(task.sample_weight, f"tasks.{name}.sample_weight")
         for keys in self.evaluation.slices:
             for key in keys:
                 columns.setdefault(key, "evaluation.slices")
@@ -190,5 +223,18 @@ class JanusConfig(StrictModel):
         return columns
 
     def label_domains(self) -> dict[str, list[str]]:
-        """Label column → the class values that may stand in it."""
-        return {task.label: list(task.classes) for task in self.tasks.values() if not isinstance(task, RegressionTask)}
+        """Label column → the class values that may stand in it, alone or in a list.
+
+        A column that holds several classes in one string has no domain: AnomalyGate takes it apart.
+        """
+        separated = self.separated_labels()
+        return {
+            task.label: classes_of(task)
+            for task in self.tasks.values()
+            if classes_of(task) and task.label not in separated
+        }
+
+    def separated_labels(self) -> dict[str, str]:
+        """Label column that holds several classes in one string → what stands between them."""
+        separators = {task.label: getattr(task, "separator", None) for task in self.tasks.values()}
+        return {column: separator for column, separator in separators.items() if separator is not None}

@@ -14,12 +14,6 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config import JanusConfig
 from trainer.errors import ConfigError
 
-NOT_YET_SUPPORTED: dict[str, tuple[str, ...]] = {
-    "model.trunk.kind": ("mmoe", "cgc", "ple", "cross_stitch", "none"),
-    "model.balancing.kind": ("uncertainty", "dwa", "gradnorm", "pcgrad", "cagrad", "famo"),
-}
-"""Values that are planned: rejected by name, so that nobody believes them to be active."""
-
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML's safe loader, but a key given twice is an error, not silently the last one."""
@@ -59,9 +53,6 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> JanusConfig:
 
 def parse_config(raw: dict[str, Any], source: str = "configuration") -> JanusConfig:
     """Validates an already loaded mapping; see `load_config`."""
-    planned = _planned_values(raw)
-    if planned:
-        raise ConfigError(f"{source}: " + "; ".join(planned))
     try:
         return JanusConfig.model_validate(raw)
     except ValidationError as error:
@@ -123,17 +114,6 @@ def _list_item(node: list, part: str, override: str) -> Any:
     if not part.isdigit() or int(part) >= len(node):
         raise ConfigError(f"--set {override}: '{part}' is no index of a list of {len(node)}")
     return node[int(part)]
-
-
-def _planned_values(raw: dict[str, Any]) -> list[str]:
-    found = []
-    for key, values in NOT_YET_SUPPORTED.items():
-        node: Any = raw
-        for part in key.split("."):
-            node = node.get(part) if isinstance(node, dict) else None
-        if isinstance(node, str) and node in values:
-            found.append(f"{key}: '{node}' is not yet supported")
-    return found
 
 
 def _explain(error: Any, raw: dict[str, Any]) -> str:

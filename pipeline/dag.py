@@ -19,17 +19,23 @@ from tfx.types import Channel, standard_artifacts
 
 import trainer
 from components.anomaly_gate.component import AnomalyGate
-from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
+from components.anomaly_gate.expectations import (
+    Expectations,
+    FeatureExpectation,
+    LabelExpectation,
+    WeightExpectation,
+)
 from components.arrow_example_gen.component import ArrowExampleGen
 from components.batch_evaluator.component import ENGINES
 from components.pusher.component import Pusher
 from components.resolver.baseline import LastOtherBlessedModel
+from components.resolver.window import NewestSpans
 from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
-from pipeline.schema_tools import column_types, read_schema
-from trainer.config import column_of
+from pipeline.schema_tools import NUMERIC_TASKS, ColumnType, column_types, read_schema
+from trainer.config import MultilabelTask, Task, column_of
 from trainer.fingerprint import source_fingerprint
 
 TRAINER_SOURCES = Path(trainer.__file__).parent
@@ -49,12 +55,14 @@ class Places:
         metadata: the SQLite database of ML Metadata; None where the orchestrator has its own.
         schemas: receives copies of the curated schema.
         checkpoints: where a killed training finds its state again; None for no checkpoints.
+        analyzer_cache: where Transform finds again what it knows of earlier spans; None: it reads them again.
     """
 
     root: str
     metadata: str | None
     schemas: Path
     checkpoints: str | None
+    analyzer_cache: str | None = None
 
 
 def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
@@ -63,17 +71,10 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
     What a component depends on stands in its parameters, code included, so that TFX's cache re-runs exactly what a
     change touches. Nothing that differs between machines or runs may stand there.
     """
-    data = _data_nodes(config, places)
-    gate = AnomalyGate(
-        statistics=data.statistics_gen.outputs["statistics"],
-        anomalies=data.example_validator.outputs["anomalies"],
-        schema=data.schema_gen.outputs["schema"],
-        expectations=expectations_of(config),
-    ).with_id("AnomalyGate")
-    transform = _transform(config, data)
+    until = _until_transform(config, places)
+    data, transform = until.data, until.transform
     model_trainer = _trainer(config, transform, data, places)
-    for waiting in (transform, model_trainer):
-        waiting.add_upstream_node(gate)
+    model_trainer.add_upstream_node(until.gate)
     resolver = Resolver(
         strategy_class=LastOtherBlessedModel,
         model=Channel(type=standard_artifacts.Model),
@@ -94,8 +95,13 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
         base_directory=config.push.path,
         keep=config.push.keep,
     ).with_id("Pusher")
-    nodes = [*data.in_order(), gate, transform, model_trainer, resolver, evaluator, pusher]
+    nodes = [*until.in_order(), model_trainer, resolver, evaluator, pusher]
     return _pipeline(config, places, nodes)
+
+
+def create_data_pipeline(config: JanusConfig, places: Places) -> Pipeline:
+    """The part that ends with transformed examples; what it makes is cached for the whole pipeline, and the reverse."""
+    return _pipeline(config, places, _until_transform(config, places).in_order())
 
 
 def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
@@ -107,10 +113,11 @@ def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
 
 def expectations_of(config: JanusConfig) -> Expectations:
     """What the gate demands beside the schema."""
-    labels = {
-        task.label: LabelExpectation(task=name, numeric=task.kind == "regression")
-        for name, task in config.tasks.items()
-    }
+    labels = {task.label: _label_expectation(name, task) for name, task in config.tasks.items()}
+    weighted: dict[str, list[str]] = {}
+    for name, task in config.tasks.items():
+        if task.sample_weight is not None:
+            weighted.setdefault(task.sample_weight, []).append(name)
     features: dict[str, FeatureExpectation] = {}
     for name, feature in config.features.items():
         numeric = feature.kind in ("numeric", "cyclical", "vector")
@@ -121,7 +128,16 @@ def expectations_of(config: JanusConfig) -> Expectations:
             numeric=numeric or bool(earlier and earlier.numeric),
             length=getattr(feature, "length", 1),
         )
-    return Expectations(labels=labels, features=features, curated=config.schema_ is not None)
+    weights = {column: WeightExpectation(tasks=tasks) for column, tasks in weighted.items()}
+    return Expectations(labels=labels, features=features, weights=weights, curated=config.schema_ is not None)
+
+
+def _label_expectation(name: str, task: Task) -> LabelExpectation:
+    if task.kind in NUMERIC_TASKS:
+        return LabelExpectation(task=name, numeric=True, least=0.0 if task.kind == "count" else None)
+    if isinstance(task, MultilabelTask) and task.separator is not None:
+        return LabelExpectation(task=name, classes=task.classes, separator=task.separator)
+    return LabelExpectation(task=name)
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,34 @@ class _DataNodes:
 
     def in_order(self) -> list[BaseNode]:
         return [self.example_gen, self.statistics_gen, self.schema_gen, self.example_validator]
+
+
+@dataclass(frozen=True)
+class _UntilTransform:
+    """What makes transformed examples of raw data, if they are as expected."""
+
+    data: _DataNodes
+    gate: BaseNode
+    window: BaseNode | None
+    transform: BaseNode
+
+    def in_order(self) -> list[BaseNode]:
+        window = [self.window] if self.window else []
+        return [*self.data.in_order(), self.gate, *window, self.transform]
+
+
+def _until_transform(config: JanusConfig, places: Places) -> _UntilTransform:
+    data = _data_nodes(config, places)
+    gate = AnomalyGate(
+        statistics=data.statistics_gen.outputs["statistics"],
+        anomalies=data.example_validator.outputs["anomalies"],
+        schema=data.schema_gen.outputs["schema"],
+        expectations=expectations_of(config),
+    ).with_id("AnomalyGate")
+    window = _window(config, data, gate)
+    transform = _transform(config, data, window, places)
+    transform.add_upstream_node(gate)
+    return _UntilTransform(data, gate, window, transform)
 
 
 def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
@@ -153,7 +197,10 @@ def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
 
 def example_gen_of(config: JanusConfig) -> BaseNode:
     """Reads the data; column types as the curated schema has them."""
-    types = column_types(read_schema(Path(config.schema_))) if config.schema_ else None
+    # By inference, a column of '1', '2' and '1_2' is one of whole numbers.
+    types: dict[str, ColumnType] = dict.fromkeys(config.separated_labels(), "bytes")
+    if config.schema_:
+        types = column_types(read_schema(Path(config.schema_)))
     return ArrowExampleGen(
         data=config.data, seed=config.seed, column_types=types, domains=config.label_domains()
     ).with_id("ExampleGen")
@@ -175,9 +222,24 @@ def _schema_copy(schema: Path, folder: Path) -> Path:
     return copy
 
 
-def _transform(config: JanusConfig, data: _DataNodes) -> BaseNode:
+def _window(config: JanusConfig, data: _DataNodes, gate: BaseNode) -> BaseNode | None:
+    """Adds the examples of earlier spans, which earlier runs ingested, to the newest; None if it trains alone."""
+    if config.data.window == 1:
+        return None
+    window = Resolver(
+        strategy_class=NewestSpans,
+        config={"spans": config.data.window, "gate": gate.type},
+        # Not those of ExampleGen alone: TFX would take that channel and the next for the same one.
+        examples=Channel(type=standard_artifacts.Examples),
+        newest=data.example_gen.outputs["examples"],
+    ).with_id("WindowResolver")
+    window.add_upstream_node(gate)
+    return window
+
+
+def _transform(config: JanusConfig, data: _DataNodes, window: BaseNode | None, places: Places) -> BaseNode:
     return ArrowTransform(
-        examples=data.example_gen.outputs["examples"],
+        examples=(window or data.example_gen).outputs["examples"],
         schema=data.schema_gen.outputs["schema"],
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
@@ -185,6 +247,8 @@ def _transform(config: JanusConfig, data: _DataNodes) -> BaseNode:
             "preprocessing": config.trainer_config().preprocessing().model_dump_json(),
             "code": source_fingerprint(*PREPROCESSING_SOURCES),
         },
+        # One span is analysed at one go: a cache of it would be written and never read.
+        analyzer_cache=places.analyzer_cache if window else None,
     ).with_id("Transform")
 
 

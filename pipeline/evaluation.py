@@ -1,7 +1,8 @@
 """What TFX's Evaluator is told: the tasks' metrics, the slices and the gates, as a TFMA EvalConfig.
 
 TFMA wants labels, weights and metrics keyed by the model's output; a wrong key gives no error but no metrics, which is
-why `pipeline.results` checks that each task has all of its own.
+why `pipeline.results` checks that each task has all of its own. A task that predicts quantiles has two outputs, with
+the same label and weight.
 """
 
 import json
@@ -14,8 +15,8 @@ from google.protobuf import wrappers_pb2
 # TFMA 0.52 no longer exports the messages of an EvalConfig itself.
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.config import METRICS, GateConfig, JanusConfig
-from trainer.config import Task
+from pipeline.config import QUANTILE_METRICS, GateConfig, JanusConfig, metrics_of
+from trainer.config import Task, classes_of
 from trainer.names import label_name, weight_name
 
 EXAMPLE_COUNT = "example_count"
@@ -27,20 +28,58 @@ LABELLED_COUNT = "labelled"
 PRESENT_CLASSES = "present_classes"
 """Metric of classification tasks: the classes among the labels."""
 
-METRIC_CLASSES: dict[str, tuple[str, str]] = {
+LABELLED_ROWS = ("components.metrics.row_count", "LabelledRows")
+"""Module and class of LABELLED_COUNT."""
+
+MetricClass = tuple[str, str]
+"""Module and class of a TFMA metric. TFMA imports the module where it needs it, on any Beam worker."""
+
+_CLASSIFICATION: dict[str, MetricClass] = {
     "accuracy": ("components.metrics.accuracy", "ClassAccuracy"),
     "auc": ("components.metrics.auc", "OneVsRestAUC"),
     "auc_pr": ("components.metrics.auc", "OneVsRestAUCPR"),
     "log_loss": ("components.metrics.log_loss", "LogLoss"),
     "f1": ("components.metrics.f1", "MacroF1"),
     "ece": ("components.metrics.ece", "ExpectedCalibrationError"),
+    PRESENT_CLASSES: ("components.metrics.class_presence", "PresentClasses"),
+}
+_NUMBERS: dict[str, MetricClass] = {
     "mae": ("components.metrics.mae", "AbsoluteError"),
     "rmse": ("components.metrics.rmse", "RootSquaredError"),
     "r2": ("components.metrics.r2", "RSquared"),
     "bias": ("components.metrics.bias", "MeanBias"),
-    PRESENT_CLASSES: ("components.metrics.class_presence", "PresentClasses"),
 }
-"""Short name → module and class of the TFMA metric. TFMA imports the module where it needs it, on any Beam worker."""
+
+METRIC_CLASSES: dict[str, dict[str, MetricClass]] = {
+    "binary": _CLASSIFICATION,
+    "multiclass": _CLASSIFICATION,
+    "ordinal": {
+        **_CLASSIFICATION,
+        "mae": ("components.metrics.class_distance", "ClassDistance"),
+        "qwk": ("components.metrics.qwk", "QuadraticWeightedKappa"),
+    },
+    "multilabel": {
+        "accuracy": ("components.metrics.multilabel_accuracy", "DecisionAccuracy"),
+        "subset_accuracy": ("components.metrics.multilabel_accuracy", "SubsetAccuracy"),
+        "auc": ("components.metrics.auc", "MultilabelAUC"),
+        "auc_pr": ("components.metrics.auc", "MultilabelAUCPR"),
+        "log_loss": ("components.metrics.multilabel_log_loss", "MultilabelLogLoss"),
+        "f1": ("components.metrics.multilabel_f1", "MultilabelF1"),
+        PRESENT_CLASSES: ("components.metrics.class_presence", "MultilabelPresentClasses"),
+    },
+    "regression": {
+        **_NUMBERS,
+        "pinball": ("components.metrics.pinball", "PinballLoss"),
+        "coverage": ("components.metrics.coverage", "IntervalCoverage"),
+    },
+    "count": {**_NUMBERS, "deviance": ("components.metrics.deviance", "PoissonDeviance")},
+}
+"""Kind of task → short name of a metric → its class."""
+
+
+def output_of(name: str, metric: str) -> str:
+    """The model's output that a metric of the task `name` is computed from."""
+    return f"{name}/quantiles" if metric in QUANTILE_METRICS else name
 
 
 def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
@@ -57,52 +96,62 @@ def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
         ],
         metrics_specs=[
             _example_count_spec(),
-            *(_task_spec(name, task, config.evaluation.gates.get(name, {})) for name, task in config.tasks.items()),
+            *(
+                spec
+                for name, task in config.tasks.items()
+                for spec in _task_specs(name, task, config.evaluation.gates.get(name, {}))
+            ),
         ],
     )
 
 
-def _model_spec(tasks: Iterable[str]) -> config_pb2.ModelSpec:
-    names = list(tasks)
+def _model_spec(tasks: Mapping[str, Task]) -> config_pb2.ModelSpec:
+    outputs = {output_of(name, metric): name for name, task in tasks.items() for metric in metrics_of(task)}
     return config_pb2.ModelSpec(
         # Unset, TFMA would load the model once more to find out.
         model_type=tfma.TF_GENERIC,
         signature_name="serving_default",
         preprocessing_function_names=["transform_features"],
-        label_keys={name: label_name(name) for name in names},
-        example_weight_keys={name: weight_name(name) for name in names},
+        label_keys={output: label_name(name) for output, name in outputs.items()},
+        example_weight_keys={output: weight_name(name) for output, name in outputs.items()},
     )
 
 
 def _example_count_spec() -> config_pb2.MetricsSpec:
     # TFMA blesses no model that has no threshold at all: this one always is there.
-    count = _metric_config("ExampleCount", {"name": EXAMPLE_COUNT})
+    count = _metric_config(EXAMPLE_COUNT, "", "ExampleCount")
     _add_threshold(count, _value_threshold(minimum=1.0, maximum=None))
     return config_pb2.MetricsSpec(metrics=[count], example_weights=config_pb2.ExampleWeightOptions(unweighted=True))
 
 
-def _task_spec(name: str, task: Task, gates: Mapping[str, GateConfig]) -> config_pb2.MetricsSpec:
-    metrics = [_metric_config("ExampleCount", {"name": LABELLED_COUNT})]
-    extra = [PRESENT_CLASSES] if hasattr(task, "classes") else []
-    for metric in [*METRICS[task.kind], *extra]:
-        module, class_name = METRIC_CLASSES[metric]
-        metric_config = _metric_config(class_name, {"name": metric, **_settings(task)}, module)
-        if metric in gates:
-            for threshold in _thresholds(gates[metric]):
-                _add_threshold(metric_config, threshold)
-        metrics.append(metric_config)
-    return config_pb2.MetricsSpec(
-        metrics=metrics, output_names=[name], example_weights=config_pb2.ExampleWeightOptions(weighted=True)
-    )
+def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Iterable[config_pb2.MetricsSpec]:
+    """One per output, since TFMA's metrics know one prediction of a row."""
+    by_output: dict[str, list[config_pb2.MetricConfig]] = {name: [_metric_config(LABELLED_COUNT, *LABELLED_ROWS)]}
+    extra = [PRESENT_CLASSES] if classes_of(task) else []
+    for metric in [*metrics_of(task), *extra]:
+        found = _metric_config(metric, *METRIC_CLASSES[task.kind][metric], _settings(task, metric))
+        for threshold in _thresholds(gates[metric]) if metric in gates else []:
+            _add_threshold(found, threshold)
+        by_output.setdefault(output_of(name, metric), []).append(found)
+    return [
+        config_pb2.MetricsSpec(
+            metrics=metrics, output_names=[output], example_weights=config_pb2.ExampleWeightOptions(weighted=True)
+        )
+        for output, metrics in by_output.items()
+    ]
 
 
-def _settings(task: Task) -> dict[str, Any]:
-    classes = getattr(task, "classes", None)
-    return {} if classes is None else {"classes": len(classes)}
+def _settings(task: Task, metric: str) -> dict[str, Any]:
+    if metric in QUANTILE_METRICS:
+        return {"levels": getattr(task, "quantiles", None)}
+    return {"classes": len(classes_of(task))} if classes_of(task) else {}
 
 
-def _metric_config(class_name: str, settings: Mapping[str, Any], module: str = "") -> config_pb2.MetricConfig:
-    return config_pb2.MetricConfig(class_name=class_name, module=module, config=json.dumps(settings, sort_keys=True))
+def _metric_config(
+    name: str, module: str, class_name: str, settings: Mapping[str, Any] | None = None
+) -> config_pb2.MetricConfig:
+    config = json.dumps({"name": name, **(settings or {})}, sort_keys=True)
+    return config_pb2.MetricConfig(class_name=class_name, module=module, config=config)
 
 
 def _add_threshold(metric: config_pb2.MetricConfig, threshold: config_pb2.MetricThreshold) -> None:

@@ -44,9 +44,19 @@ class Home:
         return self.folder / "checkpoints"
 
     @property
+    def analyzer_cache(self) -> Path:
+        """What Transform knows of spans that it has analysed."""
+        return self.folder / "analyzer_cache"
+
+    @property
     def schemas(self) -> Path:
         """Copies of the curated schema, a folder per content."""
         return self.folder / "schemas"
+
+    @property
+    def compare(self) -> Path:
+        """Comparisons with single-task networks, a folder each, and what was trained for them."""
+        return self.folder / "compare"
 
     @property
     def latest(self) -> Path:
@@ -74,7 +84,8 @@ class Home:
             return None
         aside = self.folder / f"root-without-metadata-{now()}"
         self.root.rename(aside)
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        for folder in (self.checkpoints, self.analyzer_cache):
+            shutil.rmtree(folder, ignore_errors=True)
         return aside
 
     def new_run(self) -> str:
@@ -91,10 +102,7 @@ class Home:
 
     def link_latest(self, run_id: str) -> None:
         """Points `latest` to a run, in one step."""
-        link = self.folder / f".latest-{os.getpid()}"
-        link.unlink(missing_ok=True)
-        link.symlink_to(run_id)
-        link.replace(self.latest)
+        link_to(self.latest, run_id)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -103,19 +111,42 @@ class Home:
         Raises:
             JanusError: another process holds it.
         """
-        with (self.folder / ".lock").open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise JanusError(
-                    f"another run of pipeline '{self.name}' is under way (process {file.read().strip() or 'unknown'}): "
-                    "wait until it ends, or stop it"
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        refusal = (
+            f"another run of pipeline '{self.name}' is under way (process {{holder}}): wait until it ends, or stop it"
+        )
+        with exclusive(self.folder / ".lock", refusal):
             yield
+
+
+@contextmanager
+def exclusive(path: Path, refusal: str) -> Iterator[None]:
+    """Holds a lock file, which dies with the process.
+
+    Args:
+        path: the file, in a folder that exists.
+        refusal: the error's message; `{holder}` in it becomes the other process's id.
+
+    Raises:
+        JanusError: another process holds it.
+    """
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise JanusError(refusal.replace("{holder}", file.read().strip() or "unknown")) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def link_to(link: Path, target: str) -> None:
+    """Points a link to a sibling, in one step."""
+    staging = link.with_name(f".{link.name}-{os.getpid()}")
+    staging.unlink(missing_ok=True)
+    staging.symlink_to(target)
+    staging.replace(link)
 
 
 def now() -> str:

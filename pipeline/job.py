@@ -111,7 +111,11 @@ def _run_pipeline(run: _Run, display: Display) -> None:
 
     home = run.home
     places = Places(
-        root=str(home.root), metadata=str(home.metadata), schemas=home.schemas, checkpoints=str(home.checkpoints)
+        root=str(home.root),
+        metadata=str(home.metadata),
+        schemas=home.schemas,
+        checkpoints=str(home.checkpoints),
+        analyzer_cache=str(home.analyzer_cache),
     )
     with own_arguments_hidden():
         run_on_beam(create_pipeline(run.config, places), run.run_id)
@@ -122,10 +126,14 @@ def _run_pipeline(run: _Run, display: Display) -> None:
 
 def _add_outcome(run: _Run) -> None:
     from pipeline.outcome import collect_outcome
+    from pipeline.plots import draw_training
 
     outcome = collect_outcome(run.config, run.home, run.run_id)
     report = run.report
-    report.examples, report.tasks = outcome.examples, outcome.tasks
+    report.examples, report.tasks, report.history = outcome.examples, outcome.tasks, outcome.history
+    report.window = outcome.window
+    if report.history:
+        draw_training(report.history, list(report.tasks), run.folder / "training.png")
     report.blessed, report.pushed = outcome.blessed, outcome.pushed
     report.problems += outcome.failed_gates + outcome.problems
     if not report.blessed:

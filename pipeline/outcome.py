@@ -1,5 +1,6 @@
 """What a run's artifacts say: rows, labels, metrics, gates, the pushed version."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from pipeline.config import JanusConfig
 from pipeline.home import Home
 from pipeline.metadata import NodeExecution, executions_of_run, open_store
 from pipeline.results import EvaluationResult, read_evaluation
+from pipeline.training_history import finite, kept_epoch, read_history
+from trainer.config import MultilabelTask, Task
+from trainer.gates import utilisation_of
 
 SPLITS = ("train", "eval")
 
@@ -19,6 +23,8 @@ class Outcome:
 
     examples: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: list[dict[str, float | None]] = field(default_factory=list)
+    window: list[dict[str, int]] = field(default_factory=list)
     blessed: bool = False
     pushed: str | None = None
     problems: list[str] = field(default_factory=list)
@@ -30,6 +36,8 @@ def collect_outcome(config: JanusConfig, home: Home, run_id: str) -> Outcome:
     executions = executions_of_run(open_store(home.metadata), run_id)
     outcome = Outcome(tasks={name: _empty_task(config, name) for name in config.tasks})
     _add_counts(outcome, config, executions.get("StatisticsGen"))
+    outcome.window = _window(executions.get("WindowResolver"))
+    _add_history(outcome, config, executions.get("Trainer"))
     evaluated = _evaluation(config, executions.get("Evaluator"))
     if evaluated is not None:
         _add_evaluation(outcome, evaluated)
@@ -41,9 +49,9 @@ def collect_outcome(config: JanusConfig, home: Home, run_id: str) -> Outcome:
 
 def _empty_task(config: JanusConfig, name: str) -> dict[str, Any]:
     task = config.tasks[name]
-    unit = getattr(task, "unit", None)
+    told = {key: getattr(task, key, None) for key in ("unit", "quantiles")}
     empty: dict[str, Any] = {"labelled": {}, "metrics": {}, "baseline": {}, "slices": {}, "gates": []}
-    return {"kind": task.kind, **({"unit": unit} if unit else {}), **empty}
+    return {"kind": task.kind, **{key: value for key, value in told.items() if value}, **empty}
 
 
 def _add_counts(outcome: Outcome, config: JanusConfig, execution: NodeExecution | None) -> None:
@@ -54,8 +62,34 @@ def _add_counts(outcome: Outcome, config: JanusConfig, execution: NodeExecution 
         rows, columns = read_split(artifact.uri, split)
         outcome.examples[split] = rows
         for name, task in config.tasks.items():
-            column: Column | None = columns.get(task.label)
-            outcome.tasks[name]["labelled"][split] = column.present if column else 0
+            outcome.tasks[name]["labelled"][split] = _labelled(task, rows, columns.get(task.label))
+
+
+def _labelled(task: Task, rows: int, column: Column | None) -> int:
+    if isinstance(task, MultilabelTask) and task.empty == "negative":
+        return rows
+    return column.present if column else 0
+
+
+def _add_history(outcome: Outcome, config: JanusConfig, execution: NodeExecution | None) -> None:
+    artifact = execution.output("model_run") if execution else None
+    history = read_history(artifact.uri) if artifact else []
+    outcome.history = finite(history)
+    stopping = config.training.early_stopping
+    kept = kept_epoch(history, stopping.min_delta if stopping else 0.0) or {}
+    for name, task in outcome.tasks.items():
+        utilisation = utilisation_of(name, kept)
+        if utilisation:
+            task["gate_utilisation"] = utilisation
+
+
+def _window(execution: NodeExecution | None) -> list[dict[str, int]]:
+    """Each span that was trained on, newest first, with its rows."""
+    artifacts = execution.outputs.get("examples", []) if execution else []
+    return [
+        {"span": int(found.properties["span"]), "train": json.loads(str(found.properties["num_examples"]))["train"]}
+        for found in artifacts
+    ]
 
 
 def _evaluation(config: JanusConfig, execution: NodeExecution | None) -> EvaluationResult | None:

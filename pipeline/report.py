@@ -37,7 +37,9 @@ class RunReport(BaseModel):
     stack: dict[str, str]
     components: dict[str, ComponentReport] = {}
     examples: dict[str, int] = {}
+    window: list[dict[str, int]] = []
     tasks: dict[str, dict[str, Any]] = {}
+    history: list[dict[str, float | None]] = []
     blessed: bool = False
     pushed: str | None = None
     exit_code: int = 0

@@ -1,8 +1,8 @@
 """What the Evaluator found, read back from TFMA's files and checked, in the shape of report.json."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from pydantic import Field
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.dsl.io import fileio
 
-from pipeline.config import METRICS, GateConfig, JanusConfig
-from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES
-from trainer.config import StrictModel, Task
+from pipeline.config import GateConfig, JanusConfig, metrics_of
+from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES, output_of
+from trainer.config import StrictModel, Task, classes_of
 from trainer.errors import JanusError
 
 BLESSED_FILE, NOT_BLESSED_FILE = "BLESSED", "NOT_BLESSED"
@@ -45,9 +45,11 @@ class TaskResult(StrictModel):
     """What is known of a task. A metric is None where it is not defined, which a problem or a note explains."""
 
     kind: str
-    labelled: dict[str, int] = Field(description="Split → rows with a label.")
+    labelled: dict[str, int] = Field(description="Split → rows with a label and a weight above 0.")
     metrics: dict[str, float | None]
-    baseline: dict[str, float | None] = Field(description="Of the last blessed model; empty if there is none.")
+    baseline: dict[str, float | None] = Field(
+        description="Of the last blessed model, as far as it has the outputs; empty if there is none."
+    )
     slices: dict[str, dict[str, float | None]] = Field(description='"column=value" → metrics.')
     slice_sizes: dict[str, int] = Field(description='"column=value" → rows with a label.')
     gates: list[GateResult]
@@ -166,46 +168,53 @@ def _is_blessed(blessing_uri: str, problems: list[str]) -> bool:
 # --- one task ---------------------------------------------------------------------------------------------------
 
 
+_Keys = Mapping[str, _Key]
+"""A task's metric → where it is found."""
+
+
 def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, problems: list[str]) -> TaskResult:
     overall = metrics.get((), {})
-    wanted = METRICS[task.kind]
-    labelled = int(overall.get(_Key(name, LABELLED_COUNT), 0))
-    values = _values(overall, name, wanted, baseline=False)
-    baseline = _values(overall, name, wanted, baseline=True)
-    has_baseline = _Key(name, LABELLED_COUNT, baseline=True) in overall
+    keys = {metric: _Key(output_of(name, metric), metric) for metric in metrics_of(task)}
+    compared = _compared(keys, overall)
+    count = _Key(name, LABELLED_COUNT)
+    labelled = int(overall.get(count, 0))
+    values, baseline = _values(overall, keys), _values(overall, compared)
     if not labelled:
         problems.append(f"task {name}: no row of the eval split has a label, so nothing can be said of it")
     else:
-        problems += _undefined(f"task {name}", overall, name, wanted, baseline=False)
-    if has_baseline and labelled:
-        problems += _undefined(f"task {name}, last blessed model", overall, name, wanted, baseline=True)
+        problems += _undefined(f"task {name}", overall, keys)
+        problems += _undefined(f"task {name}, last blessed model", overall, compared)
 
     sliced = {key: found for key, found in _ordered(metrics, config.evaluation.slices) if key}
     return TaskResult(
         kind=task.kind,
         labelled={"eval": labelled},
         metrics=values,
-        baseline=baseline if has_baseline else {},
-        slices={slice_name(key): _values(found, name, wanted, baseline=False) for key, found in sliced.items()},
-        slice_sizes={slice_name(key): int(found.get(_Key(name, LABELLED_COUNT), 0)) for key, found in sliced.items()},
-        gates=_gates(config.evaluation.gates.get(name, {}), values, baseline if has_baseline else None),
-        notes=[*_absent_classes(task, overall.get(_Key(name, PRESENT_CLASSES))), *_slice_notes(name, wanted, sliced)],
+        baseline=baseline,
+        slices={slice_name(key): _values(found, keys) for key, found in sliced.items()},
+        slice_sizes={slice_name(key): int(found.get(count, 0)) for key, found in sliced.items()},
+        gates=_gates(config.evaluation.gates.get(name, {}), values, baseline),
+        notes=[*_absent_classes(task, overall.get(_Key(name, PRESENT_CLASSES))), *_slice_notes(keys, sliced)],
     )
 
 
-def _values(found: Mapping[_Key, float], output: str, wanted: Iterable[str], baseline: bool) -> dict[str, float | None]:
-    return {metric: _finite(found.get(_Key(output, metric, baseline))) for metric in wanted}
+def _compared(keys: _Keys, overall: Mapping[_Key, float]) -> _Keys:
+    """Where the baseline's metrics are found, of those outputs that it was evaluated on."""
+    outputs = {key.output for key in overall if key.baseline}
+    return {metric: replace(key, baseline=True) for metric, key in keys.items() if key.output in outputs}
+
+
+def _values(found: Mapping[_Key, float], keys: _Keys) -> dict[str, float | None]:
+    return {metric: _finite(found.get(key)) for metric, key in keys.items()}
 
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _undefined(
-    who: str, found: Mapping[_Key, float], output: str, wanted: Iterable[str], baseline: bool
-) -> Iterator[str]:
-    for metric in wanted:
-        value = found.get(_Key(output, metric, baseline))
+def _undefined(who: str, found: Mapping[_Key, float], keys: _Keys) -> Iterator[str]:
+    for metric, key in keys.items():
+        value = found.get(key)
         if value is None:
             yield f"{who}: the Evaluator returned no {metric}"
         elif not math.isfinite(value):
@@ -217,22 +226,21 @@ def _reason(metric: str) -> str:
         "auc": "each class is held by none or by all of the labelled rows, or a prediction is not finite",
         "auc_pr": "each class is held by none or by all of the labelled rows, or a prediction is not finite",
         "r2": "the labels do not vary, or a prediction is not finite",
+        "qwk": "labels and predictions are all of one class, or a prediction is not finite",
     }
     return reasons.get(metric, "a prediction is not finite")
 
 
 def _absent_classes(task: Task, present: float | None) -> Iterator[str]:
-    classes = getattr(task, "classes", [])
+    classes = classes_of(task)
     if present is not None and math.isfinite(present) and present < len(classes):
         yield f"{int(present)} of {len(classes)} classes occur in the eval split; averages over classes are over these"
 
 
-def _slice_notes(output: str, wanted: Iterable[str], sliced: Mapping[SliceKey, Mapping[_Key, float]]) -> list[str]:
+def _slice_notes(keys: _Keys, sliced: Mapping[SliceKey, Mapping[_Key, float]]) -> list[str]:
     notes = []
-    for metric in wanted:
-        undefined = [
-            slice_name(key) for key, found in sliced.items() if _finite(found.get(_Key(output, metric))) is None
-        ]
+    for metric, key in keys.items():
+        undefined = [slice_name(of_slice) for of_slice, found in sliced.items() if _finite(found.get(key)) is None]
         if undefined:
             shown = "; ".join(undefined[:SLICES_NAMED_IN_NOTES])
             more = "; …" if len(undefined) > SLICES_NAMED_IN_NOTES else ""
@@ -268,7 +276,7 @@ def _missing_slices(slices: Sequence[Sequence[str]], metrics: _Metrics) -> list[
 def _gates(
     gates: Mapping[str, GateConfig],
     values: Mapping[str, float | None],
-    baseline: Mapping[str, float | None] | None,
+    baseline: Mapping[str, float | None],
 ) -> list[GateResult]:
     return [
         _gate(metric, rule, limit, values[metric], baseline)
@@ -278,14 +286,14 @@ def _gates(
 
 
 def _gate(
-    metric: str, rule: str, limit: float, value: float | None, baseline: Mapping[str, float | None] | None
+    metric: str, rule: str, limit: float, value: float | None, baseline: Mapping[str, float | None]
 ) -> GateResult:
     if rule in ("min", "max"):
         if value is None:
             return _undefined_gate(metric, rule, limit, value, None)
         passed = value >= limit if rule == "min" else value <= limit
         return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=passed)
-    if baseline is None:
+    if metric not in baseline:
         note = "there is no blessed model with this task to compare with yet"
         return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=True, note=note)
     before = baseline[metric]

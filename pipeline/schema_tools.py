@@ -15,6 +15,7 @@ from trainer.config import column_of
 from trainer.errors import DataError
 
 NUMERIC_KINDS = frozenset({"numeric", "cyclical", "vector"})
+NUMERIC_TASKS = frozenset({"regression", "count"})
 ColumnType = Literal["int", "float", "bytes"]
 _SHOWN_VALUES = 6
 _WIDTH = {"INT": 1, "FLOAT": 2, "BYTES": 3}
@@ -68,6 +69,12 @@ def check_schema(schema: schema_pb2.Schema, path: Path, config: JanusConfig) -> 
     for column, key in _numeric_columns(config).items():
         if column in features and features[column].type == schema_pb2.BYTES:
             problems.append(f"{path}: column '{column}' is BYTES, but {key} needs a number")
+    problems += [
+        f"{path}: column '{column}' is {schema_pb2.FeatureType.Name(features[column].type)}, but a label with a "
+        f"separator ('{separator}') is BYTES"
+        for column, separator in config.separated_labels().items()
+        if column in features and features[column].type != schema_pb2.BYTES
+    ]
     for column, classes in config.label_domains().items():
         domain = _domain(schema, features[column]) if column in features else []
         lacking = [value for value in classes if value not in domain]
@@ -85,8 +92,9 @@ def column_types(schema: schema_pb2.Schema) -> dict[str, ColumnType]:
 def to_freeze(schema: schema_pb2.Schema, config: JanusConfig) -> schema_pb2.Schema:
     """What is worth keeping of an inferred schema.
 
-    Labels that are text get their classes as their domain. Features lose theirs: it lists what happened to be seen,
-    while new values are what the model has out-of-vocabulary buckets for.
+    Labels that are text get their classes as their domain, and several in one string are text though all that were
+    seen may be numbers. Features lose their domain: it lists what happened to be seen, while new values are what the
+    model has out-of-vocabulary buckets for.
     """
     result = schema_pb2.Schema()
     result.CopyFrom(schema)
@@ -94,6 +102,8 @@ def to_freeze(schema: schema_pb2.Schema, config: JanusConfig) -> schema_pb2.Sche
     classes = config.label_domains()
     for feature in result.feature:
         feature.ClearField("domain_info")
+        if feature.name in config.separated_labels():
+            feature.type = schema_pb2.BYTES
         if feature.name in classes and feature.type == schema_pb2.BYTES:
             feature.string_domain.name = feature.name
             feature.string_domain.value[:] = classes[feature.name]
@@ -139,9 +149,11 @@ def _numeric_columns(config: JanusConfig) -> dict[str, str]:
         for name, feature in config.features.items()
         if feature.kind in NUMERIC_KINDS
     }
-    columns.update(
-        {task.label: f"tasks.{name}.label" for name, task in config.tasks.items() if task.kind == "regression"}
-    )
+    for name, task in config.tasks.items():
+        if task.kind in NUMERIC_TASKS:
+            columns[task.label] = f"tasks.{name}.label"
+        if task.sample_weight is not None:
+            columns[task.sample_weight] = f"tasks.{name}.sample_weight"
     return columns
 
 

@@ -14,7 +14,7 @@ FIRST_SIGNAL = 128
 """Exit codes from here on are of runs that were interrupted."""
 
 _SYMBOLS = {"min": "≥", "max": "≤", "max_drop": "drop ≤", "max_rise": "rise ≤"}
-_IN_OWN_UNIT = frozenset({"mae", "rmse", "bias"})
+_IN_OWN_UNIT = frozenset({"mae", "rmse", "bias", "pinball"})
 
 
 def report_view(report: RunReport) -> RenderableType:
@@ -22,6 +22,7 @@ def report_view(report: RunReport) -> RenderableType:
     parts: list[RenderableType] = []
     if any(task.get("metrics") for task in report.tasks.values()):
         parts.append(metrics_table(report))
+        parts += [Text(line) for line in mixture_lines(report)]
     parts.append(Text(outcome_line(report), style="bold"))
     if report.exit_code not in (0, GateError.exit_code):
         parts += [Text(f"  {problem}") for problem in report.problems]
@@ -40,7 +41,7 @@ def metrics_table(report: RunReport) -> Table:
             gates = [gate for gate in task.get("gates", []) if gate["metric"] == metric]
             table.add_row(
                 escape(rows),
-                _with_unit(metric, task.get("unit")),
+                escape(_with_unit(metric, task)),
                 _number(value),
                 _number(task.get("baseline", {}).get(metric)),
                 "\n".join(_gate(gate) for gate in gates),
@@ -48,6 +49,15 @@ def metrics_table(report: RunReport) -> Table:
             rows = ""
         table.add_section()
     return table
+
+
+def mixture_lines(report: RunReport) -> list[str]:
+    """Of a trunk that mixes experts: what each task takes from them, at the last level where there are several."""
+    return [
+        f"{name} is mixed from {_shares(task['gate_utilisation'])}"
+        for name, task in report.tasks.items()
+        if task.get("gate_utilisation")
+    ]
 
 
 def outcome_line(report: RunReport) -> str:
@@ -63,8 +73,24 @@ def outcome_line(report: RunReport) -> str:
     return f"not pushed: the run failed (exit code {report.exit_code})"
 
 
-def _with_unit(metric: str, unit: str | None) -> str:
-    return f"{metric} [{unit}]".replace("[", r"\[") if unit and metric in _IN_OWN_UNIT else metric
+def _with_unit(metric: str, task: dict[str, Any]) -> str:
+    """`mae [minutes]`; of ordered classes `mae [classes]`; `coverage [0.8 wanted]`."""
+    levels = task.get("quantiles")
+    if metric == "coverage" and levels:
+        return f"{metric} [{levels[-1] - levels[0]:.4g} wanted]"
+    unit = "classes" if task.get("kind") == "ordinal" else task.get("unit")
+    return f"{metric} [{unit}]" if unit and metric in _IN_OWN_UNIT else metric
+
+
+def _shares(utilisation: dict[str, float]) -> str:
+    """`expert_0 62 %, expert_1 38 %`."""
+    levels = [name.rpartition("/")[0] for name in utilisation]
+    last = levels[-1]
+    return ", ".join(
+        f"{name.rpartition('/')[2]} {share:.0%}".replace("%", " %")
+        for (name, share), level in zip(utilisation.items(), levels, strict=True)
+        if level == last
+    )
 
 
 def _number(value: float | None) -> str:

@@ -33,6 +33,16 @@ class ShuffleEpoch(keras.callbacks.Callback):
         self._epoch.assign(epoch)
 
 
+class BalancingEpoch(keras.callbacks.Callback):
+    """Tells the balancing each epoch's mean training losses; comes before `Checkpoint`, which saves what it learns."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Passes on the tasks' losses."""
+        values = logs or {}
+        balancing = self.model.balancing
+        balancing.end_epoch({task.name: float(values[f"{task.name}_loss"]) for task in balancing.tasks})
+
+
 class BestWeights(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the least balanced validation loss, and may stop early.
 
@@ -81,8 +91,8 @@ class EpochHistory(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """Writes all training state after each epoch, so that a killed training resumes where it was.
 
-    A checkpoint is one folder, renamed into place when it is whole: `state.json`, `variables.npz` (the model's and
-    the optimizer's variables, in order) and `best.npz`.
+    A checkpoint is one folder, renamed into place when it is whole: `state.json`, `variables.npz` (the network's,
+    the optimizer's and the balancing's variables, in order) and `best.npz`.
     """
 
     def __init__(self, folder: Path, best: BestWeights, history: EpochHistory):
@@ -165,7 +175,7 @@ class ProgressLine(keras.callbacks.Callback):
 
 
 def _state(model: keras.Model) -> list[Any]:
-    return [*model.network.variables, *model.optimizer.variables]
+    return [*model.network.variables, *model.optimizer.variables, *model.balancing.variables]
 
 
 def _save(path: Path, arrays: list[np.ndarray]) -> None:

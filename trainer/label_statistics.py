@@ -1,22 +1,28 @@
 """What the training labels of one task look like: for standardisation, first biases and the trivial predictor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from trainer.errors import DataError
 
+SAMPLE = 1_000_000
+"""Numbers among the labels that are kept for the trivial predictor's loss."""
+
 
 @dataclass(frozen=True)
 class LabelStatistics:
-    """Statistics of a task's present labels in the training split.
+    """Statistics of a task's present labels in the training split, each row by its weight.
 
     Attributes:
         count: labelled rows.
-        mean, deviation: of a regression label, in its own unit; deviation is 1 for a constant label.
-        median: of a regression label, in its own unit.
-        frequencies: of a classification label, float64 [classes], summing to 1.
-        labels: the labels themselves, at most SAMPLE of them, for the trivial predictor's loss.
+        mean, deviation: of a number, in its own unit; deviation is 1 for a constant label.
+        median: of a number, in its own unit.
+        frequencies: float64 [classes]: how often each class is the label, or, where several may be, among the labels;
+            empty for a number.
+        labels: the labels themselves, [rows] or [rows, classes], an even sample if there are more than SAMPLE numbers.
+        weights: float32 [rows], theirs.
     """
 
     count: int
@@ -25,40 +31,72 @@ class LabelStatistics:
     median: float
     frequencies: np.ndarray
     labels: np.ndarray
+    weights: np.ndarray
 
 
-SAMPLE = 1_000_000
-
-
-def label_statistics(task: str, column: str, labels: np.ndarray, weights: np.ndarray, classes: int) -> LabelStatistics:
+def label_statistics(
+    task: str, column: str, labels: np.ndarray, weights: np.ndarray, classes: int, sample_weight: str | None = None
+) -> LabelStatistics:
     """Statistics of one task's labels.
 
     Args:
         task: its name, for the error.
         column: the label's column, for the error.
-        labels: [rows], class indices or numbers.
+        labels: [rows], class indices or numbers; or [rows, classes], 1 where a class is among the labels, else 0.
         weights: [rows], 0 where the label is missing.
-        classes: their number; 0 for regression.
+        classes: their number; 0 where the label is a number.
+        sample_weight: the weights' column, for the error.
 
     Raises:
-        DataError: no row has a label.
+        DataError: no row has a label and a weight.
     """
-    present = labels[weights > 0]
+    counted = weights > 0
+    present, weights = labels[counted], weights[counted]
     if not len(present):
         raise DataError(
-            f"task '{task}': every label is missing in the training split (column '{column}'); "
-            "correct the column or the split, or remove the task"
+            f"task '{task}': every label is missing in the training split (column '{column}'"
+            + (f", or every weight in column '{sample_weight}' is missing or 0" if sample_weight else "")
+            + "); correct the column or the split, or remove the task"
         )
+    step = -(-present.size // SAMPLE)
+    sample = {"labels": present[::step], "weights": weights[::step]}
     if classes:
-        frequencies = np.bincount(present.astype(np.int64), minlength=classes) / len(present)
-        return LabelStatistics(len(present), 0.0, 1.0, 0.0, frequencies, present[:SAMPLE])
+        frequencies = _frequencies(present, weights, classes)
+        return LabelStatistics(len(present), 0.0, 1.0, 0.0, frequencies, **sample)
     values = present.astype(np.float64)
-    deviation = float(values.std())
+    mean = float(np.average(values, weights=weights))
+    deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
     return LabelStatistics(
         count=len(values),
-        mean=float(values.mean()),
-        deviation=deviation if deviation > 1e-9 * max(1.0, abs(values.mean())) else 1.0,
-        median=float(np.median(values)),
+        mean=mean,
+        deviation=deviation if deviation > 1e-9 * max(1.0, abs(mean)) else 1.0,
+        median=float(weighted_quantiles(values, weights, [0.5])[0]),
         frequencies=np.zeros(0),
-        labels=values[:SAMPLE],
+        **sample,
     )
+
+
+def _frequencies(labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
+    if labels.ndim > 1:
+        return np.average(labels.astype(np.float64), axis=0, weights=weights)
+    return np.bincount(labels.astype(np.int64), weights=weights, minlength=classes) / weights.sum(dtype=np.float64)
+
+
+def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Quantiles of weighted values: where the mean pinball loss is least; the middle, where that is an interval.
+
+    Args:
+        values: [rows], at least one.
+        weights: [rows], positive.
+        levels: in (0, 1).
+
+    Returns:
+        float64 [levels], ascending if the levels are.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order].astype(np.float64)
+    below = np.cumsum(weights[order], dtype=np.float64)
+    targets = np.array(levels) * below[-1]
+    last = len(ordered) - 1
+    low, high = (np.minimum(np.searchsorted(below, targets, side=side), last) for side in ("left", "right"))
+    return (ordered[low] + ordered[high]) / 2

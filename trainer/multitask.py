@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer.balancings import BALANCINGS
+from trainer.balancings import Step, last_shared_variables, make_balancing
 from trainer.config import TrainerConfig
 from trainer.distribution import as_step_logs, rows_of_replicas, sum_over_replicas
 from trainer.heads.base import Head
@@ -16,29 +16,38 @@ BALANCED_LOSS = "balanced_loss"
 
 
 class MultiTaskModel(keras.Model):
-    """Trains a network on masked labels, one loss per task.
+    """Trains a network on masked labels, one loss per task, joined by the configuration's balancing.
 
     A batch is (features, labels, weights): dicts of tensors, the latter two keyed by task, [batch] each. Logged are
-    `<task>_loss`, the mean over labelled rows; `loss`, what is minimised; and in validation also each task's headline
-    metric and `balanced_loss`: the mean over the tasks of the loss relative to that of the best constant prediction,
-    so that each task counts the same whatever its loss's scale.
+    `<task>_loss`, the mean over labelled rows; `loss`, their sum by the weights of the balancing (by `loss_weight`
+    where it combines gradients). In training also `<task>_weight`: the mean, over the steps in which the task had a
+    label, of the factor by which its loss, or its gradient on shared variables, has entered; and for a balancing that
+    combines gradients `<task>_conflict`: the share of those steps in which the task's gradient had a negative inner
+    product with that of another task. In validation also each task's headline metric and `balanced_loss`: the mean over
+    the tasks of the loss relative to that of the best constant prediction, so that each task counts the same whatever
+    its loss's scale.
     """
 
     def __init__(self, network: Network, heads: Mapping[str, Head], config: TrainerConfig):
         super().__init__(name="multi_task_model")
+        self.structure = network
         self.network = network.model
+        self.balancing = make_balancing(config, heads, network)
         self._heads = dict(heads)
-        self._loss_weights = {name: task.loss_weight for name, task in config.tasks.items()}
-        self._combine = BALANCINGS[config.model.balancing.kind]
+        self._shared = frozenset(id(variable) for variable in network.shared_variables)
+        self._last_shared = last_shared_variables(network)
+        self._counted = [name for name, task in config.tasks.items() if task.loss_weight > 0]
         self._scales = {name: head.trivial_loss() for name, head in heads.items()}
-        self._loss_trackers = {name: keras.metrics.Mean(name=f"{name}_loss") for name in heads}
-        self._total_tracker = keras.metrics.Mean(name="loss")
+        loss_names = ["loss", *(f"{name}_loss" for name in heads)]
+        kinds = ("weight", "conflict") if self.balancing.tracks_conflicts else ("weight",)
+        self._training_means = NamedMeans([*loss_names, *(f"{name}_{kind}" for kind in kinds for name in heads)])
+        self._validation_means = NamedMeans(loss_names)
         self._headlines = {name: head.make_metric() for name, head in heads.items()}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """All that is reset between epochs."""
-        return [self._total_tracker, *self._loss_trackers.values(), *self._headlines.values()]
+        return [self._training_means, self._validation_means, *self._headlines.values()]
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """The network is built already; Keras's way, by a batch's mean over the replicas, fails on nested batches."""
@@ -50,38 +59,84 @@ class MultiTaskModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of the optimizer."""
         features, labels, weights = data
-        with tf.GradientTape() as tape:
-            raw = self.network(features, training=True)
-            losses = self._task_losses(labels, raw, weights)
-            total = self._combine(losses, self._loss_weights)
-            scaled = self.optimizer.scale_loss(total)
-        variables = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        self._track(losses, total, weights)
-        trackers = (self._total_tracker, *self._loss_trackers.values())
-        return as_step_logs({tracker.name: tracker.result() for tracker in trackers})
+        with tf.GradientTape(persistent=True) as tape:
+            own_losses = self._own_losses(labels, self.network(features, training=True), weights)
+        losses, labelled, present = self._over_replicas(own_losses, weights)
+        step = Step(
+            tape=tape,
+            own_losses=own_losses,
+            losses=losses,
+            present=present,
+            scale=self.optimizer.scale_loss(tf.constant(1.0)),
+            variables=self.network.trainable_variables,
+            shared=self._shared,
+            last_shared=self._last_shared,
+        )
+        balanced = self.balancing.balance(step)
+        self.optimizer.apply(balanced.gradients, step.variables)
+
+        def losses_now() -> tf.Tensor:
+            again = self._own_losses(labels, self.network(features, training=True), weights)
+            return sum_over_replicas(tf.stack(again))
+
+        self.balancing.after_step(step, losses_now)
+        parts = [balanced.weights] if balanced.conflicts is None else [balanced.weights, balanced.conflicts]
+        self._training_means.update_state(
+            tf.concat([_with_total(losses, balanced.weights), *parts], axis=0),
+            tf.concat([[1.0], labelled, *[present] * len(parts)], axis=0),
+        )
+        return as_step_logs(self._training_means.by_name())
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and headline metrics of a batch."""
         features, labels, weights = data
         raw = self.network(features, training=False)
-        losses = self._task_losses(labels, raw, weights)
-        self._track(losses, self._combine(losses, self._loss_weights), weights)
+        own_losses = self._own_losses(labels, raw, weights)
+        losses, labelled, present = self._over_replicas(own_losses, weights)
+        self._validation_means.update_state(
+            _with_total(losses, self.balancing.loss_weights(losses, present)), tf.concat([[1.0], labelled], axis=0)
+        )
         for name, head in self._heads.items():
             rows = (rows_of_replicas(values[name]) for values in (labels, raw, weights))
             head.update_metric(self._headlines[name], *rows)
-        logs = {metric.name: metric.result() for metric in self.metrics}
-        counted = [name for name, weight in self._loss_weights.items() if weight > 0]
-        relative = [self._loss_trackers[name].result() / self._scales[name] for name in counted]
+        logs = self._validation_means.by_name()
+        logs.update({metric.name: metric.result() for metric in self._headlines.values()})
+        relative = [logs[f"{name}_loss"] / self._scales[name] for name in self._counted]
         logs[BALANCED_LOSS] = tf.add_n(relative) / len(relative)
         return as_step_logs(logs)
 
-    def _task_losses(self, labels: Any, raw: Any, weights: Any) -> dict[str, tf.Tensor]:
-        return {name: head.loss(labels[name], raw[name], weights[name]) for name, head in self._heads.items()}
+    def _own_losses(self, labels: Any, raw: Any, weights: Any) -> list[tf.Tensor]:
+        return [head.loss(labels[name], raw[name], weights[name]) for name, head in self._heads.items()]
 
-    def _track(self, losses: Mapping[str, tf.Tensor], total: tf.Tensor, weights: Any) -> None:
-        """Each replica tracks the losses of all, so that what one replica reports is the whole."""
-        self._total_tracker.update_state(sum_over_replicas(total))
-        for name, loss in losses.items():
-            labelled = sum_over_replicas(tf.reduce_sum(weights[name]))
-            self._loss_trackers[name].update_state(sum_over_replicas(loss), sample_weight=labelled)
+    def _over_replicas(self, own_losses: list[tf.Tensor], weights: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Over the rows of all replicas: losses, sums of weights, and which tasks count; float32 [T] each."""
+        labelled = [tf.reduce_sum(weights[name]) for name in self._heads]
+        losses, sums = tf.unstack(sum_over_replicas(tf.stack([tf.stack(own_losses), tf.stack(labelled)])))
+        return losses, sums, tf.cast(sums > 0, tf.float32) * (self.balancing.priors > 0)
+
+
+class NamedMeans(keras.metrics.Metric):
+    """Several weighted means at once: one metric per mean would take more time than the losses themselves."""
+
+    def __init__(self, names: list[str]):
+        super().__init__(name="means")
+        self._names = tuple(names)
+        self._sums = self.add_variable(shape=(2, len(names)), initializer="zeros", name="sums")
+
+    def update_state(self, values: tf.Tensor, weights: tf.Tensor) -> None:
+        """Adds values, float32 [means], each by its weight, float32 [means]; a value of weight 0 may be anything."""
+        self._sums.assign_add(tf.stack([tf.math.multiply_no_nan(values, weights), weights]))
+
+    def result(self) -> tf.Tensor:
+        """float32 [means]; 0 where nothing was added."""
+        total, weight = tf.unstack(tf.convert_to_tensor(self._sums))
+        return tf.math.divide_no_nan(total, weight)
+
+    def by_name(self) -> dict[str, tf.Tensor]:
+        """The means as scalars."""
+        return dict(zip(self._names, tf.unstack(self.result()), strict=True))
+
+
+def _with_total(losses: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The weighted sum of the losses, then the losses."""
+    return tf.concat([[tf.tensordot(losses, weights, 1)], losses], axis=0)

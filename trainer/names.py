@@ -2,12 +2,15 @@
 
 
 def label_name(task: str) -> str:
-    """The task's label: float32 in its own unit, or int64 class index; 0 where it is missing."""
+    """The task's label; 0 where it is missing.
+
+    float32 [1] in its own unit; int64 [1], the index of a class; or float32 [classes], 1 for each class that applies.
+    """
     return f"{task}/label"
 
 
 def weight_name(task: str) -> str:
-    """The task's weight: float32, 1 where the label is present, else 0."""
+    """The task's weight, float32 [1]: 0 where the label is missing, else the row's sample weight, 1 by default."""
     return f"{task}/weight"
 
 

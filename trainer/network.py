@@ -1,14 +1,15 @@
 """The network: an encoder per feature, one trunk, a tower and a head per task."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config import TrainerConfig
+from trainer.config import TrainerConfig, dependency_order
 from trainer.encoders import ENCODERS
 from trainer.heads.base import Head
 from trainer.names import missing_name
@@ -21,13 +22,30 @@ class Network:
 
     Attributes:
         model: functional: transformed features → each task's raw output, float32 [batch, units].
-        gates: functional: the same features → each task's mixing weights (see `Trunk.gates`); None without gates.
+        gates: functional: the same features → each gate's weights, float32 [batch, experts], by the keys of
+            `Trunk.gates`; None without gates.
+        experts: the experts' names in the order of the weights, by the same keys.
         last_shared: see `Trunk`.
     """
 
     model: keras.Model
     gates: keras.Model | None
+    experts: dict[str, list[str]]
     last_shared: list[keras.layers.Layer]
+
+    @cached_property
+    def shared_variables(self) -> list[keras.Variable]:
+        """The trainable variables that at least two tasks' outputs depend on, in the model's order.
+
+        Found from the graph: a layer counts as a whole, so that what is shared and what is a task's own must not lie in
+        one layer.
+        """
+        uses = Counter(
+            id(variable)
+            for output in self.model.output.values()
+            for variable in keras.Model(self.model.input, output).trainable_variables
+        )
+        return [variable for variable in self.model.trainable_variables if uses[id(variable)] > 1]
 
 
 def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads: Mapping[str, Head]) -> Network:
@@ -35,20 +53,17 @@ def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads
     inputs = feature_inputs(config, transform)
     settings = config.model.trunk
     trunk = TRUNKS[settings.kind](settings, partial(_encode, config, transform, inputs), list(config.tasks))
-    outputs = {}
-    for name, hidden in trunk.towers.items():
+    outputs: dict[str, keras.KerasTensor] = {}
+    for name in dependency_order(config.tasks):
+        hidden = trunk.towers[name]
         sizes = config.model.towers.get(name, config.model.towers.get("default", []))
         for depth, units in enumerate(sizes):
             hidden = keras.layers.Dense(units, activation=settings.activation, name=f"{name}_tower_{depth}")(hidden)
-        outputs[name] = keras.layers.Dense(
-            heads[name].units,
-            bias_initializer=keras.initializers.Constant(heads[name].initial_bias),
-            name=f"{name}_head",
-            dtype="float32",
-        )(hidden)
+        outputs[name] = heads[name].build(hidden, outputs)
     return Network(
         model=keras.Model(inputs, outputs, name="network"),
-        gates=keras.Model(inputs, trunk.gates, name="gates") if trunk.gates else None,
+        gates=keras.Model(inputs, {key: gate.weights for key, gate in trunk.gates.items()}) if trunk.gates else None,
+        experts={key: gate.experts for key, gate in trunk.gates.items()},
         last_shared=trunk.last_shared,
     )
 

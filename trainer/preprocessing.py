@@ -1,6 +1,6 @@
 """The preprocessing_fn that Transform runs; the same graph serves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -8,7 +8,7 @@ import tensorflow as tf
 from trainer.config import LabelConfig, PreprocessingConfig, column_of
 from trainer.encoders import ENCODERS
 from trainer.names import label_name, missing_name, weight_name
-from trainer.raw_values import Raw, numbers, strings
+from trainer.raw_values import Raw, numbers, string_lists, strings
 
 
 def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -29,7 +29,7 @@ def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]
         if feature.missing_indicator:
             outputs[missing_name(name)] = _missing(inputs[column_of(name, feature)])
     for task, label in config.labels.items():
-        outputs[label_name(task)], outputs[weight_name(task)] = _label(label, inputs[label.column])
+        outputs[label_name(task)], outputs[weight_name(task)] = _label(label, inputs)
     return outputs
 
 
@@ -39,12 +39,55 @@ def _missing(raw: Raw) -> tf.Tensor:
     return tf.cast(tf.math.is_nan(numbers(raw)), tf.float32)
 
 
-def _label(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
-    """The label and its weight, [batch, 1] each."""
-    if label.classes is None:
-        values = numbers(raw)
-        present = tf.math.is_finite(values)
-        return tf.cast(tf.where(present, values, tf.zeros_like(values)), tf.float32), tf.cast(present, tf.float32)
+def _label(label: LabelConfig, inputs: Mapping[str, Raw]) -> tuple[tf.Tensor, tf.Tensor]:
+    """The label, [batch, 1] or [batch, classes] where several may apply, and its weight, float32 [batch, 1]."""
+    values, present = _FORMS[label.form](label, inputs[label.column])
+    weight = tf.cast(present, tf.float32)
+    if label.sample_weight is not None:
+        weight *= _sample_weight(inputs[label.sample_weight])
+    return values, weight
+
+
+def _number(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
+    values = numbers(raw)
+    present = tf.math.is_finite(values)
+    if label.form == "count":
+        present &= values >= 0
+    return tf.cast(tf.where(present, values, tf.zeros_like(values)), tf.float32), present
+
+
+def _class(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
     matches = tf.expand_dims(strings(raw), 1) == tf.constant([label.classes])
     present = tf.reduce_any(matches, axis=1, keepdims=True)
-    return tf.expand_dims(tf.argmax(tf.cast(matches, tf.int32), axis=1), 1), tf.cast(present, tf.float32)
+    return tf.expand_dims(tf.argmax(tf.cast(matches, tf.int32), axis=1), 1), present
+
+
+def _classes(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
+    """Multi-hot; a row with a value that is no class is masked, as a row of a single unknown class is."""
+    tokens, rows, count = string_lists(raw, label.separator)
+    matches = tf.cast(tf.expand_dims(tokens, 1) == tf.constant([label.classes]), tf.float32)
+    known = tf.reduce_sum(matches, axis=1, keepdims=True)
+    # Per row: how often each class occurs, how many values are known, how many there are.
+    sums = tf.math.unsorted_segment_sum(tf.concat([matches, known, tf.ones_like(known)], axis=1), rows, count)
+    sums = tf.ensure_shape(sums, [None, len(label.classes) + 2])
+    known, total = sums[:, -2:-1], sums[:, -1:]
+    present = known == total
+    if label.empty == "masked":
+        present &= total > 0
+    applies = (sums[:, :-2] > 0) & present
+    return tf.cast(applies, tf.float32), present
+
+
+def _sample_weight(raw: Raw) -> tf.Tensor:
+    """The rows' weights, float32 [batch, 1]; 0 where one is missing, negative or not finite."""
+    values = numbers(raw)
+    return tf.cast(tf.where(tf.math.is_finite(values) & (values >= 0), values, tf.zeros_like(values)), tf.float32)
+
+
+_FORMS: dict[str, Callable[[LabelConfig, Raw], tuple[tf.Tensor, tf.Tensor]]] = {
+    "number": _number,
+    "count": _number,
+    "class": _class,
+    "classes": _classes,
+}
+"""The form of a label → (label, present) of its raw column; a label that is not present is 0."""

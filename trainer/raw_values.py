@@ -30,6 +30,31 @@ def strings(raw: Raw) -> tf.Tensor:
     return _dense(_with_values(raw, _text), 1, "")[:, 0]
 
 
+def string_lists(raw: Raw, separator: str | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """All values of a raw column of lists, but for empty strings.
+
+    Args:
+        raw: the column.
+        separator: what stands between values within a string; white space around them is dropped then.
+
+    Returns:
+        The values, string [values]; the row of each, int64 [values]; the number of rows, a scalar.
+    """
+    raw = _with_values(raw, _text)
+    if isinstance(raw, tf.SparseTensor):
+        values, rows, count = raw.values, raw.indices[:, 0], raw.dense_shape[0]
+    else:
+        count = tf.shape(raw, out_type=tf.int64)[0]
+        flat = tf.reshape(raw, [count, -1])
+        values = tf.reshape(flat, [-1])
+        rows = tf.repeat(tf.range(count), tf.shape(flat)[1])
+    if separator is not None:
+        parts = tf.strings.split(values, separator)
+        values, rows = tf.strings.strip(parts.values), tf.gather(rows, parts.value_rowids())
+    kept = values != ""
+    return tf.boolean_mask(values, kept), tf.boolean_mask(rows, kept), count
+
+
 def _with_values(raw: Raw, change: Any) -> Raw:
     return raw.with_values(change(raw.values)) if isinstance(raw, tf.SparseTensor) else change(raw)
 

@@ -13,11 +13,12 @@ import keras
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from trainer.callbacks import BestWeights, Checkpoint, EpochHistory, ProgressLine, ShuffleEpoch
-from trainer.config import TrainerConfig
+from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHistory, ProgressLine, ShuffleEpoch
+from trainer.config import TrainerConfig, classes_of
 from trainer.distribution import is_chief, make_strategy, replicas
 from trainer.errors import DataError
-from trainer.heads import make_head
+from trainer.gates import GateUtilisation
+from trainer.heads import heads_of
 from trainer.heads.base import Head
 from trainer.input import TrainingData, read_training_data
 from trainer.label_statistics import label_statistics
@@ -81,17 +82,18 @@ def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config:
 
 
 def make_heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
-    heads = {}
-    for name, task in config.tasks.items():
-        statistics = label_statistics(
+    statistics = {
+        name: label_statistics(
             name,
             task.label,
             data.labels[label_name(name)],
             data.labels[weight_name(name)],
-            len(getattr(task, "classes", None) or []),
+            len(classes_of(task)),
+            task.sample_weight,
         )
-        heads[name] = make_head(name, task, statistics)
-    return heads
+        for name, task in config.tasks.items()
+    }
+    return heads_of(config.tasks, statistics)
 
 
 def make_model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: dict[str, Head]) -> MultiTaskModel:
@@ -135,7 +137,9 @@ def _fit(
 ) -> list[dict[str, float]]:
     history = EpochHistory()
     best = BestWeights(config.training.early_stopping)
-    callbacks: list[Any] = [ShuffleEpoch(data.epoch), best, history]
+    # Utilisation enters the epoch's logs before they are recorded.
+    gates = GateUtilisation(model.structure, data.validation)
+    callbacks: list[Any] = [ShuffleEpoch(data.epoch), BalancingEpoch(), gates, best, history]
     checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
     first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
     callbacks += [checkpoint] if checkpoint and is_chief() else []

@@ -35,7 +35,8 @@ class ServingModule(tf.Module):
         }
         columns = dict.fromkeys(column_of(name, feature) for name, feature in config.features.items())
         self._feature_spec: dict[str, Spec] = {column: raw_spec[column] for column in columns}
-        self._label_spec: dict[str, Spec] = {task.label: raw_spec[task.label] for task in config.tasks.values()}
+        label_columns = [c for task in config.tasks.values() for c in (task.label, task.sample_weight) if c is not None]
+        self._label_spec: dict[str, Spec] = {column: raw_spec[column] for column in label_columns}
         self._tasks = list(config.tasks)
         self._heads = dict(heads)
         self._network = network

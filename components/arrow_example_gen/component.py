@@ -45,7 +45,8 @@ class ArrowExampleGen(FileBasedExampleGen):
         if not isinstance(required_columns, Mapping):
             required_columns = dict.fromkeys(required_columns, "config")
         parameters = {
-            "data": data.model_dump(mode="json"),
+            # How many spans are trained on does not change what is read of one.
+            "data": data.model_dump(mode="json", exclude={"window"}),
             "seed": seed,
             "column_types": dict(column_types or {}),
             "domains": {name: list(values) for name, values in (domains or {}).items()},

@@ -1,11 +1,15 @@
 """The part of the configuration that ExampleGen reads."""
 
 import datetime
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from trainer.config import Number, StrictModel
+from trainer.config import Count, Number, StrictModel
+
+_SPAN_SPEC = re.compile(r"\{SPAN(:\d+)?\}")
+_DATE_SPECS = ("{YYYY}", "{MM}", "{DD}")
 
 
 def _date_text(value: Any) -> Any:
@@ -47,3 +51,17 @@ class DataConfig(StrictModel):
     path: str = Field(description="A folder, file or glob; TFX's {SPAN} and {VERSION} patterns are allowed.")
     format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
     split: Split = Field(HashSplit(by="hash"), description="How rows are divided into train and eval.")
+    window: Count = Field(
+        1, description="Train on the newest so many spans; the newest alone is validated and evaluated."
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _check_window(cls, window: int, info: ValidationInfo) -> int:
+        path = info.data.get("path", "")
+        if window > 1 and not (_SPAN_SPEC.search(path) or all(spec in path for spec in _DATE_SPECS)):
+            raise ValueError(
+                f"a window of {window} spans needs {{SPAN}} (or {{YYYY}}, {{MM}} and {{DD}}) in data.path, "
+                f"which is '{path}'"
+            )
+        return window

@@ -25,6 +25,7 @@ from components.arrow_example_gen.findings import describe, merge_findings
 from components.arrow_example_gen.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
 from components.arrow_example_gen.kinds import Kind
 from components.arrow_example_gen.plan import Task, plan_tasks
+from components.arrow_example_gen.settings import SETTINGS_PROPERTY, settings_digest
 from components.arrow_example_gen.work import (
     SPLITS,
     Job,
@@ -77,6 +78,7 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
             fileio.rmtree(staging)
         counts = {split: sum(result.rows[split] for result in results) for split in SPLITS}
         artifact.set_string_custom_property(NUM_EXAMPLES_PROPERTY, json.dumps(counts, sort_keys=True))
+        artifact.set_string_custom_property(SETTINGS_PROPERTY, settings_digest(parameters))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 

@@ -15,9 +15,9 @@ class _Signatures:
 
 
 def comparable_outputs(spec: config_pb2.ModelSpec, model_path: str, baseline_path: str) -> set[str]:
-    """The outputs, of those with a label, that both models have in the same shape.
+    """The outputs, of those with a label, that both models have, output and label, in the same type and shape.
 
-    A baseline from before a task was added, or a class, does not have it.
+    A baseline from before a task was added, or a class, or a task became one of another kind, does not have it.
 
     Args:
         spec: the model spec that both are evaluated by.
@@ -26,10 +26,12 @@ def comparable_outputs(spec: config_pb2.ModelSpec, model_path: str, baseline_pat
     model, baseline = _signatures(spec, model_path), _signatures(spec, baseline_path)
 
     def comparable(output: str) -> bool:
-        width = _width(model.predictions, output)
         keys = (spec.label_keys[output], spec.example_weight_keys.get(output, spec.label_keys[output]))
-        has_label = all(_width(baseline.features, key) is not None for key in keys)
-        return has_label and width is not None and width == _width(baseline.predictions, output)
+        pairs = [
+            (_form(model.predictions, output), _form(baseline.predictions, output)),
+            *((_form(model.features, key), _form(baseline.features, key)) for key in keys),
+        ]
+        return all(own is not None and own == theirs for own, theirs in pairs)
 
     return {output for output in spec.label_keys if comparable(output)}
 
@@ -68,9 +70,10 @@ def _signatures(spec: config_pb2.ModelSpec, path: str) -> _Signatures:
     )
 
 
-def _width(signature: meta_graph_pb2.SignatureDef | None, output: str) -> int | None:
-    """Size of the output's last dimension, -1 if it is open; None if there is no such output."""
+def _form(signature: meta_graph_pb2.SignatureDef | None, output: str) -> tuple[int, int] | None:
+    """The output's type and the size of its last dimension, -1 if it is open; None if there is no such output."""
     if signature is None or output not in signature.outputs:
         return None
-    dimensions = signature.outputs[output].tensor_shape.dim
-    return int(dimensions[-1].size) if dimensions else -1
+    info = signature.outputs[output]
+    dimensions = info.tensor_shape.dim
+    return int(info.dtype), int(dimensions[-1].size) if dimensions else -1

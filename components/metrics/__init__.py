@@ -7,7 +7,9 @@ What TFMA 0.47-0.52 does, and what is done here instead:
 - CategoricalCrossEntropy multiplies a sparse label with the log-probabilities; BinaryCrossEntropy is infinite, or NaN
   in masked rows, at a probability of exactly 0 or 1.
 - MeanAbsoluteError and its kin skip rows whose prediction is NaN: here such a row makes the metric NaN.
-- R² is missing (SquaredPearsonCorrelation ignores bias and scale), as are ECE and a macro F1 on sparse labels.
+- ExampleCount is the sum of the rows' weights: here labelled rows are counted, whatever they weigh.
+- R² is missing (SquaredPearsonCorrelation ignores bias and scale), as are ECE and a macro F1 on sparse labels, and
+  whatever counts, ordered classes and quantiles need.
 
 A metric is a small module: which `Statistic` it needs and how its value follows from it. Statistics are computed from
 arrays of rows and are merged, so that TFMA's row-wise combiners and the batch engine share one implementation.

@@ -6,7 +6,7 @@ import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 
 from components.metrics.metric import StatisticMetric
-from components.metrics.score_histogram import Curve, ScoreHistogram, curves
+from components.metrics.score_histogram import Curve, ExclusiveScores, MultilabelScores, ScoreHistogram, curves
 
 
 class _AreaMetric(StatisticMetric):
@@ -21,7 +21,7 @@ class _AreaMetric(StatisticMetric):
 
     def statistic(self) -> ScoreHistogram:
         """See `StatisticMetric`."""
-        return ScoreHistogram(self.classes)
+        return ExclusiveScores(self.classes)
 
     @abc.abstractmethod
     def area(self, curve: Curve) -> float:
@@ -64,5 +64,23 @@ class OneVsRestAUCPR(_AreaMetric):
         return float(np.sum(slope * (gained + intercept * np.log(ratio)))) / curve.positives
 
 
+class MultilabelAUC(OneVsRestAUC):
+    """The mean over the classes of a multilabel task of the area under each one's ROC curve."""
+
+    def statistic(self) -> ScoreHistogram:
+        """See `StatisticMetric`."""
+        return MultilabelScores(self.classes)
+
+
+class MultilabelAUCPR(OneVsRestAUCPR):
+    """The mean over the classes of a multilabel task of the area under each one's precision-recall curve."""
+
+    def statistic(self) -> ScoreHistogram:
+        """See `StatisticMetric`."""
+        return MultilabelScores(self.classes)
+
+
 metric_types.register_metric(OneVsRestAUC)
 metric_types.register_metric(OneVsRestAUCPR)
+metric_types.register_metric(MultilabelAUC)
+metric_types.register_metric(MultilabelAUCPR)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.metrics.rows import Membership, Rows
-from components.metrics.statistic import Statistic, grouped_sums, weighted_counts
+from components.metrics.statistic import Statistic, grouped_sums, single_labels, weighted_counts
 
 
 class ErrorMoments(Statistic):
@@ -21,7 +21,7 @@ class ErrorMoments(Statistic):
         """See `Statistic`."""
         if rows.predictions.shape[1] != 1:
             raise ValueError(f"a regression predicts one value per row, not {rows.predictions.shape[1]}")
-        labels = rows.labels.astype(np.float64)
+        labels = single_labels(rows).astype(np.float64)
         errors = rows.predictions[:, 0] - labels
         weights = np.where(np.isfinite(errors), rows.weights, np.nan)
         # Any label of a group serves as its origin; around it, equal labels have a spread of exactly 0.

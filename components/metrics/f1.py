@@ -24,9 +24,13 @@ class MacroF1(StatisticMetric):
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
-        right, labelled, predicted = state[:, 1:] if self.classes == 2 else state
-        present = labelled + predicted > 0
-        return float(np.mean(2 * right[present] / (labelled + predicted)[present])) if present.any() else np.nan
+        return mean_f1(*(state[:, 1:] if self.classes == 2 else state))
+
+
+def mean_f1(right: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -> float:
+    """The mean F1 of the classes that are labelled or predicted, NaN if there is none, from weights [classes]."""
+    present = labelled + predicted > 0
+    return float(np.mean(2 * right[present] / (labelled + predicted)[present])) if present.any() else np.nan
 
 
 metric_types.register_metric(MacroF1)

@@ -10,7 +10,7 @@ class Rows:
     """Evaluated rows of one output of one model.
 
     Attributes:
-        labels: [n], class index or value.
+        labels: [n], class index or value; [n, width], a flag per class of a multilabel task.
         predictions: [n, width], probabilities or value.
         weights: float64 [n]; 0 masks the row.
     """
@@ -39,7 +39,7 @@ def make_rows(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) 
     """Rows from a model's outputs.
 
     Args:
-        labels: [n] or [n, 1].
+        labels: [n] or [n, 1]; [n, width] for a multilabel task.
         predictions: [n] or [n, width].
         weights: [n] or [n, 1].
 
@@ -47,13 +47,14 @@ def make_rows(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) 
         ValueError: the shapes do not go together.
     """
     count = len(labels)
-    if np.size(labels) != count or np.size(weights) != count or len(predictions) != count:
+    labels = np.reshape(labels, (count, -1 if count else 1))
+    if np.size(weights) != count or len(predictions) != count:
         raise ValueError(
             f"labels {np.shape(labels)}, predictions {np.shape(predictions)} and weights {np.shape(weights)} "
-            "must have one label and one weight per row"
+            "must have as many rows, and one weight per row"
         )
     return Rows(
-        labels=np.reshape(labels, count),
+        labels=labels[:, 0] if labels.shape[1] == 1 else labels,
         predictions=np.asarray(predictions, np.float64).reshape(count, -1 if count else 1),
         weights=np.asarray(weights, np.float64).reshape(count),
     )

@@ -4,6 +4,7 @@ The buckets and thresholds are those of TFMA (metrics/calibration_histogram.py a
 that the curves, and the areas under them, are TFMA's own.
 """
 
+import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from components.metrics.statistic import (
     class_indices,
     class_probabilities,
     finite_rows,
+    label_flags,
     weighted_counts,
 )
 
@@ -39,22 +41,19 @@ _THRESHOLD_OF_BUCKET = _thresholds_of_buckets()
 
 
 class ScoreHistogram(Statistic):
-    """Per class and bucket of its probability, the weight of rows of that class and of the others.
+    """Per class and bucket of its probability, the weight of rows that have it and of all rows.
 
     The state is float64 [cells, 3]: the cell (class · 10,002 + bucket, ascending, only those that occur), the weight of
-    positive rows, the weight of all rows. Of two classes only the second is kept, as class 0.
+    positive rows, the weight of all rows.
     """
 
-    def __init__(self, classes: int):
-        self.classes = classes
-        self.name = f"score_histogram:classes={classes}"
+    @abc.abstractmethod
+    def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities, float64 [n, classes], and which rows have the class, bool [n, classes]."""
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
         """See `Statistic`."""
-        probabilities = class_probabilities(rows, self.classes)
-        positive = np.equal.outer(class_indices(rows, self.classes), np.arange(self.classes))
-        if self.classes == 2:
-            probabilities, positive = probabilities[:, 1:], positive[:, 1:]
+        probabilities, positive = self.scores(rows)
         finite = finite_rows(probabilities)
         buckets = np.clip(np.where(finite[:, None], probabilities, 0.0) * BUCKETS + 1, 0, _CELLS - 1).astype(np.int64)
         cells = np.arange(positive.shape[1]) * _CELLS + buckets
@@ -84,6 +83,32 @@ class ScoreHistogram(Statistic):
         weights = np.concatenate([state[:, 1:] for state in states])
         sums = [weighted_counts(inverse.ravel(), column, len(cells)) for column in weights.T]
         return np.stack([cells, *sums], axis=1)
+
+
+class ExclusiveScores(ScoreHistogram):
+    """Of classes of which each row has one; of two classes only the second is kept, as class 0."""
+
+    def __init__(self, classes: int):
+        self.classes = classes
+        self.name = f"score_histogram:classes={classes}"
+
+    def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """See `ScoreHistogram`."""
+        probabilities = class_probabilities(rows, self.classes)
+        positive = np.equal.outer(class_indices(rows, self.classes), np.arange(self.classes))
+        return (probabilities[:, 1:], positive[:, 1:]) if self.classes == 2 else (probabilities, positive)
+
+
+class MultilabelScores(ScoreHistogram):
+    """Of classes of which a row may have any number."""
+
+    def __init__(self, classes: int):
+        self.classes = classes
+        self.name = f"multilabel_score_histogram:classes={classes}"
+
+    def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """See `ScoreHistogram`."""
+        return rows.predictions, label_flags(rows, self.classes)
 
 
 @dataclass(frozen=True)

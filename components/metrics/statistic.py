@@ -94,10 +94,40 @@ def class_indices(rows: Rows, classes: int) -> np.ndarray:
     Raises:
         ValueError: a label is no index of a class.
     """
-    labels = rows.labels.astype(np.int64)
+    labels = single_labels(rows).astype(np.int64)
     if labels.size and (labels.min() < 0 or labels.max() >= classes or (labels != rows.labels).any()):
         raise ValueError(f"a label is no class index from 0 to {classes - 1}")
     return labels
+
+
+def single_labels(rows: Rows) -> np.ndarray:
+    """The labels of a task that has one per row, [n].
+
+    Raises:
+        ValueError: there are several.
+    """
+    if rows.labels.ndim != 1:
+        raise ValueError(f"a row has {rows.labels.shape[1]} labels, the task has one")
+    return rows.labels
+
+
+def label_flags(rows: Rows, classes: int) -> np.ndarray:
+    """Which classes each row of a multilabel task has, bool [n, classes].
+
+    Raises:
+        ValueError: labels or predictions are not of that width, or a label is neither 0 nor 1.
+    """
+    labels = rows.labels if rows.labels.ndim == 2 else rows.labels[:, None]
+    widths = {labels.shape[1], rows.predictions.shape[1]}
+    if widths != {classes}:
+        raise ValueError(
+            f"rows have {labels.shape[1]} labels and {rows.predictions.shape[1]} predictions, "
+            f"the task has {classes} classes"
+        )
+    flags = labels != 0
+    if (labels[flags] != 1).any():
+        raise ValueError("a label of a multilabel task is neither 0 nor 1")
+    return flags
 
 
 def finite_rows(predictions: np.ndarray) -> np.ndarray:

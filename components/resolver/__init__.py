@@ -1,1 +1,1 @@
-"""Chooses the model that a new one is compared with."""
+"""Choose among what earlier runs left: the model that a new one is compared with, the spans to train on."""

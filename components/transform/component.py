@@ -11,15 +11,18 @@ from tfx.types import BaseChannel
 
 from components import arrow_io
 from components.arrow_example_gen import kinds, tf_example, tfrecord_io
-from components.transform.executor import Executor
+from components.transform.executor import ANALYZER_CACHE_KEY, Executor
 from trainer.fingerprint import source_fingerprint
 
 
 class ArrowTransform(Transform):
-    """TFX's Transform without what nobody reads: statistics of its own and the analyzer cache.
+    """TFX's Transform without statistics of its own, which nobody reads, and with an analyzer cache of another kind.
 
     Outputs `transform_graph` and `transformed_examples` as its base does. There is a shard of transformed examples for
     each shard of raw ones, in the same order, and two runs on the same examples write the same bytes.
+
+    TFX hands its analyzer cache from run to run as an artifact. To run again is then to have another input, so that
+    nothing after it is ever cached. Here it is a folder, which does not count as an input.
     """
 
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
@@ -32,8 +35,13 @@ class ArrowTransform(Transform):
         preprocessing_fn: str,
         splits_config: transform_pb2.SplitsConfig | None = None,
         custom_config: Mapping[str, Any] | None = None,
+        analyzer_cache: str | None = None,
     ):
-        """As its base; raises nothing about the data: the executor does."""
+        """As its base; raises nothing about the data: the executor does.
+
+        In the folder `analyzer_cache` it keeps what it found of each artifact that it analysed, so that of several
+        artifacts it reads only the new ones; None: it analyses all of them each time.
+        """
         super().__init__(
             examples=examples,
             schema=schema,
@@ -48,3 +56,5 @@ class ArrowTransform(Transform):
         self.spec.exec_properties["code"] = source_fingerprint(
             Path(__file__).parent, *arrow_io.__path__, *(str(module.__file__) for module in modules)
         )
+        if analyzer_cache is not None:
+            self.spec.exec_properties[ANALYZER_CACHE_KEY] = analyzer_cache

@@ -1,11 +1,10 @@
 """The executor: TFT analyses RecordBatches, then workers apply its graph to whole shards."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -19,23 +18,25 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils
-from tfx_bsl.public.tfxio import TensorAdapterConfig, TFExampleRecord
+from tfx_bsl.public.tfxio import TFExampleRecord
 
-from components.arrow_example_gen.kinds import Kind, kind_of_type
-from components.arrow_io.columns import parse_columns
 from components.arrow_io.files import holds_tf_examples, shard_files
-from components.arrow_io.records import record_batches
-from components.arrow_io.source import read_shards, spread
+from components.arrow_io.source import spread
 from components.arrow_io.threads import worker_threads
+from components.transform.analysis import Dataset, analyze, analyze_with_cache
+from components.transform.cache import Cache, analysis_name, dataset_name, opened
 from components.transform.shards import Shard, TransformShards
 
 Artifacts = dict[str, list[types.Artifact]]
+
+ANALYZER_CACHE_KEY = "analyzer_cache"
+"""Execution property: the folder of the analyzer cache; without it, all is analysed anew."""
 
 _STAGING = ".staging"
 
 
 class Executor(BaseBeamExecutor):
-    """Analyses some splits and transforms some, as TFX's executor does without statistics and analyzer cache."""
+    """Analyses some splits and transforms some, as TFX's executor does without statistics."""
 
     def Do(  # noqa: N802 (TFX's name)
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
@@ -54,20 +55,25 @@ class Executor(BaseBeamExecutor):
         splits = executor_utils.ResolveSplitsConfig(exec_properties.get(specs.SPLITS_CONFIG_KEY), examples)
         transformed = output_dict[specs.TRANSFORMED_EXAMPLES_KEY]
         executor_utils.SetSplitNames(splits.transform, transformed)
-        analysed = [uri for split in splits.analyze for uri in artifact_utils.get_split_uris(examples, split)]
+        analysed = _datasets(uri for split in splits.analyze for uri in artifact_utils.get_split_uris(examples, split))
         sources = [uri for split in splits.transform for uri in artifact_utils.get_split_uris(examples, split)]
         graph = artifact_utils.get_single_uri(output_dict[specs.TRANSFORM_GRAPH_KEY])
         staging = f"{graph}/{_STAGING}"
         fileio.makedirs(staging)
+        schema = _schema(input_dict)
         try:
-            self._run(
-                _preprocessing_fn(exec_properties),
-                _schema(input_dict),
-                [path for uri in analysed for path in shard_files(uri)],
-                _shards(sources, executor_utils.GetSplitPaths(transformed)),
-                graph,
-                staging,
-            )
+            with _cache(exec_properties, schema) as cache:
+                self._run(
+                    _preprocessing_fn(exec_properties),
+                    schema,
+                    analysed,
+                    _shards(sources, executor_utils.GetSplitPaths(transformed)),
+                    graph,
+                    staging,
+                    cache,
+                )
+                if cache:
+                    cache.publish([dataset.name for dataset in analysed])
         finally:
             fileio.rmtree(staging)
 
@@ -75,12 +81,14 @@ class Executor(BaseBeamExecutor):
         self,
         preprocessing_fn: Callable[..., Any],
         schema: schema_pb2.Schema,
-        analysed: Sequence[str],
+        analysed: Sequence[Dataset],
         shards: Sequence[Shard],
         graph: str,
         staging: str,
+        cache: Cache | None,
     ) -> None:
-        source = TFExampleRecord(list(analysed), schema=schema, telemetry_descriptors=["Transform"])
+        files = [file for dataset in analysed for file in dataset.files]
+        source = TFExampleRecord(files, schema=schema, telemetry_descriptors=["Transform"])
         type_specs = source.TensorAdapter().OriginalTypeSpecs()
         adapter = source.Project(tft.get_analyze_input_columns(preprocessing_fn, type_specs)).TensorAdapterConfig()
         columns = tft.get_transform_input_columns(preprocessing_fn, type_specs)
@@ -90,9 +98,10 @@ class Executor(BaseBeamExecutor):
             graph, {name: spec[name] for name in columns}, staging, worker_threads(self._beam_pipeline_args or [])
         )
         with self._make_beam_pipeline() as pipeline, tft_beam.Context(temp_dir=staging):
-            files = analysed if adapter.arrow_schema.names else []
-            rows = pipeline | "Read" >> read_shards(files, partial(_read_shard, adapter=adapter))
-            transform_fn = (rows, adapter) | "Analyze" >> tft_beam.AnalyzeDataset(preprocessing_fn)
+            if cache:
+                transform_fn = analyze_with_cache(pipeline, analysed, adapter, preprocessing_fn, cache)
+            else:
+                transform_fn = analyze(pipeline, analysed, adapter, preprocessing_fn)
             written = transform_fn | "WriteTransformFn" >> tft_beam.WriteTransformFn(graph)
             _ = (
                 pipeline
@@ -113,6 +122,21 @@ def _schema(input_dict: Artifacts) -> schema_pb2.Schema:
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
 
 
+def _datasets(uris: Iterable[str]) -> list[Dataset]:
+    found = [tuple(shard_files(uri)) for uri in uris]
+    return [Dataset(dataset_name(files), files) for files in found]
+
+
+def _cache(
+    exec_properties: Mapping[str, Any], schema: schema_pb2.Schema
+) -> contextlib.AbstractContextManager[Cache | None]:
+    root = exec_properties.get(ANALYZER_CACHE_KEY)
+    if not root:
+        return contextlib.nullcontext()
+    known = {key: exec_properties.get(key) for key in (specs.PREPROCESSING_FN_KEY, specs.CUSTOM_CONFIG_KEY, "code")}
+    return opened(root, analysis_name({**known, "schema": schema.SerializeToString(deterministic=True).hex()}))
+
+
 def _shards(sources: Sequence[str], prefixes: Sequence[str]) -> list[Shard]:
     shards = []
     for uri, prefix in zip(sources, prefixes, strict=True):
@@ -120,12 +144,3 @@ def _shards(sources: Sequence[str], prefixes: Sequence[str]) -> list[Shard]:
         fileio.makedirs(prefix.rpartition("/")[0])
         shards += [Shard(path, f"{prefix}-{n:05d}-of-{len(files):05d}.gz") for n, path in enumerate(files)]
     return shards
-
-
-def _read_shard(path: str, adapter: TensorAdapterConfig) -> Iterator[pa.RecordBatch]:
-    """The columns that the adapter knows, in its order."""
-    schema = adapter.arrow_schema
-    kinds: dict[str, Kind] = {field.name: kind for field in schema if (kind := kind_of_type(field.type)) is not None}
-    for records in record_batches(path):
-        columns = parse_columns(records, kinds)
-        yield pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)

@@ -18,6 +18,7 @@ from components.arrow_example_gen.tf_example import encode_examples, encoded_byt
 from components.arrow_example_gen.tfrecord_io import GzipRecordWriter
 from components.arrow_io.records import BYTES_PER_BATCH, record_batches
 from components.arrow_io.threads import Threaded
+from trainer.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,11 @@ def _transform_shard(shard: Shard, apply: Callable[[tf.Tensor], pa.RecordBatch],
     unfinished = FileSystems.join(staging, f"{posixpath.basename(shard.target)}.{uuid.uuid4().hex}")
     writer = GzipRecordWriter(FileSystems.create(unfinished, compression_type=CompressionTypes.UNCOMPRESSED))
     for records in record_batches(shard.source):
-        for examples in _encoded(apply(records)):
+        try:
+            transformed = apply(records)
+        except tf.errors.InvalidArgumentError as error:
+            raise DataError(f"{shard.source}: examples cannot be transformed ({error.message})") from error
+        for examples in _encoded(transformed):
             writer.write(examples)
     writer.close()
     FileSystems.rename([unfinished], [shard.target])

@@ -68,14 +68,14 @@ def artifact_at(kind: type[types.Artifact], folder: Path) -> types.Artifact:
 
 def run_executor(
     executor: type[BaseBeamExecutor],
-    inputs: Mapping[str, types.Artifact],
+    inputs: Mapping[str, types.Artifact | Sequence[types.Artifact]],
     outputs: Mapping[str, types.Artifact],
     properties: Mapping[str, Any],
     beam_args: Sequence[str] = (),
 ) -> None:
     context = BaseBeamExecutor.Context(beam_pipeline_args=list(beam_args))
     executor(context).Do(
-        {key: [artifact] for key, artifact in inputs.items()},
+        {key: [given] if isinstance(given, types.Artifact) else list(given) for key, given in inputs.items()},
         {key: [artifact] for key, artifact in outputs.items()},
         dict(properties),
     )

@@ -237,13 +237,14 @@ def run_evaluator(
     model: Path,
     baseline: Path | None = None,
     executor_class: type = BatchExecutor,
+    schema: str = SCHEMA,
 ) -> Evaluated:
     """Runs an Evaluator's executor as TFX would, and returns its outputs."""
     folder.mkdir(parents=True, exist_ok=True)
     schema_folder = folder / "schema"
     schema_folder.mkdir(exist_ok=True)
-    schema = text_format.Parse(SCHEMA, schema_pb2.Schema())
-    (schema_folder / "schema.pbtxt").write_text(text_format.MessageToString(schema))
+    parsed = text_format.Parse(schema, schema_pb2.Schema())
+    (schema_folder / "schema.pbtxt").write_text(text_format.MessageToString(parsed))
 
     inputs = {
         standard_component_specs.EXAMPLES_KEY: [_artifact(standard_artifacts.Examples, examples)],

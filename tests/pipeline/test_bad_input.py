@@ -85,6 +85,32 @@ def test_a_column_that_cannot_be_learnt_from(
     assert all(problem.startswith(component) for problem in report["problems"])
 
 
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        (
+            {"delays": {"kind": "count", "label": "delay"}},
+            ["delay, train split", "label of task 'delays', of at least 0", "saw values from -"],
+        ),
+        (
+            {"late": {"kind": "binary", "label": "late", "classes": ["no", "yes"], "sample_weight": "delay"}},
+            ["delay, train split", "sample_weight of task 'late', of at least 0", "saw values from -"],
+        ),
+        (
+            {"tags": {"kind": "multilabel", "label": "late", "classes": ["no", "on"], "separator": "|"}},
+            ["late, train split", "classes of task 'tags'", "saw 'yes'"],
+        ),
+    ],
+)
+def test_labels_and_weights_out_of_range(
+    folder: Path, capfd: pytest.CaptureFixture[str], tasks: dict[str, Any], words: list[str]
+) -> None:
+    code, report, error = end(folder, capfd, tasks=tasks, evaluation={})
+    assert code == 3
+    assert report["components"]["AnomalyGate"]["state"] == "failed"
+    assert [word for word in words if word not in error] == []
+
+
 def test_the_schema_is_kept(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "small.pbtxt").write_text(SCHEMA)
     write_rows(folder, with_column(good_rows(folder), "delay", "", "", "601"))

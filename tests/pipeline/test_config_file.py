@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config_file import config_json_schema, load_config, parse_config
-from trainer.config import NumericFeature
+from trainer.config import NumericFeature, SharedBottomTrunk
 from trainer.errors import ConfigError
 
 EXAMPLE = """
@@ -112,12 +112,27 @@ def test_shipped_configurations_are_valid(file: Path) -> None:
         ("evaluation.gates.status.auc", {"min": 0.9, "max": 0.1}, ["nothing can pass"]),
         ("evaluation.slices", [["status"]], ["evaluation.slices", "label of task 'status'"]),
         ("model.towers.stats", [8], ["model.towers.stats: no such task"]),
-        ("model.trunk.kind", "mmoe", ["model.trunk.kind: 'mmoe' is not yet supported"]),
-        ("model.balancing.kind", "gradnorm", ["model.balancing.kind: 'gradnorm' is not yet supported"]),
+        ("model.trunk.kind", "mmo", ["model.trunk.kind: 'mmo' is unknown. Did you mean 'mmoe'?", "cross_stitch"]),
+        ("model.trunk", "mmoe", ["model.trunk: expected a mapping", "{kind: mmoe}"]),
+        ("model.trunk", {"kind": "mmoe", "experts": 0}, ["model.trunk.experts", "greater than 0, got 0"]),
+        ("model.trunk", {"kind": "mmoe", "expert": 2}, ["model.trunk.expert: unknown key", "Did you mean 'experts'?"]),
+        ("model.trunk", {"experts": 2}, ["model.trunk.experts: unknown key", "units, dropout, activation"]),
+        ("model.trunk", {"kind": "cgc", "levels": 2}, ["model.trunk.levels: unknown key", "task_experts"]),
+        ("model.trunk", {"kind": "ple", "levels": 0}, ["model.trunk.levels", "greater than 0, got 0"]),
+        ("model.trunk", {"kind": "ple", "task_experts": True}, ["model.trunk.task_experts", "boolean"]),
+        ("model.trunk", {"kind": "cross_stitch", "alpha": 1.5}, ["model.trunk.alpha", "less than or equal to 1"]),
+        ("model.trunk", {"kind": "none", "units": []}, ["model.trunk.units", "at least 1"]),
+        ("model.balancing.kind", "gradnom", ["model.balancing.kind: 'gradnom' is unknown. Did you mean 'gradnorm'?"]),
+        ("model.balancing", {"kind": "dwa", "alpha": 1}, ["model.balancing.alpha: unknown key", "temperature"]),
+        ("model.balancing", {"kind": "cagrad", "c": 1.0}, ["model.balancing.c", "less than 1"]),
+        ("model.balancing", {"kind": "famo", "gamma": True}, ["model.balancing.gamma", "boolean"]),
         ("model.trunk.kind", "shared", ["model.trunk.kind", "'shared_bottom'"]),
         ("model.trunk.dropout", 1.0, ["model.trunk.dropout", "less than 1"]),
         ("data.split", {"by": "random"}, ["data.split.by", "hash", "'random'"]),
         ("data.split.eval_fraction", 0.2, ["data.split.eval_fraction: unknown key", "eval_from"]),
+        ("data.window", 3, ["data.window: a window of 3 spans needs {SPAN}", "in data.path, which is 'data/flights'"]),
+        ("data.window", 0, ["data.window", "greater than 0"]),
+        ("data.window", True, ["data.window", "boolean"]),
         ("push.keep", 0, ["push.keep", "greater than 0"]),
         ("name", "a/b", ["name", "letters, digits and _"]),
         ("tasks", {}, ["tasks", "at least 1"]),
@@ -128,6 +143,105 @@ def test_mistakes_are_named(path: str, value: Any, expected: list[str]) -> None:
     message = error_of(changed(path, value))
     for part in expected:
         assert part in message
+
+
+@pytest.mark.parametrize("trunk", [{}, {"units": [64]}, {"kind": "shared_bottom"}])
+def test_a_trunk_without_a_kind_is_a_shared_bottom(trunk: dict[str, Any]) -> None:
+    assert parse_config(changed("model.trunk", trunk)).model.trunk == SharedBottomTrunk(**trunk)
+
+
+def test_a_task_named_as_shared_experts_are() -> None:
+    raw = changed("model.trunk", {"kind": "ple"})
+    raw["tasks"]["shared"] = {"kind": "regression", "label": "times_shared"}
+    assert "tasks.shared: the experts of all tasks are called so in a ple trunk" in error_of(raw)
+    raw["model"]["trunk"] = {"kind": "mmoe"}
+    assert "shared" in parse_config(raw).tasks
+
+
+KINDS: dict[str, Any] = {
+    "visits": {"kind": "count", "label": "visits", "sample_weight": "importance"},
+    "grade": {"kind": "ordinal", "label": "grade", "classes": ["low", "high"], "class_weights": {"high": 2}},
+    "topics": {"kind": "multilabel", "label": "topics", "classes": ["a", "b"], "separator": "|"},
+    "tags": {"kind": "multilabel", "label": "tags", "classes": ["a", "b"], "sample_weight": "distance"},
+    "click": {"kind": "binary", "label": "click", "loss": "focal"},
+    "buy": {"kind": "binary", "label": "buy", "given": "click"},
+    "delay": {"kind": "regression", "label": "delay", "loss": "quantile", "quantiles": [0.1, 0.5, 0.9]},
+}
+
+
+def test_every_kind_of_task_is_accepted_with_gates_on_its_own_metrics() -> None:
+    raw = example()
+    raw["tasks"] = KINDS
+    metrics = {
+        "visits": "deviance",
+        "grade": "qwk",
+        "topics": "subset_accuracy",
+        "tags": "auc_pr",
+        "click": "ece",
+        "buy": "auc",
+        "delay": "coverage",
+    }
+    raw["evaluation"]["gates"] = {name: {metric: {"min": 0.0}} for name, metric in metrics.items()}
+    config = parse_config(raw)
+    assert config.named_columns()["importance"] == "tasks.visits.sample_weight"
+    assert config.named_columns()["distance"] == "features.distance", "a weight may be a feature, too"
+    assert config.label_domains() == {
+        "grade": ["low", "high"],
+        "tags": ["a", "b"],
+        "click": ["0", "1"],
+        "buy": ["0", "1"],
+    }
+    assert config.separated_labels() == {"topics": "|"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("tasks.click.given", "buy", ["tasks.click.given", "tasks.buy.given", "a cycle, click → buy → click"]),
+        ("tasks.buy.given", "buy", ["tasks.buy.given", "cannot be given itself"]),
+        ("tasks.buy.given", "clicks", ["tasks.buy.given", "no task 'clicks'", "click"]),
+        ("tasks.buy.given", "visits", ["tasks.buy.given", "a count task, it must be a binary one"]),
+        ("tasks.delay.quantiles", [0.0, 0.5], ["tasks.delay.quantiles.0", "greater than 0"]),
+        ("tasks.delay.quantiles", [0.5, 1.5], ["tasks.delay.quantiles.1", "less than 1"]),
+        ("tasks.delay.quantiles", [0.9, 0.1], ["tasks.delay.quantiles", "ascending"]),
+        ("tasks.delay.quantiles", None, ["tasks.delay", "needs `quantiles`"]),
+        ("tasks.delay.loss", "mae", ["tasks.delay", "`quantiles` goes with `loss: quantile` only"]),
+        ("tasks.visits.sample_weight", "buy", ["tasks.visits.sample_weight: column 'buy' is the label of task 'buy'"]),
+        ("tasks.visits.sample_weight", "visits", ["tasks.visits.sample_weight", "label of task 'visits'"]),
+        ("tasks.visits.kind", "counts", ["tasks.visits.kind: 'counts' is unknown. Did you mean 'count'?"]),
+        ("tasks.topics.classes", ["a"], ["tasks.topics.classes", "at least 2"]),
+        ("tasks.topics.classes", ["a", "b", "a"], ["tasks.topics.classes: 'a' is listed twice"]),
+        ("tasks.grade.class_weights", {"hihg": 2}, ["tasks.grade.class_weights", "'hihg' is not one of the classes"]),
+        ("evaluation.gates.delay.deviance", {"max": 1}, ["evaluation.gates.delay.deviance", "pinball, coverage"]),
+        ("evaluation.gates.topics.ece", {"max": 1}, ["evaluation.gates.topics.ece", "multilabel", "subset_accuracy"]),
+        ("evaluation.gates.grade.auc_pr", {"min": 1}, ["evaluation.gates.grade.auc_pr", "ordinal", "qwk"]),
+    ],
+)  # fmt: skip
+def test_mistakes_in_the_kinds_of_task_are_named(path: str, value: Any, expected: list[str]) -> None:
+    raw = changed("tasks", copy.deepcopy(KINDS))
+    raw["evaluation"]["gates"] = {}
+    node: Any = raw
+    *parents, last = path.split(".")
+    for part in parents:
+        node = node.setdefault(part, {})
+    node[last] = value
+    message = error_of(raw)
+    for part in expected:
+        assert part in message
+
+
+def test_coverage_and_pinball_need_quantiles() -> None:
+    raw = changed("evaluation.gates", {"arr_delay": {"coverage": {"min": 0.7}}})
+    assert "evaluation.gates.arr_delay.coverage: not a metric of this regression task" in error_of(raw)
+    raw["tasks"]["arr_delay"] |= {"loss": "quantile", "quantiles": [0.5]}
+    assert "allowed: mae, rmse, r2, bias, pinball" in error_of(raw)
+    raw["tasks"]["arr_delay"]["quantiles"] = [0.1, 0.9]
+    assert parse_config(raw).evaluation.gates["arr_delay"]["coverage"].min == 0.7
+
+
+@pytest.mark.parametrize("path", ["data/{SPAN}", "data/day-{SPAN:3}/v{VERSION}", "data/{YYYY}/{MM}-{DD}/*.csv"])
+def test_a_window_goes_with_spans(path: str) -> None:
+    assert parse_config(changed("data", {"path": path, "window": 3})).data.window == 3
 
 
 def test_required_keys() -> None:

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from tfx.orchestration.pipeline import Pipeline
 
-from pipeline.dag import PREPROCESSING_SOURCES, Places, create_pipeline, create_schema_pipeline, expectations_of
+from pipeline.dag import (
+    PREPROCESSING_SOURCES,
+    Places,
+    create_pipeline,
+    create_schema_pipeline,
+    example_gen_of,
+    expectations_of,
+)
 from tests.pipeline.small import small_config, write_table
 from trainer.config import TrainerConfig
 
@@ -36,6 +43,7 @@ def build(folder: Path, **changed: Any) -> Pipeline:
         metadata="runs/small/metadata.db",
         schemas=Path("runs/small/schemas"),
         checkpoints="runs/small/checkpoints",
+        analyzer_cache="runs/small/analyzer_cache",
     )
     return create_pipeline(small_config(folder, **{"schema": "small.pbtxt", **changed}), places)
 
@@ -73,6 +81,27 @@ def test_nothing_is_trained_before_the_gate(folder: Path) -> None:
     nodes = {node.id: node for node in build(folder).components}
     for name in ("Transform", "Trainer"):
         assert nodes["AnomalyGate"] in nodes[name].upstream_nodes
+
+
+WINDOW = {"path": "data/{SPAN}", "window": 3}
+
+
+def test_a_window_adds_a_resolver_between_the_gate_and_transform(folder: Path) -> None:
+    alone, windowed = (
+        {node.id: node for node in build(folder, data=data).components} for data in ({**WINDOW, "window": 1}, WINDOW)
+    )
+    assert "WindowResolver" not in alone
+    assert windowed.keys() - alone.keys() == {"WindowResolver"}
+    window, transform = windowed["WindowResolver"], windowed["Transform"]
+    assert windowed["AnomalyGate"] in window.upstream_nodes
+    assert windowed["ExampleGen"] in window.upstream_nodes
+    assert transform.inputs["examples"] == window.outputs["examples"]
+    for name in ("StatisticsGen", "Evaluator"):
+        assert windowed[name].inputs["examples"] == windowed["ExampleGen"].outputs["examples"]
+    for name in alone.keys() - {"Transform"}:
+        assert str(alone[name].exec_properties) == str(windowed[name].exec_properties)
+    assert "analyzer_cache" not in alone["Transform"].exec_properties
+    assert transform.exec_properties["analyzer_cache"] == "runs/small/analyzer_cache"
 
 
 def test_no_parameter_knows_the_machine(folder: Path, tmp_path: Path) -> None:
@@ -151,6 +180,37 @@ def test_one_column_may_serve_several_features(folder: Path) -> None:
     }
     assert {column: label.numeric for column, label in expectations.labels.items()} == {"late": False, "delay": True}
     assert not expectations.curated
+
+
+def test_labels_and_weights_of_every_kind_are_expected(folder: Path) -> None:
+    tasks = {
+        "late": {"kind": "count", "label": "late", "sample_weight": "distance"},
+        "delay": {
+            "kind": "multilabel",
+            "label": "delay",
+            "classes": ["1", "2"],
+            "separator": ",",
+            "sample_weight": "w",
+        },
+        "carrier": {"kind": "multilabel", "label": "carrier", "classes": ["1", "2"], "sample_weight": "w"},
+    }
+    config = small_config(folder, tasks=tasks, features={"distance": {"kind": "numeric"}}, evaluation={})
+    expectations = expectations_of(config)
+    late, delay, carrier = (expectations.labels[name] for name in ("late", "delay", "carrier"))
+    assert (late.numeric, late.least, late.separator) == (True, 0.0, None)
+    assert (delay.numeric, delay.classes, delay.separator) == (False, ["1", "2"], ",")
+    assert (carrier.classes, carrier.separator) == ([], None), "ExampleGen has looked at these"
+    assert {column: weight.tasks for column, weight in expectations.weights.items()} == {
+        "distance": ["late"],
+        "w": ["delay", "carrier"],
+    }
+    assert "distance" in expectations.features
+
+
+def test_several_classes_in_one_string_are_read_as_text(folder: Path) -> None:
+    tasks = {"delay": {"kind": "multilabel", "label": "delay", "classes": ["1", "2"], "separator": "_"}}
+    parameters = str(example_gen_of(small_config(folder, tasks=tasks, evaluation={})).exec_properties)
+    assert '"column_types": {"delay": "bytes"}' in parameters.replace("\\", "")
 
 
 def test_a_schema_is_inferred_from_the_data_alone(folder: Path) -> None:

@@ -2,12 +2,13 @@ import json
 import math
 
 import numpy as np
+import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.batch_evaluator.executor import StockExecutor
-from pipeline.config import METRICS
+from pipeline.config import HEADLINE, METRICS, QUANTILE_METRICS
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, METRIC_CLASSES, PRESENT_CLASSES, eval_config
 from tests.pipeline.evaluation_harness import (
     make_config,
@@ -16,6 +17,7 @@ from tests.pipeline.evaluation_harness import (
     save_model,
     write_examples,
 )
+from tests.pipeline.kinds_harness import kinds_config
 
 
 def metric_names(spec: config_pb2.MetricsSpec) -> list[str]:
@@ -39,15 +41,38 @@ def test_each_task_has_the_metrics_of_its_kind():
         assert spec.example_weights.weighted
 
 
-def test_there_is_a_metric_class_for_every_metric():
-    assert set(METRIC_CLASSES) == {name for names in METRICS.values() for name in names} | {PRESENT_CLASSES}
-    for name, (module, class_name) in METRIC_CLASSES.items():
-        settings = {"name": name} if name in METRICS["regression"] else {"name": name, "classes": 2}
+@pytest.mark.parametrize("kind", METRICS)
+def test_there_is_a_metric_class_for_every_metric(kind):
+    names = [*METRICS[kind], *(QUANTILE_METRICS if kind == "regression" else ())]
+    classes = {"classes": 3} if PRESENT_CLASSES in METRIC_CLASSES[kind] else {}
+    assert set(names) <= set(METRIC_CLASSES[kind])
+    for name in [*names, *([PRESENT_CLASSES] if classes else [])]:
+        module, class_name = METRIC_CLASSES[kind][name]
+        settings = {"name": name, **({"levels": [0.1, 0.9]} if name in QUANTILE_METRICS else classes)}
         found = metric_specs.metric_instance(
             config_pb2.MetricConfig(class_name=class_name, module=module, config=json.dumps(settings))
         )
         assert found.name == name
-        assert type(found).from_config(found.get_config()).name == name
+        again = type(found).from_config(found.get_config())
+        assert again.name == name
+        assert again.statistic().name == found.statistic().name
+        assert HEADLINE[kind] in METRICS[kind]
+
+
+def test_a_task_that_predicts_quantiles_has_a_second_output_with_the_same_label():
+    config = kinds_config(gates={"delay": {"pinball": {"max_rise": 0.5}, "coverage": {"min": 0.7, "max": 0.9}}})
+    found = eval_config(config)
+    (model,) = found.model_specs
+    assert model.label_keys["delay/quantiles"] == model.label_keys["delay"] == "delay/label"
+    assert model.example_weight_keys["delay/quantiles"] == "delay/weight"
+    specs = {name: spec for spec in found.metrics_specs for name in spec.output_names}
+    assert set(specs) == {*config.tasks, "delay/quantiles", "wait/quantiles"} == set(model.label_keys)
+    assert metric_names(specs["delay"]) == [LABELLED_COUNT, *METRICS["regression"]]
+    assert metric_names(specs["delay/quantiles"]) == ["pinball", "coverage"]
+    assert metric_names(specs["wait/quantiles"]) == ["pinball"], "a single quantile is no interval"
+    pinball, coverage = (metric.per_slice_thresholds[0].threshold for metric in specs["delay/quantiles"].metrics)
+    assert pinball.change_threshold.direction == config_pb2.MetricDirection.LOWER_IS_BETTER
+    assert (coverage.value_threshold.lower_bound.value, coverage.value_threshold.upper_bound.value) == (0.7, 0.9)
 
 
 def test_slices_are_all_rows_then_the_configured_columns():

@@ -20,7 +20,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def test_all_paths_are_relative_so_that_a_project_can_be_moved(home: Home) -> None:
-    paths = [home.root, home.metadata, home.checkpoints, home.schemas, home.latest, home.run_folder("x")]
+    paths = [
+        home.root,
+        home.metadata,
+        home.checkpoints,
+        home.analyzer_cache,
+        home.schemas,
+        home.latest,
+        home.run_folder("x"),
+    ]
     assert all(path.parent == Path("runs/flights") for path in paths)
 
 
@@ -67,6 +75,7 @@ def test_artifacts_without_their_database_are_set_aside(home: Home) -> None:
     assert home.set_orphans_aside() is None
     (home.root / "Trainer").mkdir(parents=True)
     home.checkpoints.mkdir()
+    home.analyzer_cache.mkdir()
     home.metadata.touch()
     assert home.set_orphans_aside() is None
     home.metadata.unlink()
@@ -75,3 +84,4 @@ def test_artifacts_without_their_database_are_set_aside(home: Home) -> None:
     assert (aside / "Trainer").is_dir()
     assert not home.root.exists()
     assert not home.checkpoints.exists()
+    assert not home.analyzer_cache.exists()

@@ -42,6 +42,12 @@ def test_a_column_that_is_missing_is_named_with_its_key_and_the_nearest(folder: 
         check_before_run(config, Home("small"))
 
 
+def test_a_weight_column_that_is_missing_is_named_with_its_key(folder: Path) -> None:
+    tasks = {"delay": {"kind": "count", "label": "delay", "sample_weight": "distanc"}}
+    with pytest.raises(DataError, match=r"tasks\.delay\.sample_weight.*did you mean 'distance'"):
+        check_before_run(small_config(folder, tasks=tasks), Home("small"))
+
+
 def test_a_push_folder_that_cannot_be_written(folder: Path) -> None:
     config = small_config(folder, push={"path": str(folder / "data" / "table.csv" / "serving")})
     with pytest.raises(ConfigError, match=r"push\.path"):

@@ -11,7 +11,7 @@ from pipeline.display import console_on
 from pipeline.home import Home
 from pipeline.outcome import describe_gate
 from pipeline.report import ComponentReport, RunReport, janus_version, read_latest, stack_versions, write_report
-from pipeline.table import outcome_line, report_view
+from pipeline.table import mixture_lines, outcome_line, report_view
 from trainer.errors import ConfigError
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -92,6 +92,32 @@ def test_the_table_marks_gates_also_without_colour() -> None:
     assert rows[-1] == "not pushed: task delay: mae is above max"
 
 
+def test_metrics_of_every_kind_have_their_units() -> None:
+    tasks: dict[str, dict[str, Any]] = {
+        "grade": {"kind": "ordinal", "metrics": {"mae": 0.5, "qwk": 0.7}},
+        "visits": {"kind": "count", "unit": "visits", "metrics": {"deviance": 1.5, "mae": 2.0}},
+        "delay": {
+            "kind": "regression",
+            "unit": "minutes",
+            "quantiles": [0.1, 0.5, 0.9],
+            "metrics": {"mae": 3.0, "pinball": 1.0, "coverage": 0.75},
+        },
+    }
+    stream = io.StringIO()
+    console_on(stream).print(report_view(make_report(tasks=tasks)))
+    rows = [" ".join(line.replace("│", " ").split()) for line in stream.getvalue().splitlines()]
+    for row in (
+        "grade mae [classes] 0.5000",
+        "qwk 0.7000",
+        "visits deviance 1.5000",
+        "mae [visits] 2.0000",
+        "delay mae [minutes] 3.0000",
+        "pinball [minutes] 1.0000",
+        "coverage [0.8 wanted] 0.7500",
+    ):
+        assert row in rows
+
+
 def test_what_became_of_the_model() -> None:
     cached = {"Pusher": ComponentReport(seconds=0.1, cached=True, state="complete")}
     assert outcome_line(make_report(pushed="serving/flights/17")) == "pushed to serving/flights/17"
@@ -123,3 +149,21 @@ def test_a_failed_runs_problems_are_listed() -> None:
 )
 def test_a_failed_gate_in_words(gate: dict[str, Any], words: str) -> None:
     assert describe_gate({"metric": "auc", "passed": False, **gate}) == words
+
+
+def test_what_a_task_is_mixed_from() -> None:
+    tasks: dict[str, dict[str, Any]] = {
+        "status": {**TASKS["status"], "gate_utilisation": {"expert_0": 0.624, "expert_1": 0.376}},
+        "delay": {
+            **TASKS["delay"],
+            "gate_utilisation": {"level_0/delay_0": 1.0, "level_1/delay_0": 0.05, "level_1/shared_0": 0.95},
+        },
+    }
+    assert mixture_lines(make_report(tasks=tasks)) == [
+        "status is mixed from expert_0 62 %, expert_1 38 %",
+        "delay is mixed from delay_0 5 %, shared_0 95 %",
+    ]
+    stream = io.StringIO()
+    console_on(stream).print(report_view(make_report(tasks=tasks, pushed="x")))
+    assert stream.getvalue().splitlines()[-3:] == [*mixture_lines(make_report(tasks=tasks)), "pushed to x"]
+    assert mixture_lines(make_report()) == []

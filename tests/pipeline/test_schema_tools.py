@@ -78,6 +78,40 @@ def test_freezing_keeps_classes_and_drops_what_happened_to_be_seen(tmp_path: Pat
     assert list(frozen.feature[1].string_domain.value) == ["no", "yes"]
 
 
+TAGS = {
+    "tags": {
+        "kind": "multilabel",
+        "label": "late",
+        "classes": ["1", "2"],
+        "separator": "|",
+        "sample_weight": "carrier",
+    },
+    "visits": {"kind": "count", "label": "delay"},
+}
+
+
+def test_kinds_of_label_and_weights_need_their_types(tmp_path: Path) -> None:
+    text = """
+    feature { name: "distance" type: INT } feature { name: "carrier" type: BYTES } feature { name: "delay" type: BYTES }
+    feature { name: "late" type: INT }
+    """
+    config = small_config(tmp_path, tasks=TAGS, evaluation={}, features={"distance": {"kind": "numeric"}})
+    with pytest.raises(DataError) as caught:
+        check_schema(schema(text), Path("s.pbtxt"), config)
+    assert caught.value.problems == [
+        "s.pbtxt: column 'carrier' is BYTES, but tasks.tags.sample_weight needs a number",
+        "s.pbtxt: column 'delay' is BYTES, but tasks.visits.label needs a number",
+        "s.pbtxt: column 'late' is INT, but a label with a separator ('|') is BYTES",
+    ]
+
+
+def test_freezing_keeps_several_classes_in_one_string_text_without_a_domain(tmp_path: Path) -> None:
+    config = small_config(tmp_path, tasks=TAGS, evaluation={}, features={"distance": {"kind": "numeric"}})
+    (late,) = to_freeze(schema('feature { name: "late" type: INT }'), config).feature
+    assert late.type == schema_pb2.BYTES
+    assert late.WhichOneof("domain_info") is None
+
+
 def test_limits_that_the_data_keep_are_no_difference() -> None:
     in_file = 'feature { name: "x" type: INT presence { min_fraction: 0.5 } int_domain { min: 0 max: 9 } }'
     inferred = 'feature { name: "x" type: INT presence { min_count: 1 } value_count { min: 1 max: 1 } }'

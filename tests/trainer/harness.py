@@ -56,11 +56,17 @@ def run_transform(table: pa.Table, config: TrainerConfig, folder: Path) -> tft.T
             lambda inputs: preprocessing_fn(inputs, custom), output_record_batches=False
         )
         coder = tft.coders.ExampleProtoCoder(metadata.schema)
-        _ = data | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(folder / "examples"), file_name_suffix=".gz")
+        # Always the same bytes for the same values, as the pipeline's Transform writes them: rows are held out by them.
+        encoded = data | beam.Map(coder.encode) | beam.Map(_in_fixed_order)
+        _ = encoded | beam.io.WriteToTFRecord(str(folder / "examples"), file_name_suffix=".gz")
         _ = function | tft_beam.WriteTransformFn(str(folder / "transform"))
     # TFX's executor leaves the raw schema here; the serving signatures read it.
     metadata_io.write_metadata(tft.DatasetMetadata(schema), str(folder / "transform" / "metadata"))
     return tft.TFTransformOutput(str(folder / "transform"))
+
+
+def _in_fixed_order(example: bytes) -> bytes:
+    return tf.train.Example.FromString(example).SerializeToString(deterministic=True)
 
 
 def fn_args(config: TrainerConfig, folder: Path, checkpoint_root: Path | None = None) -> FnArgs:
@@ -79,10 +85,10 @@ def fn_args(config: TrainerConfig, folder: Path, checkpoint_root: Path | None = 
 
 
 def example_of(row: dict[str, Any]) -> bytes:
-    """A serialized tf.Example of one row; None is left out."""
+    """A serialized tf.Example of one row; None and empty lists are left out."""
     example = tf.train.Example()
     for name, value in row.items():
-        if value is None:
+        if value is None or value == []:
             continue
         values = value if isinstance(value, list) else [value]
         feature = example.features.feature[name]

@@ -1,6 +1,15 @@
 """The part of the configuration that the Transform and Trainer components read."""
 
-from trainer.config.balancing import BalancingConfig
+from trainer.config.balancing import (
+    BalancingConfig,
+    CagradBalancing,
+    DwaBalancing,
+    FamoBalancing,
+    FixedBalancing,
+    GradNormBalancing,
+    PcgradBalancing,
+    UncertaintyBalancing,
+)
 from trainer.config.base import ClassName, Count, Name, Number, Rate, StrictModel, reject_bool
 from trainer.config.component import LabelConfig, PreprocessingConfig, TrainerConfig
 from trainer.config.features import (
@@ -14,37 +23,82 @@ from trainer.config.features import (
     column_of,
 )
 from trainer.config.model import ModelConfig
-from trainer.config.tasks import BinaryTask, MulticlassTask, RegressionTask, Task, TaskConfig
+from trainer.config.tasks import (
+    BinaryTask,
+    CountTask,
+    MulticlassTask,
+    MultilabelTask,
+    OrdinalTask,
+    RegressionTask,
+    Task,
+    TaskConfig,
+    classes_of,
+    dependency_order,
+    given_of,
+    task_problems,
+)
 from trainer.config.training import EarlyStoppingConfig, TrainingConfig
-from trainer.config.trunk import TrunkConfig
+from trainer.config.trunk import (
+    AnyTrunk,
+    CgcTrunk,
+    CrossStitchTrunk,
+    ExpertsConfig,
+    IndependentTrunk,
+    MmoeTrunk,
+    PleTrunk,
+    SharedBottomTrunk,
+    TrunkConfig,
+)
 
 __all__ = [
+    "AnyTrunk",
     "BalancingConfig",
     "BinaryTask",
+    "CagradBalancing",
     "CategoricalFeature",
+    "CgcTrunk",
     "ClassName",
     "Count",
+    "CountTask",
+    "CrossStitchTrunk",
     "CyclicalFeature",
+    "DwaBalancing",
     "EarlyStoppingConfig",
+    "ExpertsConfig",
+    "FamoBalancing",
     "Feature",
     "FeatureConfig",
+    "FixedBalancing",
+    "GradNormBalancing",
     "HashedFeature",
+    "IndependentTrunk",
     "LabelConfig",
+    "MmoeTrunk",
     "ModelConfig",
     "MulticlassTask",
+    "MultilabelTask",
     "Name",
     "Number",
     "NumericFeature",
+    "OrdinalTask",
+    "PcgradBalancing",
+    "PleTrunk",
     "PreprocessingConfig",
     "Rate",
     "RegressionTask",
+    "SharedBottomTrunk",
     "StrictModel",
     "Task",
     "TaskConfig",
     "TrainerConfig",
     "TrainingConfig",
     "TrunkConfig",
+    "UncertaintyBalancing",
     "VectorFeature",
+    "classes_of",
     "column_of",
+    "dependency_order",
+    "given_of",
     "reject_bool",
+    "task_problems",
 ]

@@ -20,7 +20,8 @@ def reject_bool(value: Any) -> Any:
     return value
 
 
-def _class_name(value: Any) -> str:
+def class_name(value: Any) -> str:
+    """A class as the configuration names it, a string or a whole number, as text; ValueError for anything else."""
     if isinstance(value, bool):
         raise ValueError(f"YAML reads this class as the boolean {str(value).lower()}; put it in quotes, or use 0 and 1")
     if isinstance(value, (int, str)):
@@ -30,5 +31,5 @@ def _class_name(value: Any) -> str:
 
 Number = Annotated[float, BeforeValidator(reject_bool)]
 Count = Annotated[PositiveInt, BeforeValidator(reject_bool)]
-ClassName = Annotated[str, BeforeValidator(_class_name)]
+ClassName = Annotated[str, BeforeValidator(class_name)]
 Rate = Annotated[float, BeforeValidator(reject_bool), Field(ge=0, lt=1)]

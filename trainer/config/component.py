@@ -5,16 +5,28 @@ from typing import Literal
 from trainer.config.base import StrictModel
 from trainer.config.features import Feature
 from trainer.config.model import ModelConfig
-from trainer.config.tasks import Task
+from trainer.config.tasks import CountTask, MultilabelTask, RegressionTask, Task
 from trainer.config.training import TrainingConfig
 
 
 class LabelConfig(StrictModel):
-    """What Transform needs to know of a task."""
+    """What Transform needs to know of a task.
+
+    Attributes:
+        column: the label's column.
+        form: what a row holds: a number, a number that is not negative, one class, or any number of classes.
+        classes: for the latter two, in order.
+        separator: between the classes of a row that holds them in one string.
+        empty: what a row without any class means.
+        sample_weight: the column of the rows' weights.
+    """
 
     column: str
-    kind: Literal["binary", "multiclass", "regression"]
-    classes: list[str] | None = None
+    form: Literal["number", "count", "class", "classes"]
+    classes: list[str] = []
+    separator: str | None = None
+    empty: Literal["negative", "masked"] = "negative"
+    sample_weight: str | None = None
 
 
 class PreprocessingConfig(StrictModel):
@@ -35,13 +47,21 @@ class TrainerConfig(StrictModel):
 
     def preprocessing(self) -> PreprocessingConfig:
         """The part that Transform depends on."""
-        labels = {
-            name: LabelConfig(column=task.label, kind=task.kind, classes=getattr(task, "classes", None))
-            for name, task in self.tasks.items()
-        }
+        labels = {name: _label_config(task) for name, task in self.tasks.items()}
         features = {
             # The size of an embedding is the network's business alone.
             name: feature.model_copy(update={"embed": None}) if hasattr(feature, "embed") else feature
             for name, feature in self.features.items()
         }
         return PreprocessingConfig(features=features, labels=labels)
+
+
+def _label_config(task: Task) -> LabelConfig:
+    common = {"column": task.label, "sample_weight": task.sample_weight}
+    if isinstance(task, MultilabelTask):
+        return LabelConfig(form="classes", classes=task.classes, separator=task.separator, empty=task.empty, **common)
+    if isinstance(task, CountTask):
+        return LabelConfig(form="count", **common)
+    if isinstance(task, RegressionTask):
+        return LabelConfig(form="number", **common)
+    return LabelConfig(form="class", classes=task.classes, **common)

@@ -2,16 +2,16 @@
 
 from pydantic import Field
 
-from trainer.config.balancing import BalancingConfig
+from trainer.config.balancing import BalancingConfig, FixedBalancing
 from trainer.config.base import Count, StrictModel
-from trainer.config.trunk import TrunkConfig
+from trainer.config.trunk import AnyTrunk, SharedBottomTrunk
 
 
 class ModelConfig(StrictModel):
     """The network."""
 
-    trunk: TrunkConfig = TrunkConfig()
+    trunk: AnyTrunk = SharedBottomTrunk()
     towers: dict[str, list[Count]] = Field(
         {"default": [32]}, description="Sizes of each task's own layers; `default` for tasks not named."
     )
-    balancing: BalancingConfig = BalancingConfig()
+    balancing: BalancingConfig = FixedBalancing()

@@ -1,10 +1,14 @@
 """`tasks`: what is predicted."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from trainer.config.base import ClassName, StrictModel, reject_bool
+from trainer.config.base import ClassName, StrictModel, class_name, reject_bool
+
+Level = Annotated[float, BeforeValidator(reject_bool), Field(gt=0, lt=1)]
+ClassWeights = Literal["balanced"] | dict[ClassName, float]
 
 
 class TaskConfig(StrictModel):
@@ -14,32 +18,224 @@ class TaskConfig(StrictModel):
     loss_weight: Annotated[float, BeforeValidator(reject_bool), Field(ge=0)] = Field(
         1.0, description="This task's factor in the total loss."
     )
+    sample_weight: str | None = Field(
+        None,
+        description="A column of non-negative numbers: each row's weight in this task's loss, label statistics and "
+        "metrics. A row where it is missing, negative or not finite is masked for this task.",
+    )
 
 
-class BinaryTask(TaskConfig):
-    """Two classes; the prediction is the probability of the second."""
+class _FocalTask(TaskConfig):
+    """A task that may be trained by focal loss."""
+
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", description="focal: cross-entropy times (1 - probability of the label) ** gamma."
+    )
+    gamma: Annotated[float, BeforeValidator(reject_bool), Field(ge=0)] | None = Field(
+        None, description="focal's exponent, 2 by default; the greater, the less rows that are predicted well count."
+    )
+
+    @model_validator(mode="after")
+    def _check_gamma(self) -> "_FocalTask":
+        if self.gamma is not None and self.loss != "focal":
+            raise ValueError("`gamma` goes with `loss: focal` only")
+        return self
+
+
+class _ClassWeightsTask(TaskConfig):
+    """A task whose exclusive classes may weigh differently in the loss."""
+
+    classes: list[ClassName]
+    class_weights: ClassWeights | None = Field(
+        None,
+        description="Each class's weight in the training loss, 1 for those not named; balanced: in inverse proportion "
+        "to the class's frequency in the training split. Metrics are not weighted by it.",
+    )
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _check_class_weights(cls, value: Any, info: ValidationInfo) -> Any:
+        # Pydantic would report a mistake once for each member of the union, under names of its own.
+        if value is None or value == "balanced":
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(f"expected 'balanced' or each class's weight, such as {{late: 5.0}}, got {value!r}")
+        classes = info.data.get("classes")
+        for name, weight in ((class_name(name), weight) for name, weight in value.items()):
+            if classes and name not in classes:
+                raise ValueError(f"'{name}' is not one of the classes {', '.join(classes)}")
+            if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not weight > 0:
+                raise ValueError(f"the weight of '{name}' must be a number above 0, got {weight!r}")
+        return value
+
+
+class BinaryTask(_ClassWeightsTask, _FocalTask):
+    """Two classes; the prediction is the probability of the second.
+
+    With `given`, the label is over all rows, and positive only where the other task's label is: a purchase, given a
+    click. The prediction is the probability of both (ESMM: Ma et al. 2018, "Entire Space Multi-Task Model").
+    """
 
     kind: Literal["binary"]
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] = Field(
         ["0", "1"], description="The label's two values: negative, then positive.", validate_default=True
     )
-    loss: Literal["cross_entropy"] = "cross_entropy"
+    given: str | None = Field(
+        None,
+        description="Another binary task, without which this one's label is never positive: what is predicted is the "
+        "probability of both, as the other's times this one's conditional probability.",
+    )
 
 
-class MulticlassTask(TaskConfig):
+class MulticlassTask(_ClassWeightsTask, _FocalTask):
     """Two or more exclusive classes."""
 
     kind: Literal["multiclass"]
     classes: Annotated[list[ClassName], Field(min_length=2)] = Field(description="The label's values, in order.")
-    loss: Literal["cross_entropy"] = "cross_entropy"
+
+
+class OrdinalTask(_ClassWeightsTask):
+    """Exclusive classes that have an order: a grade, a size (CORAL: Cao, Mirjalili and Raschka 2020)."""
+
+    kind: Literal["ordinal"]
+    classes: Annotated[list[ClassName], Field(min_length=2)] = Field(description="The label's values, ascending.")
+    loss: Literal["coral"] = Field("coral", description="The sum of the cross-entropies of `above this class`.")
+
+
+class MultilabelTask(_FocalTask):
+    """Classes of which any number may apply to a row.
+
+    A row with a value that is not one of `classes` is masked, as it is for other kinds.
+    """
+
+    kind: Literal["multilabel"]
+    classes: Annotated[list[ClassName], Field(min_length=2)] = Field(
+        description="The values that the label's column lists, in order."
+    )
+    separator: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="What stands between the values where the column holds them in one string, as in CSV; white space "
+        "around them is dropped. Absent: the column holds lists.",
+    )
+    empty: Literal["negative", "masked"] = Field(
+        "negative",
+        description="What a row without any value means: negative: no class applies; masked: the label is missing.",
+    )
+
+    @field_validator("separator")
+    @classmethod
+    def _check_separator(cls, separator: str | None, info: ValidationInfo) -> str | None:
+        for name in info.data.get("classes") or []:
+            if separator is not None and (separator in name or name.strip() != name):
+                raise ValueError(
+                    f"class '{name}' would be cut by {separator!r}, or by the white space dropped around it"
+                )
+        return separator
 
 
 class RegressionTask(TaskConfig):
     """A number, predicted in its own unit; standardised inside the model."""
 
     kind: Literal["regression"]
-    loss: Literal["mse", "mae", "huber"] = Field("mse", description="On the standardised label; huber has delta 1.")
+    loss: Literal["mse", "mae", "huber", "quantile"] = Field(
+        "mse", description="On the standardised label; huber has delta 1; quantile predicts each of `quantiles`."
+    )
+    quantiles: Annotated[list[Level], Field(min_length=1)] | None = Field(
+        None, description="For `loss: quantile`: ascending levels in (0, 1); the prediction is the one nearest to 0.5."
+    )
     unit: str | None = Field(None, description="The label's unit, for reports.")
 
+    @field_validator("quantiles")
+    @classmethod
+    def _check_order(cls, quantiles: list[float] | None) -> list[float] | None:
+        if quantiles is not None and sorted(set(quantiles)) != quantiles:
+            raise ValueError(f"levels must be ascending, without repeats, got {quantiles}")
+        return quantiles
 
-Task = Annotated[BinaryTask | MulticlassTask | RegressionTask, Field(discriminator="kind")]
+    @model_validator(mode="after")
+    def _check_quantiles(self) -> "RegressionTask":
+        if self.loss == "quantile" and self.quantiles is None:
+            raise ValueError("`loss: quantile` needs `quantiles`, such as [0.1, 0.5, 0.9]")
+        if self.loss != "quantile" and self.quantiles is not None:
+            raise ValueError("`quantiles` goes with `loss: quantile` only")
+        return self
+
+
+class CountTask(TaskConfig):
+    """How often something happens: a non-negative number, whole in meaning, whose logarithm is modelled.
+
+    Fractions are allowed (the loss is a quasi-likelihood for them); a row with a negative label is masked.
+    """
+
+    kind: Literal["count"]
+    loss: Literal["poisson"] = Field("poisson", description="Poisson negative log-likelihood.")
+    unit: str | None = Field(None, description="What is counted, for reports.")
+
+
+Task = Annotated[
+    BinaryTask | MulticlassTask | OrdinalTask | MultilabelTask | RegressionTask | CountTask,
+    Field(discriminator="kind"),
+]
+
+
+def classes_of(task: TaskConfig) -> list[str]:
+    """The task's classes in order; empty for a task whose label is a number."""
+    return list(getattr(task, "classes", []))
+
+
+def given_of(task: TaskConfig) -> str | None:
+    """The task that this one is conditioned on, if any."""
+    return getattr(task, "given", None)
+
+
+def task_problems(tasks: Mapping[str, Task]) -> list[str]:
+    """What is wrong between the tasks, one sentence each that begins with the key's full path."""
+    labels = {task.label: name for name, task in tasks.items()}
+    problems = [
+        f"tasks.{name}.sample_weight: column '{task.sample_weight}' is the label of task '{labels[task.sample_weight]}'"
+        for name, task in tasks.items()
+        if task.sample_weight in labels
+    ]
+    for name, task in tasks.items():
+        problem = _given_problem(name, given_of(task), tasks)
+        if problem:
+            problems.append(f"tasks.{name}.given: {problem}")
+    return problems or _given_cycles(tasks)
+
+
+def _given_problem(name: str, given: str | None, tasks: Mapping[str, Task]) -> str | None:
+    if given is None:
+        return None
+    if given == name:
+        return "a task cannot be given itself"
+    binary = [other for other, task in tasks.items() if task.kind == "binary" and other != name]
+    if given not in tasks:
+        return f"no task '{given}'; other binary tasks are: {', '.join(binary) or 'none'}"
+    if given not in binary:
+        return f"'{given}' is a {tasks[given].kind} task, it must be a binary one"
+    return None
+
+
+def _given_cycles(tasks: Mapping[str, Task]) -> list[str]:
+    problems = []
+    reported: set[str] = set()
+    for name in tasks:
+        chain = [name]
+        while (given := given_of(tasks[chain[-1]])) is not None and given not in chain:
+            chain.append(given)
+        if given == name and not reported & set(chain):
+            keys = ", ".join(f"tasks.{member}.given" for member in chain)
+            problems.append(f"{keys}: a cycle, {' → '.join([*chain, name])}; remove one of these keys")
+            reported |= set(chain)
+    return problems
+
+
+def dependency_order(tasks: Mapping[str, Task]) -> list[str]:
+    """The tasks' names, each after the one that it is `given`, else in the configuration's order."""
+    ordered: dict[str, None] = {}
+    for name in tasks:
+        chain = [name]
+        while (given := given_of(tasks[chain[-1]])) is not None and given not in chain:
+            chain.append(given)
+        ordered.update(dict.fromkeys(reversed(chain)))
+    return list(ordered)

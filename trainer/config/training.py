@@ -31,6 +31,11 @@ class TrainingConfig(StrictModel):
         description="Share of the training split held out for the validation loss, which early stopping watches; "
         "the eval split is never looked at while training.",
     )
+    warm_start: bool = Field(
+        False,
+        description="Start from the weights of the last blessed model, matched by layer, and in embeddings by value; "
+        "what is new or of another shape starts as usual. The first run starts from scratch.",
+    )
     steps_per_execution: Count = Field(
         32, description="Training steps per call into TensorFlow; 1 with several replicas."
     )

@@ -1,34 +1,36 @@
-"""Two classes: a logit, trained by cross-entropy."""
+"""Two classes: a logit, trained by cross-entropy or focal loss."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.heads.base import Head
+from trainer.heads.base import Head, repeated
+from trainer.heads.focal import best_constant, gamma_of, sigmoid_focal
 
 
 class BinaryHead(Head):
-    """Predicts the probability of the second class."""
+    """Predicts the probability of the second class. The first raw output is its logit."""
 
     units = 1
     headline = "auc"
 
     def constant_output(self) -> np.ndarray:
         """The log-odds of the second class, kept finite where a class is absent."""
-        positive = float(np.clip(self.statistics.frequencies[1], 1e-6, 1 - 1e-6))
-        return np.array([np.log(positive / (1 - positive))], np.float32)
+        negative, positive = best_constant(self.frequencies, gamma_of(self.task))
+        return np.array([np.log(positive / negative)], np.float32)
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy in nats, float32 [batch]."""
-        return tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(labels, tf.float32), raw[:, 0])
+        """Cross-entropy in nats, or focal loss, float32 [batch]."""
+        return sigmoid_focal(tf.cast(labels, tf.float32), raw[:, 0], gamma_of(self.task))
 
     def outputs(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
         """Probability of the second class [batch, 1]; classes and probabilities [batch, 2]."""
-        positive = tf.sigmoid(raw)
+        logit = raw[:, :1]
+        positive = tf.sigmoid(logit)
         return {
             self.name: positive,
-            f"{self.name}/classes": tf.tile(tf.constant([self.task.classes]), [tf.shape(raw)[0], 1]),
-            f"{self.name}/probabilities": tf.concat([tf.sigmoid(-raw), positive], axis=1),
+            f"{self.name}/classes": repeated(self.task.classes, raw),
+            f"{self.name}/probabilities": tf.concat([tf.sigmoid(-logit), positive], axis=1),
         }
 
     def make_metric(self) -> keras.metrics.Metric:

@@ -1,10 +1,11 @@
-"""Exclusive classes: logits, trained by cross-entropy."""
+"""Exclusive classes: logits, trained by cross-entropy or focal loss."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.heads.base import Head
+from trainer.heads.base import Head, repeated
+from trainer.heads.focal import best_constant, gamma_of, softmax_focal
 
 
 class MulticlassHead(Head):
@@ -19,18 +20,18 @@ class MulticlassHead(Head):
 
     def constant_output(self) -> np.ndarray:
         """The log of each class's frequency, kept finite where a class is absent."""
-        return np.log(np.maximum(self.statistics.frequencies, 1e-6)).astype(np.float32)
+        return np.log(best_constant(self.frequencies, gamma_of(self.task))).astype(np.float32)
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy in nats, float32 [batch]."""
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, raw)
+        """Cross-entropy in nats, or focal loss, float32 [batch]."""
+        return softmax_focal(labels, raw, gamma_of(self.task))
 
     def outputs(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
         """Probabilities [batch, classes], under two names, and the classes that their columns stand for."""
         probabilities = tf.nn.softmax(raw)
         return {
             self.name: probabilities,
-            f"{self.name}/classes": tf.tile(tf.constant([self.task.classes]), [tf.shape(raw)[0], 1]),
+            f"{self.name}/classes": repeated(self.task.classes, raw),
             f"{self.name}/probabilities": tf.identity(probabilities),
         }
 

@@ -23,7 +23,7 @@ class RegressionHead(Head):
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Loss in standard deviations (mae, huber) or their squares (mse), float32 [batch]."""
-        error = raw[:, 0] - (tf.cast(labels, tf.float32) - self.statistics.mean) / self.statistics.deviation
+        error = raw[:, 0] - self.standardised(labels)
         if self.task.loss == "mse":
             return tf.square(error)
         size = tf.abs(error)
@@ -33,7 +33,7 @@ class RegressionHead(Head):
 
     def outputs(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
         """The prediction in the label's own unit, float32 [batch, 1]."""
-        return {self.name: raw * self.statistics.deviation + self.statistics.mean}
+        return {self.name: self.in_own_unit(raw)}
 
     def make_metric(self) -> keras.metrics.Metric:
         """Mean absolute error in the label's own unit."""
@@ -48,3 +48,11 @@ class RegressionHead(Head):
     def label_dtype(self) -> tf.DType:
         """The labels' dtype."""
         return tf.float32
+
+    def standardised(self, labels: tf.Tensor) -> tf.Tensor:
+        """Labels in their own unit → standard deviations from the mean."""
+        return (tf.cast(labels, tf.float32) - self.statistics.mean) / self.statistics.deviation
+
+    def in_own_unit(self, raw: tf.Tensor) -> tf.Tensor:
+        """The inverse of `standardised`."""
+        return raw * self.statistics.deviation + self.statistics.mean

@@ -6,7 +6,12 @@ import pytest
 
 from components.anomaly_gate.column import Column, read_columns
 from components.anomaly_gate.config_checks import check_split
-from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
+from components.anomaly_gate.expectations import (
+    Expectations,
+    FeatureExpectation,
+    LabelExpectation,
+    WeightExpectation,
+)
 from components.anomaly_gate.finding import Finding
 from components.anomaly_gate.schema_checks import check_anomalies
 from tests.components.anomaly_gate.statistics import anomalies_of, schema_of, statistics_of
@@ -97,6 +102,77 @@ def test_each_contradiction_is_named(changed: dict[str, Any], finding: str) -> N
     assert texts(check_split("train", rows, columns, EXPECTATIONS)) == [finding]
 
 
+KINDS = Expectations(
+    labels={
+        "visits": LabelExpectation(task="visits", numeric=True, least=0.0),
+        "topics": LabelExpectation(task="topics", classes=["a", "b c"], separator="|"),
+        "tags": LabelExpectation(task="tags"),
+    },
+    features={},
+    weights={"importance": WeightExpectation(tasks=["visits", "topics"])},
+    curated=False,
+)
+KINDS_GOOD: dict[str, list[Any]] = {
+    "visits": [0, 2, None, 5],
+    "topics": ["a", "a | b c", None, "b c|a|"],
+    "tags": [["a"], ["a", "b"], [], None],
+    "importance": [0.5, 0.0, float("nan"), 2.0],
+}
+
+
+def kinds_findings(**changed: list[Any] | None) -> list[str]:
+    table = {name: rows for name, rows in {**KINDS_GOOD, **changed}.items() if rows is not None}
+    return texts(check_split("train", *read_columns(statistics_of(table)), KINDS))
+
+
+@pytest.mark.parametrize(
+    ("changed", "finding"),
+    [
+        ({}, None),
+        ({"visits": [0.5, float("nan"), 0.0, 3.25]}, None),
+        ({"importance": [1, 2, 3, 4]}, None),
+        (
+            {"visits": [0, -2, None, 5]},
+            "visits, train split: expected a number, the label of task 'visits', of at least 0; saw values from -2 to "
+            "5 (among 3 rows with a value)",
+        ),
+        (
+            {"visits": [float("nan"), -0.5, 1.0, 2.0]},
+            "visits, train split: expected a number, the label of task 'visits', of at least 0; saw values from -0.5 "
+            "to 2 (among 3 rows with a value)",
+        ),
+        (
+            {"importance": [1.0, 2.0, -0.25, None]},
+            "importance, train split: expected a number, the sample_weight of task 'visits', 'topics', of at least 0; "
+            "saw values from -0.25 to 2 (among 3 rows with a value)",
+        ),
+        (
+            {"importance": [0, 0, None, 0]},
+            "importance, train split: expected a weight above 0, the sample_weight of task 'visits', 'topics'; saw 0 "
+            "only (3 of 4 rows)",
+        ),
+        (
+            {"importance": None},
+            "importance, train split: expected a number, the sample_weight of task 'visits', 'topics'; saw none "
+            "(4 of 4 rows)",
+        ),
+        (
+            {"importance": ["much", "little", None, None]},
+            "importance, train split: expected a number, the sample_weight of task 'visits', 'topics'; saw text such "
+            "as 'little', 'much' (2 rows)",
+        ),
+        (
+            {"topics": ["a", "a|d", "b c | d|e", "d"]},
+            "topics, train split: expected classes of task 'topics' ('a', 'b c'), with '|' between them; saw 'd', 'e' "
+            "(4 times)",
+        ),
+        ({"topics": ["a|" * 600, "a", "a", "a"]}, None),
+    ],
+)
+def test_labels_and_weights_of_every_kind(changed: dict[str, Any], finding: str | None) -> None:
+    assert kinds_findings(**changed) == ([finding] if finding else [])
+
+
 def test_an_empty_split_is_one_finding() -> None:
     findings = texts(check_split("eval", 0, {}, EXPECTATIONS))
     assert findings == ["(all columns), eval split: expected rows; saw none; correct data.split or the data (0 rows)"]
@@ -162,6 +238,12 @@ def test_an_anomaly_of_another_kind_is_told_as_tfdv_does() -> None:
 
 def test_a_column_beside_the_schema_is_no_error() -> None:
     assert anomalies('feature { name: "distance" type: INT }') == []
+
+
+def test_lists_may_be_longer_in_one_split_than_in_the_one_that_a_schema_was_inferred_from() -> None:
+    seen = 'feature { name: "v" type: FLOAT value_count { min: 1 max: 1 } }'
+    assert anomalies(seen, curated=False) == []
+    assert len(anomalies(seen)) == 1
 
 
 def test_an_inferred_schema_does_not_forbid_what_it_has_not_seen() -> None:

@@ -17,6 +17,7 @@ from tfx.utils import proto_utils
 from components.arrow_example_gen import executor, plan
 from components.arrow_example_gen.component import ArrowExampleGen
 from components.arrow_example_gen.files import find_files
+from components.arrow_example_gen.settings import SETTINGS_PROPERTY, settings_digest
 from tests.components.arrow_example_gen.helpers import (
     contents,
     counts,
@@ -161,3 +162,48 @@ def test_required_columns_may_be_a_list(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv")
     with pytest.raises(DataError, match="no column 'nmae'; did you mean 'name'"):
         run(data_config(path), tmp_path / "out", required_columns=["nmae"])
+
+
+def test_the_window_is_no_parameter(tmp_path: Path) -> None:
+    table(tmp_path / "1" / "t.csv")
+    data = data_config(f"{tmp_path}/{{SPAN}}")
+    alone, windowed = (ArrowExampleGen(data=data.model_copy(update={"window": window})) for window in (1, 4))
+    assert str(alone.exec_properties) == str(windowed.exec_properties)
+
+
+BY_HASH = {"by": "hash", "eval_fraction": 0.5, "key": ["id"]}
+BY_TIME = {"by": "time", "column": "id", "eval_from": 30}
+
+
+@pytest.mark.parametrize(
+    ("split", "changed", "alike"),
+    [
+        (BY_HASH, {"split": {**BY_HASH, "eval_fraction": 0.4}}, False),
+        (BY_HASH, {"seed": 3}, False),
+        (BY_TIME, {"seed": 3}, True),
+        (BY_TIME, {"split": {**BY_TIME, "eval_from": 35}}, True),
+        (BY_TIME, {"split": BY_HASH}, False),
+        (BY_TIME, {"column_types": {"id": "float"}}, False),
+        (BY_TIME, {"domains": {"id": ["1", "2"]}}, False),
+    ],
+)
+def test_examples_know_with_which_others_they_may_be_joined(
+    split: dict[str, Any], changed: dict[str, Any], alike: bool
+) -> None:
+    parameters = {
+        "data": {"path": "data/{SPAN}", "format": "csv", "split": split},
+        "seed": 0,
+        "column_types": {},
+        "domains": {},
+        "required_columns": {},
+        "source": "this",
+    }
+    other = {**parameters, "source": "edited", **changed}
+    if "split" in changed:
+        other["data"] = {**parameters["data"], "split": other.pop("split")}
+    assert (settings_digest(parameters) == settings_digest(other)) == alike
+
+
+def test_the_artifact_carries_the_digest(tmp_path: Path) -> None:
+    examples = run(data_config(table(tmp_path / "t.csv")), tmp_path / "out")
+    assert len(examples.get_string_custom_property(SETTINGS_PROPERTY)) == 16

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
+import numpy as np
 import tensorflow_model_analysis as tfma
 
 from components.batch_evaluator.baseline import comparable_outputs, compare_only
 from pipeline.evaluation import eval_config
 from tests.pipeline.evaluation_harness import make_config, save_model
+from tests.pipeline.kinds_harness import kinds_config, kinds_table, save_kinds_model
 
 
 def test_outputs_are_comparable_where_both_models_have_them_in_one_shape(tmp_path):
@@ -19,6 +23,28 @@ def test_outputs_are_comparable_where_both_models_have_them_in_one_shape(tmp_pat
     assert comparable_outputs(spec, model, same) == {"status", "late", "delay"}
     assert comparable_outputs(spec, model, fewer) == {"late"}
     assert comparable_outputs(spec, model, wider) == {"late", "delay"}
+
+
+def test_a_task_that_became_one_of_another_kind_is_not_comparable(tmp_path):
+    table = kinds_table(2)
+    wider = replace(table, labels={**table.labels, "visits": np.zeros((2, 3), np.float32)})
+    (spec,) = eval_config(kinds_config()).model_specs
+    model, other_type, other_width, no_quantiles = (
+        str(save_kinds_model(tmp_path / str(place), of_table, **options) / "Format-Serving")
+        for place, (of_table, options) in enumerate(
+            [
+                (table, {}),
+                (table, {"whole": ["grade", "buy"]}),
+                (wider, {}),
+                (table, {"without": ["delay/quantiles"]}),
+            ]
+        )
+    )
+    every = set(spec.label_keys)
+    assert comparable_outputs(spec, model, model) == every
+    assert comparable_outputs(spec, model, other_type) == every - {"click"}
+    assert comparable_outputs(spec, model, other_width) == every - {"visits"}
+    assert comparable_outputs(spec, model, no_quantiles) == every - {"delay/quantiles"}
 
 
 def test_outputs_that_are_not_compared_have_no_change_thresholds():

@@ -19,10 +19,10 @@ def test_metrics_of_a_task_share_their_statistics():
     plan = make_plan(filled_in(eval_config(make_config(tasks=["delay"]))))
     assert [type(computation.statistic).__name__ for computation in plan.computations] == [
         "WeightSum",
-        "WeightSum",
+        "RowCount",
         "ErrorMoments",
     ]
-    assert len(plan.derived) == 4
+    assert len(plan.derived) == 5
     assert plan.baseline is None
 
 

@@ -13,11 +13,18 @@ def test_rows_take_columns_and_vectors_alike():
 
 @pytest.mark.parametrize(
     ("labels", "predictions", "weights"),
-    [([[1, 2]], [[0.5]], [1.0]), ([1], [[0.5], [0.5]], [1.0]), ([1], [[0.5]], [1.0, 1.0])],
+    [([[1, 2]], [[0.5]], [1.0, 1.0]), ([1], [[0.5], [0.5]], [1.0]), ([1], [[0.5]], [1.0, 1.0])],
 )
 def test_shapes_that_do_not_go_together_are_rejected(labels, predictions, weights):
-    with pytest.raises(ValueError, match="one label and one weight per row"):
+    with pytest.raises(ValueError, match="as many rows, and one weight per row"):
         make_rows(np.array(labels), np.array(predictions), np.array(weights))
+
+
+def test_rows_may_have_several_labels_each():
+    rows = make_rows(np.array([[1, 0, 1], [0, 0, 1]]), np.zeros((2, 3)), np.array([[0.0], [2.0]]))
+    assert rows.labels.tolist() == [[1, 0, 1], [0, 0, 1]]
+    kept, _ = labelled(rows, one_group(2))
+    assert kept.labels.tolist() == [[0, 0, 1]]
 
 
 def test_masked_rows_leave_their_groups():

@@ -181,7 +181,7 @@ def test_two_runs_write_the_same_bytes(
 
 
 def test_nothing_is_read_to_analyse_nothing(examples: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.transform.executor.record_batches", lambda path: 1 / 0)
+    monkeypatch.setattr("components.transform.analysis.record_batches", lambda path: 1 / 0)
     written = run(Executor, examples, tmp_path, "without_analyzers")
     assert written.records("eval") == [example({"id": number + 1}) for number in range(800, 900)]
 

@@ -1,0 +1,29 @@
+"""Which examples may be trained on together: a mark that ingestion leaves on its artifact."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+SETTINGS_PROPERTY = "janus_settings"
+"""Custom property of the Examples artifact: the digest of the settings that it was ingested with."""
+
+
+def settings_digest(parameters: Mapping[str, Any]) -> str:
+    """16 hex digits over what says what an ingested row means and which split it may be in.
+
+    `parameters` are those of ArrowExampleGen. The code is left out: the examples of an earlier version stay usable. So
+    is the point in time of a split by time, which moves on with the spans; a key that is hashed to eval, on the other
+    hand, must not be in the train split of another span.
+    """
+    data = parameters["data"]
+    by_time = data["split"]["by"] == "time"
+    settings = {
+        "path": data["path"],
+        "format": data["format"],
+        "split": {"by": "time", "column": data["split"]["column"]} if by_time else data["split"],
+        "seed": None if by_time else parameters["seed"],
+        "column_types": parameters["column_types"],
+        "domains": parameters["domains"],
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

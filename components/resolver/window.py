@@ -1,0 +1,88 @@
+"""The strategy of the WindowResolver: the examples of the newest spans."""
+
+import logging
+from collections.abc import Iterable
+
+from ml_metadata import MetadataStore
+from tfx.components.example_gen.utils import SPAN_PROPERTY_NAME
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.types import Artifact
+
+from components.arrow_example_gen.settings import SETTINGS_PROPERTY
+from components.resolver.lineage import passed_gate
+
+Artifacts = dict[str, list[Artifact]]
+
+EXAMPLES, NEWEST = "examples", "newest"
+
+PROGRESS = logging.getLogger("janus.progress")
+
+
+class NewestSpans(ResolverStrategy):
+    """Resolves `examples` to one artifact per span, newest span first: `newest` and the spans before it.
+
+    TFX's SpanRangeStrategy counts numbers instead of spans, so that monthly spans, which TFX numbers by days, would
+    never be joined; of a span that was ingested twice it takes both artifacts; and it takes examples that were split
+    otherwise, or that the gate rejected.
+
+    `examples` may hold any: what ArrowExampleGen did not write, such as transformed examples, is passed over.
+    """
+
+    def __init__(self, spans: int, gate: str):
+        """`spans`: how many, that of `newest` included; `gate`: the type of the component that earlier ones passed."""
+        self._spans = spans
+        self._gate = gate
+
+    def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
+        """Called by TFX; says on `janus.progress` which spans are trained on, and why not more of them."""
+        (newest,) = input_dict[NEWEST]
+        chosen, left_out = [newest], {}
+        for span, candidates in _earlier_spans(input_dict[EXAMPLES], newest):
+            if len(chosen) == self._spans:
+                break
+            reasons = [self._reason_against(artifact, newest, store) for artifact in candidates]
+            if None in reasons:
+                chosen.append(candidates[reasons.index(None)])
+            else:
+                left_out[span] = reasons[0]
+        _tell(self._spans, chosen, left_out)
+        return {EXAMPLES: chosen, NEWEST: [newest]}
+
+    def _reason_against(self, artifact: Artifact, newest: Artifact, store: MetadataStore) -> str | None:
+        """Why the newest must not be joined with it; None if it may be."""
+        if _settings(artifact) != _settings(newest):
+            return "ingested with other settings"
+        if not passed_gate(store, artifact.id, self._gate):
+            return f"not passed by {self._gate.rpartition('.')[2]}"
+        return None if fileio.exists(artifact.uri) else "its files are gone"
+
+
+def span_of(artifact: Artifact) -> int:
+    """The span's number; old versions of TFX keep it as text."""
+    text = artifact.get_string_custom_property(SPAN_PROPERTY_NAME)
+    return int(text) if text else artifact.get_int_custom_property(SPAN_PROPERTY_NAME)
+
+
+def _settings(artifact: Artifact) -> str:
+    return str(artifact.get_string_custom_property(SETTINGS_PROPERTY))
+
+
+def _earlier_spans(examples: Iterable[Artifact], newest: Artifact) -> list[tuple[int, list[Artifact]]]:
+    """The spans before the newest one, last span first, each with its artifacts, last ingested first."""
+    spans: dict[int, list[Artifact]] = {}
+    ingested = [artifact for artifact in examples if artifact.has_custom_property(SETTINGS_PROPERTY)]
+    for artifact in sorted(ingested, key=lambda artifact: artifact.id, reverse=True):
+        if span_of(artifact) < span_of(newest):
+            spans.setdefault(span_of(artifact), []).append(artifact)
+    return sorted(spans.items(), reverse=True)
+
+
+def _tell(wanted: int, chosen: list[Artifact], left_out: dict[int, str | None]) -> None:
+    spans = ", ".join(str(span_of(artifact)) for artifact in chosen)
+    reasons = [f"span {span} is left out ({reason})" for span, reason in left_out.items()]
+    if len(chosen) == wanted:
+        PROGRESS.info("%s", "; ".join([f"training on spans {spans}", *reasons]))
+        return
+    reasons.append("earlier runs of this pipeline ingested no others")
+    PROGRESS.info("training on %d of %d spans: %s; %s", len(chosen), wanted, spans, "; ".join(reasons))

@@ -1,0 +1,44 @@
+"""The history that the Trainer leaves: every epoch's losses, metrics and weights."""
+
+import json
+import math
+
+from tfx.dsl.io import fileio
+
+HISTORY_FILE = "history.json"
+MONITOR = "val_balanced_loss"
+
+Epoch = dict[str, float]
+"""Name → value at the end of an epoch."""
+
+
+def read_history(model_run_uri: str) -> list[Epoch]:
+    """The epochs of a training, in order; none if there is no history.
+
+    Args:
+        model_run_uri: folder of the Trainer's `model_run` artifact.
+    """
+    path = f"{model_run_uri}/{HISTORY_FILE}"
+    if not fileio.exists(path):
+        return []
+    with fileio.open(path, "r") as file:
+        return json.load(file)
+
+
+def kept_epoch(history: list[Epoch], min_delta: float = 0.0) -> Epoch | None:
+    """The epoch whose weights were exported: `trainer.callbacks.BestWeights` keeps the first of the least loss.
+
+    Args:
+        history: the epochs.
+        min_delta: the least fall that counts, `training.early_stopping.min_delta`.
+    """
+    kept: Epoch | None = None
+    for epoch in history:
+        if kept is None or epoch[MONITOR] < kept[MONITOR] - min_delta:
+            kept = epoch
+    return kept
+
+
+def finite(history: list[Epoch]) -> list[dict[str, float | None]]:
+    """The history as JSON can hold it: None where a value is NaN or infinite."""
+    return [{name: value if math.isfinite(value) else None for name, value in epoch.items()} for epoch in history]

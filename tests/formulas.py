@@ -1,0 +1,143 @@
+"""Metrics by their definitions, row by row or pair by pair: slow, and written without a look at components/metrics."""
+
+import math
+
+import numpy as np
+
+
+def mean(values: np.ndarray, weights: np.ndarray) -> float:
+    return float(np.sum(weights * values) / np.sum(weights))
+
+
+def number_metrics(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Of labels [n] and predictions [n]."""
+    errors = predictions - labels
+    spread = labels - mean(labels, weights)
+    return {
+        "mae": mean(np.abs(errors), weights),
+        "rmse": math.sqrt(mean(errors**2, weights)),
+        "bias": mean(errors, weights),
+        "r2": 1 - mean(errors**2, weights) / mean(spread**2, weights) if len(set(labels)) > 1 else math.nan,
+    }
+
+
+def count_metrics(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Of labels [n] and expected counts [n]."""
+    deviances = [2 * ((y * math.log(y / m) if y else 0.0) - (y - m)) for y, m in zip(labels, predictions, strict=True)]
+    return {"deviance": mean(np.array(deviances), weights), **number_metrics(labels, predictions, weights)}
+
+
+def quantile_metrics(
+    labels: np.ndarray, quantiles: np.ndarray, levels: list[float], weights: np.ndarray
+) -> dict[str, float]:
+    """Of labels [n] and quantiles [n, levels]; without what is of the median."""
+    losses, covered = [], []
+    for label, row in zip(labels, quantiles, strict=True):
+        of_levels = [
+            level * (label - q) if label >= q else (1 - level) * (q - label)
+            for level, q in zip(levels, row, strict=True)
+        ]
+        losses.append(sum(of_levels) / len(levels))
+        covered.append(min(row) <= label <= max(row))
+    found = {"pinball": mean(np.array(losses), weights)}
+    return {**found, "coverage": mean(np.array(covered, float), weights)} if len(levels) > 1 else found
+
+
+def class_metrics(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Of class indices [n] and probabilities [n, classes]; of two classes, F1 and areas are the second's."""
+    classes = probabilities.shape[1]
+    predicted = np.array([int(np.argmax(row)) for row in probabilities])
+    counted = [1] if classes == 2 else list(range(classes))
+    confidence = probabilities.max(axis=1)
+    bins = [min(max(math.ceil(value * 15) - 1, 0), 14) for value in confidence]
+    gaps = [
+        abs(np.sum((weights * (confidence - (predicted == labels)))[np.array(bins) == place])) for place in range(15)
+    ]
+    return {
+        "accuracy": mean(predicted == labels, weights),
+        "log_loss": mean(-np.log(probabilities[np.arange(len(labels)), labels]), weights),
+        "f1": _mean_f1([(labels == k, predicted == k) for k in counted], weights),
+        "ece": float(sum(gaps) / np.sum(weights)),
+        **_areas([(labels == k, probabilities[:, k]) for k in counted], weights),
+    }
+
+
+def ordinal_metrics(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Of class indices [n], ascending, and probabilities [n, classes]."""
+    medians = []
+    for row in probabilities:
+        total, place = 0.0, 0
+        for place, probability in enumerate(row):  # noqa: B007 - the last one is what is wanted
+            total += probability
+            if total >= 0.5:
+                break
+        medians.append(place)
+    median = np.array(medians)
+    observed = sum(w * (y - m) ** 2 for w, y, m in zip(weights, labels, median, strict=True)) / weights.sum()
+    by_chance = sum(
+        w * v * (y - m) ** 2 for w, y in zip(weights, labels, strict=True) for v, m in zip(weights, median, strict=True)
+    )
+    found = class_metrics(labels, probabilities, weights)
+    return {
+        **{name: found[name] for name in ("accuracy", "auc", "log_loss", "f1")},
+        "mae": mean(np.abs(median - labels), weights),
+        "qwk": 1 - observed / (by_chance / weights.sum() ** 2) if by_chance else math.nan,
+    }
+
+
+def multilabel_metrics(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Of labels [n, classes], 0 or 1, and probabilities [n, classes]."""
+    predicted, positive = probabilities > 0.5, labels == 1
+    classes = range(labels.shape[1])
+    of_outcome = np.where(positive, probabilities, 1 - probabilities)
+    return {
+        "accuracy": mean((predicted == positive).mean(axis=1), weights),
+        "subset_accuracy": mean((predicted == positive).all(axis=1), weights),
+        "log_loss": mean(-np.log(of_outcome).mean(axis=1), weights),
+        "f1": _mean_f1([(positive[:, k], predicted[:, k]) for k in classes], weights),
+        **_areas([(positive[:, k], probabilities[:, k]) for k in classes], weights),
+    }
+
+
+def _mean_f1(pairs: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray) -> float:
+    values = []
+    for positive, predicted in pairs:
+        right = weights[positive & predicted].sum()
+        total = weights[positive].sum() + weights[predicted].sum()
+        if total:
+            values.append(2 * right / total)
+    return float(np.mean(values)) if values else math.nan
+
+
+def _areas(pairs: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray) -> dict[str, float]:
+    both = [(positive, scores) for positive, scores in pairs if positive.any() and not positive.all()]
+    if not both:
+        return {"auc": math.nan, "auc_pr": math.nan}
+    return {
+        "auc": float(np.mean([auc(positive, scores, weights) for positive, scores in both])),
+        "auc_pr": float(np.mean([auc_pr(positive, scores, weights) for positive, scores in both])),
+    }
+
+
+def auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+    """The weighted share of pairs of a positive and a negative row in the right order; a tie is half right."""
+    pairs = np.outer(weights[positive], weights[~positive])
+    differences = scores[positive][:, None] - scores[~positive][None, :]
+    return float(np.sum(pairs * ((differences > 0) + 0.5 * (differences == 0))) / pairs.sum())
+
+
+def auc_pr(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+    """The integral of precision over recall; between two scores both kinds of rows come in proportion.
+
+    Davis & Goadrich, ICML 2006, by Gauss-Legendre quadrature.
+    """
+    nodes, node_weights = np.polynomial.legendre.leggauss(40)
+    nodes, node_weights = (nodes + 1) / 2, node_weights / 2
+    true = false = area = 0.0
+    for score in sorted(set(scores.tolist()), reverse=True):
+        more_true = weights[positive & (scores == score)].sum()
+        more_false = weights[~positive & (scores == score)].sum()
+        precision = (true + nodes * more_true) / (true + false + nodes * (more_true + more_false))
+        area += more_true * np.sum(node_weights * precision)
+        true, false = true + more_true, false + more_false
+    return float(area / true)

@@ -1,0 +1,43 @@
+"""What a run's artifacts say of its training."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import outcome
+from pipeline.home import Home
+from pipeline.metadata import NodeExecution, StoredArtifact
+from pipeline.outcome import Outcome, collect_outcome
+from tests.pipeline.small import small_config
+
+EPOCHS = [
+    {"val_balanced_loss": 0.9, "val_late_gate/expert_0": 0.5, "val_late_gate/expert_1": 0.5},
+    {"val_balanced_loss": 0.5, "val_late_gate/expert_0": 0.3, "val_late_gate/expert_1": 0.7},
+    {"val_balanced_loss": 0.6, "val_late_gate/expert_0": float("nan"), "val_late_gate/expert_1": 0.9},
+]
+
+
+def collect(folder: Path, monkeypatch: pytest.MonkeyPatch, trained: bool) -> Outcome:
+    artifact = StoredArtifact(1, str(folder), {})
+    trainer = NodeExecution(1, "Trainer", cached=False, failed=False, message="", outputs={"model_run": [artifact]})
+    monkeypatch.setattr(outcome, "open_store", lambda database: None)
+    monkeypatch.setattr(outcome, "executions_of_run", lambda store, run_id: {"Trainer": trainer} if trained else {})
+    return collect_outcome(small_config(folder), Home("small"), "run")
+
+
+def test_history_and_the_exported_epochs_gates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "history.json").write_text(json.dumps(EPOCHS))
+    found = collect(tmp_path, monkeypatch, trained=True)
+    assert found.tasks["late"]["gate_utilisation"] == {"expert_0": 0.3, "expert_1": 0.7}
+    assert "gate_utilisation" not in found.tasks["delay"]
+    assert found.tasks["late"]["gates"] == []
+    assert found.history[:2] == EPOCHS[:2]
+    assert found.history[2] == {**EPOCHS[2], "val_late_gate/expert_0": None}
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_run_that_left_no_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: bool) -> None:
+    found = collect(tmp_path, monkeypatch, trained)
+    assert found.history == []
+    assert "gate_utilisation" not in found.tasks["late"]

@@ -1,0 +1,77 @@
+"""Every kind of trunk through the whole pipeline: trained, judged, pushed, served, and its gates reported.
+
+The kinds run one after the other in one project, so that all but the first find the transformed examples in the cache.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+
+from tests.pipeline.small import small_raw, write_table
+from tests.project import copy_sources
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+UNTIL_TRANSFORM = {"ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "AnomalyGate", "Transform"}
+EXPERTS: dict[str, dict[str, list[str]]] = {
+    "shared_bottom": {},
+    "mmoe": dict.fromkeys(("late", "delay"), [f"expert_{index}" for index in range(4)]),
+    "cgc": {task: [f"{task}_0", f"{task}_1", "shared_0", "shared_1"] for task in ("late", "delay")},
+    "ple": {
+        task: [
+            f"level_{level}/{name}" for level in (0, 1) for name in (f"{task}_0", f"{task}_1", "shared_0", "shared_1")
+        ]
+        for task in ("late", "delay")
+    },
+    "cross_stitch": {},
+    "none": {},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with the sources, a table and its configuration."""
+    folder = tmp_path_factory.mktemp("project")
+    copy_sources(folder, "pipeline", "components", "trainer")
+    write_table(folder, rows=1000)
+    (folder / "small.yaml").write_text(yaml.safe_dump(small_raw(Path(), training={"epochs": 2, "batch_size": 32})))
+    return folder
+
+
+def janus(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("kind", EXPERTS)
+def test_it_is_trained_judged_pushed_and_served(project: Path, kind: str) -> None:
+    done = janus(project, "run", "small.yaml", "--set", f"model.trunk={{kind: {kind}, units: [8]}}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report: dict[str, Any] = json.loads((project / "runs/small/latest/report.json").read_text())
+    if kind != "shared_bottom":
+        cached = {name for name, component in report["components"].items() if component["cached"]}
+        assert cached >= UNTIL_TRANSFORM
+        assert "Trainer" not in cached
+    assert report["blessed"]
+    assert all(value is not None for task in report["tasks"].values() for value in task["metrics"].values())
+
+    assert len(report["history"]) == 2
+    utilisation = {n: t["gate_utilisation"] for n, t in report["tasks"].items() if "gate_utilisation" in t}
+    assert {name: list(experts) for name, experts in utilisation.items()} == EXPERTS[kind]
+    kept = min(report["history"], key=lambda epoch: epoch["val_balanced_loss"])
+    for task, experts in utilisation.items():
+        assert experts == {name: kept[f"val_{task}_gate/{name}"] for name in experts}
+        assert f"{task} is mixed from " in done.stdout
+
+    model = tf.saved_model.load(str(project / report["pushed"]))
+    columns = {"distance": tf.constant([100.0, 140.0], tf.float64), "carrier": tf.constant(["A", "B"])}
+    answer = model.signatures["serving_columns"](**columns)
+    assert answer["late"].shape == answer["delay"].shape == (2, 1)
+    assert np.isfinite(answer["delay"]).all()

@@ -1,0 +1,58 @@
+"""Binary heads against hand-computed numbers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.heads.harness import head, indices, sigmoid
+
+
+def test_loss_and_outputs() -> None:
+    made = head("binary", [0, 0, 0, 1])
+    np.testing.assert_allclose(tf.sigmoid(made.constant), [0.25], rtol=1e-5)
+    raw = tf.constant([[np.log(3.0)]], tf.float32)
+    assert float(made.row_losses(indices(0), raw)[0]) == pytest.approx(-np.log(0.25), rel=1e-6)
+    outputs = made.outputs(raw)
+    np.testing.assert_allclose(outputs["t"], [[0.75]], rtol=1e-6)
+    np.testing.assert_allclose(outputs["t/probabilities"], [[0.25, 0.75]], rtol=1e-6)
+    assert outputs["t/classes"].numpy().tolist() == [[b"0", b"1"]]
+
+
+def test_an_absent_class_keeps_the_constant_finite() -> None:
+    assert np.isfinite(head("binary", [1, 1]).constant).all()
+
+
+def test_focal_loss() -> None:
+    made = head("binary", [0, 1], loss="focal")
+    raw = tf.constant([[np.log(3.0)], [np.log(3.0)]], tf.float32)
+    # p of the second class is 0.75, γ is 2: (1 - p)² for a row of it, p² for a row of the first.
+    expected = [0.75**2 * -np.log(0.25), 0.25**2 * -np.log(0.75)]
+    np.testing.assert_allclose(made.row_losses(indices(0, 1), raw), expected, rtol=1e-5)
+
+
+def test_class_weights() -> None:
+    made = head("binary", [0, 1], classes=["no", "yes"], class_weights={"yes": 5.0})
+    raw = tf.constant([[0.3], [0.3]])
+    losses = -np.log([1 - sigmoid(0.3), sigmoid(0.3)])
+    loss = made.loss(indices(0, 1), raw, tf.constant([1.0, 2.0]))
+    assert float(loss) == pytest.approx((1 * losses[0] + 10 * losses[1]) / 11, rel=1e-5)
+    assert sigmoid(made.constant[0]) == pytest.approx(5 / 6, rel=1e-4)
+
+
+def test_class_weights_do_not_enter_the_metric() -> None:
+    plain, weighted = head("binary", [0, 1]), head("binary", [0, 1], class_weights={"1": 50.0})
+    labels, raw = indices(0, 0, 1, 1), tf.constant([[0.1], [0.4], [0.35], [0.8]])
+    values = []
+    for made in (plain, weighted):
+        metric = made.make_metric()
+        made.update_metric(metric, labels, raw, tf.ones(4))
+        values.append(float(metric.result()))
+    assert values[0] == values[1] == pytest.approx(0.75, abs=0.01)
+
+
+def test_the_metric_is_weighted_by_row() -> None:
+    made, metric = head("binary", [0, 1]), keras.metrics.AUC(from_logits=True)
+    # Without its third row, which has weight 0, the order is perfect.
+    made.update_metric(metric, indices(0, 1, 1), tf.constant([[0.0], [2.0], [-2.0]]), tf.constant([1.0, 1.0, 0.0]))
+    assert float(metric.result()) == pytest.approx(1.0, abs=1e-6)

@@ -1,0 +1,80 @@
+"""Predictions of a trained network on transformed examples, as its signatures would give them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.heads.base import Head
+from trainer.names import label_name, weight_name
+
+EVALUATED_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One task's labels and predictions in a batch.
+
+    Attributes:
+        labels: [rows, 1] or [rows, classes], as Transform wrote them.
+        weights: float32 [rows, 1]; 0 masks the row.
+        outputs: the signature's numeric outputs by name, float32 [rows, width] each.
+    """
+
+    labels: np.ndarray
+    weights: np.ndarray
+    outputs: dict[str, np.ndarray]
+
+
+def read_transformed(patterns: Sequence[str], transform: tft.TFTransformOutput, keep: bool) -> tf.data.Dataset:
+    """Batches of all columns of transformed examples, in the files' order.
+
+    Args:
+        patterns: files of gzipped TFRecords.
+        transform: what wrote them.
+        keep: hold them in memory once they were read.
+    """
+    spec = transform.transformed_feature_spec()
+    files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
+    batches = (
+        tf.data.TFRecordDataset(files, compression_type="GZIP")
+        .batch(EVALUATED_BATCH)
+        .map(lambda records: tf.io.parse_example(records, spec), num_parallel_calls=2, deterministic=True)
+    )
+    return batches.cache() if keep else batches.prefetch(2)
+
+
+def predictions(
+    network: keras.Model, heads: Mapping[str, Head], batches: tf.data.Dataset
+) -> Iterator[dict[str, Predictions]]:
+    """Task → its labels and predictions, batch by batch.
+
+    Args:
+        network: transformed features → each task's raw output.
+        heads: of the network's tasks.
+        batches: as `read_transformed` gives them.
+    """
+
+    # The last batch has another number of rows.
+    @tf.function(reduce_retracing=True)
+    def outputs_of(features: dict[str, tf.Tensor]) -> dict[str, dict[str, tf.Tensor]]:
+        raw = network(features, training=False)
+        outputs = {name: head.outputs(raw[name]) for name, head in heads.items()}
+        return {
+            name: {output: values for output, values in found.items() if values.dtype != tf.string}
+            for name, found in outputs.items()
+        }
+
+    for batch in batches:
+        found = outputs_of({name: batch[name] for name in network.input})
+        yield {
+            name: Predictions(
+                labels=batch[label_name(name)].numpy(),
+                weights=batch[weight_name(name)].numpy(),
+                outputs={output: values.numpy() for output, values in found[name].items()},
+            )
+            for name in heads
+        }

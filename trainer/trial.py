@@ -1,0 +1,115 @@
+"""A training for its figures alone: nothing is exported, logged or checkpointed."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.balancings import make_balancing
+from trainer.callbacks import BalancingEpoch, BestWeights, EpochHistory, ShuffleEpoch
+from trainer.config import TrainerConfig
+from trainer.heads.base import Head
+from trainer.input import TrainingData
+from trainer.network import build_network
+from trainer.run import make_heads, make_model
+
+EPOCHS_APART = 1_000_000
+"""Between the shuffles of two repetitions, counted in epochs."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trained network, with the weights of its best epoch.
+
+    Attributes:
+        network: transformed features → each task's raw output.
+        heads: by task.
+        parameters: trained numbers.
+        seconds: wall time of the training, validation and the graph's tracing included.
+        epochs: how many were trained.
+        best_epoch: the one whose weights were kept, counted from 1.
+        validation_loss: that epoch's task-balanced validation loss.
+    """
+
+    network: keras.Model
+    heads: Mapping[str, Head]
+    parameters: int
+    seconds: float
+    epochs: int
+    best_epoch: int
+    validation_loss: float
+
+
+def train_trial(
+    config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData, repetition: int = 0
+) -> Trial:
+    """Trains as the Trainer does.
+
+    Args:
+        config: what to train; its `seed` is that of repetition 0, which is exactly the Trainer's training.
+        transform: what wrote the examples.
+        data: the training split; may hold more tasks than the configuration names.
+        repetition: another one has other initial weights and another shuffle; the rows held out stay the same.
+    """
+    keras.backend.clear_session()
+    seeded = config.model_copy(update={"seed": config.seed + repetition})
+    keras.utils.set_random_seed(seeded.seed)
+    heads = make_heads(data, seeded)
+    model = make_model(seeded, transform, heads)
+    best, history = BestWeights(seeded.training.early_stopping), EpochHistory()
+    started = time.monotonic()
+    model.fit(
+        data.train,
+        validation_data=data.validation,
+        epochs=seeded.training.epochs,
+        callbacks=[_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history],
+        verbose=0,
+        shuffle=False,
+    )
+    return Trial(
+        network=model.network,
+        heads=heads,
+        parameters=count_parameters(model.network),
+        seconds=time.monotonic() - started,
+        epochs=len(history.epochs),
+        best_epoch=best.best_epoch + 1,
+        validation_loss=best.best,
+    )
+
+
+class _RepeatedShuffle(ShuffleEpoch):
+    """Counts the epochs of each repetition from a number of its own, so that the examples need no second reading."""
+
+    def __init__(self, epoch: tf.Variable, repetition: int):
+        super().__init__(epoch)
+        self._first = repetition * EPOCHS_APART
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Sets the variable before the epoch's iterator is made."""
+        super().on_epoch_begin(self._first + epoch, logs)
+
+
+def count_parameters(network: keras.Model) -> int:
+    """How many numbers are trained."""
+    return sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+
+
+def parameters_of(config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData) -> int:
+    """How many numbers a configuration's network has to train; `data` as for `train_trial`."""
+    return count_parameters(build_network(config, transform, make_heads(data, config)).model)
+
+
+def effective_balancing(config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData) -> str:
+    """The kind of balancing that trains a configuration's network, which falls back where there is nothing to balance.
+
+    `data` as for `train_trial`.
+    """
+    if config.model.balancing.kind == "fixed":
+        return "fixed"
+    heads = make_heads(data, config)
+    return str(make_balancing(config, heads, build_network(config, transform, heads)).settings.kind)
