@@ -29,6 +29,7 @@ from components.arrow_example_gen.component import ArrowExampleGen
 from components.batch_evaluator.component import ENGINES
 from components.pusher.component import Pusher
 from components.resolver.baseline import LastOtherBlessedModel
+from components.resolver.warm_start import LastBlessedModelBefore
 from components.resolver.window import NewestSpans
 from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
@@ -73,7 +74,8 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
     """
     until = _until_transform(config, places)
     data, transform = until.data, until.transform
-    model_trainer = _trainer(config, transform, data, places)
+    base = _warm_start(config, transform)
+    model_trainer = _trainer(config, transform, data, base, places)
     model_trainer.add_upstream_node(until.gate)
     resolver = Resolver(
         strategy_class=LastOtherBlessedModel,
@@ -95,7 +97,7 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
         base_directory=config.push.path,
         keep=config.push.keep,
     ).with_id("Pusher")
-    nodes = [*until.in_order(), model_trainer, resolver, evaluator, pusher]
+    nodes = [*until.in_order(), *([base] if base else []), model_trainer, resolver, evaluator, pusher]
     return _pipeline(config, places, nodes)
 
 
@@ -252,11 +254,26 @@ def _transform(config: JanusConfig, data: _DataNodes, window: BaseNode | None, p
     ).with_id("Transform")
 
 
-def _trainer(config: JanusConfig, transform: BaseNode, data: _DataNodes, places: Places) -> BaseNode:
+def _warm_start(config: JanusConfig, transform: BaseNode) -> BaseNode | None:
+    """Finds the model that training starts from; None if it starts from scratch."""
+    if not config.training.warm_start:
+        return None
+    return Resolver(
+        strategy_class=LastBlessedModelBefore,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        examples=transform.outputs["transformed_examples"],
+    ).with_id("WarmStartResolver")
+
+
+def _trainer(
+    config: JanusConfig, transform: BaseNode, data: _DataNodes, base: BaseNode | None, places: Places
+) -> BaseNode:
     return Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=data.schema_gen.outputs["schema"],
+        base_model=base.outputs["model"] if base else None,
         run_fn="trainer.run.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),

@@ -26,6 +26,7 @@ from trainer.multitask import MultiTaskModel
 from trainer.names import label_name, missing_name, weight_name
 from trainer.network import build_network
 from trainer.signatures import ServingModule, export
+from trainer.warm_start import save_weights, start_from, weights_folder
 
 PROGRESS = logging.getLogger("janus.progress")
 
@@ -49,16 +50,32 @@ def run_fn(fn_args: FnArgs) -> None:
     heads = make_heads(data, config)
     with strategy.scope():
         model = make_model(config, transform, heads)
+    if config.training.warm_start:
+        _warm_start(fn_args.base_model, config, transform, model, heads)
     chief, checkpoints = is_chief(), _checkpoint_folder(fn_args)
     # Every worker takes part in saving, but only the chief's files count (tf.distribute's guide to multi-worker).
     with contextlib.nullcontext(fn_args.model_run_dir) if chief else tempfile.TemporaryDirectory() as run_folder:
         history = _fit(model, heads, data, config, checkpoints, run_folder)
         model_folder = fn_args.serving_model_dir if chief else f"{run_folder}/model"
         export(ServingModule(config, transform, model.network, heads), model_folder)
+        save_weights(weights_folder(model_folder), config, transform, model.network, heads)
         Path(run_folder).mkdir(parents=True, exist_ok=True)
         (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
     if checkpoints and chief:
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _warm_start(
+    base_model: str | None,
+    config: TrainerConfig,
+    transform: tft.TFTransformOutput,
+    model: MultiTaskModel,
+    heads: dict[str, Head],
+) -> None:
+    if base_model is None:
+        PROGRESS.info("warm start: no model was blessed before these examples were made; starting as usual")
+    else:
+        start_from(weights_folder(base_model), config, transform, model.network, heads)
 
 
 def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
@@ -177,5 +194,6 @@ def _checkpoint_folder(fn_args: FnArgs) -> Path | None:
     if not root:
         return None
     parts = [custom["trainer"], str(custom.get("code")), fn_args.transform_graph_path, *sorted(fn_args.train_files)]
+    parts += [fn_args.base_model] if fn_args.base_model else []
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return Path(root) / key

@@ -24,7 +24,7 @@ class LastOtherBlessedModel(ResolverStrategy):
         candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
         models = {artifact.id: artifact for artifact in input_dict[MODEL] if artifact.id not in candidates}
         chosen: Artifacts = {MODEL: [], BLESSING: [], CANDIDATE: input_dict[CANDIDATE]}
-        for blessing in _blessed(input_dict[BLESSING]):
+        for blessing in blessed(input_dict[BLESSING]):
             model = models.get(blessing.get_int_custom_property("current_model_id"))
             # A model whose files were cleaned away cannot be compared with.
             if model is not None and fileio.exists(model.uri):
@@ -32,7 +32,7 @@ class LastOtherBlessedModel(ResolverStrategy):
         return chosen
 
 
-def _blessed(blessings: Sequence[Artifact]) -> list[Artifact]:
+def blessed(blessings: Sequence[Artifact]) -> list[Artifact]:
     """The positive ones, newest first."""
     positive = [artifact for artifact in blessings if artifact.get_int_custom_property("blessed") == 1]
     return sorted(positive, key=lambda artifact: artifact.id, reverse=True)

@@ -21,6 +21,9 @@ class GradNorm(LossWeighting):
 
     - The step is taken on log w_i, along sign(G_i - Ḡ·r_i^α)·G_i, by an Adam of its own. A step on w_i itself, as in
       the paper, can turn a weight negative when losses differ by orders of magnitude.
+    - The weights start in inverse proportion to L_i(0), not at 1: where losses are of like size that is the same, and
+      elsewhere no task rules the first steps. (It would matter for long: Adam's mean of squared gradients takes
+      thousands of steps to forget gradients 1000 times as large.)
     - L_i(0) is the loss of the best constant prediction. Heads start at that prediction, so it is what the first
       batch's loss, the paper's choice, estimates; but without its noise, and known even if the first batch has no label
       of the task. The paper advises a theoretical initial loss too where the first is unreliable (section 3.2).
@@ -33,9 +36,11 @@ class GradNorm(LossWeighting):
 
     def __init__(self, settings: Any, tasks: Sequence[BalancedTask], seed: int = 0):
         super().__init__(settings, tasks, seed)
-        self._task_weights = self.state("weights", np.ones(len(tasks)))
-        self._adam = VectorAdam(self, len(tasks), settings.learning_rate)
         self._first_losses = np.array([task.trivial_loss for task in tasks], np.float32)
+        counted = self.priors > 0
+        start = np.where(counted, 1 / self._first_losses, 0.0)
+        self._task_weights = self.state("weights", np.where(counted, counted.sum() * start / start.sum(), 1.0))
+        self._adam = VectorAdam(self, len(tasks), settings.learning_rate)
 
     def task_weights(self, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """w."""

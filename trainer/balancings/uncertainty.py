@@ -9,6 +9,8 @@ import tensorflow as tf
 from trainer.balancings.adam import VectorAdam
 from trainer.balancings.base import BalancedTask, LossWeighting
 
+SETTLING_STEPS = 100
+
 
 class Uncertainty(LossWeighting):
     """Kendall, Gal and Cipolla 2018, "Multi-Task Learning Using Uncertainty to Weigh Losses", equations 5 to 10.
@@ -37,18 +39,20 @@ class Uncertainty(LossWeighting):
     Where L stays as it is, s settles at the task's own noise and the weight a·exp(-s) at n'/L: each loss is divided by
     about its own size. A task's `loss_weight` multiplies all of its terms, so it changes the weight but not s.
 
-    s starts at 0 and has an Adam of its own. The paper trains it with the network's optimizer, but to make up for
-    losses that differ 1000-fold s must move by 7, which a network's learning rate rarely lets it do in time; 0.025 is
-    what Chen et al. 2018 (section 5.1) used for it.
+    s starts where it would settle if L stayed at the loss of the best constant prediction, at which heads start: about 0
+    for standardised labels, as in the paper, but with losses of any scale no task rules the first steps. (It would
+    matter for long: Adam's mean of squared gradients takes thousands of steps to forget gradients 1000 times as large.)
+    And s has an Adam of its own. The paper trains it with the network's optimizer, whose learning rate rarely lets it
+    follow in time; 0.025 is what Chen et al. 2018 used for it in their comparison.
     """
 
     def __init__(self, settings: Any, tasks: Sequence[BalancedTask], seed: int = 0):
         super().__init__(settings, tasks, seed)
-        self._log_noise = self.state("log_noise", np.zeros(len(tasks)))
-        self._adam = VectorAdam(self, len(tasks), settings.learning_rate)
         self._factors = np.array([_factor(task.config) for task in tasks], np.float32)
         self._slopes = np.array([_slope(task.config) for task in tasks], np.float32)
         self._huber = np.array([task.config.loss == "huber" for task in tasks])
+        self._log_noise = self.state("log_noise", self._settled([task.trivial_loss for task in tasks]))
+        self._adam = VectorAdam(self, len(tasks), settings.learning_rate)
 
     def task_weights(self, losses: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """a·exp(-s)."""
@@ -57,11 +61,21 @@ class Uncertainty(LossWeighting):
     def learn(self, losses: tf.Tensor, present: tf.Tensor, norms: tf.Tensor | None) -> None:
         """A step of Adam down n'(s) - a·exp(-s)·L, for tasks with a label in the batch."""
         log_noise = tf.convert_to_tensor(self._log_noise)
-        slopes = tf.constant(self._slopes)
-        if self._huber.any():
-            slopes = tf.where(self._huber, huber_slope(log_noise), slopes)
-        gradient = slopes - self._factors * tf.exp(-log_noise) * losses
+        gradient = self._slopes_at(log_noise) - self._factors * tf.exp(-log_noise) * losses
         self._log_noise.assign(self._adam.step(log_noise, gradient, present))
+
+    def _slopes_at(self, log_noise: tf.Tensor) -> tf.Tensor:
+        """n'."""
+        slopes = tf.constant(self._slopes)
+        return tf.where(self._huber, huber_slope(log_noise), slopes) if self._huber.any() else slopes
+
+    def _settled(self, losses: Sequence[float]) -> np.ndarray:
+        """The s at which a·exp(-s)·L = n'(s), by iteration: n' lies between 1/2 and 1 where it is no constant."""
+        target = np.log(self._factors * np.array(losses, np.float32))
+        settled = target
+        for _ in range(SETTLING_STEPS):
+            settled = target - np.log(self._slopes_at(tf.constant(settled)).numpy())
+        return settled
 
 
 def huber_slope(log_temperature: tf.Tensor) -> tf.Tensor:

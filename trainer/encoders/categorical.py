@@ -20,11 +20,12 @@ def encode(
     name: str, feature: CategoricalFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str
 ) -> Any:
     """A trained embedding of the id."""
-    tokens = 1 + transform.vocabulary_size_by_name(_vocabulary(name)) + feature.oov_buckets
+    tokens = 1 + transform.vocabulary_size_by_name(vocabulary_of(name)) + feature.oov_buckets
     return embed(f"{prefix}{name}", inputs[name], tokens, feature.embed)
 
 
-def _vocabulary(name: str) -> str:
+def vocabulary_of(name: str) -> str:
+    """The name of the vocabulary of the feature `name` in Transform's output."""
     return f"{name}_vocabulary"
 
 
@@ -34,7 +35,7 @@ def _ids(name: str, feature: CategoricalFeature, values: tf.Tensor) -> tf.Tensor
         top_k=feature.top_k,
         frequency_threshold=feature.min_frequency,
         num_oov_buckets=feature.oov_buckets,
-        vocab_filename=_vocabulary(name),
+        vocab_filename=vocabulary_of(name),
         name=name,
     )
     ids = tf.where(values == "", tf.zeros_like(ids), ids + 1)

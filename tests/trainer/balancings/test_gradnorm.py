@@ -13,7 +13,8 @@ def test_20_steps_with_missing_tasks() -> None:
     first = np.array([1.0, 50.0, 0.02])
     balancing = toy_balancing({"kind": "gradnorm", "alpha": ALPHA, "learning_rate": RATE}, trivial=first.tolist())
     rng = np.random.default_rng(1)
-    weights, adam = np.ones(3), NumpyAdam(3, RATE)
+    # At first in inverse proportion to the first losses.
+    weights, adam = 3 / first / (1 / first).sum(), NumpyAdam(3, RATE)
     for step in range(20):
         losses = first * rng.uniform(0.3, 1.2, 3)
         norms = rng.lognormal(size=3) * [1, 30, 0.1]
@@ -32,7 +33,12 @@ def test_20_steps_with_missing_tasks() -> None:
         moved = np.exp(adam.step(np.log(weights), gradient, present))
         weights = np.where(present, moved * weights[here].sum() / moved[here].sum(), weights)
     assert abs(weights.sum() - 3) < 1e-6
-    assert np.ptp(weights) > 0.1
+    assert np.abs(weights * first / (weights * first).mean() - 1).max() > 0.1
+
+
+def test_a_task_of_weight_0_has_no_part_in_the_start() -> None:
+    balancing = toy_balancing({"kind": "gradnorm"}, trivial=[1.0, 3.0, 1e-6], c={"loss_weight": 0})
+    np.testing.assert_allclose(balancing.loss_weights(tf.ones(3), tf.ones(3)), [1.5, 0.5, 0], rtol=1e-6)
 
 
 def test_with_alpha_0_the_gradients_become_equally_large() -> None:

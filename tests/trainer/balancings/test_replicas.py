@@ -21,7 +21,8 @@ def train(kind, strategy):
     rows = toy_rows()
     with strategy.scope():
         model = toy_model(toy_config(KINDS[kind]), rows)
-    history = model.fit(toy_dataset(rows), epochs=2, verbose=0, shuffle=False, validation_data=toy_dataset(rows)).history
+    data = toy_dataset(rows)
+    history = model.fit(data, epochs=2, verbose=0, shuffle=False, validation_data=data).history
     # Of a mirrored variable, each replica's copy.
     state = [variable.value for variable in model.balancing.variables]
     copies = [[copy.numpy().tolist() for copy in getattr(v, "values", [v])] for v in state]

@@ -43,7 +43,8 @@ def test_each_kinds_form_over_20_steps() -> None:
     balancing = uncertainty(**{name: task for name, (task, _, _) in FORMS.items()})
     factors, slopes = (np.array([form[i] for form in FORMS.values()]) for i in (1, 2))
     rng = np.random.default_rng(0)
-    log_noise, adam = np.zeros(len(FORMS)), NumpyAdam(len(FORMS), 0.1)
+    # At first where it settles for a loss of 1, the trivial loss here.
+    log_noise, adam = np.log(factors / slopes), NumpyAdam(len(FORMS), 0.1)
     for _ in range(20):
         losses, present = rng.lognormal(size=len(FORMS)), rng.random(len(FORMS)) > 0.2
         weights = balancing.task_weights(tf.constant(losses, tf.float32), tf.ones(len(FORMS))).numpy()
@@ -65,6 +66,25 @@ def test_hubers_normaliser(log_temperature: float) -> None:
 
     numeric = (log_normaliser(log_temperature + 1e-3) - log_normaliser(log_temperature - 1e-3)) / 2e-3
     assert float(huber_slope(tf.constant(log_temperature))) == pytest.approx(numeric, abs=1e-4)
+
+
+def test_it_starts_where_it_settles_for_the_trivial_loss() -> None:
+    task = {"kind": "regression", "loss": "huber", "label": "y"}
+    for loss in (1e-4, 0.3, 1.0, 50.0):
+        config = TrainerConfig.model_validate(
+            {
+                "seed": 1,
+                "features": {"x": {"kind": "numeric"}},
+                "tasks": {"y": task, "z": {**task, "label": "z"}},
+                "model": {"balancing": {"kind": "uncertainty"}},
+                "training": {},
+            }
+        )
+        tasks = [BalancedTask("y", config.tasks["y"], loss), BalancedTask("z", config.tasks["z"], 1.0)]
+        balancing = Uncertainty(config.model.balancing, tasks)
+        before = balancing.variables[0].numpy()
+        slope = float(huber_slope(tf.constant(before[0])))
+        assert slope == pytest.approx(math.exp(-before[0]) * loss, rel=1e-4)
 
 
 def test_weights_settle_at_the_inverse_of_the_losses() -> None:

@@ -1,0 +1,193 @@
+"""Warm start: the weights of an earlier model, taken over as far as they still mean the same.
+
+Beside the SavedModel, which knows no layers, the Trainer writes the network's variables by name, with what they
+depend on: vocabularies, the features' layout, classes, and the labels' standardisation.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow_transform as tft
+
+from trainer.config import RegressionTask, TrainerConfig, classes_of
+from trainer.encoders.categorical import vocabulary_of
+from trainer.errors import DataError
+from trainer.heads.base import Head
+from trainer.names import missing_name
+
+PROGRESS = logging.getLogger("janus.progress")
+
+FOLDER = "weights"
+_VARIABLES, _VOCABULARIES, _CONTEXT = "variables.npz", "vocabularies.npz", "context.json"
+
+
+@dataclass
+class Taken:
+    """What a warm start took over.
+
+    Attributes:
+        variables: names of the variables taken, whole or in part.
+        left: names of those that start as usual.
+        known: categorical feature → (values known to the earlier model, values now).
+    """
+
+    variables: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    known: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def weights_folder(serving_model_dir: str) -> Path:
+    """Where the weights of a model lie, given the folder of its SavedModel: beside it, so that they are not pushed."""
+    return Path(serving_model_dir).parent / FOLDER
+
+
+def save_weights(
+    folder: Path,
+    config: TrainerConfig,
+    transform: tft.TFTransformOutput,
+    network: keras.Model,
+    heads: Mapping[str, Head],
+) -> None:
+    """Writes all variables of the network, and what they depend on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(folder / _VARIABLES, **{variable.path: variable.numpy() for variable in network.variables})
+    np.savez(folder / _VOCABULARIES, **_vocabularies(config, transform))
+    (folder / _CONTEXT).write_text(json.dumps(_context(config, network, heads), indent=1), encoding="utf-8")
+
+
+def start_from(
+    folder: Path,
+    config: TrainerConfig,
+    transform: tft.TFTransformOutput,
+    network: keras.Model,
+    heads: Mapping[str, Head],
+) -> Taken:
+    """Puts an earlier model's weights into a network, wherever they mean the same, and says so on `janus.progress`.
+
+    A row of a categorical feature's embedding belongs to a value: values that the vocabulary has gained start from
+    what stood for all unknown ones. A regression head is rescaled, so that it predicts the same in the label's unit
+    though the labels' mean and deviation have changed. Where features were added, removed, reordered or resized, only
+    embeddings are taken; where a task's classes changed, all but its head.
+
+    Raises:
+        DataError: the earlier model's files cannot be read.
+    """
+    try:
+        with np.load(folder / _VARIABLES) as file:
+            variables = dict(file)
+        with np.load(folder / _VOCABULARIES) as file:
+            vocabularies = dict(file)
+        earlier = json.loads((folder / _CONTEXT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"training.warm_start: the weights of the last blessed model cannot be read from {folder}: {error}; "
+            "set training.warm_start to false for one run"
+        ) from error
+    now, taken = _context(config, network, heads), Taken()
+    features, tokens = _embedded(config, network), _vocabularies(config, transform)
+    same_layout = earlier["layout"] == now["layout"]
+    for variable in network.variables:
+        value = variables.get(variable.path)
+        feature = features.get(variable.path)
+        if value is not None and feature is not None and feature in vocabularies:
+            value = _by_value(value, vocabularies[feature], tokens[feature], variable.numpy())
+            taken.known[feature] = (int(np.isin(tokens[feature], vocabularies[feature]).sum()), len(tokens[feature]))
+        elif value is not None and feature is None:
+            value = _rescaled(variable.path, value, earlier["tasks"], now["tasks"]) if same_layout else None
+        if value is not None and value.shape == tuple(variable.shape):
+            variable.assign(value)
+            taken.variables.append(variable.path)
+        else:
+            taken.left.append(variable.path)
+    _tell(taken)
+    return taken
+
+
+def _vocabularies(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, np.ndarray]:
+    """Categorical feature → its values, bytes, in the order of their ids."""
+    return {
+        name: np.array(transform.vocabulary_by_name(vocabulary_of(name)), np.bytes_)
+        for name, feature in config.features.items()
+        if feature.kind == "categorical"
+    }
+
+
+def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, Head]) -> dict:
+    features = [
+        *config.features,
+        *(missing_name(name) for name, feature in config.features.items() if feature.missing_indicator),
+    ]
+    joined = next((layer for layer in network.layers if layer.name.rpartition(".")[2] == "features"), None)
+    inputs = joined.input if joined is not None else []
+    return {
+        "layout": [[name, tensor.shape[-1]] for name, tensor in zip(features, inputs, strict=False)],
+        "tasks": {
+            name: {
+                "kind": task.kind,
+                "classes": classes_of(task),
+                # Of quantiles, only the first is linear in the label.
+                "linear": isinstance(task, RegressionTask) and task.quantiles is None,
+                "mean": heads[name].statistics.mean,
+                "deviation": heads[name].statistics.deviation,
+            }
+            for name, task in config.tasks.items()
+        },
+    }
+
+
+def _embedded(config: TrainerConfig, network: keras.Model) -> dict[str, str]:
+    """Name of each embedding's variable → its feature."""
+    layers = {f"{name}_embedding": name for name in config.features}
+    found = {}
+    for layer in network.layers:
+        feature = layers.get(layer.name.rpartition(".")[2])
+        if feature is not None and isinstance(layer, keras.layers.Embedding):
+            found[layer.embeddings.path] = feature
+    return found
+
+
+def _by_value(old: np.ndarray, old_tokens: np.ndarray, tokens: np.ndarray, fresh: np.ndarray) -> np.ndarray | None:
+    """The rows of an embedding [1 + values + buckets, size] in the order of another vocabulary."""
+    if old.shape[1] != fresh.shape[1]:
+        return None
+    unknown = old[1 + len(old_tokens) :]
+    rows = {token: old[1 + index] for index, token in enumerate(old_tokens.tolist())}
+    missing, beyond = fresh[:1].copy(), fresh[1 + len(tokens) :].copy()
+    missing[:] = old[:1]
+    if unknown.shape == beyond.shape:
+        beyond = unknown
+    else:
+        beyond[:] = unknown.mean(axis=0)
+    known = [rows.get(token, unknown.mean(axis=0)) for token in tokens.tolist()]
+    return np.concatenate([missing, np.array(known, fresh.dtype).reshape(-1, fresh.shape[1]), beyond])
+
+
+def _rescaled(path: str, value: np.ndarray, earlier: Mapping[str, dict], now: Mapping[str, dict]) -> np.ndarray | None:
+    """A head's variable as it is with the labels' mean and deviation of now; other layers' as they are."""
+    task = next((name for name in now if path.partition("/")[0] == f"{name}_head"), None)
+    if task is None:
+        return value
+    old, new = earlier.get(task), now[task]
+    if old is None or any(old[key] != new[key] for key in ("kind", "classes", "linear")):
+        return None
+    if not new["linear"]:
+        return value
+    scaled = value * (old["deviation"] / new["deviation"])
+    return scaled + (old["mean"] - new["mean"]) / new["deviation"] if path.endswith("/bias") else scaled
+
+
+def _tell(taken: Taken) -> None:
+    parts = [f"warm start: {len(taken.variables)} of {len(taken.variables) + len(taken.left)} variables taken over"]
+    parts += [f"{name}: {known} of {values} values known" for name, (known, values) in _grown(taken)]
+    if taken.left:
+        parts.append("starting as usual: " + ", ".join(sorted({path.partition("/")[0] for path in taken.left})))
+    PROGRESS.info("%s", "; ".join(parts))
+
+
+def _grown(taken: Taken) -> Iterator[tuple[str, tuple[int, int]]]:
+    return ((name, counts) for name, counts in taken.known.items() if counts[0] < counts[1])
