@@ -116,7 +116,7 @@ def _train(method: Method, seed: int) -> dict[str, float]:
         # uncertainty's a·exp(-s) is 1 with a = 1/2, gradnorm's is the weight itself.
         start = {"uncertainty": -math.log(2), "gradnorm": 1.0}[method.balancing["kind"]]
         model.balancing.variables[0].assign([start] * len(SCALES))
-    train = ({"x": x[:ROWS]}, {t: labels[t][:ROWS] for t in SCALES}, {t: weights[:ROWS] for t in SCALES})
+    train = ({"x": x[:ROWS]}, {t: labels[t][:ROWS] for t in SCALES}, dict.fromkeys(SCALES, weights[:ROWS]))
     batches = tf.data.Dataset.from_tensor_slices(train).cache().shuffle(ROWS, seed=seed).batch(BATCH)
     model.fit(batches, epochs=EPOCHS, verbose=0, shuffle=False)
     raw = model.network({"x": x[ROWS:]})

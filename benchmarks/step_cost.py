@@ -59,7 +59,7 @@ def measure(rounds: int, only: list[str] | None = None) -> dict[str, Any]:
     for number in range(rounds):
         # In another order each time, and the baseline before and after, against drift within a round.
         names = list(ratios)
-        names = names[number % len(names) :] + names[: number % len(names)]
+        names = names[number % max(len(names), 1) :] + names[: number % max(len(names), 1)]
         first = runs[BASELINE]()
         times = {name: runs[name]() for name in names}
         reference = (first + runs[BASELINE]()) / 2

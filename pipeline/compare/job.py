@@ -149,7 +149,7 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
     from pipeline.compare.training import carry_out, open_examples
     from pipeline.evaluation import LABELLED_COUNT
 
-    digest = content_digest([prepared.transform_graph, prepared.examples])
+    digest = content_digest([prepared.transform_graph, *prepared.examples])
     examples = open_examples(prepared.transform_graph, prepared.examples, job.base, digest)
     display.status("counting parameters")
     wanted, notes = _distinct(job.candidates, examples)
@@ -209,10 +209,10 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Transform's outputs, and the rows of each split."""
+    """Transform's outputs, the newest span's examples first, and the rows of each split."""
 
     transform_graph: Path
-    examples: Path
+    examples: list[Path]
     rows: dict[str, int]
 
 
@@ -231,19 +231,24 @@ def _prepare(job: _Job, display: Display, record: RunRecord, interruption: Inter
         from pipeline.metadata import executions_of_run, open_store
         from pipeline.runner import run_on_beam
 
-        places = Places(root=str(home.root), metadata=str(home.metadata), schemas=home.schemas, checkpoints=None)
+        places = Places(
+            root=str(home.root),
+            metadata=str(home.metadata),
+            schemas=home.schemas,
+            checkpoints=None,
+            analyzer_cache=str(home.analyzer_cache),
+        )
         run_id = f"compare-{now()}"
         with own_arguments_hidden():
             run_on_beam(create_data_pipeline(job.config, places), run_id)
         executions = executions_of_run(open_store(home.metadata), run_id)
-    outputs = {key: executions["Transform"].output(key) for key in ("transform_graph", "transformed_examples")}
+    graph = executions["Transform"].output("transform_graph")
+    examples = executions["Transform"].outputs.get("transformed_examples", [])
     statistics = executions["StatisticsGen"].output("statistics")
-    missing = [key for key, artifact in {**outputs, "statistics": statistics}.items() if artifact is None]
-    if missing:
-        raise RuntimeError(f"the pipeline gave no {' and no '.join(missing)}")
-    graph, transformed = (Path(artifact.uri) for artifact in outputs.values() if artifact is not None)
-    rows = {split: read_split(statistics.uri, split)[0] for split in ("train", "eval")} if statistics else {}
-    return _Prepared(graph, transformed, rows)
+    if graph is None or statistics is None or not examples:
+        raise RuntimeError("the pipeline gave no transformed examples, no transform graph or no statistics")
+    rows = {split: read_split(statistics.uri, split)[0] for split in ("train", "eval")}
+    return _Prepared(Path(graph.uri), [Path(artifact.uri) for artifact in examples], rows)
 
 
 def _determined_by() -> dict[str, str]:

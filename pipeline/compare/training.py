@@ -54,20 +54,20 @@ class Examples:
     digest: str
 
 
-def open_examples(transform_graph: Path, transformed: Path, config: TrainerConfig, digest: str) -> Examples:
+def open_examples(transform_graph: Path, transformed: Sequence[Path], config: TrainerConfig, digest: str) -> Examples:
     """Reads the train split; the eval split is read when it is first needed.
 
     Args:
-        transform_graph, transformed: folders of Transform's outputs.
+        transform_graph, transformed: folders of Transform's outputs; of several spans, the first is evaluated.
         config: names all features and tasks.
-        digest: of both folders.
+        digest: of all folders.
 
     Raises:
         DataError: the train split is too small.
     """
     transform = tft.TFTransformOutput(str(transform_graph))
-    training = read_examples([f"{transformed}/Split-train/*"], transform, config)
-    evaluation = read_transformed([f"{transformed}/Split-eval/*"], transform, keep=training.in_memory)
+    training = read_examples([f"{folder}/Split-train/*" for folder in transformed], transform, config)
+    evaluation = read_transformed([f"{transformed[0]}/Split-eval/*"], transform, keep=training.in_memory)
     return Examples(transform, training, evaluation, digest)
 
 
