@@ -115,7 +115,10 @@ def _compiled(trunk: Mapping[str, Any], balancing: Mapping[str, Any]) -> Callabl
     rng = np.random.default_rng(1)
     rows = batch * steps
     columns = random_columns(transform, rows, seed=1)
-    labels = {"status": rng.integers(0, 3, rows), "arr_delay": rng.normal(size=rows).astype(np.float32)}
+    labels: dict[str, np.ndarray] = {
+        "status": rng.integers(0, 3, rows),
+        "arr_delay": rng.normal(size=rows).astype(np.float32),
+    }
     present = {"status": np.ones(rows, np.float32), "arr_delay": (rng.random(rows) > 0.03).astype(np.float32)}
     heads = {
         task: make_head(

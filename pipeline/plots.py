@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-COLUMNS, DPI = 3, 110
+COLUMNS, DPI = 4, 110
 WIDE_RANGE = 20.0
 """From this ratio between the largest and the least value a panel has a logarithmic scale."""
 WEIGHTS = "weight of each task's loss"
@@ -42,7 +42,7 @@ def draw_training(history: History, tasks: Sequence[str], path: Path) -> None:
     panels = _panels(history, tasks)
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(4.2 * columns, 3.0 * rows), layout="constrained")
+    figure = Figure(figsize=(3.8 * columns, 2.9 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, panel in zip(axes, panels, strict=False):
         _draw(axis, panel)

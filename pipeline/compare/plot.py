@@ -55,7 +55,8 @@ def plot_ranking(comparison: Comparison, path: Path) -> None:
     panel.set_ylim(len(found) - 0.5, -0.5)
     panel.set_xlabel(f"Δm against single-task networks [%], {comparison.confidence:.0%} interval   → better")
     panel.grid(axis="x", alpha=0.25)
-    figure.suptitle(_title(comparison), fontsize=10)
+    seeds = len(comparison.seeds)
+    figure.suptitle(f"{comparison.pipeline}: mean over {seeds} seed{'s' if seeds > 1 else ''}", fontsize=10)
     figure.savefig(path, dpi=DPI)
 
 

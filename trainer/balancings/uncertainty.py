@@ -39,9 +39,10 @@ class Uncertainty(LossWeighting):
     Where L stays as it is, s settles at the task's own noise and the weight a·exp(-s) at n'/L: each loss is divided by
     about its own size. A task's `loss_weight` multiplies all of its terms, so it changes the weight but not s.
 
-    s starts where it would settle if L stayed at the loss of the best constant prediction, at which heads start: about 0
-    for standardised labels, as in the paper, but with losses of any scale no task rules the first steps. (It would
-    matter for long: Adam's mean of squared gradients takes thousands of steps to forget gradients 1000 times as large.)
+    s starts where it would settle if L stayed at the loss of the best constant prediction, at which heads start. For
+    standardised labels that is about 0, as in the paper; but whatever the losses' scales, no task rules the first
+    steps. (It would matter for long: Adam's mean of squared gradients takes thousands of steps to forget gradients
+    1000 times as large, see benchmarks/balancing_toy.py.)
     And s has an Adam of its own. The paper trains it with the network's optimizer, whose learning rate rarely lets it
     follow in time; 0.025 is what Chen et al. 2018 used for it in their comparison.
     """

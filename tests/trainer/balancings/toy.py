@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.balancings import BALANCINGS, BalancedTask, Balancing
-from trainer.config import ModelConfig, TrainerConfig
+from trainer.config import TrainerConfig
 from trainer.heads import heads_of
 from trainer.heads.base import Head
 from trainer.label_statistics import label_statistics
@@ -55,11 +55,6 @@ def toy_balancing(balancing: Mapping[str, Any], tasks: Sequence[str] = ("a", "b"
         BalancedTask(name, task, loss) for (name, task), loss in zip(config.tasks.items(), trivial, strict=True)
     ]
     return BALANCINGS[settings.kind](settings, balanced, config.seed)
-
-
-def settings_of(balancing: Mapping[str, Any]) -> Any:
-    """The validated settings."""
-    return ModelConfig.model_validate({"balancing": balancing}).balancing
 
 
 def toy_rows(rows: int = 8 * BATCH, seed: int = 0, tasks: Sequence[str] = ("a", "b", "c")) -> Batch:
