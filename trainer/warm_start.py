@@ -18,7 +18,6 @@ from trainer.config import RegressionTask, TrainerConfig, classes_of
 from trainer.encoders.categorical import vocabulary_of
 from trainer.errors import DataError
 from trainer.heads.base import Head
-from trainer.names import missing_name
 
 PROGRESS = logging.getLogger("janus.progress")
 
@@ -53,9 +52,9 @@ def save_weights(
     network: keras.Model,
     heads: Mapping[str, Head],
 ) -> None:
-    """Writes all variables of the network, and what they depend on."""
+    """Writes the network's trainable variables, and what they depend on."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / _VARIABLES, **{variable.path: variable.numpy() for variable in network.variables})
+    np.savez(folder / _VARIABLES, **{variable.path: variable.numpy() for variable in network.trainable_variables})
     np.savez(folder / _VOCABULARIES, **_vocabularies(config, transform))
     (folder / _CONTEXT).write_text(json.dumps(_context(config, network, heads), indent=1), encoding="utf-8")
 
@@ -71,12 +70,16 @@ def start_from(
 
     A row of a categorical feature's embedding belongs to a value: values that the vocabulary has gained start from
     what stood for all unknown ones. A regression head is rescaled, so that it predicts the same in the label's unit
-    though the labels' mean and deviation have changed. Where features were added, removed, reordered or resized, only
-    embeddings are taken; where a task's classes changed, all but its head.
+    though the labels' mean and deviation have changed. Where a feature or the kind of trunk changed, only embeddings
+    are taken; where a task's classes or quantiles changed, all but its head. A model without weights, made by a version
+    of Janus that wrote none, changes nothing.
 
     Raises:
         DataError: the earlier model's files cannot be read.
     """
+    if not folder.exists():
+        PROGRESS.info("warm start: the last blessed model came without weights; starting as usual")
+        return Taken(left=[variable.path for variable in network.trainable_variables])
     try:
         with np.load(folder / _VARIABLES) as file:
             variables = dict(file)
@@ -90,21 +93,21 @@ def start_from(
         ) from error
     now, taken = _context(config, network, heads), Taken()
     features, tokens = _embedded(config, network), _vocabularies(config, transform)
-    same_layout = earlier["layout"] == now["layout"]
-    for variable in network.variables:
+    comparable = all(earlier[key] == now[key] for key in ("features", "widths", "trunk"))
+    for variable in network.trainable_variables:
         value = variables.get(variable.path)
         feature = features.get(variable.path)
         if value is not None and feature is not None and feature in vocabularies:
             value = _by_value(value, vocabularies[feature], tokens[feature], variable.numpy())
             taken.known[feature] = (int(np.isin(tokens[feature], vocabularies[feature]).sum()), len(tokens[feature]))
         elif value is not None and feature is None:
-            value = _rescaled(variable.path, value, earlier["tasks"], now["tasks"]) if same_layout else None
+            value = _rescaled(variable.path, value, earlier["tasks"], now["tasks"]) if comparable else None
         if value is not None and value.shape == tuple(variable.shape):
             variable.assign(value)
             taken.variables.append(variable.path)
         else:
             taken.left.append(variable.path)
-    _tell(taken)
+    _tell(taken, comparable)
     return taken
 
 
@@ -118,20 +121,17 @@ def _vocabularies(config: TrainerConfig, transform: tft.TFTransformOutput) -> di
 
 
 def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, Head]) -> dict:
-    features = [
-        *config.features,
-        *(missing_name(name) for name, feature in config.features.items() if feature.missing_indicator),
-    ]
     joined = next((layer for layer in network.layers if layer.name.rpartition(".")[2] == "features"), None)
-    inputs = joined.input if joined is not None else []
     return {
-        "layout": [[name, tensor.shape[-1]] for name, tensor in zip(features, inputs, strict=False)],
+        "features": [[name, feature.model_dump(mode="json")] for name, feature in config.features.items()],
+        # Embedding sizes among them: by default they follow the vocabularies'.
+        "widths": [tensor.shape[-1] for tensor in joined.input] if joined is not None else [],
+        "trunk": config.model.trunk.kind,
         "tasks": {
             name: {
                 "kind": task.kind,
                 "classes": classes_of(task),
-                # Of quantiles, only the first is linear in the label.
-                "linear": isinstance(task, RegressionTask) and task.quantiles is None,
+                "quantiles": task.quantiles if isinstance(task, RegressionTask) else None,
                 "mean": heads[name].statistics.mean,
                 "deviation": heads[name].statistics.deviation,
             }
@@ -173,17 +173,23 @@ def _rescaled(path: str, value: np.ndarray, earlier: Mapping[str, dict], now: Ma
     if task is None:
         return value
     old, new = earlier.get(task), now[task]
-    if old is None or any(old[key] != new[key] for key in ("kind", "classes", "linear")):
+    if old is None or any(old[key] != new[key] for key in ("kind", "classes", "quantiles")):
         return None
-    if not new["linear"]:
+    # Of quantiles, only the first is linear in the label.
+    if new["kind"] != "regression" or new["quantiles"]:
         return value
     scaled = value * (old["deviation"] / new["deviation"])
     return scaled + (old["mean"] - new["mean"]) / new["deviation"] if path.endswith("/bias") else scaled
 
 
-def _tell(taken: Taken) -> None:
+def _tell(taken: Taken, comparable: bool) -> None:
     parts = [f"warm start: {len(taken.variables)} of {len(taken.variables) + len(taken.left)} variables taken over"]
     parts += [f"{name}: {known} of {values} values known" for name, (known, values) in _grown(taken)]
+    if not comparable:
+        parts.append(
+            "only embeddings can be taken over, because features, the kind of trunk or an embedding's size have "
+            "changed (without `embed`, it follows the vocabulary's)"
+        )
     if taken.left:
         parts.append("starting as usual: " + ", ".join(sorted({path.partition("/")[0] for path in taken.left})))
     PROGRESS.info("%s", "; ".join(parts))

@@ -134,6 +134,22 @@ def test_a_new_feature_leaves_only_embeddings(earlier: Path, tmp_path: Path) -> 
     assert taken.variables == ["city_embedding/embeddings"]
 
 
+def test_a_feature_of_another_meaning_leaves_only_embeddings(earlier: Path, tmp_path: Path) -> None:
+    features = config_of().model_dump()["features"]
+    features["x"]["scale"] = "z_score"
+    now = side_of(config_of(features=features), table_of(["rome", "oslo"], 100.0), tmp_path)
+    taken = now.start(weights_folder(str(earlier / "model")))
+    assert taken.variables == ["city_embedding/embeddings"]
+
+
+def test_a_model_without_weights_changes_nothing(grown: Side, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = grown.predict(ROWS)
+    with caplog.at_level("INFO", logger="janus.progress"):
+        assert grown.start(tmp_path / "none").variables == []
+    assert "without weights" in caplog.text
+    np.testing.assert_array_equal(grown.predict(ROWS)["delay"], before["delay"])
+
+
 def test_other_classes_leave_the_head(earlier: Path, tmp_path: Path) -> None:
     tasks = config_of().model_dump()["tasks"]
     tasks["level"]["classes"] = ["2", "1", "0"]

@@ -33,8 +33,9 @@ class TrainingConfig(StrictModel):
     )
     warm_start: bool = Field(
         False,
-        description="Start from the weights of the last blessed model, matched by layer, and in embeddings by value; "
-        "what is new or of another shape starts as usual. The first run starts from scratch.",
+        description="Start from the weights of the last model that was blessed before these examples were made, "
+        "matched by layer, and in embeddings by value; what is new or of another shape starts as usual. The first run "
+        "starts from scratch.",
     )
     steps_per_execution: Count = Field(
         32, description="Training steps per call into TensorFlow; 1 with several replicas."
