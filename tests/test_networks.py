@@ -1,4 +1,4 @@
-"""Every kind of trunk through the whole pipeline: trained, judged, pushed, served, and its gates reported.
+"""Every kind of trunk and of balancing through the whole pipeline: trained, judged, pushed, served, and reported.
 
 The kinds run one after the other in one project, so that all but the first find the transformed examples in the cache.
 """
@@ -16,6 +16,8 @@ import yaml
 
 from tests.pipeline.small import small_raw, write_table
 from tests.project import copy_sources
+from trainer.balancings import BALANCINGS
+from trainer.trunks import TRUNKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -35,6 +37,22 @@ EXPERTS: dict[str, dict[str, list[str]]] = {
 }
 
 
+NETWORKS = [
+    ("shared_bottom", "uncertainty"),
+    ("mmoe", "dwa"),
+    ("cgc", "gradnorm"),
+    ("ple", "pcgrad"),
+    ("cross_stitch", "cagrad"),
+    ("shared_bottom", "famo"),
+    ("none", "fixed"),
+]
+
+
+def test_none_is_forgotten() -> None:
+    assert {trunk for trunk, _ in NETWORKS} == set(TRUNKS) == set(EXPERTS)
+    assert {balancing for _, balancing in NETWORKS} == set(BALANCINGS)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with the sources, a table and its configuration."""
@@ -50,12 +68,13 @@ def janus(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("kind", EXPERTS)
-def test_it_is_trained_judged_pushed_and_served(project: Path, kind: str) -> None:
-    done = janus(project, "run", "small.yaml", "--set", f"model.trunk={{kind: {kind}, units: [8]}}")
+@pytest.mark.parametrize(("kind", "balancing"), NETWORKS)
+def test_it_is_trained_judged_pushed_and_served(project: Path, kind: str, balancing: str) -> None:
+    settings = ("--set", f"model.trunk={{kind: {kind}, units: [8]}}", "--set", f"model.balancing.kind={balancing}")
+    done = janus(project, "run", "small.yaml", *settings)
     assert done.returncode == 0, done.stdout + done.stderr
     report: dict[str, Any] = json.loads((project / "runs/small/latest/report.json").read_text())
-    if kind != "shared_bottom":
+    if (kind, balancing) != NETWORKS[0]:
         cached = {name for name, component in report["components"].items() if component["cached"]}
         assert cached >= UNTIL_TRANSFORM
         assert "Trainer" not in cached
@@ -63,6 +82,8 @@ def test_it_is_trained_judged_pushed_and_served(project: Path, kind: str) -> Non
     assert all(value is not None for task in report["tasks"].values() for value in task["metrics"].values())
 
     assert len(report["history"]) == 2
+    assert all(epoch["late_weight"] > 0 and epoch["delay_weight"] > 0 for epoch in report["history"])
+    assert (project / "runs/small/latest/training.png").stat().st_size > 10_000
     utilisation = {n: t["gate_utilisation"] for n, t in report["tasks"].items() if "gate_utilisation" in t}
     assert {name: list(experts) for name, experts in utilisation.items()} == EXPERTS[kind]
     kept = min(report["history"], key=lambda epoch: epoch["val_balanced_loss"])
