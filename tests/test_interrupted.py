@@ -51,7 +51,7 @@ def test_each_interrupted_run_is_continued_by_the_next(folder: Path) -> None:
     must_be_cached: set[str] = set()
     for component, delay in (
         ("StatisticsGen", 0.05),
-        ("Transform", 1.0),
+        ("Transform", 0.3),
         ("Trainer", 1.5),
         ("Evaluator", 0.3),
         ("Pusher", -1.0),
