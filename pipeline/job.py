@@ -1,8 +1,10 @@
 """One `janus run`: checks, runs the pipeline, reports, and says how it ended."""
 
+import json
 import logging
 import os
 import resource
+import shutil
 import sys
 import time
 import traceback
@@ -19,7 +21,7 @@ from pipeline.interruption import interruptible
 from pipeline.messages import readable
 from pipeline.preflight import check_before_run
 from pipeline.progress import ComponentEvent, RunRecord
-from pipeline.report import ComponentReport, RunReport, janus_version, stack_versions, write_report
+from pipeline.report import REPORT_FILE, ComponentReport, RunReport, janus_version, stack_versions, write_report
 from pipeline.session import own_arguments_hidden, recorded
 from pipeline.table import report_view
 from trainer.errors import DataError, GateError, JanusError
@@ -126,18 +128,30 @@ def _run_pipeline(run: _Run, display: Display) -> None:
 
 def _add_outcome(run: _Run) -> None:
     from pipeline.outcome import collect_outcome
-    from pipeline.plots import draw_training
 
     outcome = collect_outcome(run.config, run.home, run.run_id)
     report = run.report
     report.examples, report.tasks, report.history = outcome.examples, outcome.tasks, outcome.history
     report.window = outcome.window
     if report.history:
-        draw_training(report.history, list(report.tasks), run.folder / "training.png")
+        _add_plot(run)
     report.blessed, report.pushed = outcome.blessed, outcome.pushed
     report.problems += outcome.failed_gates + outcome.problems
     if not report.blessed:
         report.exit_code = GateError.exit_code
+
+
+def _add_plot(run: _Run) -> None:
+    """Draws the training, unless the last run drew the same one: a run that changes nothing should not wait for it."""
+    before, plot = run.home.latest, run.folder / "training.png"
+    if (before / plot.name).exists() and (before / REPORT_FILE).exists():
+        report = json.loads((before / REPORT_FILE).read_text(encoding="utf-8"))
+        if report.get("history") == run.report.history and list(report["tasks"]) == list(run.report.tasks):
+            shutil.copyfile(before / plot.name, plot)
+            return
+    from pipeline.plots import draw_training
+
+    draw_training(run.report.history, list(run.report.tasks), plot)
 
 
 def _add_what_there_is(run: _Run) -> None:

@@ -186,6 +186,9 @@ def test_the_same_again_is_all_cached(project: Project, first: Run, second: Run)
     assert second.report["pushed"] == first.report["pushed"]
     assert second.report["tasks"] == first.report["tasks"]
     assert "nothing new to do" in second.out
+    runs = project.folder / "runs/flights"
+    plots = [(runs / run.report["run_id"] / "training.png").read_bytes() for run in (first, second)]
+    assert plots[0] == plots[1]
 
 
 def test_a_changed_gate_evaluates_again_and_trains_nothing(first: Run, gate: Run) -> None:
