@@ -144,7 +144,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         code = run_job(make_config())
     report = json.loads((folder / "runs/kinds/latest/report.json").read_text())
     assert code == 0, report["problems"]
-    records = _records(folder / "runs/kinds/root/ExampleGen/examples")
+    records = _records(folder / "runs/kinds" / "root" / "ExampleGen/examples")
     model = tf.saved_model.load(str(folder / report["pushed"]))
     answers = model.signatures["serving_default"](examples=tf.constant(records))
     found = model.signatures["transform_features"](examples=tf.constant(records))

@@ -103,7 +103,7 @@ def test_examples_are_those_of_the_run_and_the_next_run_finds_all_done(
 ) -> None:
     from pipeline.job import run_job
 
-    folders = sorted(path.name for path in Path("runs/small/root/Transform/transform_graph").iterdir())
+    folders = sorted(path.name for path in Path("runs/small", "root", "Transform", "transform_graph").iterdir())
     assert len(folders) == 1
     assert run_job(config) == 0
     assert all(component["cached"] for component in report()["components"].values())
