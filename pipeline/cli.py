@@ -1,18 +1,13 @@
 """The command line. TFX and TensorFlow take ten seconds to load: nothing here imports them before it must."""
 
-import os
-import signal
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline import environment
-from trainer.errors import JanusError
+from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
 
 app = typer.Typer(
     name="janus",
@@ -22,13 +17,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline's configuration, a YAML file.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Overrides a value of the configuration; repeatable."),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' logs and tracebacks.")]
 
 
 def main() -> None:
@@ -60,12 +48,12 @@ def run(config: ConfigFile, overrides: Overrides = None, verbose: Verbose = Fals
     Exit codes: 0 pushed, or nothing new to do; 1 unexpected; 2 usage or configuration; 3 data or schema rejected;
     4 a task's gate failed, nothing pushed; 5 the exported model failed its serving check; 130 interrupted.
     """
-    with _errors_told(verbose):
+    with errors_told(verbose):
         environment.prepare(verbose)
         from pipeline.config_file import load_config
         from pipeline.job import run_job
 
-        _exit(run_job(load_config(config, overrides or []), verbose))
+        end_with(run_job(load_config(config, overrides or []), verbose))
 
 
 @app.command()
@@ -76,18 +64,18 @@ def schema(
     verbose: Verbose = False,
 ) -> None:
     """Infer the schema from the training split, and show what differs from the frozen one."""
-    with _errors_told(verbose):
+    with errors_told(verbose):
         environment.prepare(verbose)
         from pipeline.config_file import load_config
         from pipeline.schema_job import run_schema_job
 
-        _exit(run_schema_job(load_config(config, overrides or []), write, verbose))
+        end_with(run_schema_job(load_config(config, overrides or []), write, verbose))
 
 
 @app.command()
 def report(config: ConfigFile, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Print the newest run's metrics and gates."""
-    with _errors_told(verbose):
+    with errors_told(verbose):
         from pipeline.config_file import load_config
         from pipeline.display import console_on
         from pipeline.home import Home
@@ -121,13 +109,13 @@ def compare(
     verbose: Verbose = False,
 ) -> None:
     """Train the multi-task model and single-task ones over several seeds, and tell whether sharing helps."""
-    with _errors_told(verbose):
+    with errors_told(verbose):
         environment.prepare(verbose)
         from pipeline.compare.job import CompareOptions, run_compare_job
         from pipeline.config_file import load_config
 
         options = CompareOptions(seeds, trunks, balancings, confidence, epochs, output, as_json)
-        _exit(run_compare_job(load_config(config, overrides or []), options, verbose))
+        end_with(run_compare_job(load_config(config, overrides or []), options, verbose))
 
 
 @app.command("schema-of-config")
@@ -136,33 +124,3 @@ def schema_of_config() -> None:
     from pipeline.config_file import config_json_schema
 
     typer.echo(config_json_schema())
-
-
-def _exit(code: int) -> None:
-    if code >= 128:
-        # Threads of the libraries may still be at work on what was interrupted: nobody waits for them.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    raise typer.Exit(code)
-
-
-@contextmanager
-def _errors_told(verbose: bool) -> Iterator[None]:
-    """Ends the command with a failure's message and exit code; a traceback is shown only where it was asked for."""
-    try:
-        yield
-    except (typer.Exit, typer.Abort):
-        raise
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        _exit(128 + signal.SIGINT)
-    except Exception as error:
-        from pipeline.messages import readable
-
-        if verbose:
-            traceback.print_exc()
-        typer.echo(f"error: {readable(error)}", err=True)
-        if not isinstance(error, JanusError) and not verbose:
-            typer.echo("This was not expected; --verbose shows the traceback.", err=True)
-        raise typer.Exit(error.exit_code if isinstance(error, JanusError) else 1) from None

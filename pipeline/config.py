@@ -99,6 +99,36 @@ class PushConfig(StrictModel):
     keep: Count = Field(5, description="How many versions stay; older ones are removed after a push.")
 
 
+class LatencyConfig(StrictModel):
+    """Limits on how long the exported model takes for a request, measured in the serving check's process."""
+
+    batch_1_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="Median, one row, milliseconds.")
+    batch_1_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="99th percentile, one row.")
+    batch_128_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="Median, 128 rows.")
+    batch_128_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="99th percentile, 128 rows.")
+
+
+class ServingConfig(StrictModel):
+    """What an exported model must do before it may be pushed, and what goes with it."""
+
+    infra_validator: Literal["process", "docker", "kubernetes"] = Field(
+        "process",
+        description="Where the model is tried: in a process of its own, or by TFX's InfraValidator in TF Serving's "
+        "image, run by Docker or Kubernetes.",
+    )
+    image_tag: str = Field("latest", description="Of tensorflow/serving, for docker and kubernetes.")
+    check_rows: Count = Field(64, description="Real rows of the eval split that are sent through each signature.")
+    warmup_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
+        8, description="Real rows per signature that TF Serving calls the model with before its first request."
+    )
+    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(300, description="Of the whole check.")
+    memory_limit_mb: Annotated[Number, Field(gt=0)] = Field(
+        4096, description="Of the check's process; TensorFlow itself takes about 500."
+    )
+    size_limit_mb: Annotated[Number, Field(gt=0)] | None = Field(None, description="Of the model's files.")
+    latency: LatencyConfig = LatencyConfig()
+
+
 class BeamConfig(StrictModel):
     """How the components' Beam pipelines run."""
 
@@ -122,6 +152,7 @@ class JanusConfig(StrictModel):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     push: PushConfig
+    serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from benchmarks.mmoe_synthetic import (
 RNG = np.random.default_rng(4)
 
 
-@pytest.mark.parametrize("regime", ["smooth", "wavy"])
+@pytest.mark.parametrize("regime", ["smooth", "wavy", "jagged"])
 def test_weights_have_the_cosine_and_labels_the_papers_form(regime: str) -> None:
     problems = Problems.of(regime, [3, 4])
     x = RNG.normal(size=(2, 5, INPUTS)).astype(np.float32)

@@ -1,0 +1,52 @@
+"""What the commands share: arguments, and how failures are told."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.errors import JanusError
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline's configuration, a YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Overrides a value of the configuration; repeatable."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' logs and tracebacks.")]
+
+
+def end_with(code: int) -> None:
+    """Ends the process with an exit code."""
+    if code >= 128:
+        # Threads of the libraries may still be at work on what was interrupted: nobody waits for them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def errors_told(verbose: bool) -> Iterator[None]:
+    """Ends the command with a failure's message and exit code; a traceback is shown only where it was asked for."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        end_with(128 + signal.SIGINT)
+    except Exception as error:
+        from pipeline.messages import readable
+
+        if verbose:
+            traceback.print_exc()
+        typer.echo(f"error: {readable(error)}", err=True)
+        if not isinstance(error, JanusError) and not verbose:
+            typer.echo("This was not expected; --verbose shows the traceback.", err=True)
+        raise typer.Exit(error.exit_code if isinstance(error, JanusError) else 1) from None

@@ -1,0 +1,63 @@
+"""What a model says of itself: `assets.extra/janus.json` beside the SavedModel, which TF Serving leaves alone.
+
+The signatures know names and dtypes; this adds what a person or a client needs besides: kinds of tasks, class names,
+units, levels of quantiles, and which values a column may have.
+"""
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FILE = Path("assets.extra") / "janus.json"
+"""Relative to the model's folder."""
+
+
+class ColumnDescription(BaseModel):
+    """A raw column that a request gives."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dtype: str = Field(description="`string`, `float` or `int`: what the column's values are in a tf.Example.")
+    required: bool = Field(description="Whether a row without it is refused.")
+    length: int | None = Field(None, description="Of a vector; None for a single value.")
+    many: bool = Field(False, description="Whether a row may hold several values (a list of strings).")
+    values: list[str] = Field([], description="Known values of a categorical column, as far as they are few.")
+    features: list[str] = Field([], description="The features that are made of it.")
+    kinds: list[str] = Field([], description="The kinds of these features, such as `numeric` and `cyclical`.")
+
+
+class TaskDescription(BaseModel):
+    """A task that the model predicts."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: str = Field(description="Such as `binary` or `regression`.")
+    label: str = Field(description="The label's column in the training data.")
+    classes: list[str] = Field([], description="In the order of the probabilities.")
+    unit: str | None = Field(None, description="Of a numeric prediction.")
+    quantiles: list[float] = Field([], description="Levels, in the order of the prediction's columns; else empty.")
+    outputs: list[str] = Field(description="The names of its outputs in serving_default and serving_columns.")
+    signature: str = Field(description="The classify or regress signature of this task; empty if it has none.")
+
+
+class ModelDescription(BaseModel):
+    """A model's tasks and columns, in the order of the configuration."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    tasks: dict[str, TaskDescription]
+    columns: dict[str, ColumnDescription]
+
+
+def write_description(model: Path | str, description: ModelDescription) -> None:
+    """Writes it beside a SavedModel."""
+    path = Path(model) / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(description.model_dump(), indent=1) + "\n", encoding="utf-8")
+
+
+def read_description(model: Path | str) -> ModelDescription | None:
+    """Reads it; None where the model has none, as of another maker."""
+    path = Path(model) / FILE
+    return ModelDescription.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -1,0 +1,116 @@
+"""A pushed model in memory, called by its signatures as TF Serving calls it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serving.c_api import Session
+from serving.errors import Code, RequestError
+
+
+class LoadedModel:
+    """A SavedModel and its signatures.
+
+    Attributes:
+        path: its folder.
+        signatures: name → SignatureDef.
+        meta_graph: the MetaGraphDef.
+    """
+
+    def __init__(self, path: Path | str, threads: int | None = None):
+        """Loads a SavedModel by TensorFlow's C++ loader.
+
+        Args:
+            path: the version's folder.
+            threads: TensorFlow's, within an operation and between them; by default one per core.
+
+        Raises:
+            RequestError: it cannot be loaded.
+        """
+        import tensorflow as tf
+        from tensorflow.core.protobuf import meta_graph_pb2
+
+        self.path = Path(path)
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=threads or 0, inter_op_parallelism_threads=threads or 0
+        )
+        self._session = Session(str(path), config=config.SerializeToString())
+        self.meta_graph = meta_graph_pb2.MetaGraphDef.FromString(self._session.meta_graph)
+        self.signatures: dict[str, Any] = {
+            name: definition
+            for name, definition in self.meta_graph.signature_def.items()
+            if not name.startswith("__saved_model")
+        }
+
+    def run(
+        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Answers one request.
+
+        Args:
+            signature: its name.
+            inputs: the inputs by name, strings as object arrays of bytes; those that have a default may be absent.
+            outputs: those wanted; by default all.
+
+        Returns:
+            Output → value.
+
+        Raises:
+            RequestError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for wrong inputs or outputs,
+                else TensorFlow's own.
+        """
+        definition = self.signature(signature)
+        feeds = [
+            (definition.inputs[name].name, value) for name, value in self._complete(definition, dict(inputs)).items()
+        ]
+        names = list(outputs or sorted(definition.outputs))
+        unknown = [name for name in names if name not in definition.outputs]
+        if unknown:
+            raise RequestError(
+                Code.INVALID_ARGUMENT,
+                f"output tensor alias not found in signature: {unknown[0]} "
+                f"Outputs expected to be in the set {{{','.join(sorted(definition.outputs))}}}.",
+            )
+        return dict(
+            zip(names, self._session.run(feeds, [definition.outputs[name].name for name in names]), strict=True)
+        )
+
+    def run_tensors(self, feeds: Sequence[tuple[str, np.ndarray]], fetches: Sequence[str]) -> list[np.ndarray]:
+        """Runs the graph by its tensors' own names, as several signatures at once need it."""
+        return self._session.run(feeds, fetches)
+
+    def signature(self, name: str) -> Any:
+        """A SignatureDef.
+
+        Raises:
+            RequestError: FAILED_PRECONDITION, there is none of this name.
+        """
+        if name not in self.signatures:
+            raise RequestError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        return self.signatures[name]
+
+    def close(self) -> None:
+        """Frees the memory; no request may be under way."""
+        self._session.close()
+
+    def _complete(self, definition: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        expected = set(definition.inputs)
+        absent = expected - set(inputs)
+        for name in sorted(absent):
+            if name in definition.defaults:
+                inputs[name] = tf.make_ndarray(definition.defaults[name])
+        wrong = sorted(set(inputs) - expected)
+        missing = sorted(expected - set(inputs))
+        if wrong or missing:
+            what = f"sent extra: {{{','.join(wrong)}}}" if wrong else ""
+            what += "; " if wrong and missing else ""
+            what += f"missing but required: {{{','.join(missing)}}}" if missing else ""
+            raise RequestError(
+                Code.INVALID_ARGUMENT,
+                f"input keys do not match the signature's: {what}; expected: {{{','.join(sorted(expected))}}}",
+            )
+        return inputs
