@@ -8,6 +8,8 @@ import typer
 
 from pipeline import environment
 from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
+from pipeline.cli_kubeflow import register as register_kubeflow
+from pipeline.cli_serving import register as register_serving
 
 app = typer.Typer(
     name="janus",
@@ -124,3 +126,7 @@ def schema_of_config() -> None:
     from pipeline.config_file import config_json_schema
 
     typer.echo(config_json_schema())
+
+
+register_serving(app)
+register_kubeflow(app)

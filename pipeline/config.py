@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from components.arrow_example_gen.config import DataConfig, TimeSplit
+from pipeline.kubeflow.config import KubeflowConfig
 from trainer.config import (
     Count,
     Feature,
@@ -44,7 +45,8 @@ HEADLINE: dict[str, str] = {
 }
 """The one metric to look at first, of each kind of task."""
 
-RESERVED_TASK_NAMES = frozenset({"examples", "default"})
+RESERVED_TASK_NAMES = frozenset({"examples", "default", "serving_default", "serving_columns", "transform_features"})
+"""The first two are keys of the configuration, the others signatures, beside which a task has one of its own name."""
 
 
 def metrics_of(task: Task) -> tuple[str, ...]:
@@ -154,6 +156,7 @@ class JanusConfig(StrictModel):
     push: PushConfig
     serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
+    kubeflow: KubeflowConfig | None = Field(None, description="Where and how it runs on Kubeflow Pipelines.")
 
     @model_validator(mode="after")
     def _check(self) -> "JanusConfig":

@@ -1,6 +1,7 @@
 """Builds the TFX pipeline of a configuration."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import trainer_pb2, transform_pb2
+from tfx.proto import range_config_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
 import trainer
@@ -31,6 +32,9 @@ from components.pusher.component import Pusher
 from components.resolver.baseline import LastOtherBlessedModel
 from components.resolver.warm_start import LastBlessedModelBefore
 from components.resolver.window import NewestSpans
+from components.serving_check.component import ServingCheck
+from components.serving_check.config import CheckConfig
+from components.serving_check.infra_validator import infra_validator
 from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
 from pipeline.config import JanusConfig
@@ -55,6 +59,7 @@ class Places:
         root: TFX's pipeline root.
         metadata: the SQLite database of ML Metadata; None where the orchestrator has its own.
         schemas: receives copies of the curated schema.
+        schemas_at: where these copies lie when the pipeline runs; None where it runs here.
         checkpoints: where a killed training finds its state again; None for no checkpoints.
         analyzer_cache: where Transform finds again what it knows of earlier spans; None: it reads them again.
     """
@@ -64,15 +69,16 @@ class Places:
     schemas: Path
     checkpoints: str | None
     analyzer_cache: str | None = None
+    schemas_at: str | None = None
 
 
-def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
-    """The whole pipeline, from raw data to a pushed model.
+def create_pipeline(config: JanusConfig, places: Places, span: int | None = None) -> Pipeline:
+    """The whole pipeline, from raw data to a pushed model; it ingests the newest span, or `span`.
 
     What a component depends on stands in its parameters, code included, so that TFX's cache re-runs exactly what a
     change touches. Nothing that differs between machines or runs may stand there.
     """
-    until = _until_transform(config, places)
+    until = _until_transform(config, places, span)
     data, transform = until.data, until.transform
     base = _warm_start(config, transform)
     model_trainer = _trainer(config, transform, data, base, places)
@@ -91,13 +97,17 @@ def create_pipeline(config: JanusConfig, places: Places) -> Pipeline:
         eval_config=eval_config(config),
         schema=data.schema_gen.outputs["schema"],
     ).with_id("Evaluator")
+    serving_check = _serving_check(config, model_trainer, data)
+    # In this order, so that the report of a run that ends in the check has the metrics.
+    serving_check.add_upstream_node(evaluator)
     pusher = Pusher(
         model=model_trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_check.outputs["blessing"],
         base_directory=config.push.path,
         keep=config.push.keep,
     ).with_id("Pusher")
-    nodes = [*until.in_order(), *([base] if base else []), model_trainer, resolver, evaluator, pusher]
+    nodes = [*until.in_order(), *([base] if base else []), model_trainer, resolver, evaluator, serving_check, pusher]
     return _pipeline(config, places, nodes)
 
 
@@ -169,8 +179,8 @@ class _UntilTransform:
         return [*self.data.in_order(), self.gate, *window, self.transform]
 
 
-def _until_transform(config: JanusConfig, places: Places) -> _UntilTransform:
-    data = _data_nodes(config, places)
+def _until_transform(config: JanusConfig, places: Places, span: int | None = None) -> _UntilTransform:
+    data = _data_nodes(config, places, span)
     gate = AnomalyGate(
         statistics=data.statistics_gen.outputs["statistics"],
         anomalies=data.example_validator.outputs["anomalies"],
@@ -183,28 +193,33 @@ def _until_transform(config: JanusConfig, places: Places) -> _UntilTransform:
     return _UntilTransform(data, gate, window, transform)
 
 
-def _data_nodes(config: JanusConfig, places: Places) -> _DataNodes:
-    example_gen = example_gen_of(config)
+def _data_nodes(config: JanusConfig, places: Places, span: int | None) -> _DataNodes:
+    example_gen = example_gen_of(config, span)
     statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
     if config.schema_ is None:
         schema_gen = _inferred_schema(statistics_gen)
     else:
-        copy = _schema_copy(Path(config.schema_), places.schemas)
-        schema_gen = ImportSchemaGen(schema_file=str(copy)).with_id("ImportSchemaGen")
+        copy = _schema_copy(Path(config.schema_), places)
+        schema_gen = ImportSchemaGen(schema_file=copy).with_id("ImportSchemaGen")
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     ).with_id("ExampleValidator")
     return _DataNodes(example_gen, statistics_gen, schema_gen, example_validator)
 
 
-def example_gen_of(config: JanusConfig) -> BaseNode:
-    """Reads the data; column types as the curated schema has them."""
+def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
+    """Reads the data, of a span if one is given; column types as the curated schema has them."""
     # By inference, a column of '1', '2' and '1_2' is one of whole numbers.
     types: dict[str, ColumnType] = dict.fromkeys(config.separated_labels(), "bytes")
     if config.schema_:
         types = column_types(read_schema(Path(config.schema_)))
+    one = range_config_pb2.StaticRange(start_span_number=span, end_span_number=span) if span is not None else None
     return ArrowExampleGen(
-        data=config.data, seed=config.seed, column_types=types, domains=config.label_domains()
+        data=config.data,
+        seed=config.seed,
+        column_types=types,
+        domains=config.label_domains(),
+        range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 
 
@@ -215,13 +230,16 @@ def _inferred_schema(statistics_gen: BaseNode) -> BaseNode:
     ).with_id("SchemaGen")
 
 
-def _schema_copy(schema: Path, folder: Path) -> Path:
+def _schema_copy(schema: Path, places: Places) -> str:
     """A copy under its content's digest: ImportSchemaGen is cached by the path alone."""
     digest = hashlib.sha256(schema.read_bytes()).hexdigest()[:16]
-    copy = folder / digest / "schema.pbtxt"
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(schema, copy)
-    return copy
+    copy = places.schemas / digest / "schema.pbtxt"
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        staging = copy.with_name(f".{copy.name}-{os.getpid()}")
+        shutil.copyfile(schema, staging)
+        staging.replace(copy)
+    return f"{places.schemas_at or places.schemas}/{digest}/{copy.name}"
 
 
 def _window(config: JanusConfig, data: _DataNodes, gate: BaseNode) -> BaseNode | None:
@@ -283,6 +301,18 @@ def _trainer(
             "checkpoint_root": places.checkpoints,
         },
     ).with_id("Trainer")
+
+
+def _serving_check(config: JanusConfig, model_trainer: BaseNode, data: _DataNodes) -> BaseNode:
+    """Tries the exported model, in a process of its own or in TF Serving's image."""
+    serving, model, examples = config.serving, model_trainer.outputs["model"], data.example_gen.outputs["examples"]
+    if serving.infra_validator == "process":
+        keys = CheckConfig.model_fields
+        check = CheckConfig.model_validate(serving.model_dump(include=set(keys)))
+        return ServingCheck(model=model, examples=examples, config=check).with_id("ServingCheck")
+    return infra_validator(
+        model, examples, serving.infra_validator, serving.image_tag, serving.warmup_rows, serving.time_limit_seconds
+    ).with_id("ServingCheck")
 
 
 def _pipeline(config: JanusConfig, places: Places, nodes: Sequence[BaseNode]) -> Pipeline:

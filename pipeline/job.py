@@ -24,7 +24,7 @@ from pipeline.progress import ComponentEvent, RunRecord
 from pipeline.report import REPORT_FILE, ComponentReport, RunReport, janus_version, stack_versions, write_report
 from pipeline.session import own_arguments_hidden, recorded
 from pipeline.table import report_view
-from trainer.errors import DataError, GateError, JanusError
+from trainer.errors import DataError, GateError, JanusError, ServingError
 
 
 @dataclass
@@ -101,7 +101,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
                 _tell_failure(run, error, verbose)
             _add_what_there_is(run)
         path = _write(run)
-    if run.report.exit_code in (0, GateError.exit_code):
+    if run.report.exit_code in (0, GateError.exit_code, ServingError.exit_code):
         run.console.print(report_view(run.report))
     run.console.print(f"{run.report.seconds:.1f} s, report: {path}", style="dim")
 
@@ -110,8 +110,11 @@ def _run_pipeline(run: _Run, display: Display) -> None:
     display.status("loading TFX")
     from pipeline.dag import Places, create_pipeline
     from pipeline.runner import run_on_beam
+    from pipeline.versions_job import record_rollbacks_in
 
     home = run.home
+    # Before a Resolver chooses the model to compare with: a rollback elsewhere may not have come to record it.
+    record_rollbacks_in(run.config, home)
     places = Places(
         root=str(home.root),
         metadata=str(home.metadata),
@@ -127,18 +130,13 @@ def _run_pipeline(run: _Run, display: Display) -> None:
 
 
 def _add_outcome(run: _Run) -> None:
+    from pipeline.metadata import executions_of_run, open_store
     from pipeline.outcome import collect_outcome
 
-    outcome = collect_outcome(run.config, run.home, run.run_id)
-    report = run.report
-    report.examples, report.tasks, report.history = outcome.examples, outcome.tasks, outcome.history
-    report.window = outcome.window
-    if report.history:
+    executions = executions_of_run(open_store(run.home.metadata), run.run_id)
+    collect_outcome(run.config, executions).add_to(run.report)
+    if run.report.history:
         _add_plot(run)
-    report.blessed, report.pushed = outcome.blessed, outcome.pushed
-    report.problems += outcome.failed_gates + outcome.problems
-    if not report.blessed:
-        report.exit_code = GateError.exit_code
 
 
 def _add_plot(run: _Run) -> None:

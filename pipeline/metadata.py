@@ -29,7 +29,9 @@ class NodeExecution:
     node: str
     cached: bool
     failed: bool
+    complete: bool
     message: str
+    seconds: float
     outputs: dict[str, list[StoredArtifact]]
 
     def output(self, key: str) -> StoredArtifact | None:
@@ -71,8 +73,10 @@ def _node_execution(store: MetadataStore, execution: pb.Execution) -> NodeExecut
         id=execution.id,
         node=nodes[0].partition(".")[2] if nodes else execution.type,
         cached=execution.last_known_state == pb.Execution.CACHED,
+        complete=execution.last_known_state in (pb.Execution.COMPLETE, pb.Execution.CACHED),
         failed=execution.last_known_state in (pb.Execution.FAILED, pb.Execution.CANCELED),
         message=result,
+        seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
         outputs=_outputs(store, execution.id),
     )
 

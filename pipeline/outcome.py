@@ -1,17 +1,22 @@
 """What a run's artifacts say: rows, labels, metrics, gates, the pushed version."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from components.anomaly_gate.column import Column, read_split
+from components.pusher.rollback import withdrawal_notice
+from components.serving_check.result import FILE as CHECK_FILE
+from components.serving_check.result import read_check
 from pipeline.config import JanusConfig
-from pipeline.home import Home
-from pipeline.metadata import NodeExecution, executions_of_run, open_store
+from pipeline.metadata import NodeExecution
+from pipeline.report import RunReport
 from pipeline.results import EvaluationResult, read_evaluation
 from pipeline.training_history import finite, kept_epoch, read_history
 from trainer.config import MultilabelTask, Task
+from trainer.errors import GateError, ServingError
 from trainer.gates import utilisation_of
 
 SPLITS = ("train", "eval")
@@ -29,11 +34,27 @@ class Outcome:
     pushed: str | None = None
     problems: list[str] = field(default_factory=list)
     failed_gates: list[str] = field(default_factory=list)
+    serving_check: dict[str, Any] = field(default_factory=dict)
+
+    def add_to(self, report: RunReport) -> None:
+        """Puts it into the run's report, with the exit code of what it says."""
+        report.examples, report.tasks, report.history = self.examples, self.tasks, self.history
+        report.window, report.blessed, report.pushed = self.window, self.blessed, self.pushed
+        report.problems += self.failed_gates + self.problems
+        report.serving_check = self.serving_check
+        if not self.blessed:
+            report.exit_code = GateError.exit_code
+        elif self.serving_check and not self.serving_check["passed"]:
+            report.exit_code = ServingError.exit_code
 
 
-def collect_outcome(config: JanusConfig, home: Home, run_id: str) -> Outcome:
-    """Reads the run's artifacts."""
-    executions = executions_of_run(open_store(home.metadata), run_id)
+def collect_outcome(config: JanusConfig, executions: Mapping[str, NodeExecution]) -> Outcome:
+    """Reads a run's artifacts.
+
+    Args:
+        config: what the run was started with.
+        executions: each node's, as far as the run came.
+    """
     outcome = Outcome(tasks={name: _empty_task(config, name) for name in config.tasks})
     _add_counts(outcome, config, executions.get("StatisticsGen"))
     outcome.window = _window(executions.get("WindowResolver"))
@@ -41,10 +62,28 @@ def collect_outcome(config: JanusConfig, home: Home, run_id: str) -> Outcome:
     evaluated = _evaluation(config, executions.get("Evaluator"))
     if evaluated is not None:
         _add_evaluation(outcome, evaluated)
+    _add_serving_check(outcome, executions.get("ServingCheck"))
     pushed = executions["Pusher"].output("pushed_model") if "Pusher" in executions else None
     if pushed is not None and pushed.properties.get("pushed") == 1:
         outcome.pushed = str(pushed.properties["pushed_destination"])
+    elif pushed is not None:
+        notice = withdrawal_notice(config.push.path, pushed.properties)
+        outcome.problems += [notice] if notice else []
     return outcome
+
+
+def _add_serving_check(outcome: Outcome, execution: NodeExecution | None) -> None:
+    blessing = execution.output("blessing") if execution else None
+    if blessing is None:
+        return
+    passed = blessing.properties.get("blessed") == 1
+    if (Path(blessing.uri) / CHECK_FILE).exists():
+        outcome.serving_check = read_check(blessing.uri).model_dump()
+        outcome.problems += [f"serving check: {problem}" for problem in outcome.serving_check["problems"]]
+        return
+    outcome.serving_check = {"passed": passed}
+    if not passed:
+        outcome.problems.append("serving check: TensorFlow Serving did not answer as it must; see run.log")
 
 
 def _empty_task(config: JanusConfig, name: str) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def check_before_run(config: JanusConfig, home: Home) -> None:
         JanusError: the metadata database is locked or damaged.
     """
     check_metadata(home.metadata)
-    require_writable(Path(config.push.path), "the folder for pushed models (push.path)")
+    if "://" not in config.push.path:
+        require_writable(Path(config.push.path), "the folder for pushed models (push.path)")
     check_data(config)
     check_schema_file(config)
 

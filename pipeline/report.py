@@ -40,6 +40,7 @@ class RunReport(BaseModel):
     window: list[dict[str, int]] = []
     tasks: dict[str, dict[str, Any]] = {}
     history: list[dict[str, float | None]] = []
+    serving_check: dict[str, Any] = {}
     blessed: bool = False
     pushed: str | None = None
     exit_code: int = 0

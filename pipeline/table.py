@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report import RunReport
-from trainer.errors import GateError
+from trainer.errors import GateError, ServingError
 
 FIRST_SIGNAL = 128
 """Exit codes from here on are of runs that were interrupted."""
@@ -23,8 +23,9 @@ def report_view(report: RunReport) -> RenderableType:
     if any(task.get("metrics") for task in report.tasks.values()):
         parts.append(metrics_table(report))
         parts += [Text(line) for line in mixture_lines(report)]
+    parts += [Text(line) for line in serving_check_lines(report)]
     parts.append(Text(outcome_line(report), style="bold"))
-    if report.exit_code not in (0, GateError.exit_code):
+    if report.exit_code not in (0, GateError.exit_code, ServingError.exit_code):
         parts += [Text(f"  {problem}") for problem in report.problems]
     return Group(*parts)
 
@@ -60,13 +61,27 @@ def mixture_lines(report: RunReport) -> list[str]:
     ]
 
 
+def serving_check_lines(report: RunReport) -> list[str]:
+    """How the exported model did in the serving check, if there was one that measured it."""
+    check = report.serving_check
+    sizes = check.get("latency", {}).get("serving_default", {})
+    if not sizes:
+        return []
+    times = ", ".join(
+        f"{rows} row{'' if rows == '1' else 's'} in {found['p50_ms']:.1f} ms (p99 {found['p99_ms']:.1f})"
+        for rows, found in sizes.items()
+    )
+    verdict = "passed" if check["passed"] else "FAILED"
+    return [f"serving check {verdict}: {times}; {check['size_mb']:.1f} MB, {check['peak_memory_mb']:.0f} MB in memory"]
+
+
 def outcome_line(report: RunReport) -> str:
     """What became of the model."""
-    if report.exit_code == 0 and report.all_cached():
+    if report.exit_code == 0 and report.pushed and report.all_cached():
         return f"nothing new to do: {report.pushed} is up to date"
     if report.pushed:
         return f"pushed to {report.pushed}"
-    if report.exit_code == GateError.exit_code:
+    if report.exit_code in (0, GateError.exit_code, ServingError.exit_code) and report.problems:
         return "not pushed: " + "; ".join(report.problems)
     if report.exit_code >= FIRST_SIGNAL:
         return "not pushed: the run was interrupted"

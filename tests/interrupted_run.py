@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from components.pusher import versions
+from components.pusher import local
 from pipeline.cli import main
 from pipeline.progress import LOGGER, event_of
 
@@ -37,7 +37,7 @@ def sync_and_interrupt(path: Path) -> None:
 
 component, delay = sys.argv[1], float(sys.argv[2])
 if delay < 0:
-    versions._sync = sync_and_interrupt
+    local.sync = sync_and_interrupt
 LOGGER.addHandler(InterruptOnStart())
 sys.argv = ["janus", *sys.argv[3:]]
 main()

@@ -21,7 +21,7 @@ SETTINGS = (
     "training.epochs=2",
     "evaluation.gates={status: {auc: {min: 0.5, max_drop: 0.3}}, arr_delay: {mae: {max: 60.0}}}",
 )
-AFTER_TRAINING = {"Resolver", "Evaluator", "Pusher"}
+AFTER_TRAINING = {"Resolver", "Evaluator", "ServingCheck", "Pusher"}
 ALL = {
     "ExampleGen",
     "StatisticsGen",
@@ -76,14 +76,14 @@ class Project:
 
     def versions(self) -> list[str]:
         """The pushed versions."""
-        return sorted(path.name for path in (self.folder / "serving/flights").iterdir())
+        return sorted(path.name for path in (self.folder / "serving/flights").glob("[0-9]*"))
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project of its own, with a sample of the flights."""
     folder = tmp_path_factory.mktemp("project")
-    copy_sources(folder, "pipeline", "components", "trainer", "configs", "schema")
+    copy_sources(folder, "pipeline", "components", "trainer", "serving", "configs", "schema")
     subprocess.run(
         [sys.executable, "configs/flights.py", "--rows", str(ROWS), "--output", "data/flights"],
         cwd=folder,

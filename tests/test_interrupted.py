@@ -27,9 +27,9 @@ BEFORE = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A working folder with the sources, a table and its configuration."""
-    copy_sources(tmp_path, "pipeline", "components", "trainer", "tests")
+    copy_sources(tmp_path, "pipeline", "components", "trainer", "serving", "tests")
     write_table(tmp_path, rows=2000)
-    raw = small_raw(Path(), training={"epochs": 4, "batch_size": 32})
+    raw = small_raw(Path(), training={"epochs": 4, "batch_size": 32}, push={"path": "pushed"})
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(raw))
     return tmp_path
 
@@ -65,10 +65,10 @@ def test_each_interrupted_run_is_continued_by_the_next(folder: Path) -> None:
         assert report["pushed"] is None
         cached = {name for name, found in report["components"].items() if found["cached"]}
         assert must_be_cached <= cached
-        assert list((folder / "serving").iterdir()) == []
+        assert [path.name for path in (folder / "pushed").iterdir() if path.name != ".lock"] == []
         must_be_cached = BEFORE[component]
 
     done, report = janus(folder, "-m", "pipeline")
     assert (done.returncode, done.stderr) == (0, "")
     assert must_be_cached <= {name for name, found in report["components"].items() if found["cached"]}
-    assert [path.name for path in (folder / "serving").iterdir()] == [Path(report["pushed"]).name]
+    assert [path.name for path in (folder / "pushed").glob("[0-9]*")] == [Path(report["pushed"]).name]

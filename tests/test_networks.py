@@ -57,7 +57,7 @@ def test_none_is_forgotten() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with the sources, a table and its configuration."""
     folder = tmp_path_factory.mktemp("project")
-    copy_sources(folder, "pipeline", "components", "trainer")
+    copy_sources(folder, "pipeline", "components", "trainer", "serving")
     write_table(folder, rows=1000)
     (folder / "small.yaml").write_text(yaml.safe_dump(small_raw(Path(), training={"epochs": 2, "batch_size": 32})))
     return folder

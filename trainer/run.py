@@ -13,8 +13,10 @@ import keras
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from serving.description import write_description
 from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHistory, ProgressLine, ShuffleEpoch
 from trainer.config import TrainerConfig, classes_of
+from trainer.description import describe_model
 from trainer.distribution import is_chief, make_strategy, replicas
 from trainer.errors import DataError
 from trainer.gates import GateUtilisation
@@ -58,6 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
         history = _fit(model, heads, data, config, checkpoints, run_folder)
         model_folder = fn_args.serving_model_dir if chief else f"{run_folder}/model"
         export(ServingModule(config, transform, model.network, heads), model_folder)
+        write_description(model_folder, describe_model(config, transform, model_folder))
         save_weights(weights_folder(model_folder), config, transform, model.network, heads)
         Path(run_folder).mkdir(parents=True, exist_ok=True)
         (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")

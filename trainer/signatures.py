@@ -6,7 +6,15 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.saved_model import (
+    CLASSIFY_INPUTS,
+    CLASSIFY_METHOD_NAME,
+    CLASSIFY_OUTPUT_CLASSES,
+    CLASSIFY_OUTPUT_SCORES,
+    REGRESS_METHOD_NAME,
+    REGRESS_OUTPUTS,
+)
 
 from trainer.config import TrainerConfig, column_of
 from trainer.heads.base import Head
@@ -37,7 +45,7 @@ class ServingModule(tf.Module):
         self._feature_spec: dict[str, Spec] = {column: raw_spec[column] for column in columns}
         label_columns = [c for task in config.tasks.values() for c in (task.label, task.sample_weight) if c is not None]
         self._label_spec: dict[str, Spec] = {column: raw_spec[column] for column in label_columns}
-        self._tasks = list(config.tasks)
+        self.tasks = list(config.tasks)
         self._heads = dict(heads)
         self._network = network
         # A Keras object's own tracking brings Keras metadata into the SavedModel; the variables alone are enough.
@@ -71,7 +79,7 @@ class ServingModule(tf.Module):
 
     def _labels_of_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         transformed = self.transform_layer(tf.io.parse_example(examples, self._label_spec))
-        names = [name(task) for task in self._tasks for name in (label_name, weight_name)]
+        names = [name(task) for task in self.tasks for name in (label_name, weight_name)]
         return {name: transformed[name] for name in names}
 
     def _predict(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -109,19 +117,49 @@ class ServingModule(tf.Module):
 
 
 def export(module: ServingModule, path: str) -> None:
-    """Writes the SavedModel with the signatures serving_default, serving_columns and transform_features."""
+    """Writes the SavedModel with the signatures serving_default, serving_columns and transform_features.
+
+    Besides, a task that classifies or predicts one number has a signature of its own name, for TF Serving's Classify,
+    Regress and MultiInference. These take the placeholder of serving_default, since MultiInference demands the same
+    input of all its tasks (tensorflow_serving/servables/tensorflow/multi_inference.cc). They stand in the SignatureDefs
+    alone, which TF Serving reads; Python's `tf.saved_model.load` reads the object graph, and does not show them.
+    """
     tf.saved_model.save(module, path, signatures=module.signatures())
-    _write_defaults(path, "serving_columns", module.column_defaults())
-
-
-def _write_defaults(path: str, signature: str, defaults: Mapping[str, tf.Tensor]) -> None:
-    """Adds default inputs to a signature (SignatureDef.defaults in meta_graph.proto)."""
     file = f"{path}/saved_model.pb"
     saved_model = saved_model_pb2.SavedModel()
     with tf.io.gfile.GFile(file, "rb") as stream:
         saved_model.ParseFromString(stream.read())
-    definition = saved_model.meta_graphs[0].signature_def[signature]
-    for name, value in defaults.items():
-        definition.defaults[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
+    definitions = saved_model.meta_graphs[0].signature_def
+    # Signature → values of inputs that a request leaves out (SignatureDef.defaults in meta_graph.proto).
+    for name, value in module.column_defaults().items():
+        definitions["serving_columns"].defaults[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
+    for task in module.tasks:
+        found = task_signature(task, definitions["serving_default"])
+        if found is not None:
+            definitions[task].CopyFrom(found)
     with tf.io.gfile.GFile(file, "wb") as stream:
         stream.write(saved_model.SerializeToString(deterministic=True))
+
+
+def task_signature(task: str, whole: Any) -> Any | None:
+    """A task's own signature, as TF Serving's Classify or Regress takes it; None if it is neither.
+
+    Of several quantiles, the regression is the one that the output named after the task has: the nearest to 0.5.
+
+    Args:
+        task: its name.
+        whole: the SignatureDef of serving_default.
+    """
+    found = meta_graph_pb2.SignatureDef()
+    found.inputs[CLASSIFY_INPUTS].CopyFrom(whole.inputs["examples"])
+    if f"{task}/classes" in whole.outputs:
+        found.method_name = CLASSIFY_METHOD_NAME
+        found.outputs[CLASSIFY_OUTPUT_CLASSES].CopyFrom(whole.outputs[f"{task}/classes"])
+        found.outputs[CLASSIFY_OUTPUT_SCORES].CopyFrom(whole.outputs[f"{task}/probabilities"])
+        return found
+    shape = [dimension.size for dimension in whole.outputs[task].tensor_shape.dim]
+    if shape[1:] != [1]:
+        return None
+    found.method_name = REGRESS_METHOD_NAME
+    found.outputs[REGRESS_OUTPUTS].CopyFrom(whole.outputs[task])
+    return found

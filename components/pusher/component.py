@@ -1,5 +1,6 @@
 """TFX's Pusher, with versions that appear whole, old versions removed, and a cache that knows what is served."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tfx.components.pusher import component as stock
@@ -15,16 +16,30 @@ class Pusher(stock.Pusher):
     """Pushes a blessed model to `base_directory/<version>` and keeps the newest `keep` versions.
 
     The version is the same as before, and the component cached, while the newest version there is this very model.
+    A model that a rollback withdrew is not pushed. With an `infra_blessing` that has a stamped model, that one is
+    pushed instead of `model`, which may then be absent; a negative one keeps it back.
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, model: BaseChannel, model_blessing: BaseChannel, base_directory: str, keep: int):
+    def __init__(
+        self,
+        model: BaseChannel | None,
+        model_blessing: BaseChannel,
+        base_directory: str,
+        keep: int,
+        infra_blessing: BaseChannel | None = None,
+        labels: Mapping[str, int] | None = None,
+    ):
+        """`labels`: label → version that stays however old it is, beside those in the folder's own file of labels."""
         custom_config: dict[str, Any] = {"keep": keep}
+        if labels:
+            custom_config["labels"] = dict(labels)
         super().__init__(
             model=model,
             model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=base_directory)
             ),

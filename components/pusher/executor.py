@@ -2,21 +2,29 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tfx.components.pusher import executor as stock
 from tfx.proto import pusher_pb2
 from tfx.types import Artifact, artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils, path_utils, proto_utils
 
-from components.pusher.versions import publish, retain
+from components.pusher.push import push
+from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT
 
 VERSION = "version"
+_HAS_MODEL = "has_model"
 
 
 class Executor(stock.Executor):
-    """Pushes to the version that the driver chose."""
+    """Pushes to the version that the driver chose, unless a rollback has withdrawn the model."""
+
+    def GetModelPath(self, input_dict: dict[str, list[Artifact]]) -> str:  # noqa: N802 - the name is TFX's
+        """The model that the serving check stamped, if it did: it carries the warm-up requests; else the Trainer's."""
+        for blessing in input_dict.get(standard_component_specs.INFRA_BLESSING_KEY) or []:
+            if blessing.get_int_custom_property(_HAS_MODEL):
+                return str(path_utils.stamped_model_path(blessing.uri))
+        return str(super().GetModelPath(input_dict))
 
     def Do(  # noqa: N802 - the name is TFX's
         self,
@@ -28,19 +36,25 @@ class Executor(stock.Executor):
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         version = exec_properties[VERSION]
-        if not version:
+        if not version and not exec_properties.get(WITHDRAWN_AT):
             self._MarkNotPushed(pushed)
             return
         model = self.GetModelPath(input_dict)
-        base = base_directory(exec_properties)
-        destination = publish(Path(model), base, version)
-        retain(base, json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])["keep"])
+        settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        # The driver has looked into the folder, but a rollback may have come between.
+        labelled = settings.get("labels", {}).values()
+        done = push(model, base_directory(exec_properties), settings["keep"], version, labelled)
+        pushed.set_string_custom_property(CONTENT_DIGEST, done.digest)
+        if done.withdrawal is not None:
+            pushed.set_string_custom_property(WITHDRAWN_AT, done.withdrawal.time)
+            self._MarkNotPushed(pushed)
+            return
         io_utils.copy_dir(model, pushed.uri)
-        self._MarkPushed(pushed, pushed_destination=str(destination), pushed_version=str(version))
+        self._MarkPushed(pushed, pushed_destination=done.destination, pushed_version=str(done.version))
 
 
-def base_directory(exec_properties: Mapping[str, Any]) -> Path:
-    """The folder of versions that a push goes to."""
+def base_directory(exec_properties: Mapping[str, Any]) -> str:
+    """The folder of versions that a push goes to, a path or a URL."""
     destination = pusher_pb2.PushDestination()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-    return Path(destination.filesystem.base_directory)
+    return str(destination.filesystem.base_directory)

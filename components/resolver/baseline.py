@@ -7,6 +7,8 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
+from components.pusher.journal import WITHDRAWN
+
 Artifacts = dict[str, list[Artifact]]
 
 MODEL, BLESSING, CANDIDATE = "model", "model_blessing", "candidate"
@@ -14,6 +16,8 @@ MODEL, BLESSING, CANDIDATE = "model", "model_blessing", "candidate"
 
 class LastOtherBlessedModel(ResolverStrategy):
     """Resolves `model` and `model_blessing` to those of the last blessing of another model than `candidate`.
+
+    A model that a rollback withdrew does not count: a new one is compared with what is served instead.
 
     TFX's LatestBlessedModelStrategy does not know the candidate. A run that changes nothing would therefore be given
     its own model as a baseline, and evaluate again what it had evaluated before.
@@ -26,10 +30,14 @@ class LastOtherBlessedModel(ResolverStrategy):
         chosen: Artifacts = {MODEL: [], BLESSING: [], CANDIDATE: input_dict[CANDIDATE]}
         for blessing in blessed(input_dict[BLESSING]):
             model = models.get(blessing.get_int_custom_property("current_model_id"))
-            # A model whose files were cleaned away cannot be compared with.
-            if model is not None and fileio.exists(model.uri):
+            if model is not None and usable(model):
                 return {**chosen, MODEL: [model], BLESSING: [blessing]}
         return chosen
+
+
+def usable(model: Artifact) -> bool:
+    """Whether a blessed model may be compared with, or trained on from: not withdrawn, nor its files cleaned away."""
+    return model.get_int_custom_property(WITHDRAWN) != 1 and bool(fileio.exists(model.uri))
 
 
 def blessed(blessings: Sequence[Artifact]) -> list[Artifact]:

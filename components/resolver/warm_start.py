@@ -3,9 +3,8 @@
 from typing import Any
 
 from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.dsl.io import fileio
 
-from components.resolver.baseline import BLESSING, MODEL, Artifacts, blessed
+from components.resolver.baseline import BLESSING, MODEL, Artifacts, blessed, usable
 
 EXAMPLES = "examples"
 
@@ -15,6 +14,7 @@ class LastBlessedModelBefore(ResolverStrategy):
 
     The last blessed model of all would be another one after each run, and a run that changes nothing would train
     again. A model that is older than the examples was not trained on them, and stays the answer as long as they do.
+    One that a rollback withdrew does not count.
     """
 
     def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
@@ -24,6 +24,6 @@ class LastBlessedModelBefore(ResolverStrategy):
         models = {artifact.id: artifact for artifact in input_dict[MODEL] if artifact.id < oldest}
         for blessing in blessed(input_dict[BLESSING]):
             model = models.get(blessing.get_int_custom_property("current_model_id"))
-            if model is not None and fileio.exists(model.uri):
+            if model is not None and usable(model):
                 return {MODEL: [model], BLESSING: [blessing], EXAMPLES: examples}
         return {MODEL: [], BLESSING: [], EXAMPLES: examples}

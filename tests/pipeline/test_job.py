@@ -34,7 +34,7 @@ def end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[in
         def run_pipeline(run: Any, display: Display) -> None:
             act()
 
-        def collect(config: Any, home: Home, run_id: str) -> Outcome:
+        def collect(config: Any, executions: Any) -> Outcome:
             return outcome or Outcome()
 
         monkeypatch.setattr(job, "_run_pipeline", run_pipeline)

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import outcome
-from pipeline.home import Home
 from pipeline.metadata import NodeExecution, StoredArtifact
 from pipeline.outcome import Outcome, collect_outcome
 from tests.pipeline.small import small_config
@@ -18,17 +16,25 @@ EPOCHS = [
 ]
 
 
-def collect(folder: Path, monkeypatch: pytest.MonkeyPatch, trained: bool) -> Outcome:
+def collect(folder: Path, trained: bool) -> Outcome:
     artifact = StoredArtifact(1, str(folder), {})
-    trainer = NodeExecution(1, "Trainer", cached=False, failed=False, message="", outputs={"model_run": [artifact]})
-    monkeypatch.setattr(outcome, "open_store", lambda database: None)
-    monkeypatch.setattr(outcome, "executions_of_run", lambda store, run_id: {"Trainer": trainer} if trained else {})
-    return collect_outcome(small_config(folder), Home("small"), "run")
+    outputs = {"model_run": [artifact]}
+    trainer = NodeExecution(
+        1,
+        "Trainer",
+        cached=False,
+        failed=False,
+        complete=True,
+        message="",
+        seconds=1.0,
+        outputs=outputs,
+    )
+    return collect_outcome(small_config(folder), {"Trainer": trainer} if trained else {})
 
 
-def test_history_and_the_exported_epochs_gates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_history_and_the_exported_epochs_gates(tmp_path: Path) -> None:
     (tmp_path / "history.json").write_text(json.dumps(EPOCHS))
-    found = collect(tmp_path, monkeypatch, trained=True)
+    found = collect(tmp_path, trained=True)
     assert found.tasks["late"]["gate_utilisation"] == {"expert_0": 0.3, "expert_1": 0.7}
     assert "gate_utilisation" not in found.tasks["delay"]
     assert found.tasks["late"]["gates"] == []
@@ -37,7 +43,7 @@ def test_history_and_the_exported_epochs_gates(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("trained", [True, False])
-def test_a_run_that_left_no_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: bool) -> None:
-    found = collect(tmp_path, monkeypatch, trained)
+def test_a_run_that_left_no_history(tmp_path: Path, trained: bool) -> None:
+    found = collect(tmp_path, trained)
     assert found.history == []
     assert "gate_utilisation" not in found.tasks["late"]

@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
     # A class that no label has in the last span is no reason to reject it.
     "evaluation": {"gates": {"delay": {"mae": {"max": 1000.0}}}},
 }
-AFTER_THE_GATE = {"WindowResolver", "Transform", "Trainer", "Resolver", "Evaluator", "Pusher"}
+AFTER_THE_GATE = {"WindowResolver", "Transform", "Trainer", "Resolver", "Evaluator", "ServingCheck", "Pusher"}
 
 
 def write_span(number: int, rows: int) -> None:
@@ -77,8 +77,9 @@ def run(run_id: str) -> Run:
             run_on_beam(create_pipeline(config, places), run_id)
     finally:
         logger.removeHandler(lines)
-    outcome = collect_outcome(config, home, run_id)
-    graph = executions_of_run(open_store(home.metadata), run_id)["Transform"].output("transform_graph")
+    executions = executions_of_run(open_store(home.metadata), run_id)
+    outcome = collect_outcome(config, executions)
+    graph = executions["Transform"].output("transform_graph")
     assert graph is not None
     vocabulary = Path(graph.uri, "transform_fn/assets/carrier_vocabulary").read_text()
     return Run(

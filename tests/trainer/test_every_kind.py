@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,10 @@ import pytest
 import tensorflow as tf
 
 import trainer.run
+from serving.description import read_description
+from serving.errors import Code, RequestError
+from serving.saved_model import LoadedModel
+from serving.warmup import read_warmup, replay, warmup_rows, write_warmup
 from tests.trainer.harness import example_of, fn_args, run_transform
 from tests.trainer.heads.harness import sigmoid
 from trainer.config import TrainerConfig
@@ -224,3 +228,94 @@ def test_label_statistics_are_weighted(run: Run) -> None:
     assert statistics.count == pytest.approx(0.9 * (days > 0).sum(), rel=0.03)
     assert statistics.mean == pytest.approx(np.average(run.table["visits"].to_numpy(), weights=days), rel=0.05)
     assert set(np.unique(statistics.weights)) == {1.0, 2.0, 3.0}
+
+
+@pytest.fixture(scope="module")
+def loaded(run: Run) -> Iterator[LoadedModel]:
+    """The exported model as TF Serving loads it."""
+    model = LoadedModel(run.folder / "model")
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def examples(run: Run) -> np.ndarray:
+    rows = run.table.select(FEATURES).slice(0, 10).to_pylist()
+    return np.array([example_of(row) for row in rows], object)
+
+
+def test_each_task_has_a_signature_of_its_own(loaded: LoadedModel, examples: np.ndarray) -> None:
+    whole = loaded.run("serving_default", {"examples": examples})
+    for task, config in TASKS.items():
+        found = loaded.run(task, {"inputs": examples})
+        if config["kind"] in ("regression", "count"):
+            assert loaded.signatures[task].method_name == "tensorflow/serving/regress"
+            np.testing.assert_allclose(found["outputs"], whole[task], rtol=1e-6)
+        else:
+            assert loaded.signatures[task].method_name == "tensorflow/serving/classify"
+            np.testing.assert_array_equal(found["classes"], whole[f"{task}/classes"])
+            np.testing.assert_allclose(found["scores"], whole[f"{task}/probabilities"], rtol=1e-6)
+            assert found["classes"].shape == found["scores"].shape
+
+
+def test_one_run_of_the_graph_answers_several_tasks(loaded: LoadedModel, examples: np.ndarray) -> None:
+    """As MultiInference needs it: the same placeholder everywhere."""
+    (placeholder,) = {loaded.signatures[task].inputs["inputs"].name for task in TASKS}
+    names = [loaded.signatures["click"].outputs["scores"].name, loaded.signatures["visits"].outputs["outputs"].name]
+    scores, visits = loaded.run_tensors([(placeholder, examples)], names)
+    whole = loaded.run("serving_default", {"examples": examples})
+    np.testing.assert_allclose(scores, whole["click/probabilities"], rtol=1e-6)
+    np.testing.assert_allclose(visits, whole["visits"], rtol=1e-6)
+
+
+def test_the_model_describes_itself(run: Run) -> None:
+    description = read_description(run.folder / "model")
+    assert description is not None
+    assert list(description.tasks) == list(TASKS)
+    delay = description.tasks["delay"]
+    assert (delay.kind, delay.label, delay.quantiles) == ("regression", "delay", LEVELS)
+    assert delay.outputs == ["delay", "delay/levels", "delay/quantiles"]
+    assert description.tasks["grade"].classes == GRADES
+    assert description.tasks["grade"].signature == "grade"
+    assert list(description.columns) == list(FEATURES)
+    x = description.columns["x"]
+    assert (x.dtype, x.required, x.kinds) == ("float", False, ["numeric"])
+
+
+def test_warm_up_requests_name_every_signature_and_can_be_answered(
+    run: Run, loaded: LoadedModel, examples: np.ndarray, tmp_path: Path
+) -> None:
+    shutil.copytree(run.folder / "model", tmp_path / "model")
+    rows = [example_of(row) for row in run.table.slice(0, 3).to_pylist()]
+    count = write_warmup(tmp_path / "model", rows)
+    logs = read_warmup(tmp_path / "model")
+    assert count == len(logs) == 2 * 2 + len(TASKS) + 1
+    named = {
+        getattr(log, log.WhichOneof("log_type")).request.model_spec.signature_name
+        for log in logs
+        if not log.HasField("multi_inference_log")
+    }
+    assert named == {"serving_default", "serving_columns", *TASKS}
+    assert [task.model_spec.signature_name for task in logs[-1].multi_inference_log.request.tasks] == sorted(TASKS)
+    for log in logs:
+        replay(loaded, log)
+    kept = warmup_rows(tmp_path / "model")
+    assert [sorted(tf.train.Example.FromString(row).features.feature) for row in kept] == [list(FEATURES)] * 3
+    before = (tmp_path / "model/assets.extra/tf_serving_warmup_requests").read_bytes()
+    write_warmup(tmp_path / "model", rows)
+    assert (tmp_path / "model/assets.extra/tf_serving_warmup_requests").read_bytes() == before
+
+
+def test_a_request_that_the_model_cannot_answer_is_refused(loaded: LoadedModel, examples: np.ndarray) -> None:
+    with pytest.raises(RequestError, match='key "nothing" not found') as unknown:
+        loaded.run("nothing", {"examples": examples})
+    assert unknown.value.code == Code.FAILED_PRECONDITION
+    with pytest.raises(RequestError, match=r"missing but required: \{examples\}") as missing:
+        loaded.run("serving_default", {})
+    assert missing.value.code == Code.INVALID_ARGUMENT
+    with pytest.raises(RequestError, match="Could not parse example input") as malformed:
+        loaded.run("serving_default", {"examples": np.array([b"\xff"], object)})
+    assert malformed.value.code == Code.INVALID_ARGUMENT
+    with pytest.raises(RequestError, match="output tensor alias not found"):
+        loaded.run("serving_default", {"examples": examples}, ["status"])
+    assert loaded.run("click", {"inputs": examples[:0]})["scores"].shape == (0, 2)

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher import versions
-from components.pusher.versions import content_digest, publish, remove_leftovers, retain, version_for
+from components.pusher import local
+from components.pusher.retention import retain
+from components.pusher.storage import content_digest
+from components.pusher.versions import publish, remove_leftovers, version_for, versions
+from trainer.errors import JanusError
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def make_model(folder: Path, content: str) -> Path:
 
 
 def test_a_published_version_is_the_model(model: Path, tmp_path: Path) -> None:
-    target = publish(model, tmp_path / "serving" / "flights", 17)
+    target = Path(publish(model, tmp_path / "serving" / "flights", 17))
     assert target == tmp_path / "serving" / "flights" / "17"
     assert content_digest(target) == content_digest(model)
     assert (target / "assets").is_dir()
@@ -52,18 +55,55 @@ def test_a_broken_push_leaves_nothing(
 
 def test_nobody_sees_a_version_before_it_is_whole(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[int]] = []
-    sync = versions._sync
+    sync = local.sync
 
     def look(path: Path) -> None:
-        seen.append(versions.versions(tmp_path / "serving"))
+        seen.append(versions(tmp_path / "serving"))
         sync(path)
 
-    monkeypatch.setattr(versions, "_sync", look)
+    monkeypatch.setattr(local, "sync", look)
     publish(model, tmp_path / "serving", 17)
     *before, after = seen
     assert before
     assert all(found == [] for found in before)
     assert after == [17]
+
+
+def test_every_file_and_folder_reaches_the_disk_before_the_version_appears(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "serving" / "flights"
+    synced: list[Path] = []
+    monkeypatch.setattr(local, "sync", synced.append)
+    publish(model, base, 17)
+    parents, staging, last = synced[:2], synced[2:-1], synced[-1]
+    assert parents == [tmp_path, tmp_path / "serving"], "the names of new folders stand in their parents"
+    below = {path.relative_to(model) for path in model.rglob("*")}
+    (root,) = {path for path in staging if path.parent == base}
+    assert {path.relative_to(root) for path in staging} == {*below, Path()}
+    assert last == base
+
+
+def test_what_is_no_saved_model_is_not_pushed(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(JanusError, match="no SavedModel"):
+        publish(tmp_path / "model", tmp_path / "serving", 17)
+    assert not (tmp_path / "serving").exists()
+
+
+def test_a_folder_that_is_not_there_has_no_digest(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        content_digest(tmp_path / "nowhere")
+
+
+def test_a_number_without_a_model_is_no_version_but_is_not_used_again(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    publish(model, base, 1)
+    (base / "99999999999").mkdir()
+    (base / "007").mkdir()
+    assert versions(base) == [1]
+    assert version_for(model, base) == 1
+    assert version_for(make_model(tmp_path / "other", "two"), base) == 100_000_000_000
 
 
 def test_the_same_model_keeps_its_version(model: Path, tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def model(folder: Path, number: int) -> standard_artifacts.Model:
+def model(folder: Path, number: int, withdrawn: int | None = None) -> standard_artifacts.Model:
     artifact = standard_artifacts.Model()
     artifact.id, artifact.uri = number, str(folder / str(number))
+    if withdrawn is not None:
+        artifact.set_int_custom_property("withdrawn", withdrawn)
     return artifact
 
 
@@ -30,11 +32,16 @@ def blessing(number: int, of: int, blessed: bool = True) -> standard_artifacts.M
     return artifact
 
 
-def baseline(folder: Path, candidate: int, blessings: list[standard_artifacts.ModelBlessing]) -> int | None:
+def baseline(
+    folder: Path,
+    candidate: int,
+    blessings: list[standard_artifacts.ModelBlessing],
+    withdrawn: dict[int, int] | None = None,
+) -> int | None:
     resolved = LastOtherBlessedModel().resolve_artifacts(
         None,
         {
-            "model": [model(folder, number) for number in (1, 2, 3)],
+            "model": [model(folder, number, (withdrawn or {}).get(number)) for number in (1, 2, 3)],
             "model_blessing": blessings,
             "candidate": [model(folder, candidate)],
         },
@@ -65,3 +72,14 @@ def test_the_last_blessing_counts_not_the_newest_model(folder: Path) -> None:
 def test_a_model_whose_files_are_gone_is_passed_over(folder: Path) -> None:
     (folder / "2").rmdir()
     assert baseline(folder, 3, [blessing(10, of=1), blessing(11, of=2)]) == 1
+
+
+def test_a_withdrawn_model_is_passed_over(folder: Path) -> None:
+    """The next candidate is compared with the model that is served after a rollback."""
+    blessings = [blessing(10, of=1), blessing(11, of=2)]
+    assert baseline(folder, 3, blessings, withdrawn={2: 1}) == 1
+    assert baseline(folder, 3, blessings, withdrawn={1: 1, 2: 1}) is None
+
+
+def test_a_model_that_was_brought_back_counts_again(folder: Path) -> None:
+    assert baseline(folder, 3, [blessing(10, of=1), blessing(11, of=2)], withdrawn={2: 0}) == 2

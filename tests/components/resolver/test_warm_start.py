@@ -17,7 +17,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, examples: list[int], blessings: list[standard_artifacts.ModelBlessing]) -> int | None:
+def start(
+    folder: Path,
+    examples: list[int],
+    blessings: list[standard_artifacts.ModelBlessing],
+    withdrawn: dict[int, int] | None = None,
+) -> int | None:
     artifacts = []
     for number in examples:
         artifact = standard_artifacts.Examples()
@@ -26,7 +31,7 @@ def start(folder: Path, examples: list[int], blessings: list[standard_artifacts.
     resolved = LastBlessedModelBefore().resolve_artifacts(
         None,
         {
-            "model": [model(folder, number) for number in (1, 2, 30)],
+            "model": [model(folder, number, (withdrawn or {}).get(number)) for number in (1, 2, 30)],
             "model_blessing": blessings,
             "examples": artifacts,
         },
@@ -53,3 +58,9 @@ def test_only_blessed_models_count(folder: Path) -> None:
 def test_a_model_without_files_does_not_count(folder: Path) -> None:
     (folder / "2").rmdir()
     assert start(folder, [20], [blessing(10, of=1), blessing(11, of=2)]) == 1
+
+
+def test_a_withdrawn_model_does_not_count(folder: Path) -> None:
+    blessings = [blessing(10, of=1), blessing(11, of=2)]
+    assert start(folder, [20], blessings, withdrawn={2: 1}) == 1
+    assert start(folder, [20], blessings, withdrawn={2: 0}) == 2

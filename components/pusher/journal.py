@@ -1,0 +1,93 @@
+"""The record of rollbacks, which lies beside the versions: which models were withdrawn, which versions are copies."""
+
+import os
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.pusher.storage import Location, join, storage_of
+from components.pusher.versions import versions
+from trainer.errors import JanusError
+
+JOURNAL = ".rollbacks.jsonl"
+
+WITHDRAWN = "withdrawn"
+"""The property of a Model and a PushedModel in ML Metadata that is 1 while the model must not be pushed again."""
+
+
+class Rollback(BaseModel):
+    """One rollback: a copy of an older version was published under a new number.
+
+    `published` is false from just before that copy appears until just after.
+    """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    time: str = Field(description="When, in UTC, as ISO 8601 has it.")
+    from_version: int = Field(alias="from", description="What was served before.")
+    to_version: int = Field(alias="to", description="What was copied.")
+    new_version: int = Field(description="The copy.")
+    from_digest: str = Field(description="The content digest of what was served before.")
+    to_digest: str = Field(description="The content digest of what was copied; if it was withdrawn, it is no longer.")
+    withdrawn: bool = Field(description="Whether the model that was served before must not be pushed again.")
+    user: str
+    reason: str | None = None
+    published: bool = False
+
+
+def history(base: Location) -> list[Rollback]:
+    """The rollbacks that took place, oldest first; one that was killed before its copy appeared did not.
+
+    Raises:
+        JanusError: the record cannot be read.
+    """
+    present = set(versions(base))
+    return [record for record in _read(base) if record.published or record.new_version in present]
+
+
+def begin(base: Location, record: Rollback) -> None:
+    """Notes a rollback just before its copy appears; the folder's lock is held."""
+    _write(base, [*history(base), record])
+
+
+def settle(base: Location) -> None:
+    """Notes as published what is, and forgets what was killed before; the folder's lock is held."""
+    settled = [record.model_copy(update={"published": True}) for record in history(base)]
+    if settled != _read(base):
+        _write(base, settled)
+
+
+def withdrawals(records: Iterable[Rollback]) -> dict[str, Rollback]:
+    """Content digest of each model that must not be pushed again → the rollback that withdrew it."""
+    found: dict[str, Rollback] = {}
+    for record in records:
+        if record.withdrawn:
+            found[record.from_digest] = record
+        found.pop(record.to_digest, None)
+    return found
+
+
+def origin(records: Iterable[Rollback], version: int) -> int:
+    """The version that was once pushed, of which this one is a copy; a pushed one is its own origin."""
+    sources = {record.new_version: record.to_version for record in records}
+    while version in sources:
+        version = sources[version]
+    return version
+
+
+def _read(base: Location) -> list[Rollback]:
+    text = storage_of(base).read_text(os.fspath(base), JOURNAL) or ""
+    records = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            records.append(Rollback.model_validate_json(line))
+        except ValidationError as error:
+            raise JanusError(
+                f"{join(base, JOURNAL)}, line {number}, is no record of a rollback: repair or remove the line"
+            ) from error
+    return records
+
+
+def _write(base: Location, records: Sequence[Rollback]) -> None:
+    lines = [record.model_dump_json(by_alias=True) + "\n" for record in records]
+    storage_of(base).write_text(os.fspath(base), JOURNAL, "".join(lines))

@@ -1,0 +1,154 @@
+"""Versions on a local disk: each appears by one rename, after all of it has reached the disk."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+_STAGING = ".staging-"
+SAVED_MODEL = "saved_model.pb"
+"""The file without which a folder is no model."""
+
+
+def exists(base: str) -> bool:
+    """Whether the folder is there."""
+    return Path(base).is_dir()
+
+
+def numbers(base: str) -> list[int]:
+    """The numbered folders, oldest first, complete or not."""
+    if not Path(base).is_dir():
+        return []
+    return sorted(int(path.name) for path in Path(base).iterdir() if _is_number(path.name) and path.is_dir())
+
+
+def complete(base: str) -> list[int]:
+    """The versions that may be served, oldest first."""
+    return [number for number in numbers(base) if (Path(base) / str(number) / SAVED_MODEL).is_file()]
+
+
+def files(folder: str) -> dict[str, int]:
+    """All files below a folder: relative name → bytes."""
+    root = Path(folder)
+    return {path.relative_to(root).as_posix(): path.stat().st_size for path in root.rglob("*") if path.is_file()}
+
+
+def open_file(path: str) -> BinaryIO:
+    """Opens a file to read bytes."""
+    return Path(path).open("rb")
+
+
+def stored_digest(base: str, version: int) -> str | None:
+    """None: on a disk, files may be damaged or lost one by one, so they are read."""
+    return None
+
+
+def published_at(base: str, version: int) -> float:
+    """When a version was renamed to its number, in seconds since 1970."""
+    return (Path(base) / str(version)).stat().st_ctime
+
+
+def publish(source: str, base: str, version: int, before_visible: Callable[[], None]) -> None:
+    """Copies a model to `base/version`, which appears by one rename; a server never sees a part of it.
+
+    Raises:
+        OSError: the folder cannot be written; nothing is left behind.
+    """
+    folder = Path(base)
+    make_folders(folder)
+    staging = folder / f"{_STAGING}{version}-{os.getpid()}"
+    try:
+        _copy(source, staging)
+        for path in staging.rglob("*"):
+            sync(path)
+        sync(staging)
+        before_visible()
+        staging.rename(folder / str(version))
+        sync(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def remove(base: str, version: int) -> None:
+    """Removes a version. It is renamed first: a server must not see one that is half gone."""
+    doomed = Path(base) / f"{_STAGING}{version}-{os.getpid()}"
+    (Path(base) / str(version)).rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def remove_leftovers(base: str) -> None:
+    """Removes what killed pushes left behind."""
+    for leftover in Path(base).glob(f"{_STAGING}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def read_text(base: str, name: str) -> str | None:
+    """A small file's content; None if it is not there."""
+    try:
+        return (Path(base) / name).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write_text(base: str, name: str, text: str) -> None:
+    """Replaces a small file, in one step that outlives a power cut."""
+    staging = Path(base) / f"{_STAGING}{name.lstrip('.')}-{os.getpid()}"
+    try:
+        staging.write_text(text, encoding="utf-8")
+        sync(staging)
+        staging.replace(Path(base) / name)
+        sync(Path(base))
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def require_writable(base: str) -> None:
+    """Makes the folder if need be and tries to write in it.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+    probe = Path(base) / f"{_STAGING}probe-{os.getpid()}"
+    make_folders(Path(base))
+    probe.touch()
+    probe.unlink()
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or a folder's list of names has reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(folder: Path) -> None:
+    """Makes a folder and those above it, so that they outlive a power cut."""
+    if folder.is_dir():
+        return
+    make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    # A new folder's name stands in its parent.
+    sync(folder.parent)
+
+
+def _copy(source: str, target: Path) -> None:
+    if "://" not in source:
+        shutil.copytree(source, target)
+        return
+    from components.pusher import remote
+
+    target.mkdir()
+    for name in remote.files(source):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        with remote.open_file(f"{source}/{name}") as read, (target / name).open("wb") as written:
+            shutil.copyfileobj(read, written, 1 << 20)
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and str(int(name)) == name

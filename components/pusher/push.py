@@ -1,0 +1,57 @@
+"""One push, from a model to a served version."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from components.pusher.journal import Rollback, history, settle, withdrawals
+from components.pusher.lock import exclusive
+from components.pusher.retention import read_labels, retain
+from components.pusher.storage import Location, content_digest
+from components.pusher.versions import publish, remove_leftovers, version_for, versions
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of a model.
+
+    Attributes:
+        digest: of its content.
+        version: its version; None if it was not pushed.
+        destination: that version's folder.
+        withdrawal: the rollback because of which it was not pushed.
+    """
+
+    digest: str
+    version: int | None = None
+    destination: str | None = None
+    withdrawal: Rollback | None = None
+
+
+def push(model: Location, base: Location, keep: int, version: int = 0, labelled: Iterable[int] = ()) -> Pushed:
+    """Publishes a model unless a rollback has withdrawn it, and removes old versions.
+
+    Args:
+        model: a SavedModel's folder.
+        base: the folder of versions.
+        keep: how many of the newest versions stay.
+        version: the model's, if it is still free and the newest; else another is found.
+        labelled: versions that stay besides, as do those in the folder's own file of labels.
+
+    Raises:
+        JanusError: another push is under way, or the record of rollbacks or the labels cannot be read.
+        OSError: the folder cannot be written; nothing is left behind.
+    """
+    digest = content_digest(model)
+    with exclusive(base):
+        settle(base)
+        remove_leftovers(base)
+        withdrawal = withdrawals(history(base)).get(digest)
+        if withdrawal is not None:
+            return Pushed(digest, withdrawal=withdrawal)
+        # Read first: a mistake in them must not be found after the push.
+        labels = read_labels(base)
+        if version <= max(versions(base), default=0):
+            version = version_for(model, base)
+        destination = publish(model, base, version)
+        retain(base, keep, {*labels.values(), *labelled})
+    return Pushed(digest, version, destination)

@@ -1,0 +1,110 @@
+"""Tries a model in a process of its own, and compares what it answers with what is expected."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+
+import serving
+from components.serving_check.config import CheckConfig, LatencyLimits
+from components.serving_check.process import run_limited
+from components.serving_check.reference import reference_answers
+from components.serving_check.result import CheckResult
+from serving.check.answers import Answers, differences, read_answers
+from serving.check.findings import ANSWERS, Latency, read_findings
+from serving.check.requests import COLUMNS, DEFAULT
+from serving.errors import RequestError
+
+_MEGABYTE = 1 << 20
+
+
+def check_model(model: Path, rows: Sequence[bytes], config: CheckConfig) -> CheckResult:
+    """Whether a model can be served.
+
+    Args:
+        model: a SavedModel's folder.
+        rows: serialized tf.Examples, at least one.
+        config: the limits.
+    """
+    size_mb = sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / _MEGABYTE
+    with tempfile.TemporaryDirectory(prefix="serving-check-") as name:
+        folder = Path(name)
+        file = folder / "rows.tfrecord"
+        with tf.io.TFRecordWriter(str(file)) as writer:
+            for row in rows:
+                writer.write(row)
+        ended = run_limited(
+            [sys.executable, "-P", "-m", "serving.check", str(model.absolute()), str(file), name],
+            _environment(),
+            folder / "log",
+            config.time_limit_seconds,
+            config.memory_limit_mb,
+        )
+        findings = read_findings(folder)
+        problems = list(findings.problems)
+        if ended.problem:
+            problems.append(f"the model's process, {findings.stage}, {ended.problem}")
+            logging.error("The model's process printed:\n%s", (folder / "log").read_text(errors="replace"))
+        else:
+            problems += _comparison(model, rows, read_answers(folder / ANSWERS))
+    problems += latency_problems(findings.latency, config.latency)
+    if config.size_limit_mb is not None and size_mb > config.size_limit_mb:
+        problems.append(f"the model's files have {size_mb:.1f} MB (serving.size_limit_mb: {config.size_limit_mb:g})")
+    return CheckResult(
+        passed=not problems,
+        seconds=round(ended.seconds, 3),
+        size_mb=round(size_mb, 3),
+        peak_memory_mb=round(ended.peak_memory_mb, 1),
+        signatures=findings.signatures,
+        rows=len(rows),
+        latency=findings.latency,
+        problems=problems,
+    )
+
+
+def latency_problems(latency: Mapping[str, Mapping[str, Latency]], limits: LatencyLimits) -> list[str]:
+    """A sentence for each limit that a signature's latency is above."""
+    return list(_latency_problems(latency, limits))
+
+
+def _latency_problems(latency: Mapping[str, Mapping[str, Latency]], limits: LatencyLimits) -> Iterator[str]:
+    for signature, sizes in latency.items():
+        for size, measured in sizes.items():
+            for quantile, words in (("p50_ms", "the median"), ("p99_ms", "the 99th percentile")):
+                key, taken = f"batch_{size}_{quantile}", getattr(measured, quantile)
+                limit = getattr(limits, key)
+                if limit is not None and taken > limit:
+                    rows = f"{size} row{'' if size == '1' else 's'}"
+                    yield f"{signature}: {words} of {rows} is {taken:g} ms (serving.latency.{key}: {limit:g})"
+
+
+def _comparison(model: Path, rows: Sequence[bytes], answers: Mapping[str, Answers]) -> list[str]:
+    # What is not answered is a problem already.
+    if DEFAULT not in answers or COLUMNS not in answers:
+        return []
+    try:
+        expected = reference_answers(model, rows)
+    except (RequestError, ValueError, tf.errors.OpError) as error:
+        return [f"TensorFlow's Python API cannot load or call the model: {error}"]
+    return compare(answers, expected)
+
+
+def compare(answers: Mapping[str, Answers], expected: Mapping[str, Answers]) -> list[str]:
+    """A sentence for each output that differs from the reference."""
+    problems = []
+    for signature, outputs in answers.items():
+        if signature in expected:
+            count = len(next(iter(outputs.values()), ()))
+            names = [f"row {number}" for number in range(1, count + 1)]
+            problems += differences(signature, outputs, expected[signature], names, "the Trainer's model")
+    return problems
+
+
+def _environment() -> dict[str, str]:
+    # The same packages that this process has, however it found them.
+    path = [str(Path(serving.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), "TF_CPP_MIN_LOG_LEVEL": "2"}

@@ -1,0 +1,60 @@
+"""The ServingCheck component."""
+
+from pathlib import Path
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import BaseChannel, Channel, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+import serving
+from components.serving_check.config import CheckConfig
+from components.serving_check.driver import Driver
+from components.serving_check.executor import Executor
+from trainer.fingerprint import source_fingerprint
+
+_SERVING = Path(serving.__file__).parent
+SERVING_SOURCES = tuple(
+    _SERVING / name for name in ("c_api.py", "check", "errors.py", "rows.py", "saved_model.py", "warmup.py")
+)
+"""All of `serving` that the check runs."""
+
+
+class ServingCheckSpec(ComponentSpec):
+    """Inputs, output and parameters of the check."""
+
+    PARAMETERS = {"config": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}
+    INPUTS = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.InfraBlessing)}
+
+
+class ServingCheck(base_component.BaseComponent):
+    """Tries a model in a process of its own, as TF Serving will run it.
+
+    Output `blessing` is an InfraBlessing as TFX's InfraValidator writes it. Its folder holds the result as `check.json`
+    (see `components.serving_check.result`) and, if the model passed, the model with warm-up requests, which the Pusher
+    pushes if it is given this blessing and no model. A model that fails is not blessed; the component succeeds.
+    """
+
+    SPEC_CLASS = ServingCheckSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    DRIVER_CLASS = Driver
+
+    def __init__(self, model: BaseChannel, examples: BaseChannel, config: CheckConfig):
+        """Describes the check.
+
+        Args:
+            model: the Trainer's.
+            examples: raw tf.Examples with a split named eval.
+            config: the limits.
+        """
+        spec = ServingCheckSpec(
+            model=model,
+            examples=examples,
+            blessing=Channel(type=standard_artifacts.InfraBlessing),
+            config=config.model_dump_json(),
+            code=source_fingerprint(Path(__file__).parent, *SERVING_SOURCES),
+        )
+        super().__init__(spec=spec)

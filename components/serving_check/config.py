@@ -1,0 +1,38 @@
+"""The limits of the serving check."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from trainer.config import Count, Number, StrictModel
+
+Limit = Annotated[Number, Field(gt=0)]
+
+
+class LatencyLimits(StrictModel):
+    """Milliseconds that a request may take; None: any."""
+
+    batch_1_p50_ms: Limit | None = None
+    batch_1_p99_ms: Limit | None = None
+    batch_128_p50_ms: Limit | None = None
+    batch_128_p99_ms: Limit | None = None
+
+
+class CheckConfig(StrictModel):
+    """What the check does, and what a model may take; a megabyte is 2^20 bytes.
+
+    Attributes:
+        check_rows: how many rows of the eval split are sent through each signature, the first ones.
+        warmup_rows: how many of them go with the model as warm-up requests.
+        time_limit_seconds: of the model's process.
+        memory_limit_mb: of the model's process, resident.
+        size_limit_mb: of the model's files; None: any.
+        latency: of serving_default and of serving_columns.
+    """
+
+    check_rows: Count = 64
+    warmup_rows: Annotated[int, Field(ge=0)] = 8
+    time_limit_seconds: Limit = 300
+    memory_limit_mb: Limit = 4096
+    size_limit_mb: Limit | None = None
+    latency: LatencyLimits = LatencyLimits()

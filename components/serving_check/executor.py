@@ -1,0 +1,56 @@
+"""Tries the model, writes the blessing, and the model that goes with it."""
+
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base import base_executor
+from tfx.types import Artifact, artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import path_utils
+
+from components.serving_check.check import check_model
+from components.serving_check.config import CheckConfig
+from components.serving_check.result import write_check
+from components.serving_check.rows import first_rows
+from components.serving_check.stamp import stamp
+
+CONFIG = "config"
+MODEL_ID = "current_model_id"
+BLESSED, HAS_MODEL = "blessed", "has_model"
+BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
+"""Names of TFX's InfraValidator, which has no constants for others to import."""
+
+
+class Executor(base_executor.BaseExecutor):
+    """Blesses the model or not; a model that fails is no error of this component."""
+
+    def Do(  # noqa: N802 - the name is TFX's
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Called by TFX.
+
+        Raises:
+            DataError: the eval split is empty or damaged.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        config = CheckConfig.model_validate_json(exec_properties[CONFIG])
+        artifact = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+        blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
+        folder = Path(blessing.uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        model = Path(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))
+        rows = first_rows(input_dict[specs.EXAMPLES_KEY], "eval", max(config.check_rows, config.warmup_rows))
+        result = check_model(model, rows[: config.check_rows], config)
+        if result.passed:
+            stamp(model, Path(path_utils.stamped_model_path(blessing.uri)), rows[: config.warmup_rows])
+            blessing.set_int_custom_property(HAS_MODEL, 1)
+        for problem in result.problems:
+            logging.error("Serving check: %s", problem)
+        write_check(blessing.uri, result)
+        blessing.set_int_custom_property(MODEL_ID, artifact.id)
+        blessing.set_int_custom_property(BLESSED, int(result.passed))
+        (folder / (BLESSED_FILE if result.passed else NOT_BLESSED_FILE)).touch()

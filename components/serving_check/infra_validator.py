@@ -1,0 +1,54 @@
+"""TFX's InfraValidator in the place of the check: the model is tried in TF Serving itself."""
+
+import math
+from typing import Literal
+
+from tfx.components import InfraValidator
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import infra_validator_pb2 as pb
+from tfx.types import BaseChannel
+
+SIGNATURES = ("serving_default",)
+"""InfraValidator makes requests of serialized examples only, so that serving_columns cannot be tried."""
+
+
+def infra_validator(
+    model: BaseChannel,
+    examples: BaseChannel,
+    kind: Literal["docker", "kubernetes"],
+    image_tag: str,
+    rows: int = 8,
+    time_limit_seconds: float = 300,
+) -> BaseNode:
+    """Starts tensorflow/serving with the model and sends it real rows of the eval split.
+
+    Its output `blessing` is used as that of ServingCheck, the model with warm-up requests included; there is no
+    `check.json`. docker needs a Docker daemon on the machine that runs the pipeline. kubernetes works only inside
+    Kubeflow Pipelines: InfraValidator starts its pods with the service account and in the namespace of its own pod,
+    and the model must be on a volume or a file system that those can read.
+
+    Args:
+        model: the Trainer's.
+        examples: raw tf.Examples with a split named eval.
+        kind: what runs the image.
+        image_tag: of the image tensorflow/serving.
+        rows: how many are sent, and become warm-up requests; 0: one is sent, and the blessing holds no model.
+        time_limit_seconds: until the model must be loaded.
+    """
+    serving_spec = pb.ServingSpec(tensorflow_serving=pb.TensorFlowServing(tags=[image_tag]))
+    if kind == "docker":
+        serving_spec.local_docker.SetInParent()
+    else:
+        serving_spec.kubernetes.SetInParent()
+    return InfraValidator(
+        model=model,
+        examples=examples,
+        serving_spec=serving_spec,
+        validation_spec=pb.ValidationSpec(max_loading_time_seconds=math.ceil(time_limit_seconds), num_tries=2),
+        request_spec=pb.RequestSpec(
+            tensorflow_serving=pb.TensorFlowServingRequestSpec(signature_names=list(SIGNATURES)),
+            split_name="eval",
+            num_examples=max(rows, 1),
+            make_warmup=rows > 0,
+        ),
+    )

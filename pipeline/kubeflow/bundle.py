@@ -1,0 +1,175 @@
+"""What a step needs besides the image's code: TFX's intermediate representation, the configuration, the schema.
+
+A folder that `janus kubeflow compile` writes, and that the image or a volume holds: an argument of a container is
+limited to 128 KiB, which a large table's pipeline exceeds.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from pydantic import ValidationError
+
+from pipeline.config import JanusConfig
+from pipeline.config_file import parse_config
+from trainer.errors import ConfigError
+
+IR_FILE, CONFIG_FILE, SCHEMAS = "ir.json", "config.json", "schemas"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was read.
+
+    Attributes:
+        ir: TFX's pipeline_pb2.Pipeline.
+        config: what it was compiled from.
+        digest: of both files.
+    """
+
+    ir: Any
+    config: JanusConfig
+    digest: str
+
+
+def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> Any:
+    """The pipeline as it runs in the cluster, a pipeline_pb2.Pipeline.
+
+    Args:
+        config: as `in_cluster` gives it; its `kubeflow` section says where things are in the containers.
+        schemas: holds, or receives, a copy of the curated schema, to be found in the bundle.
+        span: to ingest, instead of the newest.
+    """
+    from tfx.dsl.compiler import compiler
+
+    from pipeline.dag import Places, create_pipeline
+
+    kubeflow = required(config)
+    home = kubeflow.pipeline_root.rpartition("/")[0]
+    local = "://" not in kubeflow.pipeline_root
+    places = Places(
+        root=kubeflow.pipeline_root,
+        metadata=None,
+        schemas=schemas,
+        schemas_at=f"{kubeflow.bundle}/{SCHEMAS}",
+        checkpoints=f"{home}/checkpoints" if local else None,
+        analyzer_cache=f"{home}/analyzer_cache" if local else None,
+    )
+    return compiler.Compiler().compile(create_pipeline(config, places, span))
+
+
+def in_cluster(config: JanusConfig) -> JanusConfig:
+    """The configuration with the containers' paths.
+
+    Raises:
+        ConfigError: there is no `kubeflow` section, or a path has no meaning in a container.
+    """
+    kubeflow = required(config)
+    data = kubeflow.data_path or config.data.path
+    push = kubeflow.push_path or config.push.path
+    for key, path in (("data", data), ("push", push)):
+        if not (path.startswith("/") or "://" in path):
+            raise ConfigError(
+                f"{key}.path '{path}' is relative and means nothing in a container: "
+                f"give kubeflow.{key}_path, a path in a mounted volume or a URL"
+            )
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"path": data}),
+            "push": config.push.model_copy(update={"path": push}),
+        }
+    )
+
+
+def required(config: JanusConfig) -> Any:
+    """The `kubeflow` section.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if config.kubeflow is None:
+        raise ConfigError(
+            "the configuration has no `kubeflow` section: image, pipeline_root and metadata say where it runs "
+            "(docs/kubeflow.md)"
+        )
+    return config.kubeflow
+
+
+def write_bundle(config: JanusConfig, folder: Path) -> Bundle:
+    """Compiles, and writes the folder whole or not at all; the same configuration gives the same bytes.
+
+    Args:
+        config: as the user wrote it.
+        folder: is replaced.
+    """
+    staging = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        ours = in_cluster(config)
+        ir = compile_ir(ours, staging / SCHEMAS)
+        content = json_format.MessageToDict(ir, preserving_proto_field_name=True)
+        # The order of a message's maps is not fixed; that of the configuration's features and tasks has a meaning.
+        _write_json(staging / IR_FILE, content, sort_keys=True)
+        for schema in (staging / SCHEMAS).glob("*/*"):
+            inside = schema.relative_to(staging).as_posix()
+            ours = ours.model_copy(update={"schema_": f"{required(config).bundle}/{inside}"})
+        _write_json(staging / CONFIG_FILE, ours.model_dump(mode="json", by_alias=True, exclude_none=True))
+        shutil.rmtree(folder, ignore_errors=True)
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Bundle(ir, ours, digest_of(folder))
+
+
+def read_bundle(folder: Path, digest: str | None = None) -> Bundle:
+    """Reads a bundle.
+
+    Args:
+        folder: where it is.
+        digest: what it had when the Kubeflow pipeline was compiled, if it shall be checked.
+
+    Raises:
+        ConfigError: it is missing, damaged, or not the one that was compiled.
+    """
+    # What the representation's `Any` messages hold must be known to read them.
+    from tfx.proto.orchestration import executable_spec_pb2, metadata_pb2, pipeline_pb2  # noqa: F401
+
+    try:
+        found = digest_of(folder)
+        ir = json_format.ParseDict(json.loads((folder / IR_FILE).read_text("utf-8")), pipeline_pb2.Pipeline())
+        config = parse_config(json.loads((folder / CONFIG_FILE).read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{error.filename} is missing: build the bundle into the image (`make image`), or mount it there"
+        ) from error
+    except (json.JSONDecodeError, json_format.ParseError, ValidationError) as error:
+        raise ConfigError(f"the bundle in {folder} is damaged: compile it again. {error}") from error
+    if digest is not None and found != digest:
+        raise ConfigError(
+            f"the bundle in {folder} has the digest {found[:12]}, but this pipeline was compiled with {digest[:12]}: "
+            "the configuration changed since. Build the image and compile again, from the same configuration"
+        )
+    return Bundle(ir, config, found)
+
+
+def digest_of(folder: Path) -> str:
+    """SHA-256 of the bundle's files, in hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: one is missing.
+    """
+    digest = hashlib.sha256()
+    for name in (IR_FILE, CONFIG_FILE):
+        content = (folder / name).read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _write_json(path: Path, content: Any, sort_keys: bool = False) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=sort_keys, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,143 @@
+"""Compiles a pipeline for open-source Kubeflow Pipelines v2: KFP's IR YAML, a container task per node of TFX's IR."""
+
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.kubeflow.bundle import IR_FILE, Bundle, required
+from pipeline.kubeflow.config import KubeflowConfig
+from pipeline.kubeflow.metadata_address import VARIABLE
+
+REPORT_STEP = "report"
+
+NO_SPAN = -1
+"""The pipeline input that stands for the newest span."""
+
+
+def compile_pipeline(bundle: Bundle, output: Path) -> Path:
+    """Writes the YAML, whole or not at all; the same bundle gives the same bytes.
+
+    Each node of TFX's pipeline becomes a task that runs `pipeline.run_node`, after the tasks of the nodes before it; a
+    last one writes the run's report, also when a task failed. TFX caches by itself, so KFP's caching is off. The run id
+    is KFP's, the same in every task and retry.
+
+    Args:
+        bundle: what the image or a volume holds for the tasks.
+        output: a file that ends in .yaml.
+    """
+    from kfp import compiler
+
+    staging = output.with_name(f".{output.stem}-{os.getpid()}.yaml")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        compiler.Compiler().compile(_pipeline(bundle), str(staging))
+        staging.replace(output)
+    finally:
+        staging.unlink(missing_ok=True)
+    return output
+
+
+def step_name(node_id: str) -> str:
+    """A node's id as KFP names tasks: lower case, words with hyphens."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", node_id).lower()
+
+
+def edges(ir: Any) -> dict[str, list[str]]:
+    """Each node of TFX's pipeline → the nodes that it waits for."""
+    nodes = [node.pipeline_node for node in ir.nodes]
+    return {node.node_info.id: sorted(node.upstream_nodes) for node in nodes}
+
+
+def _pipeline(bundle: Bundle) -> Any:
+    from kfp import dsl
+
+    config = bundle.config
+    kubeflow: KubeflowConfig = required(config)
+    graph = edges(bundle.ir)
+
+    @dsl.pipeline(name=step_name(config.name).replace("_", "-"), description=f"Janus pipeline {config.name}")
+    def pipeline(data_path: str = config.data.path, span: int = NO_SPAN, epochs: int = config.training.epochs) -> None:
+        report = _configure(_component(kubeflow, bundle.digest, None)(), REPORT_STEP, kubeflow)
+        with dsl.ExitHandler(report, name="run"):
+            tasks: dict[str, Any] = {}
+            for node, upstream in graph.items():
+                step = _component(kubeflow, bundle.digest, node)
+                task = step(data_path=data_path, span=span, epochs=epochs)
+                task.after(*(tasks[earlier] for earlier in upstream))
+                tasks[node] = _configure(task, node, kubeflow)
+
+    return pipeline
+
+
+def _component(kubeflow: KubeflowConfig, digest: str, node: str | None) -> Callable[..., Any]:
+    """KFP's component of a node, or, without one, of the last task."""
+    from kfp import dsl
+
+    common = [
+        f"--ir={kubeflow.bundle}/{IR_FILE}",
+        f"--digest={digest}",
+        f"--run-id={dsl.PIPELINE_JOB_ID_PLACEHOLDER}",
+        f"--pipeline-root={kubeflow.pipeline_root}",
+    ]
+    if node is None:
+
+        def last() -> dsl.ContainerSpec:
+            return dsl.ContainerSpec(
+                image=kubeflow.image, command=["python", "-m", "pipeline.kubeflow.finish"], args=common
+            )
+
+        last.__name__ = REPORT_STEP
+        return dsl.container_component(last)
+
+    def step(data_path: str, span: int, epochs: int) -> dsl.ContainerSpec:
+        parameters = [f"--data-path={data_path}", f"--span={span}", f"--epochs={epochs}"]
+        return dsl.ContainerSpec(
+            image=kubeflow.image,
+            command=["python", "-m", "pipeline.run_node"],
+            args=[*common, f"--node-id={node}", *parameters],
+        )
+
+    step.__name__ = step_name(node).replace("-", "_")
+    return dsl.container_component(step)
+
+
+def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
+    """What `kubeflow` says of a task: resources, retries, environment, volumes, placement."""
+    from kfp import kubernetes
+
+    step = kubeflow.step(node)
+    task.set_caching_options(False)
+    task.set_display_name(node)
+    if step.cpu:
+        task.set_cpu_request(step.cpu).set_cpu_limit(step.cpu)
+    if step.memory:
+        task.set_memory_request(step.memory).set_memory_limit(step.memory)
+    if step.accelerator:
+        task.set_accelerator_type(step.accelerator.type).set_accelerator_limit(step.accelerator.count)
+    if step.retries:
+        task.set_retry(
+            num_retries=step.retries,
+            backoff_duration=f"{math.ceil(kubeflow.retry_backoff_seconds)}s",
+            backoff_factor=2.0,
+            backoff_max_duration=f"{math.ceil(kubeflow.retry_backoff_max_seconds)}s",
+        )
+    for name, value in {**kubeflow.env, VARIABLE: kubeflow.metadata}.items():
+        task.set_env_variable(name, value)
+    for secret in kubeflow.secrets:
+        kubernetes.use_secret_as_env(task, secret_name=secret.name, secret_key_to_env={secret.key: secret.env})
+    for volume in kubeflow.volumes:
+        kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
+    if kubeflow.bundle_config_map:
+        kubernetes.use_config_map_as_volume(
+            task, config_map_name=kubeflow.bundle_config_map, mount_path=kubeflow.bundle
+        )
+    for label, value in kubeflow.node_selector.items():
+        kubernetes.add_node_selector(task, label_key=label, label_value=value)
+    for toleration in kubeflow.tolerations:
+        kubernetes.add_toleration(task, **toleration.model_dump(exclude_none=True))
+    if step.timeout_seconds:
+        kubernetes.set_timeout(task, step.timeout_seconds)
+    return task

@@ -1,0 +1,138 @@
+"""How a pipeline runs on Kubeflow: the `kubeflow` section of the configuration."""
+
+import re
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from trainer.config import Count, Number, StrictModel
+
+URL = re.compile(r"^[a-z][a-z0-9+.-]*://")
+KFP_ONLY_ROOTS = ("minio://", "ml-pipeline://", "kfp://")
+"""Schemes that Kubeflow's launcher resolves and nothing else can read."""
+
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?$")]
+"""A Kubernetes quantity, such as 500m, 2 or 8Gi."""
+
+
+class Accelerator(StrictModel):
+    """Accelerators of a step."""
+
+    type: str = Field(description="The resource's name, such as nvidia.com/gpu.")
+    count: Count = Field(1, description="How many.")
+
+
+class StepConfig(StrictModel):
+    """What a step's container may take; a key that is not given is the default's."""
+
+    cpu: Quantity | None = Field(None, description="Requested and limiting CPU.")
+    memory: Quantity | None = Field(None, description="Requested and limiting memory.")
+    accelerator: Accelerator | None = Field(None, description="Accelerators, as for the Trainer.")
+    timeout_seconds: Count | None = Field(None, description="After which the step's pod is stopped.")
+    retries: Annotated[int, Field(ge=0)] | None = Field(None, description="How often a failed step is tried again.")
+
+
+class Volume(StrictModel):
+    """A persistent volume claim, mounted into every step."""
+
+    claim: str = Field(description="The claim's name.")
+    path: str = Field(description="Where it is mounted.")
+
+
+class Secret(StrictModel):
+    """A key of a Kubernetes secret that becomes an environment variable."""
+
+    name: str = Field(description="The secret's name.")
+    key: str = Field(description="The key in it.")
+    env: str = Field(description="The variable's name, such as JANUS_MLMD_PASSWORD.")
+
+
+class Toleration(StrictModel):
+    """A taint that the pods bear."""
+
+    key: str | None = None
+    operator: str = "Equal"
+    value: str | None = None
+    effect: str | None = None
+
+
+class KubeflowConfig(StrictModel):
+    """Where and how the steps run. All paths are those inside the containers, which all steps share."""
+
+    image: str = Field(description="The image that `make image` builds, with a tag or digest.")
+    pipeline_root: str = Field(description="TFX's pipeline root: a folder of a mounted volume, or gs://, s3://.")
+    metadata: str = Field(
+        description="ML Metadata's address: mysql://user@host:port/database, grpc://host:port, or sqlite:///path. "
+        "The password comes from the variable JANUS_MLMD_PASSWORD (see `secrets`)."
+    )
+    data_path: str | None = Field(None, description="Instead of data.path.")
+    push_path: str | None = Field(None, description="Instead of push.path.")
+    bundle: str = Field("/janus/bundle", description="Where the image, or a volume, holds what `compile` wrote.")
+    bundle_config_map: str | None = Field(None, description="A ConfigMap with the bundle's files, mounted there.")
+    experiment: str = Field("janus", description="Kubeflow's experiment that runs belong to.")
+    namespace: str | None = Field(None, description="Of a multi-user installation.")
+    service_account: str | None = Field(None, description="That the pods run as.")
+    cron: str | None = Field(None, description="When `janus kubeflow schedule` starts runs, if not told otherwise.")
+    steps: dict[str, StepConfig] = Field({}, description="`default`, and the names of nodes such as Trainer.")
+    retry_backoff_seconds: Number = Field(30, description="Before the first retry; doubled with each.")
+    retry_backoff_max_seconds: Number = Field(600, description="At most between retries.")
+    node_selector: dict[str, str] = Field({}, description="Labels of the nodes that pods may run on.")
+    tolerations: list[Toleration] = Field([], description="Taints that the pods bear.")
+    env: dict[str, str] = Field({}, description="Environment variables of every step; nothing secret.")
+    secrets: list[Secret] = Field([], description="Environment variables from Kubernetes secrets.")
+    volumes: list[Volume] = Field([], description="Persistent volume claims, mounted into every step.")
+    lease_seconds: Number = Field(3600, description="How long a run may hold the push folder before it counts as dead.")
+
+    @field_validator("pipeline_root")
+    @classmethod
+    def _root_is_readable(cls, root: str) -> str:
+        if root.startswith(KFP_ONLY_ROOTS):
+            raise ValueError(
+                f"'{root}' is an address that only Kubeflow's own launcher can read; TFX's components need a folder of "
+                "a mounted volume, or gs:// or s3://"
+            )
+        return absolute(root)
+
+    @field_validator("data_path", "push_path", "bundle")
+    @classmethod
+    def _is_absolute(cls, path: str | None) -> str | None:
+        return None if path is None else absolute(path)
+
+    @field_validator("metadata")
+    @classmethod
+    def _has_no_password(cls, url: str) -> str:
+        if re.match(r"^mysql://[^/@]*:[^/@]*@", url):
+            raise ValueError("give the password by JANUS_MLMD_PASSWORD, from a secret, not in the configuration")
+        if not re.match(r"^(mysql|grpc|sqlite)://", url):
+            raise ValueError(f"'{url}' is none of mysql://user@host:port/database, grpc://host:port, sqlite:///path")
+        return url
+
+    @model_validator(mode="after")
+    def _volumes_hold_the_paths(self) -> "KubeflowConfig":
+        mounts = [volume.path.rstrip("/") + "/" for volume in self.volumes]
+        for key in ("pipeline_root", "data_path", "push_path"):
+            path = getattr(self, key)
+            if path and not URL.match(path) and not any(path.startswith(mount) for mount in mounts):
+                raise ValueError(
+                    f"{key} '{path}' is in no mounted volume, so that no other step would see it; mounted are: "
+                    f"{', '.join(mounts) or 'none'}"
+                )
+        return self
+
+    def step(self, node: str) -> StepConfig:
+        """A node's own settings over the default's."""
+        default, own = (self.steps.get(key, StepConfig()) for key in ("default", node))
+        return StepConfig(**{**default.model_dump(exclude_none=True), **own.model_dump(exclude_none=True)})
+
+
+def absolute(path: str) -> str:
+    """The path, if it is a URL or absolute.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not (URL.match(path) or path.startswith("/")):
+        raise ValueError(
+            f"'{path}' is relative; in a container only an absolute path or a URL means the same everywhere"
+        )
+    return path.rstrip("/")

@@ -1,0 +1,142 @@
+"""The last step of a run on Kubeflow: writes the run's report, also of a run that failed.
+
+`python -m pipeline.kubeflow.finish --help`. It ends with the run's own exit code, and so fails visibly as `janus run`
+would: 3 data or schema rejected, 4 a task's gate failed, 5 the serving check failed, 1 anything else.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import environment
+from pipeline.report import ComponentReport, RunReport, janus_version, stack_versions
+from trainer.errors import GateError, JanusError
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.bundle import Bundle
+    from pipeline.metadata import NodeExecution
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    environment.prepare(verbose=True)
+    sys.argv = sys.argv[:1]
+    try:
+        from pipeline.kubeflow.bundle import read_bundle
+
+        bundle = read_bundle(Path(options.ir).parent, options.digest)
+        report, place = finish(bundle, options.run_id, options.pipeline_root)
+    except Exception as error:
+        from pipeline.messages import readable
+
+        if not isinstance(error, JanusError):
+            raise
+        print(f"error: {readable(error)}", file=sys.stderr, flush=True)
+        return error.exit_code
+    from pipeline.display import console_on
+    from pipeline.table import report_view
+
+    console_on(sys.stdout).print(report_view(report))
+    print(f"report: {place}", flush=True)
+    return report.exit_code
+
+
+def finish(bundle: "Bundle", run_id: str, root: str) -> tuple[RunReport, str]:
+    """Reads what the run's nodes recorded, and writes report.json to `<home>/<run id>/`, beside the pipeline root.
+
+    Returns:
+        The report, and where it is.
+    """
+    from tfx.orchestration import metadata as tfx_metadata
+
+    from pipeline.kubeflow.metadata_address import check_reachable, connection_config
+    from pipeline.metadata import executions_of_run
+    from pipeline.outcome import collect_outcome
+
+    connection = connection_config()
+    check_reachable(connection)
+    report = RunReport(
+        janus=janus_version(), pipeline=bundle.config.name, run_id=run_id, seconds=0.0, stack=stack_versions()
+    )
+    with tfx_metadata.Metadata(connection) as handle:
+        executions = executions_of_run(handle.store, run_id)
+        outcome = collect_outcome(bundle.config, executions)
+    nodes = [node.pipeline_node.node_info.id for node in bundle.ir.nodes]
+    _add_components(report, nodes, executions)
+    outcome.add_to(report)
+    if any(component.state != "complete" for component in report.components.values()) or len(report.components) < len(
+        nodes
+    ):
+        _add_failure(report, nodes, executions)
+    return report, _write(report, f"{root.rpartition('/')[0]}/{run_id}")
+
+
+def _add_components(report: RunReport, nodes: Sequence[str], executions: Mapping[str, "NodeExecution"]) -> None:
+    for node in nodes:
+        execution = executions.get(node)
+        if execution is not None:
+            state = "complete" if execution.complete else "failed"
+            report.components[node] = ComponentReport(
+                seconds=round(execution.seconds, 2), cached=execution.cached, state=state
+            )
+    report.seconds = round(sum(component.seconds for component in report.components.values()), 1)
+
+
+def _add_failure(report: RunReport, nodes: Sequence[str], executions: Mapping[str, "NodeExecution"]) -> None:
+    """The first node that did not end well, by the exit code that its own step had."""
+    if report.exit_code not in (0, GateError.exit_code):
+        return
+    for node in nodes:
+        execution = executions.get(node)
+        if execution is not None and not execution.complete:
+            report.exit_code = exit_code_of(execution.message)
+            report.problems.insert(0, f"{node}: {execution.message or 'its step ended before its execution did'}")
+            return
+
+
+def exit_code_of(message: str) -> int:
+    """The exit code of the error in a traceback that TFX recorded; 1 for one that is not of this project."""
+    from trainer import errors
+
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, JanusError)]
+    return next((kind.exit_code for kind in kinds if f"errors.{kind.__name__}:" in message), 1)
+
+
+def _write(report: RunReport, folder: str) -> str:
+    import json
+
+    from tfx.dsl.io import fileio
+
+    fileio.makedirs(folder)
+    place, staging = f"{folder}/report.json", f"{folder}/.report.json-{os.getpid()}"
+    with fileio.open(staging, "w") as file:
+        file.write(json.dumps(report.model_dump(), indent=2, allow_nan=False) + "\n")
+    fileio.rename(staging, place, overwrite=True)
+    return place
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.kubeflow.finish",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--ir", required=True, metavar="PATH", help="ir.json of the bundle that `compile` wrote")
+    parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
+    parser.add_argument("--run-id", required=True, metavar="ID", help="of the run")
+    parser.add_argument("--pipeline-root", required=True, metavar="URI", help="TFX's pipeline root")
+    return parser
+
+
+def _exit(code: Any) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _exit(main())

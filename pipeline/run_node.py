@@ -1,0 +1,187 @@
+"""Runs one node of a compiled pipeline, as a step of Kubeflow does: `python -m pipeline.run_node --help`.
+
+TFX's own launcher does the work, on TFX's intermediate representation, against the ML Metadata store that the
+environment names. It returns as if all were well when inputs are missing or the execution failed, so what it recorded
+is read back, and decides the exit code:
+
+    0 complete or cached; 1 unexpected; 2 usage or configuration; 3 data or schema rejected; 4 a task's gate failed;
+    5 the exported model failed its serving check.
+
+A step that is killed is started again with the same run id: TFX then takes the same execution up again, or finds that
+it had ended.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import environment
+from trainer.errors import ConfigError, GateError, JanusError, ServingError
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.bundle import Bundle
+    from pipeline.metadata import NodeExecution
+
+RUN_ID_PARAMETER = "pipeline-run-id"
+
+
+@dataclass(frozen=True)
+class RunParameters:
+    """What a run may change of the compiled pipeline; None leaves it as it is."""
+
+    data_path: str | None = None
+    span: int | None = None
+    epochs: int | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    environment.prepare(verbose=True)
+    # TFX and Beam read sys.argv for options of theirs.
+    sys.argv = sys.argv[:1]
+    try:
+        from pipeline.kubeflow.bundle import read_bundle
+
+        bundle = read_bundle(Path(options.ir).parent, options.digest)
+        parameters = RunParameters(options.data_path or None, options.span, options.epochs)
+        run_node(bundle, options.node_id, options.run_id, options.pipeline_root, parameters)
+    except Exception as error:
+        from pipeline.messages import readable
+
+        if not isinstance(error, JanusError):
+            raise
+        print(f"error: {options.node_id}: {readable(error)}", file=sys.stderr, flush=True)
+        return error.exit_code
+    return 0
+
+
+def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, parameters: RunParameters) -> None:
+    """Runs a node and checks what came of it.
+
+    Args:
+        bundle: the compiled pipeline.
+        node_id: of the node.
+        run_id: the same for all nodes of a run, and for each try.
+        root: instead of the compiled pipeline root; None keeps it.
+        parameters: of this run.
+
+    Raises:
+        JanusError: it did not end well; the exception's exit code says how.
+    """
+    from tfx.orchestration import metadata as tfx_metadata
+    from tfx.orchestration.local import runner_utils
+    from tfx.orchestration.portable import launcher, runtime_parameter_utils
+
+    from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
+
+    connection = connection_config()
+    check_reachable(connection)
+    ir = ir_of_run(bundle, parameters)
+    runtime_parameter_utils.substitute_runtime_parameter(ir, {RUN_ID_PARAMETER: run_id})
+    if root:
+        ir.runtime_spec.pipeline_root.field_value.string_value = root.rstrip("/")
+    node = _node(ir, node_id)
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    try:
+        with tfx_metadata.Metadata(connection):
+            pass
+    except Exception as error:
+        raise explained(error) from error
+    launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=tfx_metadata.Metadata(connection),
+        pipeline_info=ir.pipeline_info,
+        pipeline_runtime_spec=ir.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+    ).launch()
+    with tfx_metadata.Metadata(connection) as handle:
+        from pipeline.metadata import executions_of_run
+
+        check_execution(node_id, executions_of_run(handle.store, run_id).get(node_id))
+
+
+def ir_of_run(bundle: "Bundle", parameters: RunParameters) -> Any:
+    """The compiled pipeline, or, where a parameter changes it, what the changed configuration compiles to."""
+    config = bundle.config
+    if parameters.data_path is not None:
+        config = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path})})
+    if parameters.epochs is not None:
+        training = config.training.model_copy(update={"epochs": parameters.epochs})
+        config = config.model_copy(update={"training": training})
+    if config == bundle.config and parameters.span is None:
+        return bundle.ir
+    from pipeline.kubeflow.bundle import SCHEMAS, compile_ir
+
+    if config.kubeflow is None:
+        raise ConfigError("the bundle's configuration has no `kubeflow` section: compile it again")
+    return compile_ir(config, Path(config.kubeflow.bundle) / SCHEMAS, parameters.span)
+
+
+def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
+    """Raises unless TFX recorded that the node completed, or took its result from the cache.
+
+    Raises:
+        GateError: the Evaluator did not bless the model.
+        ServingError: the serving check did not.
+        JanusError: the execution failed, or was skipped for want of an input.
+    """
+    if execution is None:
+        raise JanusError("it was skipped: one of its inputs is missing, so a node before it has not ended well")
+    if execution.failed:
+        raise JanusError(execution.message or "its execution failed; TFX recorded no reason")
+    if not execution.complete:
+        raise JanusError("its execution has not ended, though TFX's launcher did")
+    blessing = execution.output("blessing")
+    if blessing is None or blessing.properties.get("blessed") == 1:
+        return
+    if node_id == "Evaluator":
+        raise GateError("a task's gate failed, so nothing is pushed; the run's report names it")
+    raise ServingError("the exported model failed its serving check, so nothing is pushed; the run's report says why")
+
+
+def _node(ir: Any, node_id: str) -> Any:
+    names = [node.pipeline_node.node_info.id for node in ir.nodes]
+    if node_id not in names:
+        raise ConfigError(f"there is no node '{node_id}' in the pipeline; its nodes are {', '.join(names)}")
+    return ir.nodes[names.index(node_id)].pipeline_node
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.run_node",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Environment: JANUS_MLMD, ML Metadata's address (mysql://user@host:port/database, grpc://host:port, "
+        "sqlite:///path); JANUS_MLMD_PASSWORD, its password.",
+    )
+    parser.add_argument("--ir", required=True, metavar="PATH", help="ir.json of the bundle that `compile` wrote")
+    parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
+    parser.add_argument("--node-id", required=True, metavar="ID", help="the node to run, such as Trainer")
+    parser.add_argument("--run-id", required=True, metavar="ID", help="the same for all nodes and tries of a run")
+    parser.add_argument("--pipeline-root", metavar="URI", help="TFX's pipeline root, instead of the compiled one")
+    parser.add_argument("--data-path", metavar="PATH", help="instead of data.path; empty: as compiled")
+    parser.add_argument("--span", type=_span, metavar="N", help="the span to ingest; empty or below 0: the newest")
+    parser.add_argument("--epochs", type=_epochs, metavar="N", help="instead of training.epochs; 0: as compiled")
+    return parser
+
+
+def _span(text: str) -> int | None:
+    return int(text) if text and int(text) >= 0 else None
+
+
+def _epochs(text: str) -> int | None:
+    return int(text) if text and int(text) > 0 else None
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of the libraries may outlive the work; nobody waits for them.
+    os._exit(code)

@@ -1,0 +1,124 @@
+"""What is wrong with answers: not finite, of the wrong shape, or other than expected."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+TOLERANCE = 1e-5
+"""Of a number, relative to the larger of 1, itself, and the output's median: a difference of two large numbers keeps
+their rounding error, however small it is."""
+
+Answers = dict[str, np.ndarray]
+"""Output of a signature → its values, a row each."""
+
+
+def unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) -> list[str]:
+    """A sentence for each output that is not one finite value, or vector of them, per row.
+
+    Args:
+        who: the signature, as the sentences begin.
+        answers: its outputs.
+        rows: the rows' names.
+    """
+    return list(_unusable(who, answers, rows))
+
+
+def _unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) -> Iterator[str]:
+    for output, values in sorted(answers.items()):
+        if values.shape[:1] != (len(rows),):
+            yield f"{who}: output {output} has the shape {list(values.shape)} for {_count(len(rows))}"
+        elif np.issubdtype(values.dtype, np.floating):
+            wrong = ~np.isfinite(values)
+            if wrong.any():
+                row, value = _first(wrong, values)
+                yield f"{who}: output {output} of {rows[row]}{_more(wrong)} is {value}"
+
+
+def differences(
+    who: str,
+    answers: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    rows: Sequence[str],
+    source: str,
+) -> list[str]:
+    """A sentence for each output that is not as expected, by more than `TOLERANCE`.
+
+    Args:
+        who: the signature, as the sentences begin.
+        answers: its outputs; NaN equals NaN, which `unusable` finds.
+        expected: the same, from another source.
+        rows: the rows' names.
+        source: where the expected values are from, as in "as <source>".
+    """
+    return list(_differences(who, answers, expected, rows, source))
+
+
+def _differences(
+    who: str,
+    answers: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    rows: Sequence[str],
+    source: str,
+) -> Iterator[str]:
+    for output in sorted(set(answers) ^ set(expected)):
+        yield f"{who}: output {output} is {'given' if output in answers else 'absent'}, other than in {source}"
+    for output in sorted(set(answers) & set(expected)):
+        values, others = answers[output], expected[output]
+        if values.shape != others.shape:
+            yield f"{who}: output {output} has the shape {list(values.shape)}, but {list(others.shape)} in {source}"
+            continue
+        wrong = _unequal(values, others)
+        if wrong.any():
+            row, value = _first(wrong, values)
+            other = _first(wrong, others)[1]
+            yield f"{who}: output {output} of {rows[row]}{_more(wrong)} is {value}, but {other} in {source}"
+
+
+def write_answers(path: Path, answers: Mapping[str, Answers]) -> None:
+    """Writes the answers of signatures; strings lose their trailing zero bytes."""
+    np.savez(
+        path,
+        **{
+            f"{signature}:{output}": values.astype("S") if values.dtype == object else values
+            for signature, outputs in answers.items()
+            for output, values in outputs.items()
+        },
+    )
+
+
+def read_answers(path: Path) -> dict[str, Answers]:
+    """Reads the answers of signatures, strings as object arrays of bytes."""
+    found: dict[str, Answers] = {}
+    with np.load(path, allow_pickle=False) as file:
+        for key in file.files:
+            signature, _, output = key.partition(":")
+            values = file[key]
+            found.setdefault(signature, {})[output] = values.astype(object) if values.dtype.kind == "S" else values
+    return found
+
+
+def _unequal(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    if not (np.issubdtype(values.dtype, np.number) and np.issubdtype(others.dtype, np.number)):
+        return np.asarray(values != others)
+    finite = np.isfinite(values) & np.isfinite(others)
+    sizes = np.abs(np.where(finite, others, 0))
+    usual = max(1.0, float(np.median(sizes[finite]))) if finite.any() else 1.0
+    close = np.abs(np.where(finite, values, 0) - np.where(finite, others, 0)) <= TOLERANCE * np.maximum(sizes, usual)
+    same = (values == others) | (np.isnan(values) & np.isnan(others))
+    return np.where(finite, ~close, ~same)
+
+
+def _first(wrong: np.ndarray, values: np.ndarray) -> tuple[int, object]:
+    place = tuple(np.argwhere(wrong)[0])
+    value = values[place]
+    return int(place[0]), value.decode(errors="replace") if isinstance(value, bytes) else value.item()
+
+
+def _more(wrong: np.ndarray) -> str:
+    others = int(wrong.reshape(len(wrong), -1).any(axis=1).sum()) - 1
+    return f" and of {_count(others)} more" if others else ""
+
+
+def _count(rows: int) -> str:
+    return f"{rows} row{'' if rows == 1 else 's'}"

@@ -1,0 +1,61 @@
+"""Which operations a SavedModel needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PYTHON_OPERATIONS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+"""Registered by TensorFlow itself, but they call back into the Python process that made the model."""
+
+
+def read_meta_graph(model: Path) -> Any:
+    """The MetaGraphDef of a SavedModel's first graph.
+
+    Raises:
+        ValueError: the file cannot be read as a SavedModel.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    path = model / "saved_model.pb"
+    try:
+        saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ValueError(f"{path.name} cannot be read: {error}") from error
+    if not saved_model.meta_graphs:
+        raise ValueError(f"{path.name} holds no graph")
+    return saved_model.meta_graphs[0]
+
+
+def operation_problems(meta_graph: Any) -> list[str]:
+    """A sentence for each operation that TF Serving would not have.
+
+    An operation counts as TensorFlow's own if this process knows it: call it where nothing but TensorFlow is imported.
+    """
+    from tensorflow.python.framework import op_def_registry
+
+    graph = meta_graph.graph_def
+    functions = {function.signature.name for function in graph.library.function}
+    problems = []
+    for name, place in sorted(_operations(graph).items()):
+        if name in PYTHON_OPERATIONS:
+            problems.append(f"{place} is a {name}: it calls Python, which TensorFlow Serving does not have")
+        elif name not in functions and op_def_registry.get(name) is None:
+            problems.append(f"{place} is a {name}: not one of TensorFlow's core operations")
+    return problems
+
+
+def _operations(graph: Any) -> dict[str, str]:
+    """Operation → where it occurs first."""
+    found: dict[str, str] = {}
+    for operation, place in _nodes(graph):
+        found.setdefault(operation, place)
+    return found
+
+
+def _nodes(graph: Any) -> Iterator[tuple[str, str]]:
+    for node in graph.node:
+        yield node.op, f"the graph's node {node.name}"
+    for function in graph.library.function:
+        for node in function.node_def:
+            yield node.op, f"node {node.name} of the function {function.signature.name}"

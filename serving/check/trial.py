@@ -1,0 +1,195 @@
+"""Loads a model and finds out whether it answers as it must."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serving.check.answers import Answers, differences, unusable
+from serving.check.findings import Findings
+from serving.check.latency import CALLS, measure
+from serving.check.operations import operation_problems, read_meta_graph
+from serving.check.requests import (
+    COLUMNS,
+    DEFAULT,
+    Inputs,
+    inputs_of,
+    required_columns,
+    signatures_of,
+    string_columns,
+    take,
+    with_unseen,
+    without_others,
+)
+from serving.errors import RequestError
+from serving.saved_model import LoadedModel
+
+BATCH_SIZES = (1, 7, 1024)
+_REQUESTS_PER_SIZE = 16
+_DISTINCT_REQUESTS = 16
+
+
+def try_model(
+    path: Path, rows: Sequence[bytes], tell: Callable[[Findings], None]
+) -> tuple[Findings, dict[str, Answers]]:
+    """Loads a model by TensorFlow's C++ loader and calls its signatures.
+
+    Args:
+        path: the SavedModel's folder.
+        rows: serialized tf.Examples, at least one; what serving_columns does not have is removed from them.
+        tell: is given the findings whenever a stage begins, so that they are known if the process dies in it.
+
+    Returns:
+        The findings, and what the signatures answered: signature → output → values. Without answers where the model
+        could not be loaded.
+    """
+    findings = Findings()
+
+    def begin(stage: str) -> None:
+        findings.stage = stage
+        tell(findings)
+
+    begin("looking at its operations")
+    try:
+        findings.problems += operation_problems(read_meta_graph(path))
+    except ValueError as error:
+        findings.problems.append(str(error))
+    if findings.problems:
+        return findings, {}
+    begin("loading the model")
+    try:
+        model = LoadedModel(path)
+    except RequestError as error:
+        findings.problems.append(f"TensorFlow Serving's loader refuses the model: {error}")
+        return findings, {}
+    try:
+        trial = _Trial(model, rows)
+        findings.signatures = trial.signatures
+        findings.problems += [
+            f"the model has no signature {name}" for name in (DEFAULT, COLUMNS) if name not in trial.signatures
+        ]
+        if findings.problems:
+            return findings, {}
+        begin("answering real rows")
+        answers, problems = trial.real_rows()
+        findings.problems += problems
+        begin("answering other rows")
+        findings.problems += trial.other_rows()
+        begin("answering batches")
+        findings.problems += trial.batches(answers)
+        # A signature that does not answer has no latency.
+        if set(answers) == set(trial.signatures):
+            begin("measuring latency")
+            for signature in (DEFAULT, COLUMNS):
+                findings.latency[signature] = {
+                    str(size): measure(trial.request(signature, size), calls) for size, calls in CALLS.items()
+                }
+    finally:
+        model.close()
+    begin("done")
+    return findings, answers
+
+
+class _Trial:
+    """A model and the rows that it is tried with."""
+
+    def __init__(self, model: LoadedModel, rows: Sequence[bytes]):
+        self._model = model
+        self.signatures = signatures_of(model.signatures)
+        columns = model.signatures[COLUMNS].inputs if COLUMNS in self.signatures else ()
+        self._rows = without_others(rows, columns)
+        self._names = [f"row {number}" for number in range(1, len(rows) + 1)]
+        self._inputs: dict[str, Inputs] = {}
+
+    def real_rows(self) -> tuple[dict[str, Answers], list[str]]:
+        """The answers to all rows at once, and what is wrong with them."""
+        answers: dict[str, Answers] = {}
+        problems: list[str] = []
+        for signature in self.signatures:
+            try:
+                self._inputs[signature] = inputs_of(signature, self._model.signature(signature), self._rows)
+                answers[signature] = self._model.run(signature, self._inputs[signature])
+            except (RequestError, ValueError) as error:
+                problems.append(f"{signature}: real rows are not answered: {error}")
+                continue
+            problems += unusable(signature, answers[signature], self._names)
+        return answers, problems + _disagreement(answers, self._names)
+
+    def other_rows(self) -> list[str]:
+        """What is wrong with the answers to a row without optional columns, and to unseen values in string columns."""
+        problems = []
+        for other in _other_rows(self._rows[0], self._model.signature(COLUMNS)):
+            answers: dict[str, Answers] = {}
+            for signature in self._inputs:
+                try:
+                    inputs = inputs_of(signature, self._model.signature(signature), [other.row])
+                    if signature == COLUMNS:
+                        inputs = {column: value for column, value in inputs.items() if column not in other.left_out}
+                    answers[signature] = self._model.run(signature, inputs)
+                except RequestError as error:
+                    problems.append(f"{signature}: {other.name} is not answered: {error}")
+                    continue
+                problems += unusable(signature, answers[signature], [other.name])
+            problems += _disagreement(answers, [other.name])
+        return problems
+
+    def batches(self, answers: dict[str, Answers]) -> list[str]:
+        """What differs from the answers to all rows at once where they come in batches of other sizes."""
+        problems = []
+        for signature, expected in answers.items():
+            # Otherwise it is not known which value belongs to which row.
+            if all(values.shape[:1] == (len(self._rows),) for values in expected.values()):
+                for size in BATCH_SIZES:
+                    problems += self._batches_of(size, signature, expected)
+        return problems
+
+    def _batches_of(self, size: int, signature: str, expected: Answers) -> list[str]:
+        who = f"{signature}, {size} row{'' if size == 1 else 's'} at a time"
+        for rows in self._chunks(size):
+            names = [self._names[row] for row in rows]
+            try:
+                answers = self._model.run(signature, take(self._inputs[signature], rows))
+            except RequestError as error:
+                return [f"{who}: {names[0]} is not answered: {error}"]
+            problems = differences(who, answers, take(expected, rows), names, f"a batch of {len(self._rows)}")
+            if problems:
+                return problems
+        return []
+
+    def _chunks(self, size: int) -> Iterator[np.ndarray]:
+        """Numbers of rows, over and over where there are fewer than the size."""
+        count = min(-(-len(self._rows) // size), _REQUESTS_PER_SIZE)
+        for number in range(count):
+            yield np.arange(number * size, (number + 1) * size) % len(self._rows)
+
+    def request(self, signature: str, size: int) -> Callable[[int], object]:
+        """A function that sends the n-th request of so many rows."""
+        count = min(len(self._rows), _DISTINCT_REQUESTS)
+        prepared = [
+            take(self._inputs[signature], np.arange(first, first + size) % len(self._rows)) for first in range(count)
+        ]
+        return lambda number: self._model.run(signature, prepared[number % count])
+
+
+@dataclass(frozen=True)
+class _Other:
+    """A row that no data has: its name, itself, and the columns that serving_columns is not even given."""
+
+    name: str
+    row: bytes
+    left_out: frozenset[str] = frozenset()
+
+
+def _other_rows(row: bytes, columns: Any) -> Iterator[_Other]:
+    required = without_others([row], required_columns(columns))[0]
+    yield _Other("the row without optional columns", required, frozenset(columns.defaults))
+    for column in string_columns(columns):
+        yield _Other(f"the row with an unseen value in {column}", with_unseen(row, column))
+
+
+def _disagreement(answers: dict[str, Answers], names: Sequence[str]) -> list[str]:
+    if DEFAULT not in answers or COLUMNS not in answers:
+        return []
+    return differences(COLUMNS, answers[COLUMNS], answers[DEFAULT], names, DEFAULT)

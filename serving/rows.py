@@ -1,0 +1,384 @@
+"""Rows in the three forms that a caller may have them: plain values, serialized tf.Examples, one array per column.
+
+A missing value is None, NaN or an empty text in plain values, absent from a tf.Example, and NaN or empty in an array.
+Whole numbers are float64 in arrays, as `serving_columns` takes them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, isnan, nan
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from serving.description import ColumnDescription, ModelDescription
+from serving.errors import Code, RequestError
+
+FLOAT, DOUBLE, STRING = 1, 2, 7
+"""The dtypes of `serving_columns`, by their numbers in tensorflow/core/framework/types.proto."""
+
+EXACT = 2**53
+"""The greatest size up to which every whole number is exact as float64."""
+
+_LISTS = {"string": ("bytes_list",), "float": ("float_list", "int64_list"), "int": ("int64_list", "float_list")}
+"""What a tf.Example may hold a column's values in, the usual one first."""
+
+Cell = Any
+"""A row's value of a column: None where it is missing, else bytes, float or int, or a list of them."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """How a raw column is given.
+
+    Attributes:
+        dtype: `string`, `float` or `int`.
+        required: whether every row must have it.
+        length: of a vector; None for a single value or a list.
+        many: whether a row may hold any number of values.
+        limit: the greatest size of its whole numbers.
+    """
+
+    name: str
+    dtype: str
+    required: bool
+    length: int | None
+    many: bool
+    limit: int
+
+    @property
+    def single(self) -> bool:
+        return self.length is None and not self.many
+
+
+class _WrongValueError(Exception):
+    """What is wrong with one row's value, as in "column 'x' <message>"."""
+
+
+def columns_of_examples(definition: Any, records: Sequence[bytes]) -> dict[str, np.ndarray]:
+    """Serialized raw tf.Examples → the inputs of `serving_columns`.
+
+    Of several values in a column of single ones the first counts, and a vector is cut or padded to its length, as the
+    model itself does it with tf.Examples.
+
+    Args:
+        definition: the SignatureDef of `serving_columns`.
+        records: the rows.
+
+    Returns:
+        Input → float32, float64, or an object array of bytes; [rows], [rows, length] for vectors, [rows, most values]
+        for lists. An input that no row has stays out where the signature has a default for it.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column.
+    """
+    rows = _parse(records)
+    return _columns(definition, lambda column: _cells(column, rows, _stored, _usual_stored))
+
+
+def columns_of_rows(definition: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Rows of plain values, as of JSON or CSV → the inputs of `serving_columns`.
+
+    A number may come as text, and a text as a number. Keys that are no input are ignored.
+
+    Args:
+        definition: the SignatureDef of `serving_columns`.
+        rows: column → value; a list of values for a vector or list.
+
+    Returns:
+        As `columns_of_examples`.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column.
+    """
+    return _columns(definition, lambda column: _cells(column, rows, _given, _usual_given))
+
+
+def example_of_row(description: ModelDescription, row: Mapping[str, Any]) -> bytes:
+    """A row of plain values → a serialized tf.Example, always the same bytes for the same row.
+
+    Missing values are left out, those of required columns too: the model refuses the row then.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, naming the column.
+    """
+    from tensorflow.core.example import example_pb2
+
+    example = example_pb2.Example()
+    for name, described in description.columns.items():
+        column = _described(name, described)
+        try:
+            cell = _given(column, row)
+            if column.dtype == "int" and isinstance(cell, list) and any(value != value for value in cell):
+                raise _WrongValueError("has a missing value in it, which a list of whole numbers cannot hold")
+        except _WrongValueError as error:
+            raise RequestError(Code.INVALID_ARGUMENT, f"column '{name}' {error}") from error
+        if cell is not None:
+            values = getattr(example.features.feature[name], _LISTS[column.dtype][0]).value
+            values.extend([cell] if column.single else cell)
+    return example.SerializeToString(deterministic=True)
+
+
+def rows_of_examples(description: ModelDescription, records: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Serialized tf.Examples → each row's columns as str, float or int, lists of them, or None where missing.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column.
+    """
+    rows = _parse(records)
+    columns = [_described(name, described) for name, described in description.columns.items()]
+    found = [[_plain(cell) for cell in _cells(column, rows, _stored, _usual_stored)] for column in columns]
+    return [{column.name: cells[row] for column, cells in zip(columns, found, strict=True)} for row in range(len(rows))]
+
+
+def _columns(definition: Any, cells_of: Callable[[_Column], list[Cell]]) -> dict[str, np.ndarray]:
+    """Makes the arrays of a signature's inputs."""
+    cells: dict[str, tuple[_Column, list[Cell]]] = {}
+    for name in sorted(definition.inputs):
+        column = _of_signature(name, definition)
+        cells[name] = column, cells_of(column)
+    present = {
+        name: found for name, found in cells.items() if found[0].required or any(cell is not None for cell in found[1])
+    }
+    # Defaults have one row each: without any other input, the model would not know how many rows there are.
+    return {name: _array(*found) for name, found in (present or cells).items()}
+
+
+def _of_signature(name: str, definition: Any) -> _Column:
+    tensor = definition.inputs[name]
+    dtype = {FLOAT: "float", DOUBLE: "int", STRING: "string"}.get(tensor.dtype)
+    sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
+    if dtype is None or len(sizes) not in (1, 2):
+        raise RequestError(
+            Code.UNIMPLEMENTED,
+            f"input '{name}' has dtype {tensor.dtype} and shape {sizes}; a raw column is float, double or string, and "
+            "[rows] or [rows, length]",
+        )
+    length = sizes[1] if len(sizes) == 2 and sizes[1] > 0 else None
+    many = len(sizes) == 2 and length is None
+    return _Column(name, dtype, name not in definition.defaults, length, many, EXACT)
+
+
+def _described(name: str, described: ColumnDescription) -> _Column:
+    return _Column(name, described.dtype, False, described.length, described.many, 2**63 - 1)
+
+
+def _parse(records: Sequence[bytes]) -> list[Any]:
+    """Each record's features by name."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.example import example_pb2
+
+    rows = []
+    for record in records:
+        try:
+            rows.append(example_pb2.Example.FromString(record).features.feature)
+        except DecodeError as error:
+            raise RequestError(
+                Code.INVALID_ARGUMENT, f"row {len(rows) + 1}: not a serialized tf.Example: {error}"
+            ) from error
+    return rows
+
+
+def _cells(
+    column: _Column,
+    rows: Sequence[Any],
+    cell_of: Callable[[_Column, Any], Cell],
+    usual_cells: Callable[[_Column, Sequence[Any]], list[Cell] | None],
+) -> list[Cell]:
+    """A column's value of every row, all at once where they are of the usual form, else one by one."""
+    if column.single:
+        usual = usual_cells(column, rows)
+        if usual is not None and not (column.required and None in usual):
+            return usual
+    cells: list[Cell] = []
+    try:
+        for row in rows:
+            cell = cell_of(column, row)
+            if cell is None and column.required:
+                raise _WrongValueError("is missing, but required")
+            cells.append(cell)
+    except _WrongValueError as error:
+        raise RequestError(Code.INVALID_ARGUMENT, f"row {len(cells) + 1}: column '{column.name}' {error}") from error
+    return cells
+
+
+def _usual_stored(column: _Column, rows: Sequence[Any]) -> list[Cell] | None:
+    """The values of tf.Examples that have one each, in the usual kind of list; None if they are not so."""
+    name, kind = column.name, _LISTS[column.dtype][0]
+    lists = [getattr(features[name], kind).value if name in features else None for features in rows]
+    if not all(values is None or values for values in lists):
+        return None
+    return _checked(column, [None if values is None else values[0] for values in lists])
+
+
+def _usual_given(column: _Column, rows: Sequence[Mapping[str, Any]]) -> list[Cell] | None:
+    """The plain values of rows that all have the column's own type, or all are text; None if they are not so."""
+    values = [row.get(column.name) for row in rows]
+    types = set(map(type, values)) - {type(None)}
+    if column.dtype == "string":
+        if not types <= {str}:
+            return None
+        return _checked(column, [value.encode("utf-8", "replace") if value else None for value in values])
+    if types == {str}:
+        read = float if column.dtype == "float" else int
+        try:
+            values = [read(value) if value else None for value in values]
+        except ValueError:
+            return None
+        if any("_" in str(row.get(column.name)) for row in rows):
+            return None
+    elif not types <= ({float} if column.dtype == "float" else {int}):
+        return None
+    return _checked(column, values)
+
+
+def _checked(column: _Column, values: list[Any]) -> list[Cell] | None:
+    """The values with those that mean a missing one as None; None if one is out of range."""
+    if column.dtype == "string":
+        return [value or None for value in values]
+    if column.dtype == "float":
+        return [None if value is None or value != value else value for value in values]
+    sizes = [value for value in values if value is not None]
+    return None if sizes and max(max(sizes), -min(sizes)) > column.limit else values
+
+
+def _stored(column: _Column, features: Any) -> Cell:
+    """The value in a tf.Example."""
+    if column.name not in features:
+        return None
+    feature = features[column.name]
+    kind = feature.WhichOneof("kind")
+    if kind is None:
+        return None
+    if kind not in _LISTS[column.dtype]:
+        raise _WrongValueError(f"holds a {kind}, not a {_LISTS[column.dtype][0]}")
+    values = getattr(feature, kind).value
+    if not values:
+        return None
+    if column.dtype == "string":
+        if column.single:
+            return values[0] or None
+        return list(values[: column.length]) if any(values) else None
+    if column.single:
+        return _number(column, values[0])
+    padding = [nan] * ((column.length or 0) - len(values))
+    return _vector([_number(column, value) for value in values[: column.length]] + padding)
+
+
+def _given(column: _Column, row: Mapping[str, Any]) -> Cell:
+    """The plain value in a row."""
+    value = row.get(column.name)
+    if value is None:
+        return None
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    read = _text if column.dtype == "string" else _number
+    if not isinstance(value, (list, tuple)):
+        if column.length is not None and read(column, value) is not None:
+            raise _WrongValueError(f"has one value instead of {column.length}")
+        cell = read(column, value)
+        return [cell] if column.many and cell is not None else cell
+    if column.single:
+        raise _WrongValueError(f"has {len(value)} values instead of one")
+    if not value:
+        return None
+    if column.length is not None and len(value) != column.length:
+        raise _WrongValueError(f"has {len(value)} values instead of {column.length}")
+    cells = [read(column, item) for item in value]
+    if column.dtype == "string":
+        kept = cells if column.length is not None else [cell for cell in cells if cell is not None]
+        return [cell or b"" for cell in kept] if any(kept) else None
+    return _vector([nan if cell is None else cell for cell in cells])
+
+
+def _text(column: _Column, value: Any) -> bytes | None:
+    """A text; whole numbers as their digits, as the model reads a column of numbers that is used as text."""
+    del column
+    if isinstance(value, str):
+        # A lone surrogate has no encoding.
+        return value.encode("utf-8", "replace") or None
+    if isinstance(value, bytes):
+        return value or None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        if value is None:
+            return None
+        raise _WrongValueError(f"is {type(value).__name__}, not text")
+    if isinstance(value, Integral):
+        return str(int(value)).encode()
+    number = float(value)
+    if isnan(number):
+        return None
+    return (str(int(number)) if isfinite(number) and number.is_integer() else str(value)).encode()
+
+
+def _number(column: _Column, value: Any) -> float | int | None:
+    if isinstance(value, (str, bytes)):
+        value = _parsed(value)
+    elif isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        if value is None:
+            return None
+        raise _WrongValueError(f"is {type(value).__name__}, not a number")
+    if value is None or value != value:
+        return None
+    if column.dtype == "float":
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise _WrongValueError("is beyond the range of a float") from error
+    if not isinstance(value, Integral) and not (isfinite(value) and float(value).is_integer()):
+        raise _WrongValueError(f"is {value}, not a whole number")
+    if abs(value) > column.limit:
+        raise _WrongValueError(f"is {value}, beyond {column.limit}, up to which whole numbers are exact")
+    return int(value)
+
+
+def _parsed(text: str | bytes) -> float | int | None:
+    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    stripped = text.strip()
+    if not stripped:
+        return None
+    try:
+        # Python reads 1_000 as a number, which nothing that writes tables does.
+        if "_" in stripped:
+            raise ValueError
+        try:
+            return int(stripped)
+        except ValueError:
+            return float(stripped)
+    except ValueError:
+        raise _WrongValueError(f"is {text!r}, not a number") from None
+
+
+def _vector(numbers: list[Any]) -> list[Any] | None:
+    """A vector of nothing but NaN is a missing one."""
+    numbers = [nan if number is None else number for number in numbers]
+    return None if all(number != number for number in numbers) else numbers
+
+
+def _array(column: _Column, cells: list[Cell]) -> np.ndarray:
+    missing = b"" if column.dtype == "string" else nan
+    dtype = {"string": object, "float": np.float32, "int": np.float64}[column.dtype]
+    if column.single:
+        values = [missing if cell is None else cell for cell in cells]
+        found = np.empty(len(values), dtype)
+        with np.errstate(over="ignore"):
+            found[:] = values
+        return found
+    width = column.length or max((len(cell) for cell in cells if cell is not None), default=1)
+    found = np.full((len(cells), width), missing, dtype)
+    for row, cell in enumerate(cells):
+        if cell is not None:
+            found[row, : len(cell)] = [missing if value is None else value for value in cell]
+    return found
+
+
+def _plain(cell: Cell) -> Any:
+    if isinstance(cell, Iterable) and not isinstance(cell, bytes):
+        return [_plain(value) for value in cell]
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    if isinstance(cell, float):
+        # The shortest digits that mean the stored float32: 0.1, not 0.10000000149011612.
+        return None if isnan(cell) else float(str(np.float32(cell)))
+    return cell

@@ -1,0 +1,68 @@
+"""The nodes in TFX's intermediate representation."""
+
+from typing import Any, Literal
+
+import pytest
+from google.protobuf import json_format
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import infra_validator_pb2
+from tfx.types import standard_artifacts
+
+from components.serving_check.component import ServingCheck
+from components.serving_check.config import CheckConfig
+from components.serving_check.infra_validator import infra_validator
+
+
+def importers() -> tuple[Importer, Importer]:
+    return (
+        Importer("model", standard_artifacts.Model).with_id("Model"),
+        Importer("examples", standard_artifacts.Examples).with_id("Examples"),
+    )
+
+
+def compiled(node: BaseNode, *others: BaseNode) -> Any:
+    """The node in the IR of a pipeline."""
+    pipeline = Compiler().compile(Pipeline("p", pipeline_root="root", components=[*others, node]))
+    (found,) = [one.pipeline_node for one in pipeline.nodes if one.pipeline_node.node_info.id == node.id]
+    assert set(found.inputs.inputs) == {"examples", "model"}
+    assert list(found.outputs.outputs) == ["blessing"]
+    assert found.outputs.outputs["blessing"].artifact_spec.type.name == "InfraBlessing"
+    return found
+
+
+def test_the_check() -> None:
+    model, examples = importers()
+    config = CheckConfig(check_rows=3, size_limit_mb=5)
+    check = ServingCheck(model=model.outputs["result"], examples=examples.outputs["result"], config=config)
+    parameters = compiled(check, model, examples).parameters.parameters
+    assert CheckConfig.model_validate_json(parameters["config"].field_value.string_value) == config
+    assert parameters["code"].field_value.string_value
+
+
+@pytest.mark.parametrize(("kind", "platform"), [("docker", "local_docker"), ("kubernetes", "kubernetes")])
+def test_infra_validator(kind: Literal["docker", "kubernetes"], platform: str) -> None:
+    model, examples = importers()
+    node = infra_validator(model.outputs["result"], examples.outputs["result"], kind, "2.16.1", 4, 99.5)
+    parameters = compiled(node, model, examples).parameters.parameters
+
+    def spec(name: str, message: Any) -> Any:
+        return json_format.Parse(parameters[name].field_value.string_value, message)
+
+    serving = spec("serving_spec", infra_validator_pb2.ServingSpec())
+    assert serving.WhichOneof("serving_platform") == platform
+    assert list(serving.tensorflow_serving.tags) == ["2.16.1"]
+    assert spec("validation_spec", infra_validator_pb2.ValidationSpec()).max_loading_time_seconds == 100
+    request = spec("request_spec", infra_validator_pb2.RequestSpec())
+    assert list(request.tensorflow_serving.signature_names) == ["serving_default"]
+    assert (request.split_name, request.num_examples, request.make_warmup) == ("eval", 4, True)
+
+
+def test_infra_validator_without_warmup() -> None:
+    model, examples = importers()
+    node = infra_validator(model.outputs["result"], examples.outputs["result"], "docker", "latest", rows=0)
+    request = infra_validator_pb2.RequestSpec()
+    json_format.Parse(node.exec_properties["request_spec"], request)
+    assert (request.num_examples, request.make_warmup) == (1, False)

@@ -1,0 +1,158 @@
+"""What is compiled for Kubeflow: the bundle, and KFP's YAML."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.kubeflow.bundle import Bundle, read_bundle, write_bundle
+from pipeline.kubeflow.compile import compile_pipeline, edges, step_name
+from pipeline.run_node import RunParameters, ir_of_run
+from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
+from tests.pipeline.small import small_raw
+from trainer.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Compiled:
+    folder: Path
+    bundle: Bundle
+    text: str
+    spec: dict[str, Any]
+    platform: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    folder = tmp_path_factory.mktemp("volume")
+    bundle = write_bundle(cluster_config(folder), folder / "bundle")
+    text = compile_pipeline(bundle, folder / "pipeline.yaml").read_text()
+    spec, platform = yaml.safe_load_all(text)
+    return Compiled(folder, bundle, text, spec, platform)
+
+
+def test_it_is_of_the_version_that_kubeflow_takes_and_of_containers_alone(compiled: Compiled) -> None:
+    assert compiled.spec["schemaVersion"] == "2.1.0"
+    executors = compiled.spec["deploymentSpec"]["executors"]
+    assert all(set(executor) == {"container"} for executor in executors.values())
+    assert {executor["container"]["image"] for executor in executors.values()} == {"registry.example/janus:1"}
+    assert len(executors) == len(compiled.bundle.ir.nodes) + 1
+
+
+def test_the_tasks_depend_on_each_other_as_the_nodes_do(compiled: Compiled) -> None:
+    tasks = compiled.spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+    found = {name: sorted(task.get("dependentTasks", [])) for name, task in tasks.items()}
+    wanted = {step_name(node): sorted(map(step_name, upstream)) for node, upstream in edges(compiled.bundle.ir).items()}
+    assert found == wanted
+    assert found["pusher"] == ["evaluator", "serving-check", "trainer"]
+    last = compiled.spec["root"]["dag"]["tasks"]["report"]
+    assert last["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    assert last["dependentTasks"] == ["exit-handler-1"]
+
+
+def test_nothing_is_cached_by_kubeflow(compiled: Compiled) -> None:
+    tasks = compiled.spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+    assert all(not task["cachingOptions"].get("enableCache") for task in tasks.values())
+
+
+def test_each_task_runs_its_node_under_kubeflows_run_id(compiled: Compiled) -> None:
+    container = compiled.spec["deploymentSpec"]["executors"]["exec-example-gen"]["container"]
+    assert container["command"] == ["python", "-m", "pipeline.run_node"]
+    assert "--node-id=ExampleGen" in container["args"]
+    assert "--run-id={{$.pipeline_job_uuid}}" in container["args"]
+    assert f"--digest={compiled.bundle.digest}" in container["args"]
+    assert "--data-path={{$.inputs.parameters['data_path']}}" in container["args"]
+    inputs = compiled.spec["root"]["inputDefinitions"]["parameters"]
+    assert set(inputs) == {"data_path", "epochs", "span"}
+
+
+def test_what_the_configuration_says_of_the_steps(compiled: Compiled) -> None:
+    executors = compiled.spec["deploymentSpec"]["executors"]
+    trainer, other = (executors[f"exec-{name}"]["container"]["resources"] for name in ("trainer", "transform"))
+    assert (trainer["resourceCpuLimit"], other["resourceCpuLimit"]) == ("4", "1")
+    assert trainer["resourceMemoryLimit"] == other["resourceMemoryLimit"] == "2Gi"
+    tasks = compiled.spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+    assert tasks["transform"]["retryPolicy"] == {
+        "maxRetryCount": 2,
+        "backoffDuration": "30s",
+        "backoffFactor": 2.0,
+        "backoffMaxDuration": "600s",
+    }
+    assert "retryPolicy" not in tasks["trainer"]
+    pod = compiled.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-trainer"]
+    assert pod["pvcMount"][0]["mountPath"] == str(compiled.folder)
+    assert pod["nodeSelector"]["labels"] == {"pool": "batch"}
+    assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    secret = pod["secretAsEnv"][0]
+    assert secret["keyToEnv"][0]["envVar"] == "JANUS_MLMD_PASSWORD"
+
+
+def test_the_same_configuration_gives_the_same_bytes(compiled: Compiled, tmp_path: Path) -> None:
+    again = write_bundle(cluster_config(compiled.folder), tmp_path / "bundle")
+    assert again.digest == compiled.bundle.digest
+    assert compile_pipeline(again, tmp_path / "pipeline.yaml").read_text() == compiled.text
+
+
+def test_no_folder_of_this_machine_but_the_volume_stands_in_it(compiled: Compiled) -> None:
+    text = (compiled.folder / "bundle/ir.json").read_text() + compiled.text
+    text = text.replace(str(compiled.folder), "")
+    for place in (str(Path(__file__).parents[3]), str(Path.home()) + "/", str(compiled.folder.parent)):
+        assert place not in text
+
+
+def test_a_bundle_that_is_not_the_compiled_one_is_refused(compiled: Compiled, tmp_path: Path) -> None:
+    assert read_bundle(compiled.folder / "bundle", compiled.bundle.digest).config == compiled.bundle.config
+    with pytest.raises(ConfigError, match="the configuration changed since"):
+        read_bundle(compiled.folder / "bundle", "0" * 64)
+    with pytest.raises(ConfigError, match="is missing: build the bundle into the image"):
+        read_bundle(tmp_path)
+    for name in ("ir.json", "config.json"):
+        (tmp_path / name).write_text("{")
+    with pytest.raises(ConfigError, match="is damaged: compile it again"):
+        read_bundle(tmp_path)
+
+
+def test_parameters_of_a_run_change_their_nodes(compiled: Compiled) -> None:
+    bundle = read_bundle(compiled.folder / "bundle")
+    same = RunParameters(data_path=bundle.config.data.path, epochs=bundle.config.training.epochs)
+    assert ir_of_run(bundle, same) is bundle.ir
+    changed = ir_of_run(bundle, RunParameters(data_path=f"{compiled.folder}/other", epochs=7))
+    nodes = {node.pipeline_node.node_info.id: str(node.pipeline_node.parameters) for node in changed.nodes}
+    before = {node.pipeline_node.node_info.id: str(node.pipeline_node.parameters) for node in bundle.ir.nodes}
+    assert {node for node in nodes if nodes[node] != before[node]} == {"ExampleGen", "Trainer"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"pipeline_root": "minio://bucket/root"}, "only Kubeflow's own launcher can read"),
+        ({"pipeline_root": "runs/root"}, "is relative"),
+        ({"metadata": "mysql://janus:word@db:3306/metadata"}, "from a secret, not in the configuration"),
+        ({"metadata": "postgres://db"}, "is none of mysql://"),
+        ({"volumes": []}, "is in no mounted volume"),
+        ({"steps": {"default": {"memory": "lots"}}}, "kubeflow.steps.default.memory"),
+        ({"image": None}, "kubeflow.image"),
+    ],
+)
+def test_a_section_that_cannot_work_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        cluster_config(tmp_path, **changed)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    raw = small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path))
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(raw))
+    output = tmp_path / "out/p.yaml"
+    done = CliRunner().invoke(app, ["kubeflow", "compile", str(tmp_path / "small.yaml"), "--output", str(output)])
+    assert done.exit_code == 0, done.output
+    assert output.exists()
+    assert (tmp_path / "out/bundle/ir.json").exists()
+    del raw["kubeflow"]
+    (tmp_path / "plain.yaml").write_text(yaml.safe_dump(raw))
+    done = CliRunner().invoke(app, ["kubeflow", "compile", str(tmp_path / "plain.yaml"), "--output", str(output)])
+    assert done.exit_code == 2
+    assert "has no `kubeflow` section" in done.output

@@ -1,0 +1,74 @@
+"""What an exported model says of itself: its tasks and its raw columns."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow.core.protobuf import saved_model_pb2
+
+from serving.description import ColumnDescription, ModelDescription, TaskDescription
+from trainer.config import TrainerConfig, classes_of, column_of
+from trainer.encoders.categorical import vocabulary_of
+
+MOST_VALUES = 100
+"""Of a categorical column, most frequent first."""
+
+_NO_VALUES = [b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"]
+"""What Transform writes for a vocabulary of strings that is empty (tensorflow_transform/analyzers.py)."""
+
+
+def describe_model(config: TrainerConfig, transform: tft.TFTransformOutput, model: str) -> ModelDescription:
+    """Describes a model.
+
+    Args:
+        config: what it was trained with.
+        transform: what its features came from.
+        model: the folder of the exported SavedModel, whose signatures it looks into.
+    """
+    with tf.io.gfile.GFile(f"{model}/saved_model.pb", "rb") as stream:
+        definitions = saved_model_pb2.SavedModel.FromString(stream.read()).meta_graphs[0].signature_def
+    return ModelDescription(tasks=_tasks(config, definitions), columns=_columns(config, transform))
+
+
+def _tasks(config: TrainerConfig, definitions: Any) -> dict[str, TaskDescription]:
+    outputs = sorted(definitions["serving_default"].outputs)
+    return {
+        name: TaskDescription(
+            kind=task.kind,
+            label=task.label,
+            classes=classes_of(task),
+            unit=getattr(task, "unit", None),
+            quantiles=getattr(task, "quantiles", None) or [],
+            outputs=[output for output in outputs if output == name or output.startswith(f"{name}/")],
+            signature=name if name in definitions else "",
+        )
+        for name, task in config.tasks.items()
+    }
+
+
+def _columns(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, ColumnDescription]:
+    spec = transform.raw_feature_spec()
+    columns: dict[str, ColumnDescription] = {}
+    for name, feature in config.features.items():
+        column = column_of(name, feature)
+        raw = spec[column]
+        described = columns.setdefault(
+            column,
+            ColumnDescription(
+                dtype={tf.string: "string", tf.int64: "int"}.get(raw.dtype, "float"),
+                required=isinstance(raw, tf.io.FixedLenFeature),
+                length=feature.length if feature.kind == "vector" else None,
+            ),
+        )
+        described.features.append(name)
+        described.kinds.append(feature.kind)
+        if feature.kind == "categorical":
+            values = _values(name, transform)
+            # Of features that keep different numbers of values of the same column, the one that keeps most.
+            described.values = max(described.values, values, key=len)
+    return columns
+
+
+def _values(feature: str, transform: tft.TFTransformOutput) -> list[str]:
+    words = transform.vocabulary_by_name(vocabulary_of(feature))
+    return [] if words == _NO_VALUES else [word.decode("utf-8", "replace") for word in words[:MOST_VALUES]]
