@@ -1,5 +1,6 @@
 """Commands around pushed models."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,7 +21,8 @@ def versions(
         from pipeline.config_file import load_config
         from pipeline.versions_job import run_versions_job
 
-        end_with(run_versions_job(load_config(config, overrides or []), as_json))
+        loaded = load_config(config, overrides or [])
+        end_with(run_versions_job(loaded, as_json, loaded.serving.deployment.labels.versions()))
 
 
 def rollback(
@@ -42,10 +44,35 @@ def rollback(
         from pipeline.config_file import load_config
         from pipeline.versions_job import run_rollback_job
 
-        end_with(run_rollback_job(load_config(config, overrides or []), to, reason, force, verbose))
+        loaded = load_config(config, overrides or [])
+        labels = loaded.serving.deployment.labels.versions()
+        end_with(run_rollback_job(loaded, to, reason, force, verbose, labels))
+
+
+def deployment(
+    config: ConfigFile,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FOLDER", help="Where the files go, or are looked for.")
+    ] = Path("deploy/serving"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 2 if the files are not what they should be.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited by hand.")] = False,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write what TensorFlow Serving needs: its configuration files, Docker Compose, Kubernetes' manifest."""
+    with errors_told(verbose):
+        environment.prepare(verbose)
+        from pipeline.config_file import load_config
+        from pipeline.deployment_job import run_deployment_job
+
+        loaded = load_config(config, overrides or [])
+        end_with(run_deployment_job(loaded, loaded.serving.deployment, output, check, force))
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(versions)
     app.command()(rollback)
+    app.command()(deployment)

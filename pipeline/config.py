@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from components.arrow_example_gen.config import DataConfig, TimeSplit
 from pipeline.kubeflow.config import KubeflowConfig
+from serving.deployment.config import DeploymentConfig
 from trainer.config import (
     Count,
     Feature,
@@ -129,6 +130,7 @@ class ServingConfig(StrictModel):
     )
     size_limit_mb: Annotated[Number, Field(gt=0)] | None = Field(None, description="Of the model's files.")
     latency: LatencyConfig = LatencyConfig()
+    deployment: DeploymentConfig = Field(DeploymentConfig(), description="How TensorFlow Serving is deployed.")
 
 
 class BeamConfig(StrictModel):

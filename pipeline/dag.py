@@ -106,6 +106,7 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
         infra_blessing=serving_check.outputs["blessing"],
         base_directory=config.push.path,
         keep=config.push.keep,
+        labels=config.serving.deployment.labels.versions(),
     ).with_id("Pusher")
     nodes = [*until.in_order(), *([base] if base else []), model_trainer, resolver, evaluator, serving_check, pusher]
     return _pipeline(config, places, nodes)

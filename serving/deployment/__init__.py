@@ -1,0 +1,1 @@
+"""TensorFlow Serving's deployment, generated: its own configuration files, Docker Compose, Kubernetes."""

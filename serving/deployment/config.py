@@ -1,0 +1,159 @@
+"""How TensorFlow Serving is deployed: the `serving.deployment` section of the configuration."""
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+
+STOCK_IMAGE = "tensorflow/serving"
+
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_IMAGE = re.compile(r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+_MEMORY = re.compile(r"[1-9][0-9]*(Mi|Gi)")
+_HTTP_PATH = re.compile(r"(/[A-Za-z0-9_.-]+)+")
+_SUB_PATH = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got the boolean {str(value).lower()}")
+    return value
+
+
+def _full_match(pattern: re.Pattern[str], expected: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(f"'{text}' is not {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _inside_the_volume(path: str) -> str:
+    if ".." in path.split("/"):
+        raise ValueError(f"'{path}' leads out of the volume")
+    return path
+
+
+_Count = Annotated[PositiveInt, BeforeValidator(_no_bool)]
+_Version = Annotated[int, BeforeValidator(_no_bool), Field(gt=0, lt=2**63)]
+_Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=1024, le=65535)]
+_DnsLabel = Annotated[str, _full_match(DNS_LABEL, "a name of Kubernetes: lower-case letters, digits and hyphens")]
+_DnsSubdomain = Annotated[
+    str, _full_match(_DNS_SUBDOMAIN, "a name of Kubernetes: lower-case letters, digits, hyphens and dots")
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class LabelsConfig(_Strict):
+    """Versions that clients may ask for by a label. With any of them, only labelled versions are served."""
+
+    stable: _Version | None = Field(None, description="The version that most clients shall get.")
+    canary: _Version | None = Field(None, description="The version that is being tried.")
+
+    def versions(self) -> dict[str, int]:
+        """The labels that are set → version."""
+        labels = {"stable": self.stable, "canary": self.canary}
+        return {label: version for label, version in labels.items() if version is not None}
+
+
+class BatchingConfig(_Strict):
+    """Whether, and how, the server joins concurrent requests to one call of the model (BatchingParameters)."""
+
+    enabled: bool = Field(
+        False,
+        description="Off by default: with it, requests of several rows to serving_columns must give every column.",
+    )
+    max_batch_size: _Count = Field(
+        1024, description="Rows of a joined batch at most; a single request with more is refused."
+    )
+    batch_timeout_micros: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+        0, description="How long a batch waits for more requests while a thread is free, in microseconds."
+    )
+    num_batch_threads: _Count | None = Field(
+        None, description="Batches that are computed at a time; by default the number of cores."
+    )
+    max_enqueued_batches: _Count | None = Field(
+        None, description="Batches that may wait, beyond which requests are refused; by default num_batch_threads."
+    )
+    allowed_batch_sizes: list[_Count] = Field(
+        [], description="Sizes that batches are padded to, rising, the last one max_batch_size; empty: any size."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "BatchingConfig":
+        sizes = self.allowed_batch_sizes
+        if sizes != sorted(set(sizes)):
+            raise ValueError(f"allowed_batch_sizes {sizes} must rise")
+        if sizes and sizes[-1] != self.max_batch_size:
+            raise ValueError(
+                f"allowed_batch_sizes ends with {sizes[-1]}, but TF Serving demands max_batch_size, "
+                f"{self.max_batch_size}"
+            )
+        return self
+
+
+class DeploymentConfig(_Strict):
+    """How TensorFlow Serving is deployed, by Docker Compose or on Kubernetes."""
+
+    image: Annotated[str, _full_match(_IMAGE, "an image's name, without a tag")] = Field(
+        STOCK_IMAGE, description="The server's image, without its tag."
+    )
+    tag: Annotated[str, _full_match(_TAG, "an image's tag, or sha256:digest")] | None = Field(
+        None,
+        description="The image's tag or sha256 digest; by default TF Serving's release for the TensorFlow that trained "
+        "the model.",
+    )
+    rest_port: _Port = Field(8501, description="Of the REST API, in the container and outside.")
+    grpc_port: _Port = Field(8500, description="Of the gRPC API, in the container and outside.")
+    replicas: _Count = Field(2, description="Pods on Kubernetes.")
+    cpu: Annotated[float, BeforeValidator(_no_bool), Field(ge=0.1)] = Field(
+        2, description="Cores of each server, requested and at most; TensorFlow's threads follow."
+    )
+    memory: Annotated[str, _full_match(_MEMORY, "an amount such as 512Mi or 2Gi")] = Field(
+        "2Gi", description="Of each server, requested and at most: two versions are loaded while one replaces another."
+    )
+    user_id: _Count = Field(1000, description="Whom the server runs as; must be able to read the model's files.")
+    namespace: _DnsLabel | None = Field(None, description="On Kubernetes; by default kubectl's own.")
+    service_account: _DnsSubdomain | None = Field(
+        None, description="Of the pods, where an object store asks who they are; its token is not mounted."
+    )
+    model_volume_claim: _DnsSubdomain | None = Field(
+        None, description="The persistent volume claim that holds the versions; by default <pipeline>-models."
+    )
+    model_volume_path: (
+        Annotated[str, _full_match(_SUB_PATH, "a relative path"), AfterValidator(_inside_the_volume)] | None
+    ) = Field(None, description="The folder of versions in that volume; by default its root.")
+    version_poll_seconds: _Count = Field(10, description="How often the server looks for new versions.")
+    load_seconds: _Count = Field(300, description="How long a server may take until its first version is loaded.")
+    labels: LabelsConfig = Field(LabelsConfig(), description="Versions by label; none: the newest version is served.")
+    canary_replicas: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+        0,
+        description="Pods of a Deployment of its own on Kubernetes, that serve labels.canary behind the same Service, "
+        "while the others serve labels.stable.",
+    )
+    batching: BatchingConfig = Field(BatchingConfig(), description="Joining concurrent requests.")
+    monitoring_path: Annotated[str, _full_match(_HTTP_PATH, "a path such as /metrics")] | None = Field(
+        "/monitoring/prometheus/metrics", description="Of Prometheus's metrics, on the REST port; null: none."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "DeploymentConfig":
+        if self.rest_port == self.grpc_port:
+            raise ValueError(f"rest_port and grpc_port are both {self.rest_port}; TF Serving needs two ports")
+        if self.canary_replicas and not (self.labels.stable and self.labels.canary):
+            raise ValueError("canary_replicas needs labels.stable and labels.canary: who serves what")
+        if self.monitoring_path and self.monitoring_path.startswith("/v1/"):
+            raise ValueError(f"monitoring_path '{self.monitoring_path}' is within /v1/, where the REST API is")
+        return self
+
+    @property
+    def cores(self) -> int:
+        """Whole cores, rounded up: the number of TensorFlow's threads."""
+        return math.ceil(self.cpu)

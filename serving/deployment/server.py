@@ -1,0 +1,121 @@
+"""One TensorFlow Serving, as every way of deploying it starts it."""
+
+import posixpath
+import re
+from dataclasses import dataclass
+
+from serving.deployment.config import DNS_LABEL, STOCK_IMAGE, DeploymentConfig
+from serving.deployment.release import serving_release
+
+BINARY = "/usr/bin/tensorflow_model_server"
+"""In the stock image. Its entry point would add flags of its own, among them fixed ports."""
+
+CONFIG_FOLDER = "/etc/tensorflow-serving"
+MODELS_CONFIG = "models.config"
+CANARY_MODELS_CONFIG = "models-canary.config"
+BATCHING_CONFIG = "batching.config"
+MONITORING_CONFIG = "monitoring.config"
+
+_STOCK_SCHEMES = ("gs",)
+"""The file systems that the stock server is linked with, besides the local one."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is deployed.
+
+    Attributes:
+        model: the model's name in requests, which is the pipeline's.
+        push_path: where its versions are, a path or a URL.
+        tag: of the image.
+        config: the rest.
+    """
+
+    model: str
+    push_path: str
+    tag: str
+    config: DeploymentConfig
+
+    @property
+    def image(self) -> str:
+        """The image with its tag or digest."""
+        return f"{self.config.image}{'@' if self.tag.startswith('sha256:') else ':'}{self.tag}"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the server reads the versions from an object store, without a volume."""
+        return "://" in self.push_path
+
+    @property
+    def base_path(self) -> str:
+        """The folder of versions, as the server sees it."""
+        return self.push_path.rstrip("/") if self.is_remote else f"/models/{self.model}"
+
+    @property
+    def resource(self) -> str:
+        """The model's name where only lower-case letters, digits and hyphens may stand."""
+        return re.sub(r"-+", "-", self.model.lower().replace("_", "-")).strip("-")
+
+    @property
+    def name(self) -> str:
+        """What containers and Kubernetes' objects are called."""
+        return f"{self.resource}-serving"
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether the canary version has servers of its own."""
+        return self.config.canary_replicas > 0
+
+
+def server_of(model: str, push_path: str, config: DeploymentConfig, tensorflow: str) -> Server:
+    """Puts together what the configuration says.
+
+    Args:
+        model: the pipeline's name.
+        push_path: TF Serving's base path of the model, a path or a URL.
+        config: how it is deployed.
+        tensorflow: the version that trained the model; the image follows it unless the configuration names a tag.
+
+    Raises:
+        ValueError: the server could not read the path, or Kubernetes would not accept the name.
+    """
+    server = Server(model, push_path, config.tag or serving_release(tensorflow), config)
+    if not DNS_LABEL.fullmatch(f"{server.name}-canary"):
+        raise ValueError(f"'{model}' makes no name that Kubernetes accepts: at most 48 letters, digits and _")
+    scheme = push_path.partition("://")[0]
+    if server.is_remote and config.image == STOCK_IMAGE and scheme not in _STOCK_SCHEMES:
+        raise ValueError(
+            f"push.path '{push_path}': the image {STOCK_IMAGE} reads folders and gs:// only, no {scheme}://; "
+            "copy the versions to a volume, or give serving.deployment.image one that is built with it"
+        )
+    return server
+
+
+def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
+    """The flags of tensorflow_model_server."""
+    config = server.config
+
+    def file(name: str) -> str:
+        return posixpath.join(CONFIG_FOLDER, name)
+
+    flags: dict[str, str | int] = {
+        "port": config.grpc_port,
+        "rest_api_port": config.rest_port,
+        "model_config_file": file(models_config),
+        "monitoring_config_file": file(MONITORING_CONFIG),
+        "file_system_poll_wait_seconds": config.version_poll_seconds,
+        # By default as many as the host has cores, however few of them the container may use.
+        "tensorflow_intra_op_parallelism": config.cores,
+        "tensorflow_inter_op_parallelism": config.cores,
+        "enable_grpc_healthcheck_service": "true",
+        # On by default, and open to everyone who reaches the port.
+        "enable_profiler": "false",
+    }
+    if config.labels.versions():
+        # The server reads the labels before it loads the versions, and would refuse them.
+        flags["allow_version_labels_for_unavailable_models"] = "true"
+    if config.batching.enabled:
+        flags["enable_batching"] = "true"
+        # The server refuses this flag without the other.
+        flags["batching_parameters_file"] = file(BATCHING_CONFIG)
+    return [f"--{flag}={value}" for flag, value in flags.items()]

@@ -1,0 +1,80 @@
+"""The server's flags, image and names."""
+
+import pytest
+
+from serving.deployment.config import DeploymentConfig
+from serving.deployment.release import serving_release
+from serving.deployment.server import arguments, server_of
+from tests.serving.deployment.rendered import flags, rendered
+
+# Flags that tensorflow_serving/model_servers/main.cc declares in all of 2.16.1, 2.17.1, 2.18.1, 2.19.1 and 2.20.0.
+DECLARED = {
+    "allow_version_labels_for_unavailable_models",
+    "batching_parameters_file",
+    "enable_batching",
+    "enable_grpc_healthcheck_service",
+    "enable_profiler",
+    "file_system_poll_wait_seconds",
+    "model_config_file",
+    "monitoring_config_file",
+    "port",
+    "rest_api_port",
+    "tensorflow_inter_op_parallelism",
+    "tensorflow_intra_op_parallelism",
+}
+
+
+@pytest.mark.parametrize("labels", [{}, {"stable": 3}])
+@pytest.mark.parametrize("batching", [True, False])
+def test_only_flags_that_the_image_has(labels: dict[str, int], batching: bool) -> None:
+    config = DeploymentConfig.model_validate({"labels": labels, "batching": {"enabled": batching}})
+    found = flags(arguments(server_of("flights", "serving/flights", config, "2.16.2")))
+    assert found.keys() <= DECLARED
+    assert ("allow_version_labels_for_unavailable_models" in found) is bool(labels)
+    assert ("enable_batching" in found) is batching
+    assert ("batching_parameters_file" in found) is batching
+
+
+def test_threads_follow_the_cores() -> None:
+    found = flags(rendered(cpu=2.5).service["command"])
+    assert found["tensorflow_intra_op_parallelism"] == found["tensorflow_inter_op_parallelism"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("tensorflow", "release"),
+    [("2.16.2", "2.16.1"), ("2.19.0", "2.19.1"), ("2.21.0", "2.21.0"), ("2.22.1", "2.22.0"), ("2.20.0-rc1", "2.20.0")],
+)
+def test_the_image_follows_the_training(tensorflow: str, release: str) -> None:
+    assert serving_release(tensorflow) == release
+    assert rendered(tensorflow=tensorflow).service["image"] == f"tensorflow/serving:{release}"
+
+
+def test_no_version() -> None:
+    with pytest.raises(ValueError, match="'nightly' is no version of TensorFlow"):
+        serving_release("nightly")
+
+
+def test_a_tag_or_digest_of_ones_own() -> None:
+    assert rendered(tag="2.19.1", tensorflow="").service["image"] == "tensorflow/serving:2.19.1"
+    digest = "sha256:" + "a" * 64
+    assert rendered(tag=digest, image="registry:5000/ours").service["image"] == f"registry:5000/ours@{digest}"
+
+
+def test_the_stock_image_reads_no_s3() -> None:
+    with pytest.raises(ValueError, match=r"tensorflow/serving reads folders and gs:// only, no s3://"):
+        rendered(push_path="s3://bucket/models")
+    assert rendered(push_path="s3://bucket/models/", image="ours").models().base_path == "s3://bucket/models"
+
+
+def test_a_name_too_long_for_kubernetes() -> None:
+    assert rendered(model="a" * 48).of_kind("Service")[0]["metadata"]["name"] == "a" * 48 + "-serving"
+    with pytest.raises(ValueError, match="no name that Kubernetes accepts"):
+        rendered(model="a" * 49)
+
+
+def test_the_models_name_stays_in_requests() -> None:
+    found = rendered(model="New_York__2013_")
+    assert found.models().name == "New_York__2013_"
+    assert found.of_kind("Deployment")[0]["metadata"]["name"] == "new-york-2013-serving"
+    probe = found.pods()[0]["containers"][0]["readinessProbe"]
+    assert probe["httpGet"]["path"] == "/v1/models/New_York__2013_"
