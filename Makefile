@@ -13,16 +13,16 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report test lint format bench clean
+.PHONY: help setup lock run report serve test lint format bench clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  CONFIG=configs/X.yaml   the config of run and report ($(CONFIG))"
+	@echo "  CONFIG=configs/X.yaml   the config of run, report and serve ($(CONFIG))"
 	@echo "  STACK=modern|portable   the set of package versions; without it, the one that fits the machine"
-	@echo "  ARGS='...'              further arguments of the command behind run, report, test or lock"
+	@echo "  ARGS='...'              further arguments of the command behind run, report, serve, test or lock"
 	@echo
 	@echo "make ends with 2 whatever failed; it prints the command's own exit code as 'Error N'."
 
@@ -38,6 +38,9 @@ run: setup ## Run the pipeline of CONFIG, after preparing its data if there is n
 
 report: setup ## Show the report of CONFIG's latest run
 	@$(BIN)/janus report "$(CONFIG)" $(ARGS)
+
+serve: setup ## Serve CONFIG's pushed model: REST on 8501, gRPC on 8500, a page to try it at /
+	@$(BIN)/janus serve "$(CONFIG)" $(ARGS)
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)

@@ -9,6 +9,30 @@ from pipeline import environment
 from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
 
 
+def serve(
+    config: ConfigFile,
+    rest_port: Annotated[int, typer.Option("--rest-port", min=0, max=65535, help="0 picks a free one.")] = 8501,
+    grpc_port: Annotated[int, typer.Option("--grpc-port", min=0, max=65535, help="0 picks a free one.")] = 8500,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    local: Annotated[bool, typer.Option("--local", help="The development server even where Docker works.")] = False,
+    labels: Annotated[list[str] | None, typer.Option("--labels", metavar="LABEL=VERSION", help="Repeatable.")] = None,
+    log_requests: Annotated[
+        Path | None, typer.Option("--log-requests", metavar="FILE", help="Log a sample of requests and answers.")
+    ] = None,
+    sampling: Annotated[float, typer.Option("--sampling", help="The share of requests in the log.")] = 0.01,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+) -> None:
+    """Serve the pushed model over REST and gRPC: by TensorFlow Serving's image, or by a development server."""
+    with errors_told(verbose):
+        environment.prepare(verbose)
+        from pipeline.config_file import load_config
+        from pipeline.serve_job import ServeOptions, run_serve_job
+
+        options = ServeOptions(rest_port, grpc_port, host, local, tuple(labels or ()), log_requests, sampling)
+        end_with(run_serve_job(load_config(config, overrides or []), options, verbose))
+
+
 def versions(
     config: ConfigFile,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
@@ -73,6 +97,7 @@ def deployment(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    app.command()(serve)
     app.command()(versions)
     app.command()(rollback)
     app.command()(deployment)

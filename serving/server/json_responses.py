@@ -1,0 +1,144 @@
+"""PredictionService's and ModelService's responses → REST bodies (as util/json_tensor.cc writes them)."""
+
+import base64
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from google.protobuf import json_format, message
+from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    regression_pb2,
+)
+
+from serving.errors import Code, RequestError
+from serving.server.json_requests import Format
+from serving.server.tensors import to_array, type_name
+
+BYTES_SUFFIX = "_bytes"
+"""Of an output whose strings are written as {"b64": ...}."""
+
+_DECIMALS = (types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE)
+_PLAIN = (
+    types_pb2.DT_INT8,
+    types_pb2.DT_INT16,
+    types_pb2.DT_INT32,
+    types_pb2.DT_UINT8,
+    types_pb2.DT_INT64,
+    types_pb2.DT_UINT32,
+    types_pb2.DT_UINT64,
+    types_pb2.DT_BOOL,
+)
+
+
+def encode(value: Any) -> bytes:
+    """A body; NaN and infinities are written as NaN, Infinity, -Infinity."""
+    return json.dumps(value, ensure_ascii=False, indent=None).encode("utf-8", errors="surrogateescape")
+
+
+def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], form: Format) -> dict[str, Any]:
+    """`predictions` for rows, `outputs` for columns; a single output stands without its name.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, there is no such form for these outputs.
+    """
+    if not outputs:
+        raise RequestError(Code.INVALID_ARGUMENT, "Cannot convert empty tensor map to JSON")
+    if form == "columnar":
+        columns = {name: _values(name, tensor) for name, tensor in sorted(outputs.items())}
+        return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
+    batch = None
+    for name, tensor in sorted(outputs.items()):
+        if not tensor.tensor_shape.dim:
+            raise RequestError(Code.INVALID_ARGUMENT, f"Tensor name: {name} has no shape information ")
+        size = tensor.tensor_shape.dim[0].size
+        if batch is not None and size != batch:
+            raise RequestError(
+                Code.INVALID_ARGUMENT, f"Tensor name: {name} has inconsistent batch size: {size} expecting: {batch}"
+            )
+        batch = size
+    columns = {name: _values(name, tensor) for name, tensor in sorted(outputs.items())}
+    if len(columns) == 1:
+        return {"predictions": next(iter(columns.values()))}
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
+
+
+def classifications(result: classification_pb2.ClassificationResult) -> dict[str, Any]:
+    """`results`: per example [[label, score], ...]."""
+    if not result.classifications:
+        raise RequestError(Code.INVALID_ARGUMENT, "Cannot convert empty ClassificationResults to JSON")
+    rows = [row.classes for row in result.classifications]
+    scores = iter(_decimals(np.array([one.score for row in rows for one in row], np.float32)))
+    return {"results": [[[one.label, next(scores)] for one in row] for row in rows]}
+
+
+def regressions(result: regression_pb2.RegressionResult) -> dict[str, Any]:
+    """`results`: a number per example."""
+    if not result.regressions:
+        raise RequestError(Code.INVALID_ARGUMENT, "Cannot convert empty RegressionResults to JSON")
+    return {"results": _decimals(np.array([one.value for one in result.regressions], np.float32))}
+
+
+def status(response: get_model_status_pb2.GetModelStatusResponse) -> dict[str, Any]:
+    """`model_version_status`, whose versions are strings as of all int64 in proto3's JSON."""
+    return _message(response)
+
+
+def metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) -> dict[str, Any]:
+    """`model_spec` and the signatures, below `metadata.signature_def.signature_def`."""
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    response.metadata["signature_def"].Unpack(signatures)
+    return {"model_spec": _message(response.model_spec), "metadata": {"signature_def": _message(signatures)}}
+
+
+def _message(found: message.Message) -> dict[str, Any]:
+    # protobuf 5 renamed the option.
+    known = inspect.signature(json_format.MessageToDict).parameters
+    new = "always_print_fields_with_no_presence"
+    option = new if new in known else "including_default_value_fields"
+    options: dict[str, Any] = {"preserving_proto_field_name": True, option: True}
+    return json_format.MessageToDict(found, **options)
+
+
+def _values(name: str, tensor: tensor_pb2.TensorProto) -> Any:
+    dtype = tensor.dtype
+    if dtype in _PLAIN:
+        return to_array(tensor, name).tolist()
+    if dtype in _DECIMALS:
+        array = to_array(tensor, name)
+        return _nested(_decimals(array), array.shape)
+    if dtype == types_pb2.DT_STRING:
+        array = to_array(tensor, name)
+        as_base64 = name.endswith(BYTES_SUFFIX)
+        return _nested([_string(value, as_base64) for value in array.reshape(-1).tolist()], array.shape)
+    raise RequestError(Code.INVALID_ARGUMENT, f"Failed to write JSON value for tensor type: {type_name(dtype)}")
+
+
+def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
+    array = np.empty(len(flat), object)
+    array[:] = flat
+    return array.reshape(shape).tolist()
+
+
+def _string(value: bytes, as_base64: bool) -> Any:
+    if as_base64:
+        return {"b64": base64.b64encode(value).decode()}
+    return value.decode("utf-8", errors="surrogateescape")
+
+
+def _decimals(array: np.ndarray) -> list[float]:
+    """Numbers of as few digits as TensorFlow Serving writes: six, or all that tell one from its neighbours."""
+    values = array.reshape(-1)
+    short = [float(f"{value:.6g}") for value in values.tolist()]
+    with np.errstate(over="ignore"):
+        exact = np.array(short, array.dtype) == values
+    if array.dtype != np.float32:
+        return np.where(exact, short, values).tolist()
+    for index in np.flatnonzero(~exact & ~np.isnan(values)).tolist():
+        short[index] = float(f"{values[index]:.9g}")
+    return short

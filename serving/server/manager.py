@@ -1,0 +1,279 @@
+"""Watches a base path and keeps its newest version loaded, without a request failing while versions change."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from serving.description import ModelDescription, read_description
+from serving.errors import Code, RequestError
+from serving.saved_model import LoadedModel
+from serving.server.versions import complete_versions, fingerprint
+
+log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """Of a version, as ModelVersionStatus names them."""
+
+    START = "START"
+    LOADING = "LOADING"
+    AVAILABLE = "AVAILABLE"
+    UNLOADING = "UNLOADING"
+    END = "END"
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """What became of a version; `code` is 0 and `error` empty unless it could not be loaded."""
+
+    version: int
+    state: State
+    code: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ServedVersion:
+    """A version that answers requests; `description` is None where the model has none."""
+
+    version: int
+    model: LoadedModel
+    path: Path
+    description: ModelDescription | None
+
+
+@dataclass
+class _Entry:
+    """A loaded version and the number of requests that use it; closed with the last of them once retired."""
+
+    served: ServedVersion
+    uses: int = 0
+    retired: bool = False
+
+
+class ModelManager:
+    """The loaded versions of one model.
+
+    The newest version is served, and those that have a label. An older one goes when the newest is available, never
+    before; one that cannot be loaded displaces nothing, and is tried again when its files change.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_path: Path | str,
+        poll_seconds: float = 1.0,
+        labels: Mapping[str, int] | None = None,
+        on_change: Callable[[VersionStatus], None] | None = None,
+    ):
+        """Loads nothing yet.
+
+        Args:
+            name: the model's name in requests.
+            base_path: the folder of versions.
+            poll_seconds: between looks into it.
+            labels: label → version; these versions stay loaded as long as they are there.
+            on_change: called with each new status, from the thread that loads or that ends a request.
+        """
+        self.name = name
+        self.base_path = Path(base_path)
+        self.labels = dict(labels or {})
+        self._poll_seconds = poll_seconds
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._entries: dict[int, _Entry] = {}
+        self._statuses: dict[int, VersionStatus] = {}
+        self._failed: dict[int, tuple] = {}
+        self._open_entries = 0
+        self._all_closed = threading.Condition(self._lock)
+        self._polling = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def use(self, version: int | None = None, label: str | None = None) -> Iterator[ServedVersion]:
+        """Holds a loaded version while a request is answered; by default the newest.
+
+        Raises:
+            RequestError: NOT_FOUND, it is not loaded; INVALID_ARGUMENT, there is no such label.
+        """
+        if label is not None:
+            version = self.version_of(label)
+        entry = self._acquire(version)
+        try:
+            yield entry.served
+        finally:
+            self._release(entry)
+
+    def version_of(self, label: str) -> int:
+        """The version that a label stands for.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT, there is no such label.
+        """
+        if label not in self.labels:
+            raise RequestError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+        return self.labels[label]
+
+    def statuses(self) -> list[VersionStatus]:
+        """Of every version seen since the start, the newest first."""
+        with self._lock:
+            return [self._statuses[version] for version in sorted(self._statuses, reverse=True)]
+
+    @property
+    def available(self) -> bool:
+        """Whether there is a version that answers requests."""
+        with self._lock:
+            return bool(self._entries)
+
+    def _acquire(self, version: int | None) -> _Entry:
+        with self._lock:
+            wanted = max(self._entries, default=None) if version is None else version
+            if wanted is None or wanted not in self._entries:
+                raise not_found(self.name, version)
+            entry = self._entries[wanted]
+            entry.uses += 1
+            return entry
+
+    def _release(self, entry: _Entry) -> None:
+        with self._lock:
+            entry.uses -= 1
+            last = entry.retired and not entry.uses
+        if last:
+            self._close_entry(entry)
+
+    # --- versions ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Watches from now on, in a thread."""
+        self._thread = threading.Thread(target=self._watch, name=f"versions of {self.name}", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Ends the watch and unloads all versions, each when its last request has ended.
+
+        Args:
+            timeout: seconds to wait for these requests.
+        """
+        self._stopped.set()
+        if self._thread:
+            self._thread.join()
+        with self._polling:
+            self._retire(list(self._entries))
+        with self._all_closed:
+            if not self._all_closed.wait_for(lambda: not self._open_entries, timeout):
+                log.warning("%d versions are still in use after %.0f s", self._open_entries, timeout)
+
+    def __enter__(self) -> "ModelManager":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def poll(self) -> None:
+        """Looks into the base path once: loads what is new, then unloads what is no longer wanted."""
+        with self._polling:
+            found = complete_versions(self.base_path)
+            if found is None:
+                # As TensorFlow Serving: a base path that is away for a moment takes no version away.
+                return
+            wanted = self._wanted(found)
+            for version in wanted:
+                if not self._stopped.is_set() and self._to_load(version, found[version]):
+                    self._load(version, found[version])
+            if not wanted or max(wanted) in self._entries:
+                self._retire([version for version in self._entries if version not in wanted])
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self.poll()
+            except Exception:
+                log.exception("%s could not be read; the versions stay as they are", self.base_path)
+            self._stopped.wait(self._poll_seconds)
+
+    def _wanted(self, found: Mapping[int, Path]) -> list[int]:
+        newest = {max(found)} if found else set()
+        return sorted(newest | (set(self.labels.values()) & set(found)), reverse=True)
+
+    def _to_load(self, version: int, path: Path) -> bool:
+        if version in self._entries:
+            return False
+        return version not in self._failed or self._failed[version] != fingerprint(path)
+
+    def _load(self, version: int, path: Path) -> None:
+        self._set_status(VersionStatus(version, State.START))
+        self._set_status(VersionStatus(version, State.LOADING))
+        # Taken before the load: files written meanwhile must lead to another try.
+        print_of_files = fingerprint(path)
+        started = time.monotonic()
+        try:
+            served = _load_version(version, path)
+        except Exception as error:
+            code = error.code if isinstance(error, RequestError) else Code.UNKNOWN
+            log.error("version %d of %s cannot be loaded", version, self.name, exc_info=error)
+            self._failed[version] = print_of_files
+            self._set_status(VersionStatus(version, State.END, code, str(error) or type(error).__name__))
+            return
+        self._failed.pop(version, None)
+        with self._lock:
+            self._entries[version] = _Entry(served)
+            self._open_entries += 1
+        log.info("version %d of %s loaded in %.1f s", version, self.name, time.monotonic() - started)
+        self._set_status(VersionStatus(version, State.AVAILABLE))
+
+    def _retire(self, versions: list[int]) -> None:
+        for version in versions:
+            with self._lock:
+                entry = self._entries.pop(version)
+                entry.retired = True
+                unused = not entry.uses
+            self._set_status(VersionStatus(version, State.UNLOADING))
+            if unused:
+                self._close_entry(entry)
+
+    def _close_entry(self, entry: _Entry) -> None:
+        entry.served.model.close()
+        version = entry.served.version
+        with self._all_closed:
+            self._open_entries -= 1
+            self._all_closed.notify_all()
+            # The same version may have come back while the last request of the old one was under way.
+            current = self._statuses[version].state in (State.AVAILABLE, State.UNLOADING) and version in self._entries
+        if not current:
+            self._set_status(VersionStatus(version, State.END))
+
+    def _set_status(self, status: VersionStatus) -> None:
+        with self._lock:
+            self._statuses[status.version] = status
+        if self._on_change:
+            self._on_change(status)
+
+
+def not_found(name: str, version: int | None) -> RequestError:
+    """What TensorFlow Serving says of a model or version that is not loaded."""
+    wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    return RequestError(Code.NOT_FOUND, f"Servable not found for request: {wanted}")
+
+
+def _load_version(version: int, path: Path) -> ServedVersion:
+    from serving.warmup import read_warmup, replay
+
+    description = read_description(path)
+    warmup = read_warmup(path)
+    model = LoadedModel(path)
+    try:
+        for prediction_log in warmup:
+            replay(model, prediction_log)
+    except BaseException:
+        model.close()
+        raise
+    return ServedVersion(version, model, path, description)

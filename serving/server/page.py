@@ -1,0 +1,271 @@
+"""The page at /: a person fills in a row's columns and sees every task's prediction.
+
+It is made from the signature `serving_columns`, with more of each column and task where the model has a description.
+What it asks, it asks by the REST API, so that it shows what a client gets.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from serving.description import ColumnDescription, ModelDescription
+from serving.errors import RequestError
+from serving.rows import rows_of_examples
+from serving.server.manager import ModelManager, ServedVersion
+from serving.warmup import COLUMNS, warmup_rows
+
+MOST_ROWS = 50
+"""How many of the warm-up requests' rows the page has."""
+
+_TEMPLATES = "serving.server", "templates"
+_STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_FLOATS = ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16")
+_INTS = ("DT_INT8", "DT_INT16", "DT_INT32", "DT_INT64", "DT_UINT8", "DT_UINT16", "DT_UINT32", "DT_UINT64")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column as the form asks for it.
+
+    Attributes:
+        dtype: `string`, `float` or `int`.
+        length: of a vector; None for a single value or a list.
+        many: whether any number of values may be given.
+        values: known ones, to choose from; others are allowed.
+        missing: the JSON text that stands for no value; None where a value is required.
+    """
+
+    name: str
+    dtype: str
+    length: int | None
+    many: bool
+    values: list[str]
+    missing: str | None
+
+    @property
+    def required(self) -> bool:
+        return self.missing is None
+
+    @property
+    def single(self) -> bool:
+        return self.length is None and not self.many
+
+    @property
+    def hint(self) -> str:
+        """What may be filled in."""
+        noun = {"string": "text", "float": "number", "int": "whole number"}[self.dtype]
+        if self.length is not None:
+            noun = f"{self.length} {noun}{'s' * (self.length > 1)}, comma separated"
+        elif self.many:
+            noun = f"{noun}s, comma separated"
+        return noun if self.required else f"{noun}, may be empty"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as the answer's cards show it; `kind` is empty where the model does not say."""
+
+    name: str
+    outputs: list[str]
+    kind: str = ""
+    classes: Sequence[str] = ()
+    unit: str | None = None
+    quantiles: Sequence[float] = ()
+
+
+class _NoFormError(Exception):
+    """Why the page has no form for a model."""
+
+
+def page_routes(manager: ModelManager) -> list[Route]:
+    """The page of the newest version at /, and its style and script below /static/."""
+    environment = Environment(
+        loader=PackageLoader(*_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def page(request: Request) -> Response:
+        # Relative, so that the page also works behind a proxy that serves it below a path of its own.
+        context: dict[str, Any] = {"name": manager.name, "api": f"v1/models/{quote(manager.name, safe='')}"}
+        try:
+            with manager.use() as served:
+                context |= _context(served)
+        except RequestError as error:
+            context |= {"version": None, "problem": f"No version is served yet: {error}."}
+        html = environment.get_template("index.html").render(context)
+        # Names of columns come from models and need not be valid Unicode.
+        return Response(html.encode("utf-8", "replace"), media_type="text/html; charset=utf-8", headers=_HEADERS)
+
+    def static(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _STATIC:
+            return Response("Not Found", 404, media_type="text/plain")
+        source, _, _ = PackageLoader(*_TEMPLATES).get_source(environment, name)
+        return Response(source, media_type=f"{_STATIC[name]}; charset=utf-8", headers=_HEADERS)
+
+    return [Route("/", page), Route("/static/{name}", static)]
+
+
+def form_fields(definition: Any, description: ModelDescription | None) -> list[Field]:
+    """The inputs of `serving_columns`, in the description's order, or else by their names.
+
+    Args:
+        definition: the SignatureDef.
+        description: the model's, if it has one.
+    """
+    known = description.columns if description else {}
+    order = [name for name in known if name in definition.inputs]
+    order += sorted(set(definition.inputs) - set(order))
+    return [_field(name, definition, known.get(name)) for name in order]
+
+
+def answer_tasks(definition: Any, description: ModelDescription | None) -> list[Task]:
+    """The tasks among the outputs of `serving_columns`.
+
+    Without a description, an output `a/b` belongs to `a` where there is one, as this product names them.
+    """
+    outputs = sorted(definition.outputs)
+    if description:
+        return [
+            Task(
+                name,
+                [output for output in task.outputs if output in outputs],
+                task.kind,
+                task.classes,
+                task.unit,
+                task.quantiles,
+            )
+            for name, task in description.tasks.items()
+        ]
+    names = [output for output in outputs if not any(output.startswith(f"{other}/") for other in outputs)]
+    return [
+        Task(name, [output for output in outputs if output == name or output.startswith(f"{name}/")]) for name in names
+    ]
+
+
+def real_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]:
+    """The rows of the warm-up requests: the text that is filled in for each field, empty where the value is missing."""
+    columns = {
+        field.name: ColumnDescription(dtype=field.dtype, required=field.required, length=field.length, many=field.many)
+        for field in fields
+    }
+    try:
+        records = warmup_rows(served.path)[:MOST_ROWS]
+        rows = rows_of_examples(ModelDescription(tasks={}, columns=columns), records)
+    except RequestError as error:
+        log.warning("the page of version %d has no real rows: %s", served.version, error)
+        return []
+    return [[cell_text(row[field.name]) for field in fields] for row in rows]
+
+
+def cell_text(value: Any) -> str:
+    """A row's value as it is filled in; an item of a list that has a comma or quote in it is quoted, as in CSV."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_quoted(cell_text(item)) for item in value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def _context(served: ServedVersion) -> dict[str, Any]:
+    # As text: a version may be greater than the numbers that JavaScript keeps exact.
+    context: dict[str, Any] = {"version": str(served.version), "problem": ""}
+    try:
+        definition = _columns_signature(served.model.signatures)
+        fields = form_fields(definition, served.description)
+        tasks = answer_tasks(definition, served.description)
+    except _NoFormError as error:
+        return {**context, "problem": f"{error}."}
+    rows = real_rows(served, fields)
+    return {
+        **context,
+        "fields": fields,
+        "tasks": tasks,
+        "rows": len(rows),
+        "model": {
+            "signature": COLUMNS,
+            "outputs": sorted(definition.outputs),
+            "fields": [asdict(field) for field in fields],
+            "tasks": [asdict(task) for task in tasks],
+            "rows": rows,
+        },
+    }
+
+
+def _columns_signature(signatures: Mapping[str, Any]) -> Any:
+    if COLUMNS not in signatures:
+        raise _NoFormError(
+            f"This version has no signature {COLUMNS}, which the form is made from; it has {', '.join(signatures)}"
+        )
+    return signatures[COLUMNS]
+
+
+def _field(name: str, definition: Any, known: ColumnDescription | None) -> Field:
+    dtype, length, many = _type(name, definition.inputs[name])
+    missing = _missing(definition.defaults[name]) if name in definition.defaults else None
+    if known and known.dtype == "int" and dtype == "float":
+        # Whole numbers are float64 in the signature.
+        dtype = "int"
+    return Field(name, dtype, length, many, known.values if known else [], missing)
+
+
+def _type(name: str, tensor: Any) -> tuple[str, int | None, bool]:
+    """Dtype, length and whether it is a list."""
+    from tensorflow.core.framework import types_pb2
+
+    dtype = types_pb2.DataType.Name(tensor.dtype)
+    sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
+    kind = "float" if dtype in _FLOATS else "int" if dtype in _INTS else "string" if dtype == "DT_STRING" else ""
+    if not kind or len(sizes) not in (1, 2):
+        raise _NoFormError(
+            f"The form cannot give the column '{name}', which is {dtype} {sizes}: only numbers and texts, one or a "
+            "list of them in a row"
+        )
+    length = sizes[1] if len(sizes) == 2 and sizes[1] > 0 else None
+    return kind, length, len(sizes) == 2 and length is None
+
+
+def _missing(default: Any) -> str:
+    """The first row of a default, as JSON; NaN stands as it is, as TensorFlow Serving reads it."""
+    import tensorflow as tf
+
+    return json.dumps(_decoded(tf.make_ndarray(default)[0]))
+
+
+def _decoded(value: Any) -> Any:
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _quoted(text: str) -> str:
+    if not text or (text == text.strip() and not set(text) & {",", '"'}):
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'

@@ -1,0 +1,234 @@
+"""Runs the server: both protocols in one process, until a signal ends it."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import uvicorn
+from grpc_health.v1 import health
+
+from serving.request_log import RequestLog
+from serving.server.grpc_services import create_server, set_health
+from serving.server.inference import Inference
+from serving.server.manager import ModelManager, State, VersionStatus
+from serving.server.rest import MAX_BODY_BYTES, create_app
+from serving.server.versions import complete_versions
+
+GRACE_SECONDS = 30.0
+"""How long requests under way may still take once the server is told to end."""
+
+log = logging.getLogger(__name__)
+
+
+class AddressError(Exception):
+    """The server cannot listen where it is told to."""
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """What is served, and where.
+
+    Attributes:
+        name: the model's name in requests.
+        base_path: its folder of versions.
+        host: the address to listen on.
+        rest_port: 0 picks a free one, as for grpc_port.
+        labels: label → version.
+        request_log: a file for a sample of requests and answers; None: nothing is logged.
+        sampling: the share of requests that is logged.
+        seed: of the sample.
+        poll_seconds: between looks into base_path.
+        max_body_bytes: of a REST request.
+    """
+
+    name: str
+    base_path: Path
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    labels: Mapping[str, int] = field(default_factory=dict)
+    request_log: Path | None = None
+    sampling: float = 0.01
+    seed: int = 0
+    poll_seconds: float = 1.0
+    max_body_bytes: int = MAX_BODY_BYTES
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """Where a server listens.
+
+    Attributes:
+        rest: URL of the REST API and of the page.
+        grpc: host:port.
+        manager: the versions.
+    """
+
+    rest: str
+    grpc: str
+    manager: ModelManager
+
+
+@contextmanager
+def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> Iterator[RunningServer]:
+    """Serves within the block; on leaving it, requests under way are still answered.
+
+    Args:
+        options: what and where.
+        tell: called with a line for each version that is served, or cannot be.
+
+    Raises:
+        AddressError: a port is in use, or the host is none of this machine's.
+        RequestError: the request log is in use by another process, or is none.
+        OSError: the request log cannot be written.
+    """
+    requests = RequestLog(options.request_log, options.sampling, options.seed) if options.request_log else None
+    servicer = health.HealthServicer()
+
+    def on_change(status: VersionStatus) -> None:
+        _tell(options.name, status, tell)
+        set_health(servicer, manager.available)
+
+    manager = ModelManager(options.name, options.base_path, options.poll_seconds, options.labels, on_change)
+    inference = Inference(manager, requests.record if requests else None)
+    try:
+        with _listener(options) as listener:
+            grpc_server = create_server(inference, servicer, threads=4 * (os.cpu_count() or 1))
+            grpc_port = _add_grpc_port(grpc_server, options)
+            set_health(servicer, serving=False)
+            with _rest_server(inference, options, listener):
+                grpc_server.start()
+                manager.start()
+                try:
+                    host = _bracketed(options.host)
+                    yield RunningServer(f"http://{host}:{listener.getsockname()[1]}", f"{host}:{grpc_port}", manager)
+                finally:
+                    grpc_server.stop(GRACE_SECONDS).wait()
+    finally:
+        manager.close(GRACE_SECONDS)
+        if requests:
+            requests.close()
+
+
+def serve(options: ServerOptions, ready: Callable[[RunningServer], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT; requests under way are answered before it returns.
+
+    Args:
+        options: what and where.
+        ready: called once both ports accept requests, which may be before there is a version.
+
+    Raises:
+        AddressError: a port is in use, or the host is none of this machine's.
+        RequestError: the request log is in use by another process, or is none.
+        OSError: the request log cannot be written.
+    """
+    stopped = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with running(options, _print) as server:
+            _print(
+                f"{options.name}: page and REST at {server.rest}, gRPC at {server.grpc} "
+                "(for development; production wants tensorflow/serving)"
+            )
+            if not complete_versions(options.base_path):
+                _print(
+                    f"waiting for a first version: a numbered folder with a saved_model.pb in {options.base_path}; "
+                    "until then requests are answered with NOT_FOUND (404)"
+                )
+            if ready:
+                ready(server)
+            stopped.wait()
+            _print("ending; requests under way are still answered")
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _tell(name: str, status: VersionStatus, tell: Callable[[str], None]) -> None:
+    if status.state == State.AVAILABLE:
+        tell(f"version {status.version} of {name} is served")
+    elif status.error:
+        first = status.error.strip().splitlines()[0]
+        tell(f"version {status.version} of {name} cannot be loaded, and is left out until its files change: {first}")
+    elif status.state == State.END:
+        tell(f"version {status.version} of {name} is unloaded")
+
+
+@contextmanager
+def _listener(options: ServerOptions) -> Iterator[socket.socket]:
+    with _bound("--rest-port", options.host, options.rest_port) as listener:
+        listener.listen(1024)
+        yield listener
+
+
+def _add_grpc_port(server: grpc.Server, options: ServerOptions) -> int:
+    # Tried by a socket of our own first: gRPC's message does not say what is wrong.
+    with _bound("--grpc-port", options.host, options.grpc_port):
+        pass
+    try:
+        return server.add_insecure_port(f"{_bracketed(options.host)}:{options.grpc_port}")
+    except RuntimeError as error:
+        raise _in_use("--grpc-port", options.host, options.grpc_port, error) from None
+
+
+def _bound(option: str, host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise AddressError(f"--host {host}: {error.strerror or error}") from None
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+    except (OSError, OverflowError) as error:
+        found.close()
+        raise _in_use(option, host, port, error) from None
+    return found
+
+
+def _in_use(option: str, host: str, port: int, error: object) -> AddressError:
+    reason = getattr(error, "strerror", None) or error
+    return AddressError(
+        f"{option}: cannot listen on {_bracketed(host)}:{port}: {reason}; choose another port, or 0 for a free one"
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def _rest_server(inference: Inference, options: ServerOptions, listener: socket.socket) -> Iterator[None]:
+    config = uvicorn.Config(
+        create_app(inference, options.max_body_bytes),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=int(GRACE_SECONDS),
+    )
+    server = uvicorn.Server(config)
+    # Not in the main thread: uvicorn would take the signals, and raise them again at its end.
+    thread = threading.Thread(target=server.run, args=([listener],), name="rest")
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise AddressError("the REST server did not start; --verbose shows why")
+            time.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
