@@ -1,0 +1,1 @@
+"""`janus predict`: predictions for the rows of files, by a served model or one in a folder."""

@@ -1,0 +1,197 @@
+"""Finds the rows' files, and checks their columns against the model's before anything is predicted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from components.arrow_example_gen import csv_reader, parquet_reader
+from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.files import file_size, find_files, list_paths
+from components.arrow_example_gen.inspect import inspect_files
+from components.arrow_example_gen.kinds import Kind
+from components.arrow_example_gen.plan import Piece, Task, plan_tasks
+from pipeline.predict.arrays import kind_of
+from pipeline.predict.json_reader import read_json_rows
+from serving.client import Signature
+from serving.client.signature import nearest
+from trainer.errors import DataError
+
+Format = Literal["csv", "parquet", "json", "tfrecord"]
+
+_ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".json.gz": "json",
+    ".jsonl.gz": "json",
+}
+_TYPES: dict[Kind, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "bytes": pa.string()}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one format, and what is read of them.
+
+    Attributes:
+        format: the files'.
+        files: sorted by name.
+        names: all their columns; of TFRecords the model's alone, as every record may have others.
+        kinds: column of the model that the files have → what its values are.
+        schema: the columns that the output repeats, with their types there.
+    """
+
+    format: Format
+    files: list[str]
+    names: list[str]
+    kinds: dict[str, Kind]
+    schema: pa.Schema
+
+    def pieces(self) -> list[Piece]:
+        """A piece per file."""
+        found = []
+        for path in self.files:
+            size = file_size(path)
+            if self.format == "csv":
+                start, line = csv_reader.header_bytes(path)
+                found.append(Piece(path, start, None, line, size))
+            elif self.format == "parquet":
+                found.append(Piece(path, 0, parquet_reader.read_metadata(path).num_rows, size=size))
+            else:
+                found.append(Piece(path, size=size))
+        return found
+
+    def tasks(self) -> list[Task]:
+        """Pieces of limited size in groups, for workers side by side."""
+        if self.format == "json":
+            return [Task(index, (piece,)) for index, piece in enumerate(self.pieces())]
+        return plan_tasks(self.files, DataConfig(path=self.files[0], format=self.format))
+
+
+def open_source(pattern: str, signature: Signature, typed: bool, repeated: bool) -> Source:
+    """Finds the files and reads their heads; JSON is read once as a whole, since only that tells its columns.
+
+    Args:
+        pattern: a file, folder or glob.
+        signature: the model's.
+        typed: whether the output has types, so that the model's columns of CSV and JSON get theirs; all other columns
+            of those stay text, as it is in the file.
+        repeated: whether the output repeats the input's columns.
+
+    Raises:
+        DataError: there are no files, they cannot be read, have no rows, or lack a column that the model requires.
+    """
+    form, files = _find(pattern)
+    names = _names(form, files, signature)
+    kinds = {name: kind_of(name, info) for name, info in signature.inputs.items() if name in names}
+    _check(names, signature, files[0])
+    if form == "parquet":
+        schema = parquet_reader.read_schema(files[0])
+        # A column of the null type says nothing.
+        known = parquet_reader.column_kinds(pa.schema([schema.field(name) for name in kinds]), files[0])
+        kinds = {name: kind for name, kind in kinds.items() if known[name] is not None}
+        fields = list(schema)
+    else:
+        fields = [pa.field(name, _type(name, kinds, signature, typed or form == "tfrecord")) for name in names]
+    return Source(form, files, names, kinds, pa.schema(fields if repeated else []))
+
+
+def absent_columns(source: Source, signature: Signature) -> list[str]:
+    """The model's columns that the files lack, each with a hint; they count as missing in every row."""
+    others = [name for name in source.names if name not in signature.inputs]
+    return [
+        f"{name}{nearest(name, others) if len(others) < len(source.names) else ''}"
+        for name in signature.inputs
+        if name not in source.kinds
+    ]
+
+
+def _find(pattern: str) -> tuple[Format, list[str]]:
+    form = _format(pattern)
+    if form != "json":
+        try:
+            return form, find_files(DataConfig(path=pattern, format=form))
+        except DataError as error:
+            problems = [problem.replace("data.path", "--input", 1) for problem in error.problems]
+            raise DataError(problems[0], problems) from error
+    listed = list_paths(f"{pattern.rstrip('/')}/*.json*") if Path(pattern).is_dir() else list_paths(pattern)
+    files = [path for path in listed if _ending(path) == "json"]
+    if not files:
+        raise DataError(f"--input: there is no file '{pattern}'")
+    return form, files
+
+
+def _format(pattern: str) -> Format:
+    """By the pattern's ending, else by the endings of what it matches."""
+    named = _ending(pattern)
+    if named:
+        return named
+    within = f"{pattern.rstrip('/')}/*" if Path(pattern).is_dir() else pattern
+    found = sorted({form for path in list_paths(within) if (form := _ending(path))})
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(f"--input: '{pattern}' has files of {' and '.join(found)}; name one kind, such as '*.csv'")
+    if Path(pattern).is_file():
+        raise DataError(f"--input: '{pattern}' ends in none of {', '.join(_ENDINGS)}, and is not named *tfrecord*")
+    raise DataError(f"--input: '{pattern}' matches no file that ends in one of {', '.join(_ENDINGS)}")
+
+
+def _ending(path: str) -> Format | None:
+    name = path.rpartition("/")[2].lower()
+    for ending, form in _ENDINGS.items():
+        if name.endswith(ending):
+            return form
+    return "tfrecord" if "tfrecord" in name else None
+
+
+def _names(form: Format, files: Sequence[str], signature: Signature) -> list[str]:
+    if form == "json":
+        found: dict[str, None] = {}
+        rows = 0
+        for path in files:
+            for row in read_json_rows(path):
+                found.update(dict.fromkeys(row.values))
+                rows += 1
+        if not rows:
+            raise DataError(f"{files[0]}: there are no rows")
+        return list(found)
+    if form == "tfrecord":
+        return list(signature.inputs)
+    if form == "csv":
+        return list(inspect_files(list(files), DataConfig(path=files[0], format=form)).columns)
+    schemas = {path: parquet_reader.read_schema(path) for path in files}
+    first = schemas[files[0]].names
+    problems = [
+        f"{path} has other columns than {files[0]}: {', '.join(map(repr, sorted(set(schema.names) ^ set(first))))}"
+        for path, schema in schemas.items()
+        if set(schema.names) != set(first)
+    ]
+    if problems:
+        raise DataError("; ".join(problems), problems)
+    if not any(parquet_reader.read_metadata(path).num_rows for path in files):
+        raise DataError(f"{files[0]}: there are no rows")
+    return list(first)
+
+
+def _check(names: Sequence[str], signature: Signature, path: str) -> None:
+    problems = [
+        f"{path}: there is no column '{name}', which the model requires{nearest(name, names)}"
+        for name in signature.inputs
+        if name not in names and name not in signature.defaults
+    ]
+    if not problems and not any(name in names for name in signature.inputs):
+        problems = [f"{path} has none of the model's columns, which are {', '.join(signature.inputs)}"]
+    if problems:
+        raise DataError("; ".join(problems), problems)
+
+
+def _type(name: str, kinds: dict[str, Kind], signature: Signature, typed: bool) -> pa.DataType:
+    if not typed or name not in kinds:
+        return pa.string()
+    found = _TYPES[kinds[name]]
+    return pa.list_(found) if len(signature.inputs[name].sizes) == 2 else found

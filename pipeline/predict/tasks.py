@@ -1,0 +1,133 @@
+"""From a model's answers to the output's columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.config import JanusConfig
+from serving.client import Signature
+from serving.description import ModelDescription
+from trainer.config import classes_of
+from trainer.errors import ConfigError, ServingError
+
+_FLOAT = pa.float32()
+
+
+@dataclass(frozen=True)
+class TaskColumns:
+    """A task and how the model answers it.
+
+    Attributes:
+        name: the task's.
+        kind: such as `binary`.
+        output: the model's output that holds all there is of it.
+        classes: in the order of the probabilities; else empty.
+        quantiles: levels, in the order of the prediction's columns; else empty.
+        classes_output: the output that names the classes, if there is one.
+        prefix: of the columns.
+    """
+
+    name: str
+    kind: str
+    output: str
+    classes: list[str] = field(default_factory=list)
+    quantiles: list[float] = field(default_factory=list)
+    classes_output: str | None = None
+    prefix: str = ""
+
+    @property
+    def fields(self) -> list[pa.Field]:
+        """The columns: the best class and each class's probability, each quantile, or the number."""
+        whole = f"{self.prefix}{self.name}"
+        if self.quantiles:
+            return [pa.field(f"{whole}.{level:g}", _FLOAT) for level in self.quantiles]
+        if self.classes:
+            best = [] if self.kind == "multilabel" else [pa.field(whole, pa.string())]
+            return best + [pa.field(f"{whole}.{name}", _FLOAT) for name in self.classes]
+        return [pa.field(whole, _FLOAT)]
+
+    def columns(self, answer: Mapping[str, np.ndarray], rows: int) -> list[pa.Array]:
+        """The columns' values [rows].
+
+        Raises:
+            ServingError: the answer has another shape, or other classes.
+        """
+        values = answer[self.output]
+        width = len(self.quantiles) or len(self.classes) or 1
+        values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
+        if self.kind == "binary" and values.shape[1] == 1:
+            # Another maker's model may tell the probability of the second class alone.
+            values = np.concatenate([1 - values, values], axis=1)
+        if values.shape != (rows, width):
+            raise ServingError(
+                f"the model's output '{self.output}' has the shape {list(answer[self.output].shape)} for {rows} rows, "
+                f"but task '{self.name}' has {width} numbers per row: is it a model of another configuration?"
+            )
+        self._check_classes(answer)
+        numbers = [pa.array(np.ascontiguousarray(column, np.float32)) for column in values.T]
+        if not self.classes or self.kind == "multilabel":
+            return numbers
+        return [pa.array(self.classes).take(pa.array(values.argmax(axis=1))), *numbers]
+
+    def _check_classes(self, answer: Mapping[str, np.ndarray]) -> None:
+        if self.classes_output is None or self.classes_output not in answer:
+            return
+        names = answer[self.classes_output]
+        served = [name.decode(errors="replace") for name in names.reshape(len(names), -1)[0].tolist()]
+        if served != self.classes:
+            raise ServingError(
+                f"the model's classes of task '{self.name}' are {', '.join(served)}, but the configuration's are "
+                f"{', '.join(self.classes)}: use the configuration that the model was trained by"
+            )
+
+
+def tasks_of(
+    config: JanusConfig, signature: Signature, description: ModelDescription | None, prefix: str = ""
+) -> list[TaskColumns]:
+    """The tasks, as the model describes itself, else as the configuration does.
+
+    Raises:
+        ServingError: the model has no output for one.
+    """
+    tasks = []
+    if description is not None:
+        for name, told in description.tasks.items():
+            tasks.append(_columns_of(name, told.kind, told.classes, told.quantiles, signature, prefix))
+    else:
+        for name, task in config.tasks.items():
+            levels = list(getattr(task, "quantiles", None) or [])
+            tasks.append(_columns_of(name, task.kind, classes_of(task), levels, signature, prefix))
+    return tasks
+
+
+def outputs_of(tasks: Sequence[TaskColumns], with_classes: bool) -> list[str]:
+    """The model's outputs that the columns are made of; with the classes' names, or without as they repeat."""
+    names = [task.output for task in tasks]
+    return names + [task.classes_output for task in tasks if with_classes and task.classes_output is not None]
+
+
+def check_names(tasks: Sequence[TaskColumns], columns: Sequence[str]) -> None:
+    """Raises ConfigError where a prediction would have the name of one of the input's columns."""
+    taken = [field.name for task in tasks for field in task.fields if field.name in columns]
+    if taken:
+        raise ConfigError(
+            f"the input has columns that are called like predictions: {', '.join(taken)}; give --prefix, such as "
+            "--prefix predicted_, or --only-predictions"
+        )
+
+
+def _columns_of(
+    name: str, kind: str, classes: list[str], levels: list[float], signature: Signature, prefix: str
+) -> TaskColumns:
+    part = "quantiles" if levels else "probabilities" if classes else ""
+    candidates = [f"{name}/{part}", name] if part and not (levels and len(levels) == 1) else [name]
+    found = [candidate for candidate in candidates if candidate in signature.outputs]
+    if not found:
+        raise ServingError(
+            f"the model has no output for task '{name}'; it has {', '.join(sorted(signature.outputs))}: "
+            "is it a model of another configuration?"
+        )
+    names = f"{name}/classes"
+    return TaskColumns(name, kind, found[0], classes, levels, names if names in signature.outputs else None, prefix)

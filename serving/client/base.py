@@ -1,0 +1,99 @@
+"""What all clients can do."""
+
+import abc
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from serving.client.signature import Signature
+from serving.errors import Code, RequestError
+from serving.rows import columns_of_rows
+
+
+class Client(abc.ABC):
+    """A signature of a model, as a function. Threads may share one.
+
+    Attributes:
+        signature_name: the signature's name.
+    """
+
+    def __init__(self, signature_name: str):
+        self.signature_name = signature_name
+        self._signature: Signature | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def signature(self) -> Signature:
+        """The inputs and outputs, asked for once.
+
+        Raises:
+            RequestError: the model does not answer, or has no such signature.
+        """
+        with self._lock:
+            if self._signature is None:
+                self._signature = self._read_signature()
+            return self._signature
+
+    def predict(self, columns: Mapping[str, Any], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Answers one request.
+
+        Args:
+            columns: input → array or list [rows] or [rows, length]; texts as str or bytes, missing values as "" or
+                NaN. An input that has a default may be absent.
+            outputs: those wanted; by default all.
+
+        Returns:
+            Output → array [rows, …], strings as object arrays of bytes.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT for wrong inputs, DEADLINE_EXCEEDED or UNAVAILABLE where there is no answer
+                in time, else what the model or its server says.
+        """
+        signature = self.signature
+        unknown = [name for name in outputs or () if name not in signature.outputs]
+        if unknown:
+            raise RequestError(
+                Code.INVALID_ARGUMENT,
+                f"the model has no output '{unknown[0]}'; there are {', '.join(sorted(signature.outputs))}",
+            )
+        return self._predict(signature.arrays(columns), outputs)
+
+    def predict_rows(
+        self, rows: Sequence[Mapping[str, Any]], outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """As `predict`, of rows: column → value, None or absent where it is missing.
+
+        Raises:
+            RequestError: as `predict`; a wrong value is named by its row, from 1, and column.
+        """
+        if not rows:
+            raise RequestError(Code.INVALID_ARGUMENT, "a request must have at least one row")
+        return self.predict(columns_of_rows(self.signature, rows), outputs)
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Frees connections and memory; no request may be under way."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abc.abstractmethod
+    def _read_signature(self) -> Signature: ...
+
+    @abc.abstractmethod
+    def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]: ...
+
+
+def no_signature(name: str, known: Sequence[str]) -> RequestError:
+    """The error where a model has other signatures."""
+    return RequestError(
+        Code.FAILED_PRECONDITION, f"the model has no signature '{name}'; it has {', '.join(sorted(known)) or 'none'}"
+    )

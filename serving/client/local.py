@@ -1,0 +1,56 @@
+"""A model in a folder, called in this process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from serving.client.base import Client, no_signature
+from serving.client.signature import Signature, signature_of
+from serving.description import ModelDescription, read_description
+
+
+class LocalClient(Client):
+    """Loads a model and answers as a server of it would.
+
+    with LocalClient("serving/flights/1795602333") as client:
+        client.predict({"carrier": ["EV"], "distance": [719.0]})
+
+    Attributes:
+        path: the version's folder.
+    """
+
+    def __init__(self, path: Path | str, signature: str = "serving_columns", threads: int | None = None):
+        """Loads the model.
+
+        Args:
+            path: the version's folder.
+            signature: its name.
+            threads: TensorFlow's; by default one per core.
+
+        Raises:
+            RequestError: it cannot be loaded.
+        """
+        # TensorFlow takes seconds to load, and a remote client may do without.
+        from serving.saved_model import LoadedModel
+
+        super().__init__(signature)
+        self.path = str(path)
+        self._model = LoadedModel(path, threads)
+
+    @property
+    def description(self) -> ModelDescription | None:
+        """What the model says of itself, if it does."""
+        return read_description(self.path)
+
+    def close(self) -> None:
+        """Frees the model."""
+        self._model.close()
+
+    def _read_signature(self) -> Signature:
+        if self.signature_name not in self._model.signatures:
+            raise no_signature(self.signature_name, list(self._model.signatures))
+        return signature_of(self._model.signatures[self.signature_name])
+
+    def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]:
+        return self._model.run(self.signature_name, inputs, outputs)

@@ -1,0 +1,150 @@
+"""TF Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest), in the columnar form of its JSON."""
+
+import base64
+import json
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from serving.client.base import Client, no_signature
+from serving.client.retries import Policy
+from serving.client.signature import STRING, Signature, TensorInfo, signature_of_json
+from serving.client.target import Target
+from serving.errors import Code, RequestError
+
+_CODES = {
+    400: Code.INVALID_ARGUMENT,
+    401: Code.UNAUTHENTICATED,
+    403: Code.PERMISSION_DENIED,
+    404: Code.NOT_FOUND,
+    409: Code.ABORTED,
+    412: Code.FAILED_PRECONDITION,
+    413: Code.INVALID_ARGUMENT,
+    429: Code.RESOURCE_EXHAUSTED,
+    500: Code.INTERNAL,
+    501: Code.UNIMPLEMENTED,
+    # A proxy that does not reach the server.
+    502: Code.UNAVAILABLE,
+    503: Code.UNAVAILABLE,
+    504: Code.DEADLINE_EXCEEDED,
+}
+
+
+class RestClient(Client):
+    """See `connect`."""
+
+    def __init__(
+        self,
+        url: str,
+        target: Target,
+        signature: str,
+        policy: Policy,
+        headers: Mapping[str, str],
+        certificates: Path | None,
+    ):
+        super().__init__(signature)
+        self._base = url.rstrip("/") + target.path
+        self._policy = policy
+        verify = ssl.create_default_context(cafile=str(certificates)) if certificates else True
+        self._http = httpx.Client(headers={"content-type": "application/json", **headers}, verify=verify)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _read_signature(self) -> Signature:
+        answer = self._call("GET", f"{self._base}/metadata")
+        try:
+            known = answer["metadata"]["signature_def"]["signature_def"]
+            if self.signature_name not in known:
+                raise no_signature(self.signature_name, list(known))
+            return signature_of_json(known[self.signature_name])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RequestError(Code.INTERNAL, f"{self._base}/metadata: not the metadata of a model: {error}") from error
+
+    def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]:
+        request = {
+            "signature_name": self.signature_name,
+            "inputs": {name: _plain(values) for name, values in inputs.items()},
+        }
+        # NaN and Infinity are written as such, which no standard allows, but TF Serving's parser does.
+        body = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
+        found = self._call("POST", f"{self._base}:predict", body).get("outputs")
+        known = self.signature.outputs
+        if len(known) == 1:
+            # A single output stands there without its name.
+            found = {next(iter(known)): found}
+        if not isinstance(found, dict) or set(found) != set(known):
+            raise RequestError(Code.INTERNAL, f"{self._base}:predict: the answer has other outputs than the signature")
+        return {name: self._array(name, known[name], found[name]) for name in outputs or sorted(known)}
+
+    def _array(self, name: str, info: TensorInfo, values: Any) -> np.ndarray:
+        try:
+            found = np.array(values, info.numpy)
+        except (TypeError, ValueError) as error:
+            raise RequestError(Code.INTERNAL, f"{self._base}:predict: output '{name}' is no tensor: {error}") from error
+        if found.ndim == 0 or (info.sizes and found.ndim != len(info.sizes)):
+            raise RequestError(
+                Code.INTERNAL,
+                f"{self._base}:predict: output '{name}' has the shape {list(found.shape)}, not {info.sizes}",
+            )
+        if info.dtype == STRING:
+            flat = found.reshape(-1)
+            for index, text in enumerate(flat.tolist()):
+                flat[index] = base64.b64decode(text["b64"]) if isinstance(text, dict) else str(text).encode()
+        return found
+
+    def _call(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
+        return self._policy.call(lambda seconds: self._attempt(method, url, body, seconds))
+
+    def _attempt(self, method: str, url: str, body: bytes | None, seconds: float) -> dict[str, Any]:
+        end = self._policy.clock() + seconds
+        late = RequestError(Code.DEADLINE_EXCEEDED, f"{url}: no answer within {self._policy.deadline_seconds:g} s")
+        try:
+            with self._http.stream(method, url, content=body, timeout=seconds) as response:
+                parts = []
+                for part in response.iter_bytes():
+                    parts.append(part)
+                    # httpx limits each read, not their sum.
+                    if self._policy.clock() > end:
+                        raise late
+        except httpx.TimeoutException as error:
+            raise late from error
+        except httpx.TransportError as error:
+            raise RequestError(Code.UNAVAILABLE, f"{url}: {str(error) or type(error).__name__}") from error
+        except httpx.HTTPError as error:
+            raise RequestError(Code.INTERNAL, f"{url}: {error}") from error
+        return _read(url, response.status_code, b"".join(parts))
+
+
+def _read(url: str, status: int, body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        answer = error
+    if status != 200:
+        told = answer.get("error") if isinstance(answer, dict) else None
+        text = str(told) if told else body[:200].decode("utf-8", "replace").strip()
+        raise RequestError(_CODES.get(status, Code.UNKNOWN), f"{url}: HTTP {status}: {text}")
+    if not isinstance(answer, dict):
+        raise RequestError(Code.INTERNAL, f"{url}: the answer is not a JSON object: {answer}")
+    return answer
+
+
+def _plain(values: np.ndarray) -> Any:
+    if values.dtype != object:
+        return values.tolist()
+    found = np.empty(values.shape, object)
+    found.reshape(-1)[:] = [_text(text) for text in values.reshape(-1).tolist()]
+    return found.tolist()
+
+
+def _text(text: bytes) -> Any:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(text).decode()}

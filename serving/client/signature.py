@@ -1,0 +1,203 @@
+"""A signature as a client needs it: names, dtypes, shapes and defaults, without TensorFlow, and ready to be pickled.
+
+The attributes are called as in SignatureDef (meta_graph.proto), so that what reads one reads the other.
+"""
+
+import base64
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from serving.errors import Code, RequestError
+
+STRING = 7
+_DTYPES: dict[str, tuple[int, Any]] = {
+    "DT_FLOAT": (1, np.float32),
+    "DT_DOUBLE": (2, np.float64),
+    "DT_INT32": (3, np.int32),
+    "DT_UINT8": (4, np.uint8),
+    "DT_INT16": (5, np.int16),
+    "DT_INT8": (6, np.int8),
+    "DT_STRING": (STRING, object),
+    "DT_INT64": (9, np.int64),
+    "DT_BOOL": (10, np.bool_),
+    "DT_UINT16": (17, np.uint16),
+    "DT_HALF": (19, np.float16),
+    "DT_UINT32": (22, np.uint32),
+    "DT_UINT64": (23, np.uint64),
+}
+_NUMPY = dict(_DTYPES.values())
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One of a shape's; -1 where requests differ."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A tensor's dimensions, the first of which is the rows."""
+
+    dim: tuple[Dimension, ...] = ()
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output; `dtype` is the number in types.proto."""
+
+    dtype: int
+    tensor_shape: Shape = Shape()
+
+    @property
+    def numpy(self) -> Any:
+        """The arrays' dtype; strings are object arrays of bytes.
+
+        Raises:
+            RequestError: UNIMPLEMENTED, no client has arrays of it.
+        """
+        if self.dtype not in _NUMPY:
+            raise RequestError(Code.UNIMPLEMENTED, f"tensors of dtype {self.dtype} (see types.proto) are not supported")
+        return _NUMPY[self.dtype]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Of the dimensions."""
+        return [dimension.size for dimension in self.tensor_shape.dim]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model takes and gives.
+
+    Attributes:
+        inputs: name → its dtype and shape.
+        outputs: the same.
+        defaults: inputs that a request may leave out → what stands for them then, [1, …].
+    """
+
+    inputs: dict[str, TensorInfo]
+    outputs: dict[str, TensorInfo]
+    defaults: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def arrays(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """All inputs of a request in their dtypes, those left out as their defaults in every row.
+
+        They are not left to the server: TF Serving's REST API, and its batching, want every input with every row.
+
+        Args:
+            columns: input → array or list [rows, …]; texts as str or bytes.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT, an input is unknown, missing, of another type, or of another number of rows.
+        """
+        unknown = [name for name in columns if name not in self.inputs]
+        if unknown:
+            raise _wrong(f"the model has no input '{unknown[0]}'{nearest(unknown[0], self.inputs)}")
+        missing = [name for name in self.inputs if name not in columns and name not in self.defaults]
+        if missing:
+            raise _wrong(f"input '{missing[0]}' is missing, but required{nearest(missing[0], columns)}")
+        if not columns:
+            raise _wrong("a request must give at least one input")
+        given = {name: _array(name, self.inputs[name], values) for name, values in columns.items()}
+        rows = {name: len(values) for name, values in given.items()}
+        if len(set(rows.values())) > 1:
+            (first, some), (other, more) = sorted(rows.items(), key=lambda item: item[1])[:: len(rows) - 1]
+            raise _wrong(f"input '{first}' has {some} rows, but '{other}' {more}")
+        count = next(iter(rows.values()))
+        absent = {name: value for name, value in self.defaults.items() if name not in given}
+        return given | {name: np.repeat(value, count, axis=0) for name, value in absent.items()}
+
+
+def signature_of(definition: Any) -> Signature:
+    """From a SignatureDef."""
+    import tensorflow as tf
+
+    return Signature(
+        {name: _info(info) for name, info in sorted(definition.inputs.items())},
+        {name: _info(info) for name, info in sorted(definition.outputs.items())},
+        {name: tf.make_ndarray(proto) for name, proto in definition.defaults.items() if name in definition.inputs},
+    )
+
+
+def signature_of_json(definition: Mapping[str, Any]) -> Signature:
+    """From a SignatureDef as JSON, as TF Serving's `…/metadata` gives it."""
+    return Signature(
+        {name: _info_of_json(info) for name, info in sorted(definition.get("inputs", {}).items())},
+        {name: _info_of_json(info) for name, info in sorted(definition.get("outputs", {}).items())},
+        {name: _array_of_json(proto) for name, proto in definition.get("defaults", {}).items()},
+    )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at what may have been meant, or at what there is."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3)
+    if close:
+        return f"; did you mean {' or '.join(map(repr, close))}?"
+    return f"; there are {', '.join(names[:20])}{' …' if len(names) > 20 else ''}" if names else ""
+
+
+def _array(name: str, info: TensorInfo, values: Any) -> np.ndarray:
+    try:
+        found = _texts(values) if info.dtype == STRING else np.asarray(values).astype(info.numpy, casting="same_kind")
+    except (TypeError, ValueError) as error:
+        raise _wrong(f"input '{name}' cannot be read as {np.dtype(info.numpy).name}: {error}") from error
+    if info.sizes and found.ndim != len(info.sizes):
+        raise _wrong(f"input '{name}' has the shape {list(found.shape)} instead of {info.sizes}")
+    if found.ndim == 0:
+        raise _wrong(f"input '{name}' is one value instead of one per row")
+    return found
+
+
+def _texts(values: Any) -> np.ndarray:
+    given = np.asarray(values, object)
+    found = np.empty(given.shape, object)
+    flat, texts = found.reshape(-1), given.reshape(-1).tolist()
+    for index, text in enumerate(texts):
+        if isinstance(text, str):
+            flat[index] = text.encode()
+        elif isinstance(text, bytes):
+            flat[index] = text
+        else:
+            raise TypeError(f"row {index // max(1, math.prod(given.shape[1:])) + 1} holds {text!r}, which is not text")
+    return found
+
+
+def _wrong(message: str) -> RequestError:
+    return RequestError(Code.INVALID_ARGUMENT, message)
+
+
+def _info(info: Any) -> TensorInfo:
+    return TensorInfo(info.dtype, Shape(tuple(Dimension(dim.size) for dim in info.tensor_shape.dim)))
+
+
+def _info_of_json(info: Mapping[str, Any]) -> TensorInfo:
+    sizes = [int(dim.get("size", 0)) for dim in info.get("tensor_shape", {}).get("dim", [])]
+    return TensorInfo(_DTYPES.get(info["dtype"], (0, None))[0], Shape(tuple(map(Dimension, sizes))))
+
+
+def _array_of_json(proto: Mapping[str, Any]) -> np.ndarray:
+    number, dtype = _DTYPES[proto["dtype"]]
+    dtype = np.dtype(dtype)
+    shape = [int(dim["size"]) for dim in proto.get("tensor_shape", {}).get("dim", [])]
+    content = base64.b64decode(proto.get("tensor_content") or "")
+    if content:
+        return np.frombuffer(content, dtype).reshape(shape)
+    if number == STRING:
+        values: list[Any] = [base64.b64decode(text) for text in proto.get("string_val", [])]
+    else:
+        keys = ("float_val", "double_val", "int_val", "int64_val", "bool_val", "uint32_val", "uint64_val")
+        values = [value for key in keys for value in proto.get(key, [])]
+        # Not-a-number and 64-bit integers are texts in protobuf's JSON.
+        values = [float(value) if dtype.kind == "f" else int(value) for value in values]
+    # As in TensorProto: the last value stands for all that are not there.
+    values += (values or [b"" if number == STRING else 0])[-1:] * (math.prod(shape) - len(values))
+    found = np.empty(len(values), dtype)
+    found[:] = values
+    return found.reshape(shape)
