@@ -13,12 +13,12 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve test lint format bench clean
+.PHONY: help setup lock run report serve test lint format bench bench-serving clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  CONFIG=configs/X.yaml   the config of run, report and serve ($(CONFIG))"
 	@echo "  STACK=modern|portable   the set of package versions; without it, the one that fits the machine"
@@ -60,6 +60,9 @@ lock: setup ## Compile requirements/*.txt from requirements/*.in (newest version
 bench: setup ## Measure Janus beside the same pipeline of stock TFX components (about 40 minutes; ARGS=--help)
 	@[ -e data/flights ] || $(BIN)/python configs/flights.py
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
+
+bench-serving: setup ## Measure what serving the flights' pushed model costs (after `make run`; ARGS=--help)
+	@$(BIN)/python -m benchmarks.serving_cost $(ARGS)
 
 clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in serving/
 	@rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -178,6 +178,8 @@ def _serve_locally(config: JanusConfig, options: ServeOptions, labels: dict[str,
     except AddressError as error:
         raise ConfigError(str(error)) from None
     except (RequestError, OSError) as error:
+        if options.log_requests is None:
+            raise
         raise ConfigError(f"--log-requests {options.log_requests}: {error}") from None
     return 0
 
