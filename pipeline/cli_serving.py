@@ -94,6 +94,35 @@ def predict(
         end_with(run_predict_job(load_config(config, overrides or []), options, verbose))
 
 
+def skew(
+    config: ConfigFile,
+    logged: Annotated[
+        str, typer.Option("--logged", metavar="PATH", help="TFRecords of TF Serving's PredictionLog: a file or glob.")
+    ],
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Of columns for which the schema has no skew_comparator.")
+    ] = None,
+    prediction_threshold: Annotated[
+        float | None, typer.Option("--prediction-threshold", help="Of every task's predictions.")
+    ] = None,
+    min_rows: Annotated[int, typer.Option("--min-rows", metavar="N", min=1, help="Refuse a log with fewer.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+) -> None:
+    """Compare served requests with the training data, and served predictions with those of the eval split.
+
+    Exit code 3 past a threshold: those of the schema's skew_comparators, and of the options.
+    """
+    with errors_told(verbose):
+        environment.prepare(verbose)
+        from pipeline.config_file import load_config
+        from pipeline.skew.job import SkewOptions, run_skew_job
+
+        options = SkewOptions(logged, threshold, prediction_threshold, min_rows, as_json)
+        end_with(run_skew_job(load_config(config, overrides or []), options, verbose))
+
+
 def versions(
     config: ConfigFile,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
@@ -160,6 +189,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(serve)
     app.command()(predict)
+    app.command()(skew)
     app.command()(versions)
     app.command()(rollback)
     app.command()(deployment)

@@ -1,0 +1,1 @@
+"""Training/serving skew, and drift of predictions, from logged requests."""
