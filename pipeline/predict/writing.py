@@ -15,6 +15,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
 from components.arrow_example_gen.kinds import is_list
+from components.pusher.local import sync
 from trainer.errors import ConfigError
 
 GROUP_ROWS = 1 << 16
@@ -136,15 +137,6 @@ def whole_folder(target: Path) -> Iterator[Path]:
             old.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def sync(folder: Path) -> None:
-    """Makes the names in a folder last over a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def as_text(column: pa.Array) -> pa.Array:
