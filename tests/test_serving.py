@@ -130,6 +130,18 @@ def test_the_docs_janus_lines_work(served: Served) -> None:
     assert (served.folder / "grpc.csv").read_text().startswith('"status","status.on_time"')
 
 
+def test_a_model_that_fails_its_serving_check_is_not_pushed(served: Served) -> None:
+    before = served.janus("versions", "configs/flights.yaml", "--json").stdout
+    done = served.janus("run", "configs/flights.yaml", *_settings("serving.latency.batch_1_p50_ms=0.0001"))
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "not pushed: serving check: " in done.stdout
+    assert "(serving.latency.batch_1_p50_ms: 0.0001)" in done.stdout
+    report = json.loads((served.folder / "runs/flights/latest/report.json").read_text())
+    assert (report["exit_code"], report["pushed"], report["blessed"]) == (5, None, True)
+    assert not report["serving_check"]["passed"]
+    assert served.janus("versions", "configs/flights.yaml", "--json").stdout == before
+
+
 def test_no_request_fails_while_a_version_is_pushed_and_rolled_back(served: Served) -> None:
     row = json.loads(re.search(r"\[(\{.*?\})\]\}'", _commands("curl")[2], re.DOTALL)[1])  # type: ignore[index]
     first, failures, answers, ended = _version(served), [], set(), threading.Event()

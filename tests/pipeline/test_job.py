@@ -58,6 +58,15 @@ def fail(error: BaseException) -> None:
     raise RuntimeError(f"{error} [while running 'Run[Transform]']")
 
 
+def test_a_model_that_fails_its_serving_check_has_an_exit_code_of_its_own(end: Any, capfd: Any) -> None:
+    check = {"passed": False, "problems": ["too slow"]}
+    outcome = Outcome(blessed=True, serving_check=check, problems=["serving check: too slow"])
+    code, report = end(lambda: complete("ServingCheck", "Pusher"), outcome)
+    assert (code, report["exit_code"], report["pushed"]) == (5, 5, None)
+    assert report["serving_check"] == check
+    assert "not pushed: serving check: too slow" in capfd.readouterr().out
+
+
 def test_a_pushed_model_is_success(end: Any, capfd: pytest.CaptureFixture[str]) -> None:
     outcome = Outcome(examples={"train": 160, "eval": 40}, blessed=True, pushed="serving/17")
     code, report = end(lambda: complete("ExampleGen", "Pusher"), outcome)
