@@ -94,8 +94,9 @@ def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> I
     servicer = health.HealthServicer()
 
     def on_change(status: VersionStatus) -> None:
-        _tell(options.name, status, tell)
+        # First: who reads that a version is served may ask at once.
         set_health(servicer, manager.available)
+        _tell(options.name, status, tell)
 
     manager = ModelManager(options.name, options.base_path, options.poll_seconds, options.labels, on_change)
     inference = Inference(manager, requests.record if requests else None)

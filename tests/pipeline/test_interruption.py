@@ -47,9 +47,12 @@ import time
 from pipeline import interruption
 interruption.GRACE_SECONDS = 0.3
 with interruption.interruptible(lambda exit_code: print("written", exit_code, flush=True)):
-    print("ready", flush=True)
+    said = False
     while True:
         try:
+            if not said:
+                said = True
+                print("ready", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             pass

@@ -72,7 +72,7 @@ def test_requests_made_of_the_description(app: Starlette) -> None:
 
             ask()
     assert answers.total() >= 1_000, answers
-    assert min(answers[code] for code in (200, 400, 404)) > 10, answers
+    assert min(answers[code] for code in (200, 400, 404)) >= 5, answers
 
 
 VALUES = st.one_of(
@@ -170,7 +170,7 @@ def test_bytes_that_are_almost_a_tf_example(client: Client) -> None:
     ask()
     assert tf.make_ndarray(client.grpc.Predict(good_request()).outputs["delay"]).tolist() == [[5.0]]
     assert answers.total() == 3 * EXAMPLES
-    assert min(answers[name] for name in ("OK", "INVALID_ARGUMENT", "INTERNAL")) > 20, answers
+    assert min(answers[name] for name in ("OK", "INVALID_ARGUMENT", "INTERNAL")) >= 5, answers
 
 
 def outcome(call: Callable[[], object]) -> tuple[str, str]:
