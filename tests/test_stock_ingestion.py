@@ -38,7 +38,7 @@ def test_metrics_are_those_of_stock_ingestion(tmp_path: Path, monkeypatch: pytes
     ]
     config = load_config(SOURCES / "configs/flights.yaml", overrides)
     ours = run(config, tmp_path / "ours")
-    monkeypatch.setattr(pipeline.dag, "example_gen_of", lambda _: stock_example_gen(split_files(config, tmp_path)))
+    monkeypatch.setattr(pipeline.dag, "example_gen_of", lambda *_: stock_example_gen(split_files(config, tmp_path)))
     stock = run(config, tmp_path / "stock")
     assert len(ours["slices"]) > 5
     assert ours["history"] == [pytest.approx(epoch, rel=1e-6) for epoch in stock["history"]]
