@@ -43,7 +43,7 @@ serve: setup ## Serve CONFIG's pushed model: REST on 8501, gRPC on 8500, a page 
 	@$(BIN)/janus serve "$(CONFIG)" $(ARGS)
 
 test: setup ## Run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .
