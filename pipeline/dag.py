@@ -106,6 +106,8 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
         infra_blessing=serving_check.outputs["blessing"],
         base_directory=config.push.path,
         keep=config.push.keep,
+        wait_seconds=config.push.wait_seconds,
+        lease_seconds=config.push.lease_seconds,
         labels=config.serving.deployment.labels.versions(),
     ).with_id("Pusher")
     nodes = [*until.in_order(), *([base] if base else []), model_trainer, resolver, evaluator, serving_check, pusher]

@@ -29,11 +29,24 @@ class Pusher(stock.Pusher):
         model_blessing: BaseChannel,
         base_directory: str,
         keep: int,
+        wait_seconds: float = 300.0,
+        lease_seconds: float = 3600.0,
         infra_blessing: BaseChannel | None = None,
         labels: Mapping[str, int] | None = None,
     ):
-        """`labels`: label → version that stays however old it is, beside those in the folder's own file of labels."""
-        custom_config: dict[str, Any] = {"keep": keep}
+        """Adds to TFX's own arguments.
+
+        Args:
+            model: as TFX has it.
+            model_blessing: as TFX has it.
+            base_directory: the folder of versions, a path or a URL.
+            keep: how many of the newest versions stay.
+            wait_seconds: how long to wait for another push or rollback into the folder.
+            lease_seconds: after which other machines take this push for dead.
+            infra_blessing: as TFX has it.
+            labels: label → version that stays however old it is, beside those in the folder's own file of labels.
+        """
+        custom_config: dict[str, Any] = {"keep": keep, "wait_seconds": wait_seconds, "lease_seconds": lease_seconds}
         if labels:
             custom_config["labels"] = dict(labels)
         super().__init__(

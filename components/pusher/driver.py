@@ -6,7 +6,7 @@ from tfx.orchestration.portable import base_driver as ir_base_driver
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration import driver_output_pb2
 
-from components.pusher.executor import VERSION, Executor, base_directory
+from components.pusher.executor import VERSION, Executor, base_directory, claim_of
 from components.pusher.journal import history, settle, withdrawals
 from components.pusher.lock import exclusive
 from components.pusher.rollback import WITHDRAWN_AT
@@ -30,7 +30,7 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         pusher = Executor()
         base = base_directory(execution_info.exec_properties)
         if storage_of(base).exists(base):
-            with exclusive(base):
+            with exclusive(base, claim_of(execution_info.exec_properties, execution_info.pipeline_run_id)):
                 settle(base)
                 remove_leftovers(base)
         output = driver_output_pb2.DriverOutput()

@@ -9,6 +9,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils, proto_utils
 
+from components.pusher.lock import Claim
 from components.pusher.push import push
 from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT
 
@@ -43,7 +44,8 @@ class Executor(stock.Executor):
         settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         # The driver has looked into the folder, but a rollback may have come between.
         labelled = settings.get("labels", {}).values()
-        done = push(model, base_directory(exec_properties), settings["keep"], version, labelled)
+        claim = claim_of(exec_properties, self._context.pipeline_run_id if self._context else None)
+        done = push(model, base_directory(exec_properties), settings["keep"], version, labelled, claim)
         pushed.set_string_custom_property(CONTENT_DIGEST, done.digest)
         if done.withdrawal is not None:
             pushed.set_string_custom_property(WITHDRAWN_AT, done.withdrawal.time)
@@ -51,6 +53,13 @@ class Executor(stock.Executor):
             return
         io_utils.copy_dir(model, pushed.uri)
         self._MarkPushed(pushed, pushed_destination=done.destination, pushed_version=str(done.version))
+
+
+def claim_of(exec_properties: Mapping[str, Any], run_id: str | None) -> Claim:
+    """A run's claim to the folder of versions."""
+    settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+    times = {key: settings[key] for key in ("wait_seconds", "lease_seconds")}
+    return Claim(f"run {run_id}", **times) if run_id else Claim(**times)
 
 
 def base_directory(exec_properties: Mapping[str, Any]) -> str:

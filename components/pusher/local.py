@@ -106,6 +106,16 @@ def write_text(base: str, name: str, text: str) -> None:
         staging.unlink(missing_ok=True)
 
 
+def remove_text(base: str, name: str) -> None:
+    """Removes a small file, if it is there."""
+    (Path(base) / name).unlink(missing_ok=True)
+
+
+def text_names(base: str, prefix: str) -> list[str]:
+    """The names of the small files that begin so."""
+    return sorted(path.name for path in Path(base).iterdir() if path.name.startswith(prefix))
+
+
 def require_writable(base: str) -> None:
     """Makes the folder if need be and tries to write in it.
 

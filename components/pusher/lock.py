@@ -7,8 +7,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.pusher.lease import leased
 from components.pusher.local import make_folders
 from components.pusher.storage import Location, is_url
 from trainer.errors import JanusError
@@ -17,22 +19,37 @@ LOCK_FILE = ".lock"
 POLL_SECONDS = 0.1
 
 
-@contextmanager
-def exclusive(base: Location, wait_seconds: float = 300.0) -> Iterator[None]:
-    """Holds the folder's lock file, which dies with the process.
+@dataclass(frozen=True)
+class Claim:
+    """Who wants to push, and how patiently.
 
-    A URL's lock lies in this machine's folder for temporary files: it keeps out this machine's processes only.
+    Attributes:
+        holder: the run, or whatever else it is; the same for each try of a step.
+        wait_seconds: how long to wait for another push or rollback.
+        lease_seconds: after which other machines take this one for dead.
+    """
+
+    holder: str = field(default_factory=lambda: f"process {os.getpid()}")
+    wait_seconds: float = 300.0
+    lease_seconds: float = 3600.0
+
+
+@contextmanager
+def exclusive(base: Location, claim: Claim) -> Iterator[None]:
+    """Holds the folder's lock file, which keeps out this machine's processes and dies with this one, and its lease.
+
+    A URL's lock file lies in this machine's folder for temporary files.
 
     Args:
         base: the folder of versions; a local one is made if need be.
-        wait_seconds: how long to wait for another process.
+        claim: who wants it.
 
     Raises:
-        JanusError: another process holds it for longer than that.
+        JanusError: another process or machine holds it for longer than the claim waits.
     """
     path = _lock_file(base)
     with path.open("a+", encoding="utf-8") as file:
-        deadline = time.monotonic() + wait_seconds
+        deadline = time.monotonic() + claim.wait_seconds
         while not _taken(file.fileno()):
             if time.monotonic() >= deadline:
                 file.seek(0)
@@ -45,7 +62,8 @@ def exclusive(base: Location, wait_seconds: float = 300.0) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        with leased(base, claim.holder, claim.lease_seconds, max(0.0, deadline - time.monotonic())):
+            yield
 
 
 def _taken(descriptor: int) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from components.pusher.journal import Rollback, history, settle, withdrawals
-from components.pusher.lock import exclusive
+from components.pusher.lock import Claim, exclusive
 from components.pusher.retention import read_labels, retain
 from components.pusher.storage import Location, content_digest
 from components.pusher.versions import publish, remove_leftovers, version_for, versions
@@ -27,7 +27,14 @@ class Pushed:
     withdrawal: Rollback | None = None
 
 
-def push(model: Location, base: Location, keep: int, version: int = 0, labelled: Iterable[int] = ()) -> Pushed:
+def push(
+    model: Location,
+    base: Location,
+    keep: int,
+    version: int = 0,
+    labelled: Iterable[int] = (),
+    claim: Claim | None = None,
+) -> Pushed:
     """Publishes a model unless a rollback has withdrawn it, and removes old versions.
 
     Args:
@@ -36,13 +43,14 @@ def push(model: Location, base: Location, keep: int, version: int = 0, labelled:
         keep: how many of the newest versions stay.
         version: the model's, if it is still free and the newest; else another is found.
         labelled: versions that stay besides, as do those in the folder's own file of labels.
+        claim: who pushes, for others that want to; by default this process.
 
     Raises:
         JanusError: another push is under way, or the record of rollbacks or the labels cannot be read.
         OSError: the folder cannot be written; nothing is left behind.
     """
     digest = content_digest(model)
-    with exclusive(base):
+    with exclusive(base, claim or Claim()):
         settle(base)
         remove_leftovers(base)
         withdrawal = withdrawals(history(base)).get(digest)

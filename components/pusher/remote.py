@@ -4,6 +4,7 @@ TF Serving takes a version up once it can load it, which `saved_model.pb` decide
 Whatever TensorFlow's file interface knows may be used: gs:// and hdfs://, s3:// with tensorflow-io.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -122,6 +123,17 @@ def write_text(base: str, name: str, text: str) -> None:
     staging = join(base, f"{name}.{os.getpid()}")
     _write(staging, text)
     _gfile.rename(staging, join(base, name), overwrite=True)
+
+
+def remove_text(base: str, name: str) -> None:
+    """Removes a small file, if it is there."""
+    with contextlib.suppress(tf.errors.NotFoundError):
+        _gfile.remove(join(base, name))
+
+
+def text_names(base: str, prefix: str) -> list[str]:
+    """The names of the small files that begin so."""
+    return sorted(name for name in _gfile.listdir(base) if name.startswith(prefix))
 
 
 def require_writable(base: str) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.pusher.journal import JOURNAL, Rollback, begin, settle
-from components.pusher.lock import exclusive
+from components.pusher.lock import Claim, exclusive
 from components.pusher.state import State, read_state
 from components.pusher.storage import Location, join, storage_of
 from components.pusher.versions import new_version, publish, remove_leftovers, versions
@@ -47,7 +47,7 @@ def roll_back(
     """
     if not versions(base):
         raise ConfigError(f"there are no versions in {base} (push.path): `janus run CONFIG` pushes the first")
-    with exclusive(base, wait_seconds):
+    with exclusive(base, Claim(f"rollback by process {os.getpid()}", wait_seconds)):
         settle(base)
         remove_leftovers(base)
         state = read_state(base)

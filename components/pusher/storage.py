@@ -52,6 +52,12 @@ class Storage(Protocol):
     def write_text(self, base: str, name: str, text: str) -> None:
         """Replaces a small file, in one step."""
 
+    def remove_text(self, base: str, name: str) -> None:
+        """Removes a small file, if it is there."""
+
+    def text_names(self, base: str, prefix: str) -> list[str]:
+        """The names of the small files that begin so."""
+
     def require_writable(self, base: str) -> None:
         """Makes the folder if need be and tries to write in it; raises OSError."""
 

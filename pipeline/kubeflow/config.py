@@ -81,7 +81,6 @@ class KubeflowConfig(StrictModel):
     env: dict[str, str] = Field({}, description="Environment variables of every step; nothing secret.")
     secrets: list[Secret] = Field([], description="Environment variables from Kubernetes secrets.")
     volumes: list[Volume] = Field([], description="Persistent volume claims, mounted into every step.")
-    lease_seconds: Number = Field(3600, description="How long a run may hold the push folder before it counts as dead.")
 
     @field_validator("pipeline_root")
     @classmethod

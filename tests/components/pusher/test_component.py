@@ -189,6 +189,8 @@ def test_the_component_takes_an_infra_blessing() -> None:
         infra_blessing=Channel(type=standard_artifacts.InfraBlessing),
         labels={"stable": 17},
     )
-    assert json.loads(component.exec_properties["custom_config"]) == {"keep": 2, "labels": {"stable": 17}}
+    assert json.loads(component.exec_properties["custom_config"]) == {
+        "keep": 2, "wait_seconds": 300.0, "lease_seconds": 3600.0, "labels": {"stable": 17},
+    }  # fmt: skip
     assert set(component.inputs) == {"model_blessing", "infra_blessing"}
     assert base_directory(component.exec_properties) == "gs://bucket/models"

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from components.pusher import remote
 from components.pusher.journal import JOURNAL, history
-from components.pusher.lock import exclusive
+from components.pusher.lease import PREFIX
+from components.pusher.lock import Claim, exclusive
 from components.pusher.push import push
 from components.pusher.rollback import roll_back
 from components.pusher.state import read_state
@@ -136,8 +137,9 @@ def test_a_model_behind_a_url_comes_to_a_local_folder(tmp_path: Path, base: str)
 
 
 def test_the_machine_s_pushes_keep_each_other_out(base: str) -> None:
-    with exclusive(base), pytest.raises(JanusError, match="under way"), exclusive(base + "/", wait_seconds=0.1):
-        pass
+    impatient = exclusive(base + "/", Claim("second", wait_seconds=0.1))
+    with exclusive(base, Claim("first")), pytest.raises(JanusError, match="under way"):
+        impatient.__enter__()
 
 
 def test_a_store_that_cannot_be_written_is_told() -> None:
@@ -160,7 +162,7 @@ def fail_after(writes: int) -> Callable[[str], None]:
 
 
 class Writing:
-    """TensorFlow's file interface, which tells of each file that is to be written and, it may be, removes nothing."""
+    """TensorFlow's file interface, which tells of each file to be written, but of no ticket, and may remove nothing."""
 
     def __init__(self, told: Callable[[str], None], cleans: bool = True):
         self._told = told
@@ -171,7 +173,7 @@ class Writing:
 
     def GFile(self, path: str, mode: str = "r") -> Any:  # noqa: N802 - the name is TensorFlow's
         """Opens a file."""
-        if "w" in mode:
+        if "w" in mode and PREFIX not in path:
             self._told(path)
         return gfile.GFile(path, mode)
 
