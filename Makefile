@@ -13,14 +13,14 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve test lint format bench bench-serving clean
+.PHONY: help setup lock run report serve kubeflow image test lint format bench bench-serving clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  CONFIG=configs/X.yaml   the config of run, report and serve ($(CONFIG))"
+	@echo "  CONFIG=configs/X.yaml   the config of run, report, serve, kubeflow and image ($(CONFIG))"
 	@echo "  STACK=modern|portable   the set of package versions; without it, the one that fits the machine"
 	@echo "  ARGS='...'              further arguments of the command behind run, report, serve, test or lock"
 	@echo
@@ -41,6 +41,12 @@ report: setup ## Show the report of CONFIG's latest run
 
 serve: setup ## Serve CONFIG's pushed model: REST on 8501, gRPC on 8500, a page to try it at /
 	@$(BIN)/janus serve "$(CONFIG)" $(ARGS)
+
+kubeflow: setup ## Compile CONFIG's pipeline for Kubeflow Pipelines v2: deploy/kubeflow/<name>/
+	@$(BIN)/janus kubeflow compile "$(CONFIG)" $(ARGS)
+
+image: setup ## Compile CONFIG for Kubeflow and build the image that its steps run in
+	@deploy/image.sh "$(CONFIG)" $(ARGS)
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)

@@ -100,12 +100,11 @@ class PushConfig(StrictModel):
 
     path: str = Field(description="TF Serving's base path of the model: versions are folders in it.")
     keep: Count = Field(5, description="How many versions stay; older ones are removed after a push.")
-
     wait_seconds: Annotated[Number, Field(ge=0)] = Field(
-        300, description="How long a push waits for another push or rollback into the same folder before it fails."
+        300.0, description="How long a push waits for another push or rollback into the same folder before it fails."
     )
     lease_seconds: Annotated[Number, Field(gt=0)] = Field(
-        3600, description="After which other machines take a push that holds the folder for dead."
+        3600.0, description="After which other machines take a push that holds the folder for dead."
     )
 
 class LatencyConfig(StrictModel):

@@ -13,6 +13,9 @@ from pipeline.kubeflow.metadata_address import VARIABLE
 
 REPORT_STEP = "report"
 
+POD_LABEL = ("app.kubernetes.io/component", "janus-step")
+"""On the pods of all steps, so that a network policy can tell them from others."""
+
 NO_SPAN = -1
 """The pipeline input that stands for the newest span."""
 
@@ -68,6 +71,8 @@ def _pipeline(bundle: Bundle) -> Any:
                 task = step(data_path=data_path, span=span, epochs=epochs)
                 task.after(*(tasks[earlier] for earlier in upstream))
                 tasks[node] = _configure(task, node, kubeflow)
+                if node == "ServingCheck" and config.serving.infra_validator == "kubernetes":
+                    _tell_own_pod(task)
 
     return pipeline
 
@@ -126,6 +131,8 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
         )
     for name, value in {**kubeflow.env, VARIABLE: kubeflow.metadata}.items():
         task.set_env_variable(name, value)
+    label, value = POD_LABEL
+    kubernetes.add_pod_label(task, label_key=label, label_value=value)
     for secret in kubeflow.secrets:
         kubernetes.use_secret_as_env(task, secret_name=secret.name, secret_key_to_env={secret.key: secret.env})
     for volume in kubeflow.volumes:
@@ -141,3 +148,12 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
     if step.timeout_seconds:
         kubernetes.set_timeout(task, step.timeout_seconds)
     return task
+
+
+def _tell_own_pod(task: Any) -> None:
+    """Gives TFX's InfraValidator the name of its pod, after which it makes TF Serving's, and its namespace."""
+    from kfp import kubernetes
+    from tfx.utils import kube_utils
+
+    for name, field in ((kube_utils.KFP_POD_NAME, "metadata.name"), (kube_utils.KFP_NAMESPACE, "metadata.namespace")):
+        kubernetes.use_field_path_as_env(task, env_name=name, field_path=field)

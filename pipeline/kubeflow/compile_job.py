@@ -2,39 +2,69 @@
 
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from pipeline.config import JanusConfig
-from pipeline.environment import library_output_to
-from pipeline.kubeflow.bundle import required, write_bundle
+from pipeline.environment import Terminal, library_output_to
+from pipeline.kubeflow.bundle import SCHEMAS, required, write_bundle
 from pipeline.preflight import check_schema_file
 from trainer.errors import ConfigError
 
 BUNDLE = "bundle"
 """Name of the bundle's folder, beside the YAML."""
 
+Target = Literal["kubeflow", "vertex"]
 
-def run_compile_job(config: JanusConfig, output: Path | None, verbose: bool = False) -> int:
+
+def default_output(config: JanusConfig, target: Target = "kubeflow") -> Path:
+    """Where the YAML is written, if not told otherwise."""
+    return Path("deploy") / target / config.name / "pipeline.yaml"
+
+
+def run_compile_job(
+    config: JanusConfig, output: Path | None, verbose: bool = False, target: Target = "kubeflow"
+) -> int:
     """Writes the YAML and the bundle, and returns the exit code.
 
     Raises:
-        ConfigError: there is no `kubeflow` section, or a path has no meaning in a container.
+        ConfigError: there is no `kubeflow` section, a path has no meaning in a container, or Vertex AI cannot do what
+            the configuration asks for.
         DataError: the curated schema does not fit the configuration.
     """
-    kubeflow = required(config)
-    path = output or Path("deploy/kubeflow") / config.name / "pipeline.yaml"
+    required(config)
+    path = output or default_output(config, target)
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"--output {path}: the name of KFP's pipeline must end in .yaml")
     check_schema_file(config)
     with tempfile.TemporaryDirectory() as folder, library_output_to(Path(folder) / "log", verbose) as terminal:
-        from pipeline.kubeflow.compile import compile_pipeline
-
         path.parent.mkdir(parents=True, exist_ok=True)
-        bundle = write_bundle(config, path.parent / BUNDLE)
-        compile_pipeline(bundle, path)
-        where = f"the ConfigMap {kubeflow.bundle_config_map}" if kubeflow.bundle_config_map else "the image"
+        write = _for_vertex if target == "vertex" else _for_kubeflow
+        write(config, path, terminal)
+    return 0
+
+
+def _for_kubeflow(config: JanusConfig, path: Path, terminal: Terminal) -> None:
+    from pipeline.kubeflow.compile import compile_pipeline
+
+    kubeflow = required(config)
+    bundle = write_bundle(config, path.parent / BUNDLE)
+    compile_pipeline(bundle, path)
+    where = f"the ConfigMap {kubeflow.bundle_config_map}" if kubeflow.bundle_config_map else "the image"
+    print(
+        f"{path}: {len(bundle.ir.nodes)} tasks and the report\n"
+        f"{path.parent / BUNDLE}: {where} must hold it as {kubeflow.bundle} (digest {bundle.digest[:12]})",
+        file=terminal.out,
+    )
+
+
+def _for_vertex(config: JanusConfig, path: Path, terminal: Terminal) -> None:
+    from pipeline.kubeflow.vertex import HEADER, compile_for_vertex
+
+    done = compile_for_vertex(config, path, path.parent / BUNDLE / SCHEMAS)
+    print(f"{done.path}: {done.tasks} tasks, for Vertex AI only", file=terminal.out)
+    print(HEADER.replace("# ", "").rstrip(), file=terminal.out)
+    if config.schema_ is not None:
         print(
-            f"{path}: {len(bundle.ir.nodes)} tasks and the report\n"
-            f"{path.parent / BUNDLE}: {where} must hold it as {kubeflow.bundle} (digest {bundle.digest[:12]})",
+            f"{path.parent / BUNDLE}: the image must hold it as {required(config).bundle}, for the schema",
             file=terminal.out,
         )
-    return 0

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import yaml
+from tfx.utils import kube_utils
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.config_file import parse_config
 from pipeline.kubeflow.bundle import Bundle, read_bundle, write_bundle
-from pipeline.kubeflow.compile import compile_pipeline, edges, step_name
+from pipeline.kubeflow.compile import POD_LABEL, compile_pipeline, edges, step_name
 from pipeline.run_node import RunParameters, ir_of_run
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.small import small_raw
@@ -89,6 +91,25 @@ def test_what_the_configuration_says_of_the_steps(compiled: Compiled) -> None:
     assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
     secret = pod["secretAsEnv"][0]
     assert secret["keyToEnv"][0]["envVar"] == "JANUS_MLMD_PASSWORD"
+
+
+def test_all_pods_bear_the_label_that_the_network_policy_asks_for(compiled: Compiled) -> None:
+    pods = compiled.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert len(pods) == len(compiled.bundle.ir.nodes) + 1
+    assert all(pod["podMetadata"]["labels"] == dict([POD_LABEL]) for pod in pods.values())
+
+
+def test_infra_validator_is_told_its_own_pod(compiled: Compiled, tmp_path: Path) -> None:
+    """TFX refuses to start TF Serving's pod without both variables."""
+    pods = compiled.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert not any("fieldPathAsEnv" in pod for pod in pods.values())
+    raw = small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path), serving={"infra_validator": "kubernetes"})
+    bundle = write_bundle(parse_config(raw), tmp_path / "bundle")
+    _, platform = yaml.safe_load_all(compile_pipeline(bundle, tmp_path / "pipeline.yaml").read_text())
+    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert {name for name, pod in pods.items() if "fieldPathAsEnv" in pod} == {"exec-serving-check"}
+    found = {env["name"]: env["fieldPath"] for env in pods["exec-serving-check"]["fieldPathAsEnv"]}
+    assert found == {kube_utils.KFP_POD_NAME: "metadata.name", kube_utils.KFP_NAMESPACE: "metadata.namespace"}
 
 
 def test_the_same_configuration_gives_the_same_bytes(compiled: Compiled, tmp_path: Path) -> None:

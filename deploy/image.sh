@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Compiles a configuration for Kubeflow and builds the image that its section `kubeflow` names. `make image` calls it.
+#
+#   deploy/image.sh configs/X.yaml [arguments of docker build]
+#
+#   DOCKER=podman            instead of docker
+#   PIP_CONFIG_FILE=FILE     settings of pip, for another package index than the public one
+#   UV_CONFIG_FILE=FILE      settings of uv, the same
+#
+# The image holds the bundle that was compiled with the pipeline: build and submit from the same configuration.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+docker=${DOCKER:-docker}
+
+fail() { echo "image: $*" >&2; exit 1; }
+
+[ $# -gt 0 ] || { echo "usage: deploy/image.sh configs/X.yaml [arguments of docker build]" >&2; exit 2; }
+config=$1
+shift
+[ -x .venv/bin/janus ] || fail "there is no environment: run \`make setup\` first."
+command -v "$docker" >/dev/null || fail "$docker is not installed: an image is built by Docker or, with DOCKER=podman, by Podman."
+reason=$("$docker" version 2>&1 >/dev/null) ||
+  fail "no Docker engine answers: start it, or let DOCKER_HOST name one. ${reason##*$'\n'}"
+
+# Compiled first, since it says what is wrong with a configuration. It goes where the build's context includes it.
+.venv/bin/janus kubeflow compile "$config"
+settings=$(.venv/bin/python -B - "$config" <<'PYTHON'
+import sys
+from pathlib import Path
+
+from pipeline.config_file import load_config
+from pipeline.kubeflow.bundle import required
+
+config = load_config(Path(sys.argv[1]), [])
+print(config.name, required(config).image, required(config).bundle)
+PYTHON
+)
+read -r name image bundle_to <<<"$settings"
+
+secrets=()
+[ -z "${PIP_CONFIG_FILE:-}" ] || secrets+=(--secret "id=pip.conf,src=$PIP_CONFIG_FILE")
+[ -z "${UV_CONFIG_FILE:-}" ] || secrets+=(--secret "id=uv.toml,src=$UV_CONFIG_FILE")
+DOCKER_BUILDKIT=1 "$docker" build --file deploy/Dockerfile --tag "$image" \
+  --build-arg "BUNDLE=deploy/kubeflow/$name/bundle" --build-arg "BUNDLE_TO=$bundle_to" "${secrets[@]}" "$@" .
+echo "image: $image is built; push it (\`$docker push $image\`) to where the cluster's nodes pull from"

@@ -1,0 +1,251 @@
+"""`janus kubeflow status`."""
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.config import JanusConfig
+from pipeline.display import console_on
+from pipeline.kubeflow.access import Access
+from pipeline.kubeflow.bundle import required
+from pipeline.kubeflow.schedule_job import recurring_runs_of
+from pipeline.kubeflow.submission import pipeline_name
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.client import Client
+
+RUNS = 10
+FAILED = ("FAILED", "CANCELED")
+STYLES = {"SUCCEEDED": "green", "FAILED": "red", "CANCELED": "yellow", "CANCELING": "yellow", "RUNNING": "cyan"}
+GROUPS = ("root", "executor", "run", "exit-handler-1")
+"""Tasks of KFP's own around the steps, which fail with them."""
+
+MAX_PAGES = 10
+
+
+class StepFailure(BaseModel):
+    """A step that failed: KFP's name of it, and what it says."""
+
+    step: str
+    message: str = ""
+
+
+class RunState(BaseModel):
+    """A run; times are the server's, UTC."""
+
+    run_id: str
+    name: str
+    state: str
+    version: str | None = None
+    created: datetime | None = None
+    finished: datetime | None = None
+    by_schedule: bool = False
+    message: str = ""
+    failures: list[StepFailure] = []
+
+
+class ScheduleState(BaseModel):
+    """A recurring run."""
+
+    recurring_run_id: str
+    enabled: bool
+    cron: str | None = None
+    version: str | None = None
+    service_account: str | None = None
+    max_concurrency: int | None = None
+    no_catchup: bool = False
+    parameters: dict[str, Any] = {}
+    created: datetime | None = None
+
+
+class PipelineState(BaseModel):
+    """What Kubeflow Pipelines knows of a pipeline.
+
+    Attributes:
+        pipeline: its name.
+        uploaded: whether it is there.
+        schedules: its recurring runs, of which there should be at most one.
+        runs: the newest, newest first.
+    """
+
+    pipeline: str
+    uploaded: bool
+    schedules: list[ScheduleState] = []
+    runs: list[RunState] = []
+
+
+def run_status_job(config: JanusConfig, access: Access, as_json: bool = False, count: int = RUNS) -> int:
+    """Prints the schedule and the newest runs, and returns the exit code.
+
+    Raises:
+        ConfigError: the configuration, the host or the credentials are wrong.
+        JanusError: Kubeflow Pipelines refuses it, or does not answer.
+    """
+    from pipeline.kubeflow.client import connect
+
+    kubeflow, name = required(config), pipeline_name(config)
+    state = read_state(connect(access, kubeflow.namespace), name, kubeflow.experiment, count)
+    if as_json:
+        print(state.model_dump_json(indent=2))
+    else:
+        console_on(sys.stdout).print(state_view(state))
+    return 0
+
+
+def read_state(client: "Client", name: str, experiment: str, count: int = RUNS) -> PipelineState:
+    """Reads what there is; `count` is the number of runs at most.
+
+    Raises:
+        JanusError: Kubeflow Pipelines refuses it, or does not answer.
+    """
+    from pipeline.kubeflow.client import all_pages, find_experiment, find_pipelines
+
+    pipelines = [pipeline.pipeline_id for pipeline in find_pipelines(client, name)]
+    if not pipelines:
+        return PipelineState(pipeline=name, uploaded=False)
+    versions: dict[str, str] = {}
+    for pipeline_id in pipelines:
+        found = all_pages(
+            client,
+            f"listing the versions of the pipeline '{name}'",
+            "pipeline_versions",
+            lambda at=pipeline_id, **query: client.pipelines.pipeline_service_list_pipeline_versions(at, **query),
+        )
+        versions.update({version.pipeline_version_id: version.display_name for version in found})
+    schedules = [_schedule_state(run, versions) for run in recurring_runs_of(client, name)]
+    there = find_experiment(client, experiment)
+    runs = _newest_runs(client, there.experiment_id, set(pipelines), count) if there else []
+    return PipelineState(
+        pipeline=name, uploaded=True, schedules=schedules, runs=[_run_state(client, run, versions) for run in runs]
+    )
+
+
+def state_view(state: PipelineState) -> Group:
+    """The state as a person reads it."""
+    if not state.uploaded:
+        return Group(Text(f"{state.pipeline}: not uploaded to this Kubeflow Pipelines yet"))
+    parts: list[Any] = [_schedule_line(state.pipeline, schedule) for schedule in state.schedules]
+    if not parts:
+        parts.append(Text(f"{state.pipeline}: not scheduled"))
+    if len(state.schedules) > 1:
+        parts.append(Text("several schedules: `janus kubeflow schedule` leaves one", style="yellow"))
+    if not state.runs:
+        return Group(*parts, Text("no runs yet"))
+    table = Table("run", "started (UTC)", "took", "by", "version", "state", box=None, pad_edge=False)
+    for run in state.runs:
+        table.add_row(
+            run.name,
+            f"{run.created:%Y-%m-%d %H:%M:%S}" if run.created else "",
+            _duration(run),
+            "schedule" if run.by_schedule else "hand",
+            run.version or "deleted",
+            Text(run.state, style=STYLES.get(run.state, "")),
+        )
+    failures = [
+        Text(f"{run.name}: {failure.step} failed{': ' if failure.message else ''}{failure.message}", style="red")
+        for run in state.runs
+        for failure in run.failures or ([StepFailure(step="run", message=run.message)] if run.message else [])
+    ]
+    return Group(*parts, table, *failures)
+
+
+def _schedule_line(pipeline: str, schedule: ScheduleState) -> Text:
+    line = Text(f"{pipeline}: ")
+    line.append("scheduled" if schedule.enabled else "schedule disabled", "green" if schedule.enabled else "yellow")
+    line.append(f" '{schedule.cron}', version {schedule.version or 'deleted'}, as {schedule.service_account}")
+    if schedule.parameters:
+        line.append(", with " + ", ".join(f"{name}={value}" for name, value in schedule.parameters.items()))
+    return line
+
+
+def _duration(run: RunState) -> str:
+    # Of an unfinished run it would depend on this machine's clock.
+    if run.created is None or run.finished is None or run.finished < run.created:
+        return ""
+    seconds = int((run.finished - run.created).total_seconds())
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _newest_runs(client: "Client", experiment_id: str, pipelines: set[str], count: int) -> list[Any]:
+    from pipeline.kubeflow.client import pages
+
+    found: list[Any] = []
+    listed = pages(
+        client,
+        "listing the runs",
+        "runs",
+        client.runs.run_service_list_runs,
+        experiment_id=experiment_id,
+        sort_by="created_at desc",
+    )
+    # The experiment may hold years of other pipelines' runs.
+    for _, page in zip(range(MAX_PAGES), listed, strict=False):
+        found += [
+            run
+            for run in page
+            if run.pipeline_version_reference and run.pipeline_version_reference.pipeline_id in pipelines
+        ]
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+def _run_state(client: "Client", run: Any, versions: dict[str, str]) -> RunState:
+    from pipeline.kubeflow.client import asked
+
+    failures: list[StepFailure] = []
+    if run.state in FAILED:
+        what = f"what failed in the run '{run.display_name}'"
+        whole = asked(client, what, lambda: client.runs.run_service_get_run(run.run_id))
+        failures = step_failures((whole.run_details.task_details if whole.run_details else None) or [])
+    return RunState(
+        run_id=run.run_id,
+        name=run.display_name or "",
+        state=run.state or "PENDING",
+        version=versions.get(run.pipeline_version_reference.pipeline_version_id),
+        created=run.created_at,
+        finished=_time(run.finished_at),
+        by_schedule=bool(run.recurring_run_id),
+        message=(run.error.message or "") if run.error else "",
+        failures=failures,
+    )
+
+
+def step_failures(tasks: list[Any]) -> list[StepFailure]:
+    """The failed steps, in the order in which they ended; KFP's own tasks around them only if nothing else failed."""
+    failed = [task for task in tasks if task.state == "FAILED"]
+    steps = [task for task in failed if (task.display_name or "") not in GROUPS] or failed
+    ordered = sorted(steps, key=lambda task: str(task.end_time))
+    found = [StepFailure(step=task.display_name or task.task_id or "?", message=_message(task)) for task in ordered]
+    # A step that was tried several times is there several times.
+    return list({failure.step: failure for failure in found}.values())
+
+
+def _message(task: Any) -> str:
+    states = [task, *reversed(task.state_history or [])]
+    return next((state.error.message for state in states if state.error and state.error.message), "")
+
+
+def _time(value: datetime | None) -> datetime | None:
+    # KFP gives 1970 for what has not ended.
+    return value if value and value.year > 1970 else None
+
+
+def _schedule_state(run: Any, versions: dict[str, str]) -> ScheduleState:
+    cron = run.trigger.cron_schedule if run.trigger else None
+    return ScheduleState(
+        recurring_run_id=run.recurring_run_id,
+        enabled=run.status == "ENABLED",
+        cron=cron.cron if cron else None,
+        version=versions.get(run.pipeline_version_reference.pipeline_version_id),
+        service_account=run.service_account,
+        max_concurrency=int(run.max_concurrency) if run.max_concurrency else None,
+        no_catchup=bool(run.no_catchup),
+        parameters=(run.runtime_config.parameters if run.runtime_config else None) or {},
+        created=run.created_at,
+    )

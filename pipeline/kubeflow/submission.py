@@ -1,0 +1,247 @@
+"""What is sent to Kubeflow Pipelines: a compiled pipeline, named by its content, and a run's parameters."""
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config import JanusConfig
+from pipeline.environment import library_output_to
+from pipeline.kubeflow.bundle import digest_of, required, write_bundle
+from pipeline.kubeflow.compile import compile_pipeline, step_name
+from pipeline.kubeflow.compile_job import BUNDLE, default_output
+from pipeline.kubeflow.config import absolute
+from pipeline.preflight import check_schema_file
+from trainer.errors import ConfigError
+
+HASH_DIGITS = 16
+MAX_NAME = 127 - HASH_DIGITS - 1
+"""KFP's limit is 127 characters, of a version's name, which is the pipeline's and a hash."""
+MAX_EXPERIMENT, MAX_NAMESPACE = 128, 63
+
+ACCOUNT, MULTI_USER_ACCOUNT = "pipeline-runner", "default-editor"
+"""The service accounts that KFP's installations come with."""
+
+LEAST = {"epochs": 1, "span": 0}
+Parameter = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A compiled pipeline.
+
+    Attributes:
+        pipeline: its name.
+        version: the name of this content.
+        yaml: the file to upload.
+        digest: of the bundle that the image, or a volume, must hold.
+        parameters: that a run is given; the pipeline's defaults stand for the others.
+        experiment: of the runs.
+        service_account: that the pods run as.
+        root: KFP's pipeline root; None for the installation's own.
+    """
+
+    pipeline: str
+    version: str
+    yaml: Path
+    digest: str
+    parameters: dict[str, Parameter]
+    experiment: str
+    service_account: str
+    root: str | None
+
+
+def pipeline_name(config: JanusConfig) -> str:
+    """The pipeline's name in Kubeflow, as it is compiled.
+
+    Raises:
+        ConfigError: KFP would reject it, or the names of what it belongs to.
+    """
+    kubeflow = required(config)
+    name = step_name(config.name).replace("_", "-")
+    if not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) or len(name) > MAX_NAME:
+        raise ConfigError(
+            f"name: Kubeflow Pipelines takes no pipeline named '{name}' (from '{config.name}'): at most {MAX_NAME} "
+            "small letters, digits and hyphens, with a letter first and no hyphen last"
+        )
+    if not kubeflow.experiment.strip() or len(kubeflow.experiment) > MAX_EXPERIMENT:
+        raise ConfigError(f"kubeflow.experiment: give a name of at most {MAX_EXPERIMENT} characters")
+    for key in ("namespace", "service_account"):
+        value = getattr(kubeflow, key)
+        if value is not None and not (re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", value) and len(value) <= 253):
+            raise ConfigError(f"kubeflow.{key}: '{value}' is no name in Kubernetes")
+    if kubeflow.namespace and len(kubeflow.namespace) > MAX_NAMESPACE:
+        raise ConfigError(f"kubeflow.namespace: '{kubeflow.namespace}' is longer than {MAX_NAMESPACE} characters")
+    return name
+
+
+@contextmanager
+def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool = False) -> Iterator[Submission]:
+    """Compiles; the file is there meanwhile.
+
+    Args:
+        config: as the user wrote it.
+        parameters: NAME=VALUE, of the pipeline's inputs.
+        verbose: whether the libraries' logs are shown.
+
+    Raises:
+        ConfigError: there is no `kubeflow` section, KFP would reject a name, or there is no such parameter.
+        DataError: the curated schema does not fit the configuration.
+    """
+    kubeflow, name = required(config), pipeline_name(config)
+    given = split_parameters(parameters)
+    check_schema_file(config)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        with library_output_to(folder / "log", verbose):
+            bundle = write_bundle(config, folder / BUNDLE)
+            path = compile_pipeline(bundle, folder / "pipeline.yaml")
+        content = path.read_bytes()
+        yield Submission(
+            pipeline=name,
+            version=f"{name}-{hashlib.sha256(content).hexdigest()[:HASH_DIGITS]}",
+            yaml=path,
+            digest=bundle.digest,
+            parameters=checked_parameters(given, inputs_of(content)),
+            experiment=kubeflow.experiment,
+            service_account=kubeflow.service_account or (MULTI_USER_ACCOUNT if kubeflow.namespace else ACCOUNT),
+            # KFP's launcher writes its own files there, and knows object stores alone; TFX's root may be a folder.
+            root=kubeflow.pipeline_root if "://" in kubeflow.pipeline_root else None,
+        )
+
+
+def bundle_notes(config: JanusConfig, digest: str) -> list[str]:
+    """Says which bundle the image must hold, and whether the one that `compile` wrote is another."""
+    kubeflow = required(config)
+    where = (
+        f"the ConfigMap {kubeflow.bundle_config_map}" if kubeflow.bundle_config_map else f"the image {kubeflow.image}"
+    )
+    notes = [f"{where} must hold the bundle with the digest {digest[:12]} as {kubeflow.bundle}"]
+    folder = default_output(config).parent / BUNDLE
+    try:
+        found = digest_of(folder)
+    except FileNotFoundError:
+        return [*notes, f"warning: there is no bundle in {folder}: run `janus kubeflow compile`, and build the image"]
+    if found != digest:
+        notes.append(
+            f"warning: the bundle in {folder} has the digest {found[:12]}, and an image built with it refuses to run "
+            "this: run `janus kubeflow compile`, and build the image again"
+        )
+    return notes
+
+
+def inputs_of(content: bytes) -> dict[str, str]:
+    """The inputs of a compiled pipeline → their types as KFP names them."""
+    spec = next(yaml.safe_load_all(content))
+    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    return {name: declaration["parameterType"] for name, declaration in declared.items()}
+
+
+def split_parameters(texts: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE → a mapping.
+
+    Raises:
+        ConfigError: one is not of this form, or a name is given twice.
+    """
+    given: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise ConfigError(f"--param '{text}' is not NAME=VALUE")
+        if name in given:
+            raise ConfigError(f"--param {name} is given twice")
+        given[name] = value
+    return given
+
+
+def checked_parameters(given: Mapping[str, str], inputs: Mapping[str, str]) -> dict[str, Parameter]:
+    """The values as the pipeline's inputs want them.
+
+    Raises:
+        ConfigError: the pipeline has no such input, or it takes no such value.
+    """
+    unknown = [name for name in given if name not in inputs]
+    if unknown:
+        raise ConfigError(f"--param {unknown[0]}: the pipeline has no such input; it has {', '.join(sorted(inputs))}")
+    return {name: _value(name, text, inputs[name]) for name, text in given.items()}
+
+
+def run_body(submission: Submission, name: str, pipeline_id: str, version_id: str, experiment_id: str) -> Any:
+    """KFP's request to start a run, a V2beta1Run."""
+    import kfp_server_api as api
+
+    return api.V2beta1Run(
+        display_name=name,
+        experiment_id=experiment_id,
+        pipeline_version_reference=_reference(pipeline_id, version_id),
+        runtime_config=_runtime(submission),
+        service_account=submission.service_account,
+    )
+
+
+def recurring_run_body(
+    submission: Submission, cron: str, pipeline_id: str, version_id: str, experiment_id: str, enabled: bool = True
+) -> Any:
+    """KFP's request to start runs by the clock, a V2beta1RecurringRun; never two at once, nor those missed."""
+    import kfp_server_api as api
+
+    return api.V2beta1RecurringRun(
+        display_name=submission.pipeline,
+        description=f"Janus pipeline {submission.pipeline}, version {submission.version}",
+        experiment_id=experiment_id,
+        pipeline_version_reference=_reference(pipeline_id, version_id),
+        runtime_config=_runtime(submission),
+        service_account=submission.service_account,
+        # Of no start time: the server's clock decides, whatever this machine's says.
+        trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=cron)),
+        max_concurrency="1",
+        no_catchup=True,
+        mode="ENABLE" if enabled else "DISABLE",
+    )
+
+
+def as_json(model: Any) -> Any:
+    """A model of kfp_server_api as it is sent."""
+    import kfp_server_api as api
+
+    return api.ApiClient(api.Configuration()).sanitize_for_serialization(model)
+
+
+def _reference(pipeline_id: str, version_id: str) -> Any:
+    import kfp_server_api as api
+
+    return api.V2beta1PipelineVersionReference(pipeline_id=pipeline_id, pipeline_version_id=version_id)
+
+
+def _runtime(submission: Submission) -> Any:
+    import kfp_server_api as api
+
+    return api.V2beta1RuntimeConfig(parameters=submission.parameters, pipeline_root=submission.root)
+
+
+def _value(name: str, text: str, kind: str) -> Parameter:
+    if kind == "NUMBER_INTEGER":
+        if not re.fullmatch(r"[0-9]+", text) or int(text) < LEAST.get(name, 0):
+            raise ConfigError(f"--param {name}: '{text}' is no whole number from {LEAST.get(name, 0)} on")
+        return int(text)
+    if kind == "NUMBER_DOUBLE":
+        try:
+            return float(text)
+        except ValueError:
+            raise ConfigError(f"--param {name}: '{text}' is no number") from None
+    if kind == "BOOLEAN":
+        if text not in ("true", "false"):
+            raise ConfigError(f"--param {name}: '{text}' is neither true nor false")
+        return text == "true"
+    if name == "data_path":
+        try:
+            return absolute(text)
+        except ValueError as error:
+            raise ConfigError(f"--param {name}: {error}") from None
+    return text

@@ -1,0 +1,136 @@
+"""Whole runs without a cluster: KFP's own orchestrator takes the compiled YAML, each container is a process here."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from pipeline.config import JanusConfig
+from pipeline.job import run_job
+from pipeline.kubeflow.bundle import write_bundle
+from pipeline.kubeflow.compile import compile_pipeline
+from pipeline.kubeflow.metadata_address import connection_config
+from pipeline.metadata import executions_of_run
+from tests.pipeline.kubeflow.harness import cluster_config
+from tests.pipeline.kubeflow.local_run import LocalRun, run_container, run_locally
+from tests.pipeline.kubeflow.mysql import missing, mysql_server
+from tests.pipeline.small import small_config, write_table
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+Runner = Callable[..., LocalRun]
+
+
+@pytest.fixture
+def mysql(tmp_path: Path) -> Iterator[dict[str, str]]:
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with mysql_server(tmp_path) as environment:
+        yield environment
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> JanusConfig:
+    write_table(tmp_path, 300)
+    return cluster_config(tmp_path)
+
+
+@pytest.fixture
+def compiled(config: JanusConfig, tmp_path: Path) -> Path:
+    return compile_pipeline(write_bundle(config, tmp_path / "bundle"), tmp_path / "pipeline.yaml")
+
+
+def _report(folder: Path, run: LocalRun) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "runs/small" / run.run_id / "report.json").read_text())
+    return report
+
+
+def _worked(report: Mapping[str, Any]) -> set[str]:
+    return {name for name, component in report["components"].items() if not component["cached"]}
+
+
+def test_three_runs_on_mysql(
+    compiled: Path, mysql: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_locally(compiled, mysql, monkeypatch)
+    assert first.succeeded, first.outputs
+    assert set(first.codes.values()) == {0}
+    report = _report(tmp_path, first)
+    assert report["blessed"]
+    assert (Path(report["pushed"]) / "saved_model.pb").exists()
+
+    # The same metrics as on one machine, in a home of its own.
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    with monkeypatch.context() as there:
+        there.chdir(alone)
+        data = {"path": str(tmp_path / "data")}
+        assert run_job(small_config(alone, data=data)) == 0
+    local = json.loads((alone / "runs/small/latest/report.json").read_text())
+    assert report["tasks"] == local["tasks"]
+
+    second = run_locally(compiled, mysql, monkeypatch)
+    assert second.succeeded, second.outputs
+    again = _report(tmp_path, second)
+    # TFX gives a Resolver no cache: what it chooses is looked up each time.
+    assert _worked(again) == {"Resolver"}
+    assert (again["tasks"], again["pushed"]) == (report["tasks"], report["pushed"])
+
+    table = tmp_path / "data/table.csv"
+    table.write_text(table.read_text() + "130,B,no,5\n" * 20, encoding="utf-8")
+    third = run_locally(compiled, mysql, monkeypatch)
+    assert third.succeeded, third.outputs
+    last = _report(tmp_path, third)
+    assert {"ExampleGen", "Trainer", "Evaluator", "Pusher"} <= _worked(last)
+    assert not report["tasks"]["delay"]["baseline"]
+    assert last["tasks"]["delay"]["baseline"], "the first run's model"
+    assert last["pushed"] != report["pushed"]
+
+
+def test_each_step_may_be_killed(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"JANUS_MLMD": f"sqlite://{tmp_path}/metadata.db"}
+    killed: list[str] = []
+
+    def container(command: list[str], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+        if "pipeline.run_node" in command:
+            killed.append(_kill_once_begun(command, variables))
+        return run_container(command, variables)
+
+    run = run_locally(compiled, environment, monkeypatch, container)
+    assert run.succeeded, run.outputs
+    report = _report(tmp_path, run)
+    assert report["exit_code"] == 0
+    assert set(killed) == set(report["components"])
+    # One execution counts per node, and one model was pushed.
+    store = MetadataStore(connection_config(environment))
+    assert all(execution.complete for execution in executions_of_run(store, run.run_id).values())
+    assert [path.name for path in (tmp_path / "serving").glob("[0-9]*")] == [Path(report["pushed"]).name]
+
+
+def _kill_once_begun(command: list[str], variables: Mapping[str, str]) -> str:
+    """Starts a step, and kills it as soon as ML Metadata knows of its execution."""
+    options = dict(part.removeprefix("--").split("=", 1) for part in command if part.startswith("--"))
+    node, run_id = options["node-id"], options["run-id"]
+    environment = {**os.environ, **variables}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as step:
+        while step.poll() is None and not _begun(variables, run_id, node):
+            time.sleep(0.02)
+        step.send_signal(signal.SIGKILL)
+    return node
+
+
+def _begun(variables: Mapping[str, str], run_id: str, node: str) -> bool:
+    if not Path(variables["JANUS_MLMD"].removeprefix("sqlite://")).exists():
+        return False
+    config = connection_config(variables)
+    config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READONLY
+    return node in executions_of_run(MetadataStore(config), run_id)
