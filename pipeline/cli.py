@@ -8,6 +8,7 @@ import typer
 
 from pipeline import environment
 from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
+from pipeline.cli_init import register as register_init
 from pipeline.cli_kubeflow import register as register_kubeflow
 from pipeline.cli_serving import register as register_serving
 
@@ -130,3 +131,4 @@ def schema_of_config() -> None:
 
 register_serving(app)
 register_kubeflow(app)
+register_init(app)

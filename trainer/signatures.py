@@ -18,7 +18,7 @@ from tensorflow.saved_model import (
 
 from trainer.config import TrainerConfig, column_of
 from trainer.heads.base import Head
-from trainer.names import label_name, weight_name
+from trainer.names import column_arguments, label_name, weight_name
 
 Spec: TypeAlias = Any
 """tf.io.FixedLenFeature or tf.io.VarLenFeature."""
@@ -43,6 +43,7 @@ class ServingModule(tf.Module):
         }
         columns = dict.fromkeys(column_of(name, feature) for name, feature in config.features.items())
         self._feature_spec: dict[str, Spec] = {column: raw_spec[column] for column in columns}
+        self.arguments = column_arguments(columns)
         label_columns = [c for task in config.tasks.values() for c in (task.label, task.sample_weight) if c is not None]
         self._label_spec: dict[str, Spec] = {column: raw_spec[column] for column in label_columns}
         self.tasks = list(config.tasks)
@@ -55,9 +56,10 @@ class ServingModule(tf.Module):
     def signatures(self) -> dict[str, Any]:
         """The concrete functions to export, by signature name."""
         serialized = tf.TensorSpec([None], tf.string, name="examples")
+        columns = {self.arguments[name]: spec for name, spec in self._column_specs().items()}
         return {
             "serving_default": tf.function(self._serve_examples).get_concrete_function(examples=serialized),
-            "serving_columns": tf.function(self._serve_columns).get_concrete_function(**self._column_specs()),
+            "serving_columns": tf.function(self._serve_columns).get_concrete_function(**columns),
             "transform_features": tf.function(self._labels_of_examples).get_concrete_function(examples=serialized),
         }
 
@@ -73,8 +75,9 @@ class ServingModule(tf.Module):
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._predict(tf.io.parse_example(examples, self._feature_spec))
 
-    def _serve_columns(self, **columns: tf.Tensor) -> dict[str, tf.Tensor]:
-        rows = tf.reduce_max([tf.shape(values)[0] for values in columns.values()])
+    def _serve_columns(self, **arguments: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = tf.reduce_max([tf.shape(values)[0] for values in arguments.values()])
+        columns = {name: arguments[argument] for name, argument in self.arguments.items()}
         return self._predict({name: self._raw(name, values, rows) for name, values in columns.items()})
 
     def _labels_of_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -97,7 +100,7 @@ class ServingModule(tf.Module):
             # Whole numbers come as float64, which has a value for "missing" and is exact to 2^53.
             dtype = tf.float64 if spec.dtype == tf.int64 else spec.dtype
             length = self._vector_lengths.get(name)
-            specs[name] = tf.TensorSpec([None] if length is None else [None, length], dtype, name=name)
+            specs[name] = tf.TensorSpec([None] if length is None else [None, length], dtype, name=self.arguments[name])
         return specs
 
     def _raw(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> Any:
@@ -122,7 +125,8 @@ def export(module: ServingModule, path: str) -> None:
     Besides, a task that classifies or predicts one number has a signature of its own name, for TF Serving's Classify,
     Regress and MultiInference. These take the placeholder of serving_default, since MultiInference demands the same
     input of all its tasks (tensorflow_serving/servables/tensorflow/multi_inference.cc). They stand in the SignatureDefs
-    alone, which TF Serving reads; Python's `tf.saved_model.load` reads the object graph, and does not show them.
+    alone, which TF Serving reads; Python's `tf.saved_model.load` reads the object graph, and does not show them. There,
+    a column whose name is no argument's has a substitute (`column_arguments`).
     """
     tf.saved_model.save(module, path, signatures=module.signatures())
     file = f"{path}/saved_model.pb"
@@ -130,6 +134,11 @@ def export(module: ServingModule, path: str) -> None:
     with tf.io.gfile.GFile(file, "rb") as stream:
         saved_model.ParseFromString(stream.read())
     definitions = saved_model.meta_graphs[0].signature_def
+    inputs = definitions["serving_columns"].inputs
+    for name, argument in module.arguments.items():
+        if argument != name:
+            inputs[name].CopyFrom(inputs[argument])
+            del inputs[argument]
     # Signature → values of inputs that a request leaves out (SignatureDef.defaults in meta_graph.proto).
     for name, value in module.column_defaults().items():
         definitions["serving_columns"].defaults[name].CopyFrom(tf.make_tensor_proto(value.numpy()))

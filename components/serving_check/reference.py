@@ -9,6 +9,7 @@ import tensorflow as tf
 from serving.check.answers import Answers
 from serving.check.operations import read_meta_graph
 from serving.check.requests import COLUMNS, DEFAULT, inputs_of, signatures_of, without_others
+from trainer.names import column_arguments
 
 
 def reference_answers(model: Path, rows: Sequence[bytes]) -> dict[str, Answers]:
@@ -39,7 +40,8 @@ def reference_answers(model: Path, rows: Sequence[bytes]) -> dict[str, Answers]:
         # Python's functions know nothing of a signature's defaults.
         given = {name: tf.make_ndarray(value) for name, value in definition.defaults.items()}
         given |= inputs_of(signature, definition, rows)
-        inputs = {name: tf.constant(value, definition.inputs[name].dtype) for name, value in given.items()}
+        arguments = column_arguments(definition.inputs)
+        inputs = {arguments[name]: tf.constant(value, definition.inputs[name].dtype) for name, value in given.items()}
         answers[signature] = {name: value.numpy() for name, value in loaded.signatures[signature](**inputs).items()}
     for signature in signatures_of(definitions):
         if signature not in answers:

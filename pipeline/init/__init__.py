@@ -1,0 +1,1 @@
+"""`janus init`: a first configuration and schema, guessed from a table."""

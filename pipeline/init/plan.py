@@ -1,0 +1,186 @@
+"""All that is proposed for a table, and how it comes about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from components.arrow_example_gen.config import TimeSplit
+from pipeline.init import gates as gate_rules
+from pipeline.init import leakage, split
+from pipeline.init.columns import Guess, Profile, guess, profile, repeated_rows, shown
+from pipeline.init.gates import TaskGates
+from pipeline.init.leakage import Label, Score
+from pipeline.init.names import unique_name
+from pipeline.init.read import Sample, WholeColumn, read_whole_columns
+from pipeline.init.sizes import Sizes, sizes_for
+from pipeline.init.split import Division
+from pipeline.init.targets import Target, check_targets, guess_targets, label_of
+from trainer.errors import DataError
+
+MOST_FEATURES = 250
+"""Of a wider table, the columns that tell most of a target by themselves are taken."""
+FEW_ROWS = 100
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """A column that is no target: the feature that it makes, or why it makes none.
+
+    Attributes:
+        column: the column.
+        name: the feature's name.
+        guess: its kind, reason and keys.
+        scores: target's column → how well this one tells it by itself.
+    """
+
+    column: Profile
+    name: str
+    guess: Guess
+    scores: Mapping[str, Score] = field(default_factory=dict)
+
+    @property
+    def used(self) -> bool:
+        """Whether it is a feature."""
+        return self.guess.kind != "dropped"
+
+    @property
+    def strength(self) -> float:
+        """The best of its scores, 0 to 1."""
+        return max((score.strength for score in self.scores.values()), default=0.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the configuration and the schema are written from.
+
+    Attributes:
+        name: the pipeline's name.
+        sample: the rows that it was guessed from.
+        columns: all columns but the targets', in the table's order.
+        targets: the tasks.
+        target_columns: the targets' columns, in the tasks' order.
+        division: the split.
+        gates: task's name → its gates.
+        sizes: of the network and the training.
+        warnings: what a person should look at.
+    """
+
+    name: str
+    sample: Sample
+    columns: list[ColumnPlan]
+    targets: list[Target]
+    target_columns: list[Profile]
+    division: Division
+    gates: dict[str, TaskGates]
+    sizes: Sizes
+    warnings: list[str]
+
+    @property
+    def features(self) -> list[ColumnPlan]:
+        """The columns that are features."""
+        return [column for column in self.columns if column.used]
+
+
+def make_plan(name: str, sample: Sample, target_names: Sequence[str]) -> Plan:
+    """Guesses everything.
+
+    Raises:
+        ConfigError: a target is no column of the table.
+        DataError: a target cannot be learnt, or no column is left to learn from.
+    """
+    check_targets(target_names, list(sample.columns))
+    profiles = {column: profile(column, array) for column, array in sample.columns.items()}
+    target_columns = [profiles[column] for column in target_names]
+    others = [column for column in profiles.values() if column.name not in target_names]
+    times = split.time_columns(others)
+    whole = _whole(sample, [*target_columns, *times[:1]])
+    targets = guess_targets(target_columns, whole)
+    labels = {
+        target.column: label
+        for target, column in zip(targets, target_columns, strict=True)
+        if (label := label_of(target, column)) is not None
+    }
+    division = split.propose(sample, times[:1], labels, whole)
+    columns = _columns(others, labels, division)
+    if not any(column.used for column in columns):
+        reasons = "; ".join(f"{shown(plan.column.name)}: {plan.guess.reason}" for plan in columns[:10])
+        raise DataError(f"no column of {sample.data.path} makes a feature ({reasons})")
+    gates = {
+        target.name: gate_rules.propose(target, column, labels.get(target.column), division.evaluated)
+        for target, column in zip(targets, target_columns, strict=True)
+    }
+    rows = int(sample.total_rows * (1 - division.evaluated.mean()))
+    plan = Plan(name, sample, columns, targets, target_columns, division, gates, sizes_for(rows), [])
+    plan.warnings.extend(_warnings(plan, list(profiles.values())))
+    return plan
+
+
+def _whole(sample: Sample, columns: Sequence[Profile]) -> dict[str, WholeColumn]:
+    """What every row must keep to, where the sample is not the whole table."""
+    if sample.complete:
+        return {}
+    return read_whole_columns(sample, [column.name for column in columns if not column.listed and column.present])
+
+
+def _columns(others: Sequence[Profile], labels: Mapping[str, Label], division: Division) -> list[ColumnPlan]:
+    names: set[str] = set()
+    plans = []
+    for column in others:
+        guessed = split.unseen_under(division, column, guess(column))
+        name = unique_name(column.name, names)
+        scores = {}
+        if guessed.kind != "dropped":
+            names.add(name)
+            found = {target: leakage.score(column, label) for target, label in labels.items()}
+            scores = {target: score for target, score in found.items() if score is not None}
+        plans.append(ColumnPlan(column, name, guessed, scores))
+    return _strongest(plans)
+
+
+def _strongest(plans: list[ColumnPlan]) -> list[ColumnPlan]:
+    used = [plan for plan in plans if plan.used]
+    if len(used) <= MOST_FEATURES:
+        return plans
+    kept = {id(plan) for plan in sorted(used, key=lambda plan: -plan.strength)[:MOST_FEATURES]}
+    reason = f"not among the {MOST_FEATURES} columns that tell most of a target by themselves"
+    return [
+        ColumnPlan(plan.column, plan.name, Guess("dropped", reason), plan.scores)
+        if plan.used and id(plan) not in kept
+        else plan
+        for plan in plans
+    ]
+
+
+# --- warnings ---------------------------------------------------------------------------------------------------
+
+
+def _warnings(plan: Plan, profiles: Sequence[Profile]) -> list[str]:
+    warnings = [warning for target in plan.targets for warning in target.warnings]
+    warnings += _leaks(plan)
+    repeated = repeated_rows(profiles)
+    if repeated:
+        part = "; the split keeps equal rows together" if not isinstance(plan.division.split, TimeSplit) else ""
+        share = 100 * repeated / plan.sample.rows
+        rows = "1 row is" if repeated == 1 else f"{repeated:,} rows are"
+        warnings.append(f"duplicates: {rows} the same as an earlier one ({share:.1f} %){part}")
+    if plan.sample.rows < FEW_ROWS:
+        warnings.append(f"{plan.sample.rows} rows are few: the metrics of another split may be quite different")
+    groups = [c for c in plan.features if c.guess.reason.startswith("identifies") and not c.column.missing]
+    if groups and not isinstance(plan.division.split, TimeSplit):
+        column = shown(groups[0].column.name)
+        warnings.append(f"rows that share a {column} may be in both parts; `key: [{column}]` in data.split parts them")
+    return [*warnings, *plan.division.notes]
+
+
+def _leaks(plan: Plan) -> list[str]:
+    return [
+        f"leakage? {shown(column.column.name)} alone tells target {shown(target)} with {words(score)} on held-out "
+        "rows: is it known when a prediction is needed?"
+        for column in plan.features
+        for target, score in column.scores.items()
+        if score.leaks
+    ]
+
+
+def words(score: Score) -> str:
+    """`auc 0.998`."""
+    return f"{score.metric} {score.value:.3f}"

@@ -1,0 +1,314 @@
+"""A bounded sample of a table, in the kinds that ExampleGen would read it in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from components.arrow_example_gen import csv_reader, parquet_reader
+from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.csv_blocks import Block, row_ends
+from components.arrow_example_gen.domains import as_text
+from components.arrow_example_gen.files import file_size, is_gzip, open_file
+from components.arrow_example_gen.inspect import inspect_source
+from components.arrow_example_gen.kinds import Kind, kind_of_text, kind_of_type, text_to_kind, to_kind, widest
+from trainer.errors import DataError
+
+DEFAULT_ROWS = 100_000
+MAX_CELLS = 20_000_000
+"""A wide table is sampled in fewer rows: its cells, not its rows, take the memory."""
+MIN_ROWS = 1_000
+MAX_BYTES = 256 << 20
+"""Of CSV text that is held at once."""
+PLACES = 64
+"""A large file is read at so many places, evenly spread."""
+_ROW_GROUPS = 64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a table, in its order.
+
+    Attributes:
+        data: what to read, as the configuration will say it, with its default split.
+        files: the files.
+        columns: name → int64, float32, binary, or a list of them; null type where no row has a value.
+        rows: sampled rows.
+        complete: whether these are all rows.
+        how: what was read, as a phrase.
+        total_rows: of the whole table; an estimate for CSV that was not read to its end.
+    """
+
+    data: DataConfig
+    files: list[str]
+    columns: dict[str, pa.Array]
+    rows: int
+    complete: bool
+    how: str
+    total_rows: int
+
+
+def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
+    """Reads about `rows` rows, fewer of a wide table.
+
+    Raises:
+        DataError: the files are missing, empty, damaged, not UTF-8 or no tables of commas; names are repeated.
+    """
+    source = inspect_source(data)
+    if data.format == "csv":
+        _check_separator(list(source.columns), source.files[0])
+    rows = min(rows, max(MIN_ROWS, MAX_CELLS // len(source.columns)))
+    return _read_csv(data, source.files, rows) if data.format == "csv" else _read_parquet(data, source.files, rows)
+
+
+def table_format(path: str) -> str:
+    """`csv` or `parquet`, by the file's (or, of a folder, its files') names and first bytes.
+
+    Raises:
+        DataError: a format that no reader takes.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return "parquet" if any(file.suffix.lower() == ".parquet" for file in place.iterdir()) else "csv"
+    if place.is_file():
+        with open_file(path) as stream:
+            head = stream.read(4)
+        if head == b"PAR1":
+            return "parquet"
+        if head == b"PK\x03\x04":
+            raise DataError(f"{path} is a ZIP archive or a spreadsheet: export it as CSV in UTF-8, or as Parquet")
+        if head[:3] in (b"BZh", b"\xfd7z", b"\x28\xb5\x2f"):
+            raise DataError(f"{path} is compressed by other than gzip: unpack it, or compress it by gzip")
+    return "parquet" if place.suffix.lower() == ".parquet" else "csv"
+
+
+def _check_separator(names: list[str], path: str) -> None:
+    if len(names) > 1:
+        return
+    for separator, shown in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if separator in names[0]:
+            raise DataError(f"{path}, line 1: the cells are separated by {shown}; write the table with commas")
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------
+
+
+def _read_csv(data: DataConfig, files: list[str], rows: int) -> Sample:
+    head, ended = _csv_head(files[:1], rows, _first_bytes(files[0]))
+    row_bytes = max(1.0, sum(len(block.data) for _, block in head) / max(1, _count_rows(head)))
+    sizes = [file_size(path) for path in files]
+    estimate = int(sum(sizes) / row_bytes)
+    if not (ended and len(files) == 1 and _count_rows(head) <= rows + 1):
+        if rows < 4 * PLACES or estimate <= rows or any(is_gzip(path) for path in files):
+            head, ended = _csv_head(files, rows, MAX_BYTES)
+        elif (spread := _csv_spread(files, sizes, rows, row_bytes, head)) is not None:
+            return _csv_sample(data, files, spread, rows, None, estimate)
+        else:
+            head, ended = _csv_head(files, rows, MAX_BYTES)
+    return _csv_sample(data, files, head, rows, ended, estimate)
+
+
+def _first_bytes(path: str) -> int:
+    return csv_reader.BLOCK_BYTES if not is_gzip(path) else MAX_BYTES
+
+
+def _csv_head(files: list[str], rows: int, most_bytes: int) -> tuple[list[tuple[str, Block]], bool]:
+    """Blocks from the beginning on, and whether they are all there is."""
+    blocks: list[tuple[str, Block]] = []
+    read = found = 0
+    for path in files:
+        start, line = csv_reader.header_bytes(path)
+        for block in csv_reader.file_blocks(path, start, None, line):
+            if read >= most_bytes or found > rows:
+                return blocks, False
+            if block.data.strip():
+                blocks.append((path, block))
+                read += len(block.data)
+                found += len(row_ends(block.data)[0])
+    return blocks, True
+
+
+def _count_rows(blocks: list[tuple[str, Block]]) -> int:
+    return sum(len(row_ends(block.data)[0]) for _, block in blocks)
+
+
+def _csv_spread(
+    files: list[str], sizes: list[int], rows: int, row_bytes: float, head: list[tuple[str, Block]]
+) -> list[tuple[str, Block]] | None:
+    """A block at each of PLACES places; None where rows hold line breaks, in which one cannot find one's place."""
+    if any(len(row_ends(block.data)[0]) < block.data.count(b"\n") for _, block in head):
+        return None
+    piece = int(min(rows * row_bytes, MAX_BYTES) / PLACES) + 1
+    ends = np.cumsum(sizes)
+    blocks: list[tuple[str, Block]] = []
+    for place in np.linspace(0, ends[-1], PLACES, endpoint=False).astype(np.int64).tolist():
+        index = int(np.searchsorted(ends, place, side="right"))
+        path, offset = files[index], place - int(ends[index] - sizes[index])
+        start, _ = csv_reader.header_bytes(path)
+        block = _block_at(path, max(offset, start), piece, start)
+        if block is not None:
+            blocks.append((path, block))
+    return blocks
+
+
+def _block_at(path: str, offset: int, size: int, first: int) -> Block | None:
+    """Whole rows from about `offset` on; a block without any is None."""
+    with open_file(path) as stream:
+        # From the byte before: a row that begins right here is whole.
+        stream.seek(max(offset - 1, first))
+        data = stream.read(size + csv_reader.BLOCK_BYTES // 16)
+    skipped = 0
+    if offset > first:
+        skipped = data.find(b"\n") + 1
+        if not skipped:
+            return None
+    ends, quoted, _ = row_ends(data[skipped:])
+    ends = ends[: max(1, int(np.searchsorted(ends, size)))]
+    if not ends.size:
+        return None
+    rows = data[skipped : skipped + int(ends[-1]) + 1]
+    return Block(rows, max(offset - 1, first) + skipped, 0, quoted) if rows.strip() else None
+
+
+def _csv_sample(
+    data: DataConfig,
+    files: list[str],
+    blocks: list[tuple[str, Block]],
+    rows: int,
+    ended: bool | None,
+    estimate: int,
+) -> Sample:
+    headers = {path: csv_reader.read_header(path) for path in {path for path, _ in blocks}}
+    names = csv_reader.read_header(files[0])
+    parsed = [_parse(path, block, headers[path], placed=ended is not None) for path, block in blocks]
+    columns, count = {}, sum(len(part[names[0]]) for part in parsed)
+    for name in names:
+        cells = [part.pop(name) for part in parsed]
+        kind = widest(*(kind_of_text(part) for part in cells))
+        column = pa.concat_arrays([text_to_kind(part, kind) for part in cells]) if kind else pa.nulls(count)
+        columns[name] = column.slice(0, rows) if ended is not None else column
+    kept = min(count, rows) if ended is not None else count
+    complete = bool(ended) and count <= rows
+    if complete:
+        how, estimate = f"all {count:,} rows", count
+    elif ended is None:
+        how = f"{kept:,} rows from {len(blocks)} places spread over the whole table of about {estimate:,}"
+    else:
+        how = f"the first {kept:,} rows" + ("" if any(map(is_gzip, files)) else f" of about {estimate:,}")
+    return Sample(data, files, columns, kept, complete, how, max(estimate, count))
+
+
+def _parse(path: str, block: Block, names: list[str], placed: bool) -> dict[str, pa.Array]:
+    try:
+        return csv_reader.parse_block(block, path, names)
+    except DataError as error:
+        if placed:
+            raise
+        # The line of a block amid the file is not known.
+        raise DataError(f"{path}, after byte {block.start:,}: {str(error).partition(': ')[2]}") from error
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------
+
+
+def _read_parquet(data: DataConfig, files: list[str], rows: int) -> Sample:
+    groups = [(path, start, stop) for path in files for start, stop in _row_groups(path)]
+    total = sum(stop - start for _, start, stop in groups)
+    chosen = groups
+    if total > rows:
+        places = np.linspace(0, len(groups), min(len(groups), _ROW_GROUPS), endpoint=False).astype(int)
+        each = -(-rows // len(places))
+        chosen = [(path, start, min(stop, start + each)) for path, start, stop in (groups[i] for i in places)]
+    kinds = {path: parquet_reader.column_kinds(parquet_reader.read_schema(path), path) for path in files}
+    parts = [
+        batch for path, start, stop in chosen for batch in parquet_reader.read_batches(path, start, stop, kinds[path])
+    ]
+    count = sum(part.rows for part in parts)
+    columns = {}
+    for name in parquet_reader.read_schema(files[0]).names:
+        kind = widest(*(found[name] for found in kinds.values()))
+        arrays = [to_kind(part.columns[name], kind) if name in part.columns else pa.nulls(part.rows) for part in parts]
+        columns[name] = _concatenated(arrays, count)
+    complete = total <= rows
+    how = f"all {count:,} rows"
+    if not complete:
+        how = f"{count:,} of {total:,} rows, from the beginnings of {len(chosen):,} of {len(groups):,} row groups"
+    return Sample(data, files, columns, count, complete, how, total)
+
+
+def _row_groups(path: str) -> Iterator[tuple[int, int]]:
+    metadata = parquet_reader.read_metadata(path)
+    start = 0
+    for index in range(metadata.num_row_groups):
+        stop = start + metadata.row_group(index).num_rows
+        if stop > start:
+            yield start, stop
+        start = stop
+
+
+def _concatenated(arrays: list[pa.Array], rows: int) -> pa.Array:
+    known = [array.type for array in arrays if not pa.types.is_null(array.type)]
+    if not known:
+        return pa.nulls(rows)
+    return pa.concat_arrays([pa.nulls(len(a), known[0]) if pa.types.is_null(a.type) else a for a in arrays])
+
+
+# --- what a sample cannot tell ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WholeColumn:
+    """What every row of the table says of a column.
+
+    Attributes:
+        values: the different values as text, with their rows; of a column with too many, those of the beginning.
+        missing: rows without a value.
+    """
+
+    values: dict[str, int]
+    missing: int
+
+
+def read_whole_columns(sample: Sample, names: list[str], most_values: int = 1000) -> dict[str, WholeColumn]:
+    """Streams the whole table for what a run insists on in every row: a label's classes, the time of a split.
+
+    Raises:
+        DataError: a row cannot be read.
+    """
+    counts: dict[str, dict[str, int]] = {name: {} for name in names}
+    missing = dict.fromkeys(names, 0)
+    for columns, rows in _streamed(sample, names):
+        for name in names:
+            column = columns.get(name)
+            if column is None or pa.types.is_null(column.type):
+                missing[name] += rows
+                continue
+            missing[name] += column.null_count
+            for entry in column.value_counts().to_pylist() if len(counts[name]) <= most_values else ():
+                if entry["values"] is not None:
+                    text = as_text(entry["values"])
+                    counts[name][text] = counts[name].get(text, 0) + entry["counts"]
+    return {name: WholeColumn(counts[name], missing[name]) for name in names}
+
+
+def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.Array], int]]:
+    # A column of whole numbers in the sample may have a fraction elsewhere.
+    sampled: dict[str, Kind | None] = {name: kind_of_type(sample.columns[name].type) for name in names}
+    sampled = {name: "float" if kind == "int" else kind for name, kind in sampled.items()}
+    for path in sample.files:
+        if sample.data.format == "csv":
+            header = csv_reader.read_header(path)
+            start, line = csv_reader.header_bytes(path)
+            csv_kinds = {name: sampled.get(name) for name in header}
+            for block in csv_reader.file_blocks(path, start, None, line):
+                if block.data.strip():
+                    batch = csv_reader.read_block(block, path, header, csv_kinds)
+                    yield dict(batch.columns), batch.rows
+        else:
+            kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path), path)
+            rows = parquet_reader.read_metadata(path).num_rows
+            wanted: dict[str, Kind | None] = {name: kinds[name] for name in names}
+            for batch in parquet_reader.read_batches(path, 0, rows, wanted):
+                yield dict(batch.columns), batch.rows

@@ -1,0 +1,133 @@
+"""Samples of tables: all of a small one, places all over a large one, and clear words for what is no table."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.arrow_example_gen.config import DataConfig
+from pipeline.init import read
+from pipeline.init.read import read_sample, read_whole_columns, table_format
+from tests.pipeline.init.tables import sample_of, write_csv
+from trainer.errors import DataError
+
+
+def test_a_small_table_is_read_whole(tmp_path: Path) -> None:
+    sample = sample_of(write_csv(tmp_path / "t.csv", {"a": [1, 2, None], "b": ["x", None, "z"]}))
+    assert sample.complete
+    assert sample.rows == sample.total_rows == 3
+    assert sample.columns["a"].to_pylist() == [1, 2, None]
+    assert sample.columns["b"].to_pylist() == [b"x", None, b"z"]
+    assert sample.how == "all 3 rows"
+
+
+def test_as_many_rows_as_the_limit_are_all_rows(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", {"a": range(50), "b": range(50)})
+    assert sample_of(path, rows=50).complete
+    assert not sample_of(path, rows=49).complete
+
+
+def test_a_large_table_is_read_at_places_all_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "MIN_ROWS", 100)
+    path = write_csv(tmp_path / "t.csv", {"row": range(200_000), "text": [f"v{row}" for row in range(200_000)]})
+    sample = sample_of(path, rows=2_000)
+    rows = sample.columns["row"].to_numpy()
+    assert not sample.complete
+    assert 1_500 < sample.rows < 3_000
+    assert rows[0] == 0
+    assert rows[-1] > 190_000
+    assert len(np.unique(rows // 10_000)) == 20
+    assert abs(sample.total_rows - 200_000) < 20_000
+    # Whole rows only: both cells are of one row.
+    assert [f"v{row}" for row in rows.tolist()] == [text.decode() for text in sample.columns["text"].to_pylist()]
+    assert "64 places" in sample.how
+
+
+def test_rows_with_line_breaks_are_read_from_the_beginning(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", {"row": range(300_000), "text": ["two\nlines"] * 300_000})
+    sample = sample_of(path, rows=1_000)
+    assert sample.columns["row"].to_pylist() == list(range(1_000))
+    assert sample.how.startswith("the first 1,000 rows of about ")
+
+
+def test_a_compressed_table_is_read_from_the_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 5_000))
+    sample = sample_of(path, rows=1_000)
+    assert (sample.rows, sample.complete, sample.how) == (1_000, False, "the first 1,000 rows")
+
+
+def test_a_wide_table_is_sampled_in_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "MAX_CELLS", 1_000)
+    monkeypatch.setattr(read, "MIN_ROWS", 10)
+    path = write_csv(tmp_path / "t.csv", {f"c{place}": range(200) for place in range(20)})
+    assert sample_of(path).rows == 50
+
+
+def test_the_whole_table_is_streamed_for_what_a_sample_misses(tmp_path: Path) -> None:
+    labels = ["a"] * 4_999 + ["rare"]
+    path = write_csv(tmp_path / "t.csv", {"label": labels, "number": [1] * 4_998 + [2, None]})
+    sample = sample_of(path, rows=1_000)
+    sample = read.Sample(**{**vars(sample), "complete": False})
+    whole = read_whole_columns(sample, ["label", "number"])
+    assert whole["label"].values == {"a": 4_999, "rare": 1}
+    assert whole["number"].values == {"1": 4_998, "2": 1}
+    assert whole["number"].missing == 1
+
+
+def test_parquet_is_read_from_the_beginnings_of_its_row_groups(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"row": range(10_000), "flag": [True, None] * 5_000}), path, row_group_size=1_000)
+    sample = read_sample(DataConfig(path=str(path), format="parquet"), 2_000)
+    assert sample.columns["row"].to_pylist()[:201:200] == [0, 1_000]
+    assert (sample.rows, sample.total_rows, sample.complete) == (2_000, 10_000, False)
+    assert sample.columns["flag"].to_pylist()[:2] == [1, None]
+    assert read_whole_columns(sample, ["flag"])["flag"].missing == 5_000
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"a,b\n", "nothing but a header"),
+        (b"a,a,b\n1,2,3\n", "names a column twice: 'a'"),
+        (b",b\n1,2\n", "column 1 has no name"),
+        (b"a;b\n1;2\n", "separated by semicolons"),
+        (b"a\tb\n1\t2\n", "separated by tabs"),
+        (b"a,b\nx,1\n" + "é,2\n".encode("latin-1"), "line 3: not UTF-8"),
+        (b"a,b\n1,2\n3\n", "line 3: 1 cells"),
+    ],
+)
+def test_what_is_no_table_is_told(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        sample_of(path)
+
+
+def test_another_encoding_amid_a_large_file_is_told_by_its_byte(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n" + b"plain,1\n" * 800_000 + "é,2\n".encode("latin-1") * 400_000)
+    with pytest.raises(DataError, match=r"after byte [\d,]+: not UTF-8"):
+        sample_of(path, rows=10_000)
+
+
+def test_a_missing_file_is_told_with_the_nearest(tmp_path: Path) -> None:
+    write_csv(tmp_path / "orders.csv", {"a": [1]})
+    with pytest.raises(DataError, match=r"did you mean '.*orders\.csv'"):
+        sample_of(tmp_path / "order.csv")
+
+
+def test_the_format_is_known_by_the_first_bytes(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "no-suffix")
+    (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04rest")
+    (tmp_path / "t.csv.bz2").write_bytes(b"BZh9")
+    assert table_format(str(tmp_path / "no-suffix")) == "parquet"
+    assert table_format(str(tmp_path)) == "csv"
+    with pytest.raises(DataError, match="spreadsheet"):
+        table_format(str(tmp_path / "book.xlsx"))
+    with pytest.raises(DataError, match="unpack it"):
+        table_format(str(tmp_path / "t.csv.bz2"))
