@@ -138,10 +138,18 @@ class ServingConfig(StrictModel):
     deployment: DeploymentConfig = Field(DeploymentConfig(), description="How TensorFlow Serving is deployed.")
 
 
-class BeamConfig(StrictModel):
-    """How the components' Beam pipelines run."""
+class ReportConfig(StrictModel):
+    """What report.html shows beyond the metrics, and how long that may take."""
 
-    args: list[str] = Field([], description="Arguments of any Beam runner, such as --runner=FlinkRunner.")
+    sample: Count = Field(
+        20000, description="Rows of the eval split, drawn by `seed`, that curves and intervals are made of."
+    )
+    importance_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0)] = Field(
+        2000, description="Rows of the sample that permutation importance is measured on; 0: it is not measured."
+    )
+    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(
+        60, description="From then on no further column's importance is begun."
+    )
 
 
 class JanusConfig(StrictModel):
@@ -165,6 +173,7 @@ class JanusConfig(StrictModel):
     beam: BeamConfig = BeamConfig()
     kubeflow: KubeflowConfig | None = Field(None, description="Where and how it runs on Kubeflow Pipelines.")
 
+    report: ReportConfig = ReportConfig()
     @model_validator(mode="after")
     def _check(self) -> "JanusConfig":
         problems = [

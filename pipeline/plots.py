@@ -20,7 +20,7 @@ History = Sequence[Mapping[str, float | None]]
 
 
 @dataclass
-class _Panel:
+class Panel:
     """Lines over the epochs that share their axes."""
 
     title: str
@@ -39,27 +39,27 @@ def draw_training(history: History, tasks: Sequence[str], path: Path) -> None:
         tasks: the tasks' names.
         path: the file to write.
     """
-    panels = _panels(history, tasks)
+    panels = training_panels(history, tasks)
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(3.8 * columns, 2.9 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, panel in zip(axes, panels, strict=False):
-        _draw(axis, panel)
+        draw_panel(axis, panel)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     figure.savefig(path, dpi=DPI)
 
 
-def _panels(history: History, tasks: Sequence[str]) -> list[_Panel]:
+def training_panels(history: History, tasks: Sequence[str]) -> list[Panel]:
     names = list(dict.fromkeys(name for epoch in history for name in epoch))
-    panels: dict[str, _Panel] = {}
+    panels: dict[str, Panel] = {}
     for name in names:
         found = _place(name, tasks)
         if found is not None:
             title, label, share = found
             values = [epoch.get(name) for epoch in history]
-            panel = panels.setdefault(title, _Panel(title, share=share))
+            panel = panels.setdefault(title, Panel(title, share=share))
             panel.lines[label] = [math.nan if value is None else value for value in values]
     # One task's weight is its prior and never moves.
     if len(tasks) == 1:
@@ -98,7 +98,7 @@ def _rank(title: str, tasks: Sequence[str]) -> tuple[int, int]:
     return 0, 2 * tasks.index(task) + (what != "loss")
 
 
-def _draw(axis: Axes, panel: _Panel) -> None:
+def draw_panel(axis: Axes, panel: Panel) -> None:
     for label, values in panel.lines.items():
         axis.plot(range(1, len(values) + 1), values, marker="o", markersize=3, linewidth=1.2, label=label)
     axis.set_title(panel.title, fontsize=10)

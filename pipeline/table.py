@@ -42,7 +42,7 @@ def metrics_table(report: RunReport) -> Table:
             gates = [gate for gate in task.get("gates", []) if gate["metric"] == metric]
             table.add_row(
                 escape(rows),
-                escape(_with_unit(metric, task)),
+                escape(metric_label(metric, task)),
                 _number(value),
                 _number(task.get("baseline", {}).get(metric)),
                 "\n".join(_gate(gate) for gate in gates),
@@ -88,7 +88,7 @@ def outcome_line(report: RunReport) -> str:
     return f"not pushed: the run failed (exit code {report.exit_code})"
 
 
-def _with_unit(metric: str, task: dict[str, Any]) -> str:
+def metric_label(metric: str, task: dict[str, Any]) -> str:
     """`mae [minutes]`; of ordered classes `mae [classes]`; `coverage [0.8 wanted]`."""
     levels = task.get("quantiles")
     if metric == "coverage" and levels:

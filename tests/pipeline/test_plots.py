@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.image import imread
 
-from pipeline.plots import _panels, draw_training
+from pipeline.plots import draw_training, training_panels
 
 TASKS = ["a", "a_b"]
 HISTORY: list[dict[str, float | None]] = [
@@ -31,7 +31,7 @@ HISTORY: list[dict[str, float | None]] = [
 
 
 def test_each_value_has_its_panel() -> None:
-    panels = {panel.title: panel.lines for panel in _panels(HISTORY, TASKS)}
+    panels = {panel.title: panel.lines for panel in training_panels(HISTORY, TASKS)}
     assert list(panels) == [
         "a: loss",
         "a: auc",
@@ -50,7 +50,7 @@ def test_each_value_has_its_panel() -> None:
 
 def test_a_single_task_shows_no_weights() -> None:
     history = [{"a_loss": 1.0, "a_weight": 1.0, "val_a_loss": 1.0}]
-    assert [panel.title for panel in _panels(history, ["a"])] == ["a: loss"]
+    assert [panel.title for panel in training_panels(history, ["a"])] == ["a: loss"]
 
 
 def test_the_file_is_a_picture(tmp_path: Path) -> None:
