@@ -35,6 +35,18 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _span_number(text: str | None) -> int | None:
+    from components.arrow_example_gen.spans import parse_span
+    from trainer.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        return parse_span(text)
+    except ValueError as error:
+        raise ConfigError(f"--span: {error}") from None
+
+
 @app.callback()
 def _options(
     version: Annotated[
@@ -45,7 +57,15 @@ def _options(
 
 
 @app.command()
-def run(config: ConfigFile, overrides: Overrides = None, verbose: Verbose = False) -> None:
+def run(
+    config: ConfigFile,
+    span: Annotated[
+        str | None,
+        typer.Option("--span", metavar="N", help="The span to run, a number or date; default: the newest."),
+    ] = None,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+) -> None:
     """Run the whole pipeline: read, check, transform, train, evaluate, push.
 
     Exit codes: 0 pushed, or nothing new to do; 1 unexpected; 2 usage or configuration; 3 data or schema rejected;
@@ -56,7 +76,7 @@ def run(config: ConfigFile, overrides: Overrides = None, verbose: Verbose = Fals
         from pipeline.config_file import load_config
         from pipeline.job import run_job
 
-        end_with(run_job(load_config(config, overrides or []), verbose))
+        end_with(run_job(load_config(config, overrides or []), verbose, _span_number(span)))
 
 
 @app.command()
@@ -76,17 +96,29 @@ def schema(
 
 
 @app.command()
-def report(config: ConfigFile, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Print the newest run's metrics and gates."""
+def report(
+    config: ConfigFile,
+    as_page: Annotated[bool, typer.Option("--html", help="Open report.html in the browser.")] = False,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+) -> None:
+    """Print the newest run's metrics and gates, and where its report.html is."""
     with errors_told(verbose):
         from pipeline.config_file import load_config
         from pipeline.display import console_on
         from pipeline.home import Home
+        from pipeline.html_report.open import open_page, page_of_latest
         from pipeline.report import read_latest
         from pipeline.table import report_view
 
         home = Home(load_config(config, overrides or []).name)
-        console_on(sys.stdout).print(report_view(read_latest(home)))
+        console = console_on(sys.stdout)
+        console.print(report_view(read_latest(home)))
+        page = page_of_latest(home)
+        if page.exists():
+            console.print(f"report: {page}", style="dim", soft_wrap=True)
+        if as_page:
+            open_page(page)
 
 
 @app.command()
@@ -129,6 +161,6 @@ def schema_of_config() -> None:
     typer.echo(config_json_schema())
 
 
+register_init(app)
 register_serving(app)
 register_kubeflow(app)
-register_init(app)

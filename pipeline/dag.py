@@ -246,8 +246,11 @@ def _schema_copy(schema: Path, places: Places) -> str:
 
 
 def _window(config: JanusConfig, data: _DataNodes, gate: BaseNode) -> BaseNode | None:
-    """Adds the examples of earlier spans, which earlier runs ingested, to the newest; None if it trains alone."""
-    if config.data.window == 1:
+    """Adds the examples of earlier spans, which earlier runs ingested, to the newest.
+
+    None if it trains alone, or if ExampleGen itself reads the other spans.
+    """
+    if config.data.window == 1 or config.data.by_span:
         return None
     window = Resolver(
         strategy_class=NewestSpans,

@@ -8,8 +8,10 @@ import shutil
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -17,14 +19,22 @@ from pipeline.config import JanusConfig
 from pipeline.display import Display, console_on, shown_on
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
+from pipeline.html_report.analysis import Analysis
 from pipeline.interruption import interruptible
 from pipeline.messages import readable
 from pipeline.preflight import check_before_run
 from pipeline.progress import ComponentEvent, RunRecord
 from pipeline.report import REPORT_FILE, ComponentReport, RunReport, janus_version, stack_versions, write_report
 from pipeline.session import own_arguments_hidden, recorded
-from pipeline.table import report_view
+from pipeline.spans.before_run import check_span, nothing_new
+from pipeline.spans.inputs import Inputs
+from pipeline.table import FIRST_SIGNAL, report_view
 from trainer.errors import DataError, GateError, JanusError, ServingError
+
+if TYPE_CHECKING:
+    from ml_metadata import MetadataStore
+
+    from pipeline.metadata import NodeExecution
 
 
 @dataclass
@@ -37,7 +47,10 @@ class _Run:
     terminal: Terminal
     console: Console
     report: RunReport
+    span: int | None = None
+    inputs: Inputs | None = None
     record: RunRecord = field(default_factory=RunRecord)
+    analysis: Analysis = field(default_factory=Analysis)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -45,8 +58,15 @@ class _Run:
         return self.home.run_folder(self.run_id)
 
 
-def run_job(config: JanusConfig, verbose: bool = False) -> int:
+def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None) -> int:
     """Runs the pipeline of a configuration and returns the exit code; whatever happens then, there is a report.
+
+    Where the last run was of the same span, files, configuration and code, that is said, and nothing is run.
+
+    Args:
+        config: the pipeline's.
+        verbose: shows the libraries' logs.
+        span: the span to ingest, in TFX's numbers; None: the newest.
 
     Raises:
         ConfigError: the pipeline's home cannot be written.
@@ -55,12 +75,20 @@ def run_job(config: JanusConfig, verbose: bool = False) -> int:
     home = Home(config.name)
     home.create()
     with home.lock():
+        known = nothing_new(config, home, span)
+        if known is not None:
+            inputs, finished = known
+            print(
+                f"no new span since run {finished.run_id}, of span {inputs.span}: nothing to do; "
+                f"{finished.pushed} is up to date"
+            )
+            return 0
         run_id = home.new_run()
         with library_output_to(home.run_folder(run_id) / "run.log", verbose) as terminal:
             report = RunReport(
                 janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions()
             )
-            run = _Run(config, home, run_id, terminal, console_on(terminal.out), report)
+            run = _Run(config, home, run_id, terminal, console_on(terminal.out), report, span)
             _carry_out(run, verbose)
             return report.exit_code
 
@@ -82,6 +110,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
             with shown_on(run.console) as display, recorded(run.record, interruption):
                 display.status("checking")
                 check_before_run(run.config, run.home)
+                run.inputs = check_span(run.config, run.home, run.span)
                 aside = run.home.set_orphans_aside()
                 if aside:
                     run.console.print(
@@ -123,20 +152,34 @@ def _run_pipeline(run: _Run, display: Display) -> None:
         analyzer_cache=str(home.analyzer_cache),
     )
     with own_arguments_hidden():
-        run_on_beam(create_pipeline(run.config, places), run.run_id)
+        run_on_beam(create_pipeline(run.config, places, run.span), run.run_id)
 
 
 # --- the report -------------------------------------------------------------------------------------------------
 
 
-def _add_outcome(run: _Run) -> None:
+def _add_outcome(run: _Run, interrupted: bool = False) -> None:
     from pipeline.metadata import executions_of_run, open_store
     from pipeline.outcome import collect_outcome
+    from pipeline.spans.finished import record_inputs
 
-    executions = executions_of_run(open_store(run.home.metadata), run.run_id)
+    store = open_store(run.home.metadata)
+    executions = executions_of_run(store, run.run_id)
     collect_outcome(run.config, executions).add_to(run.report)
+    if run.inputs and run.report.pushed and not run.report.exit_code:
+        record_inputs(store, run.run_id, run.inputs)
     if run.report.history:
         _add_plot(run)
+    if not interrupted:
+        _examine(run, store, executions)
+
+
+def _examine(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
+    from pipeline.html_report.examine import examine
+    from pipeline.html_report.write import ANALYSIS_FILE
+
+    with shown_on(run.console) as display:
+        run.analysis = examine(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
 
 
 def _add_plot(run: _Run) -> None:
@@ -158,7 +201,7 @@ def _add_what_there_is(run: _Run) -> None:
         return
     exit_code, problems = run.report.exit_code, list(run.report.problems)
     try:
-        _add_outcome(run)
+        _add_outcome(run, interrupted=exit_code >= FIRST_SIGNAL)
     except Exception:
         logging.getLogger(__name__).exception("the failed run's artifacts cannot be read")
     run.report.exit_code, run.report.problems = exit_code, problems
@@ -170,8 +213,22 @@ def _write(run: _Run) -> Path:
     whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     run.report.peak_memory_mb = round(max(resource.getrusage(who).ru_maxrss for who in whose) / 1024, 1)
     path = write_report(run.report, run.folder)
+    page = _write_pages(run)
     run.home.link_latest(run.run_id)
-    return path
+    return page or path
+
+
+def _write_pages(run: _Run) -> Path | None:
+    """The page and the model card; a run does not fail for them."""
+    from pipeline.html_report.open import PAGE_FILE
+    from pipeline.html_report.write import write_pages
+
+    try:
+        return write_pages(run.report, run.config, run.analysis, run.home.folder, run.folder)
+    except Exception as error:
+        logging.getLogger(__name__).exception("%s cannot be written", PAGE_FILE)
+        print(f"warning: {run.folder / PAGE_FILE} cannot be written: {readable(error)}", file=run.terminal.err)
+        return None
 
 
 def _component(event: ComponentEvent) -> ComponentReport:

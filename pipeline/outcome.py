@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.anomaly_gate.column import Column, read_split
+from components.arrow_example_gen.settings import TRAINING_SPANS_PROPERTY
+from components.arrow_example_gen.spans import has_spans
 from components.pusher.rollback import withdrawal_notice
 from components.serving_check.result import FILE as CHECK_FILE
 from components.serving_check.result import read_check
@@ -29,6 +31,7 @@ class Outcome:
     examples: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, float | None]] = field(default_factory=list)
+    span: int | None = None
     window: list[dict[str, int]] = field(default_factory=list)
     blessed: bool = False
     pushed: str | None = None
@@ -39,6 +42,7 @@ class Outcome:
     def add_to(self, report: RunReport) -> None:
         """Puts it into the run's report, with the exit code of what it says."""
         report.examples, report.tasks, report.history = self.examples, self.tasks, self.history
+        report.span = self.span
         report.window, report.blessed, report.pushed = self.window, self.blessed, self.pushed
         report.problems += self.failed_gates + self.problems
         report.serving_check = self.serving_check
@@ -57,7 +61,8 @@ def collect_outcome(config: JanusConfig, executions: Mapping[str, NodeExecution]
     """
     outcome = Outcome(tasks={name: _empty_task(config, name) for name in config.tasks})
     _add_counts(outcome, config, executions.get("StatisticsGen"))
-    outcome.window = _window(executions.get("WindowResolver"))
+    outcome.span = _span(config, executions.get("ExampleGen"))
+    outcome.window = _window(executions.get("ExampleGen"), executions.get("WindowResolver"))
     _add_history(outcome, config, executions.get("Trainer"))
     evaluated = _evaluation(config, executions.get("Evaluator"))
     if evaluated is not None:
@@ -122,9 +127,18 @@ def _add_history(outcome: Outcome, config: JanusConfig, execution: NodeExecution
             task["gate_utilisation"] = utilisation
 
 
-def _window(execution: NodeExecution | None) -> list[dict[str, int]]:
+def _span(config: JanusConfig, execution: NodeExecution | None) -> int | None:
+    """The span that was ingested or, with a split by span, evaluated."""
+    examples = execution.output("examples") if execution else None
+    return int(examples.properties["span"]) if examples and has_spans(config.data.path) else None
+
+
+def _window(example_gen: NodeExecution | None, resolver: NodeExecution | None) -> list[dict[str, int]]:
     """Each span that was trained on, newest first, with its rows."""
-    artifacts = execution.outputs.get("examples", []) if execution else []
+    examples = example_gen.output("examples") if example_gen else None
+    if examples and TRAINING_SPANS_PROPERTY in examples.properties:
+        return list(json.loads(str(examples.properties[TRAINING_SPANS_PROPERTY])))
+    artifacts = resolver.outputs.get("examples", []) if resolver else []
     return [
         {"span": int(found.properties["span"]), "train": json.loads(str(found.properties["num_examples"]))["train"]}
         for found in artifacts

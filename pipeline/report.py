@@ -14,6 +14,8 @@ from trainer.errors import ConfigError
 
 REPORT_FILE = "report.json"
 DISTRIBUTION = "janus-mtl"
+RESOLVER = "Resolver"
+"""What the names of the pipeline's Resolvers end with."""
 STACK = ("tfx", "tensorflow", "keras")
 
 
@@ -37,6 +39,7 @@ class RunReport(BaseModel):
     stack: dict[str, str]
     components: dict[str, ComponentReport] = {}
     examples: dict[str, int] = {}
+    span: int | None = None
     window: list[dict[str, int]] = []
     tasks: dict[str, dict[str, Any]] = {}
     history: list[dict[str, float | None]] = []
@@ -49,7 +52,9 @@ class RunReport(BaseModel):
 
     def all_cached(self) -> bool:
         """Whether the run found nothing new to do."""
-        return bool(self.components) and all(component.cached for component in self.components.values())
+        # TFX runs a Resolver each time; what reads its choice is cached only if that is the one of before.
+        worked = [name for name, component in self.components.items() if not component.cached]
+        return bool(self.components) and all(name.endswith(RESOLVER) for name in worked)
 
 
 def janus_version() -> str:

@@ -13,6 +13,7 @@ it had ended.
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pipeline.metadata import NodeExecution
 
 RUN_ID_PARAMETER = "pipeline-run-id"
+_MISSING_INPUT = re.compile(r"inputs\[(\w+)\] has min_count = \d+ but only got 0 artifacts")
+"""How TFX records that nothing has been made for an input."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,9 @@ def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
     """
     if execution is None:
         raise JanusError("it was skipped: one of its inputs is missing, so a node before it has not ended well")
+    missing = _MISSING_INPUT.search(execution.message)
+    if execution.failed and missing:
+        raise JanusError(f"its input '{missing[1]}' is missing, so a node before it has not ended well")
     if execution.failed:
         raise JanusError(execution.message or "its execution failed; TFX recorded no reason")
     if not execution.complete:

@@ -12,6 +12,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 
 import trainer.errors
 from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.driver import SpanDriver
 from components.arrow_example_gen.executor import ArrowExampleGenExecutor
 from components.arrow_example_gen.files import split_path
 from trainer.fingerprint import source_fingerprint
@@ -20,10 +21,12 @@ from trainer.fingerprint import source_fingerprint
 class ArrowExampleGen(FileBasedExampleGen):
     """An ExampleGen for CSV, Parquet and TFRecord files that stays in Arrow up to the encoded tf.Example.
 
-    Output `examples`: splits train and eval of gzipped TFRecords of tf.Example. Spans and versions are TFX's.
+    Output `examples`: splits train and eval of gzipped TFRecords of tf.Example. Spans and versions are TFX's; with a
+    split by span, the artifact of a span holds it as eval, and as train the spans before it.
     """
 
     EXECUTOR_SPEC = BeamExecutorSpec(ArrowExampleGenExecutor)
+    DRIVER_CLASS = SpanDriver
 
     def __init__(
         self,
@@ -45,8 +48,8 @@ class ArrowExampleGen(FileBasedExampleGen):
         if not isinstance(required_columns, Mapping):
             required_columns = dict.fromkeys(required_columns, "config")
         parameters = {
-            # How many spans are trained on does not change what is read of one.
-            "data": data.model_dump(mode="json", exclude={"window"}),
+            # Where earlier runs ingested the other spans, how many are trained on does not change what this one reads.
+            "data": data.model_dump(mode="json", exclude=None if data.by_span else {"window"}),
             "seed": seed,
             "column_types": dict(column_types or {}),
             "domains": {name: list(values) for name, values in (domains or {}).items()},

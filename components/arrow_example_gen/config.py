@@ -42,7 +42,18 @@ class TimeSplit(StrictModel):
         return f"{self.eval_from:.15g}" if isinstance(self.eval_from, float) else str(self.eval_from)
 
 
-Split = Annotated[HashSplit | TimeSplit, Field(discriminator="by")]
+class SpanSplit(StrictModel):
+    """The newest span evaluates; the spans before it, as many as `data.window` says, train."""
+
+    by: Literal["span"]
+
+    @property
+    def key(self) -> None:
+        """No column decides."""
+        return
+
+
+Split = Annotated[HashSplit | TimeSplit | SpanSplit, Field(discriminator="by")]
 
 
 class DataConfig(StrictModel):
@@ -52,16 +63,31 @@ class DataConfig(StrictModel):
     format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
     split: Split = Field(HashSplit(by="hash"), description="How rows are divided into train and eval.")
     window: Count = Field(
-        1, description="Train on the newest so many spans; the newest alone is validated and evaluated."
+        1,
+        description="Train on so many spans: the newest ones, which are evaluated by their eval rows; with a split "
+        "by span, those before the newest, which is evaluated.",
     )
+
+    @property
+    def by_span(self) -> bool:
+        """Whether whole spans are trained on, and another is evaluated."""
+        return isinstance(self.split, SpanSplit)
+
+    @field_validator("split")
+    @classmethod
+    def _check_split(cls, split: Split, info: ValidationInfo) -> Split:
+        if isinstance(split, SpanSplit):
+            _require_spans(info.data.get("path", ""), "a split by span")
+        return split
 
     @field_validator("window")
     @classmethod
     def _check_window(cls, window: int, info: ValidationInfo) -> int:
-        path = info.data.get("path", "")
-        if window > 1 and not (_SPAN_SPEC.search(path) or all(spec in path for spec in _DATE_SPECS)):
-            raise ValueError(
-                f"a window of {window} spans needs {{SPAN}} (or {{YYYY}}, {{MM}} and {{DD}}) in data.path, "
-                f"which is '{path}'"
-            )
+        if window > 1:
+            _require_spans(info.data.get("path", ""), f"a window of {window} spans")
         return window
+
+
+def _require_spans(path: str, what: str) -> None:
+    if not (_SPAN_SPEC.search(path) or all(spec in path for spec in _DATE_SPECS)):
+        raise ValueError(f"{what} needs {{SPAN}} (or {{YYYY}}, {{MM}} and {{DD}}) in data.path, which is '{path}'")

@@ -8,10 +8,10 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from google.protobuf.struct_pb2 import Value
 from pydantic import TypeAdapter
 from tfx import types
 from tfx.components.example_gen import write_split
+from tfx.components.example_gen.utils import SPAN_PROPERTY_NAME
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.io import fileio
@@ -20,12 +20,13 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.driver import TRAINING_SPANS_KEY, read_parameters
 from components.arrow_example_gen.files import select_files
 from components.arrow_example_gen.findings import describe, merge_findings
 from components.arrow_example_gen.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
 from components.arrow_example_gen.kinds import Kind
-from components.arrow_example_gen.plan import Task, plan_tasks
-from components.arrow_example_gen.settings import SETTINGS_PROPERTY, settings_digest
+from components.arrow_example_gen.plan import SpanFiles, Task, plan_spans, plan_tasks
+from components.arrow_example_gen.settings import SETTINGS_PROPERTY, TRAINING_SPANS_PROPERTY, settings_digest
 from components.arrow_example_gen.work import (
     SPLITS,
     Job,
@@ -59,9 +60,10 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         Raises DataError for whatever is wrong with the data; nothing is published then.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        parameters = _parameters(exec_properties)
+        parameters = read_parameters(exec_properties)
         data = TypeAdapter(DataConfig).validate_python(parameters["data"])
-        files = select_files(_matches(exec_properties), data)
+        spans = _spans(exec_properties, data) if data.by_span else []
+        files = [path for span in spans for path in span.files] or select_files(_matches(exec_properties), data)
         source = inspect_files(files, data)
         required = {**split_columns(data), **parameters["required_columns"]}
         check_columns(source, data, required)
@@ -71,13 +73,16 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         FileSystems.mkdirs(staging)
         try:
             job = _job(parameters, data, source, staging)
-            results = self._run(plan_tasks(files, data), job)
+            tasks = plan_spans(spans, data) if data.by_span else plan_tasks(files, data)
+            results = self._run(tasks, job)
             _raise_problems(results, job, source, required)
             _publish(results, staging, artifact)
         finally:
             fileio.rmtree(staging)
         counts = {split: sum(result.rows[split] for result in results) for split in SPLITS}
         artifact.set_string_custom_property(NUM_EXAMPLES_PROPERTY, json.dumps(counts, sort_keys=True))
+        if data.by_span:
+            artifact.set_string_custom_property(TRAINING_SPANS_PROPERTY, json.dumps(_training_rows(tasks, results)))
         artifact.set_string_custom_property(SETTINGS_PROPERTY, settings_digest(parameters))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
@@ -95,19 +100,33 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         return [_read_result(job.staging, task.index) for task in tasks]
 
 
-def _parameters(exec_properties: dict[str, Any]) -> dict[str, Any]:
-    config = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
-    value = Value()
-    config.custom_config.Unpack(value)
-    return json.loads(value.string_value)
-
-
 def _matches(exec_properties: dict[str, Any]) -> list[str]:
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
+    return _glob(exec_properties, config.splits[0].pattern)
+
+
+def _glob(exec_properties: dict[str, Any], pattern: str) -> list[str]:
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-    return fileio.glob(os.path.join(base, config.splits[0].pattern))  # noqa: PTH118 (an address, not always a path)
+    return fileio.glob(os.path.join(base, pattern))  # noqa: PTH118 (an address, not always a path)
+
+
+def _spans(exec_properties: dict[str, Any], data: DataConfig) -> list[SpanFiles]:
+    """What the driver chose: the span to evaluate, then those to train on."""
+    number = exec_properties[SPAN_PROPERTY_NAME]
+    spans = [SpanFiles(number, "eval", select_files(_matches(exec_properties), data))]
+    for span in json.loads(exec_properties[TRAINING_SPANS_KEY]):
+        spans.append(SpanFiles(span["span"], "train", select_files(_glob(exec_properties, span["pattern"]), data)))
+    return spans
+
+
+def _training_rows(tasks: list[Task], results: list[Result]) -> list[dict[str, int]]:
+    """Each span that is trained on, newest first, with its rows."""
+    rows: dict[int, int] = {}
+    for task, result in zip(tasks, results, strict=True):
+        if task.split == "train" and task.span is not None:
+            rows[task.span] = rows.get(task.span, 0) + result.rows["train"]
+    return [{"span": span, "train": count} for span, count in rows.items()]
 
 
 def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: str) -> Job:
@@ -165,7 +184,10 @@ def _column_problems(results: list[Result], job: Job, source: Source, required: 
 
 def _empty_split(split: str, job: Job, source: Source) -> str:
     rule = job.data.split
-    how = f"{rule.column} from {rule.shown} on" if rule.by == "time" else f"{rule.eval_fraction:.0%} by hash"
+    if rule.by == "span":
+        how = "the newest span, train the others"
+    else:
+        how = f"{rule.column} from {rule.shown} on" if rule.by == "time" else f"{rule.eval_fraction:.0%} by hash"
     return f"data.split: no row of {source.files[0]} falls into the {split} split (eval is {how})"
 
 

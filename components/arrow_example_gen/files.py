@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.spans import SPEC, Span, choose_span, has_spans, spans_of, training_spans
 from trainer.errors import DataError
 
 FOLDER_PATTERNS = {"csv": "*.csv*", "parquet": "*.parquet*", "tfrecord": "*tfrecord*"}
@@ -29,8 +30,6 @@ _WANTED = {
     "parquet": "Parquet files (*.parquet)",
     "tfrecord": "TFRecord files (*tfrecord*)",
 }
-_SPEC = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}|\{(YYYY|MM|DD)\}")
-_WIDTHS = {"YYYY": "4", "MM": "2", "DD": "2"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAGIC = re.compile(r"[*?\[{]")
 
@@ -52,22 +51,29 @@ def split_path(data: DataConfig) -> tuple[str, str]:
     first = next(i for i, part in enumerate(parts) if _MAGIC.search(part))
     base = "/".join(parts[:first]) or ("/" if path.startswith("/") else ".")
     below = "/".join(parts[first:])
-    found = list_paths(f"{base}/{_SPEC.sub('*', below)}")
+    found = list_paths(f"{base}/{SPEC.sub('*', below)}")
     if path.endswith("/") or (found and all(_is_folder(match) for match in found)):
         below = f"{below}/{pattern}"
     return base, below
 
 
-def find_files(data: DataConfig) -> list[str]:
-    """The files that the next run would read, sorted: those of the latest span and version.
+def find_files(data: DataConfig, span: int | None = None) -> list[str]:
+    """The files that the next run would read, sorted by name within a span: those of the latest span, or of `span`.
 
-    Raises DataError if there are none, saying what there is instead.
+    With a split by span, those of the spans that it trains on follow, the newest of them first. Of each span only the
+    latest version counts. Raises DataError if there are none, saying what there is instead.
     """
     base, pattern = split_path(data)
     if not _exists(base):
         raise DataError(f"data.path: '{data.path}': there is no folder '{base}'{_similar(base)}")
-    resolved = _latest(base, pattern)
-    return select_files(list_paths(f"{base}/{resolved}"), data)
+    if not has_spans(pattern):
+        if span is not None:
+            raise DataError(f"data.path: '{data.path}' has no {{SPAN}}, so there is no span {span} to choose")
+        return select_files(list_paths(f"{base}/{pattern}"), data)
+    spans = list_spans(base, pattern)
+    newest = choose_span(spans, data, span)
+    chosen = [newest, *(training_spans(spans, newest, data) if data.by_span else [])]
+    return [path for found in chosen for path in select_files(list_paths(f"{base}/{found.pattern}"), data)]
 
 
 def select_files(paths: Iterable[str], data: DataConfig) -> list[str]:
@@ -114,6 +120,16 @@ def file_size(path: str) -> int:
     return Path(path).stat().st_size
 
 
+def file_state(path: str) -> tuple[int, int]:
+    """A file's size in bytes and the time of its last change in nanoseconds: what tells that it was written anew."""
+    if "://" in path:
+        system, inner = fs.FileSystem.from_uri(path)
+        info = system.get_file_info(inner)
+        return info.size, info.mtime_ns or 0
+    found = Path(path).stat()
+    return found.st_size, found.st_mtime_ns
+
+
 def list_paths(pattern: str) -> list[str]:
     """What a glob matches, sorted; hidden names are left out."""
     if "://" not in pattern:
@@ -128,33 +144,10 @@ def list_paths(pattern: str) -> list[str]:
     return sorted(path for path in paths if path.count("/") == depth and fnmatch(path, pattern))
 
 
-def _latest(base: str, pattern: str) -> str:
-    """`pattern` with its specs filled by the latest span and, in it, the latest version, as TFX's driver does."""
-    if not _SPEC.search(pattern):
-        return pattern
-    regex, end = "", 0
-    for match in _SPEC.finditer(pattern):
-        regex += _glob_regex(pattern[end : match.start()])
-        name, width, date = match.groups()
-        size = _WIDTHS[date] if date else width
-        regex += f"(?P<{date or name}>" + (rf"\d{{{size}}}" if size else r"\d+") + ")"
-        end = match.end()
-    regex += _glob_regex(pattern[end:])
-    matches = []
-    for path in list_paths(f"{base}/{_SPEC.sub('*', pattern)}"):
-        whole = re.fullmatch(regex, path[len(base.rstrip("/")) + 1 :])
-        if whole:
-            found = whole.groupdict()
-            order = tuple(int(found.get(key, 0)) for key in ("SPAN", "YYYY", "MM", "DD", "VERSION"))
-            matches.append((order, found))
-    if not matches:
-        raise DataError(f"data.path: no file under '{base}' matches '{pattern}'")
-    values = max(matches, key=lambda found: found[0])[1]
-    return _SPEC.sub(lambda spec: values[spec.group(1) or spec.group(3)], pattern)
-
-
-def _glob_regex(pattern: str) -> str:
-    return re.escape(pattern).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+def list_spans(base: str, pattern: str) -> list[Span]:
+    """The spans of `split_path`'s folder and pattern, in ascending order, each in its latest version."""
+    below = len(base.rstrip("/")) + 1
+    return spans_of((path[below:] for path in list_paths(f"{base}/{SPEC.sub('*', pattern)}")), pattern)
 
 
 def _is_folder(path: str) -> bool:

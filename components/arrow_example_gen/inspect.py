@@ -27,13 +27,13 @@ class Source:
     complete: bool = True
 
 
-def inspect_source(data: DataConfig) -> Source:
-    """The files and columns of `data`, from headers, footers or first records only.
+def inspect_source(data: DataConfig, span: int | None = None) -> Source:
+    """The files and columns of `data`, of its newest span or of `span`, from headers, footers or first records only.
 
     Raises DataError for a missing file or folder, a folder without files of the format, an empty CSV or one with
     nothing but a header, names that are repeated or not UTF-8, damaged files, and files whose columns differ.
     """
-    return inspect_files(find_files(data), data)
+    return inspect_files(find_files(data, span), data)
 
 
 def inspect_files(files: list[str], data: DataConfig) -> Source:

@@ -1,7 +1,8 @@
 """Divides a source into pieces of work, the same on every machine, since each becomes a shard per split."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from components.arrow_example_gen import csv_reader, parquet_reader
 from components.arrow_example_gen.config import DataConfig
@@ -30,18 +31,46 @@ class Piece:
 
 @dataclass(frozen=True)
 class Task:
-    """Pieces that one worker handles in turn and writes to one shard per split."""
+    """Pieces that one worker handles in turn and writes to one shard per split.
+
+    `split` and `span` are those that all of its rows belong to, in a split by span; None otherwise.
+    """
 
     index: int
     pieces: tuple[Piece, ...]
+    split: Literal["train", "eval"] | None = None
+    span: int | None = None
+
+
+@dataclass(frozen=True)
+class SpanFiles:
+    """The files of a span whose rows all belong to one split."""
+
+    span: int
+    split: Literal["train", "eval"]
+    files: list[str]
 
 
 def plan_tasks(files: list[str], data: DataConfig) -> list[Task]:
     """The tasks for `files`, in the files' order. Raises DataError for a file that cannot be read."""
-    limit = max(PIECE_BYTES, sum(map(file_size, files)) // MAX_PIECES)
+    groups = _groups(files, data, _limit(files))
+    return [Task(index, group) for index, group in enumerate(groups)]
+
+
+def plan_spans(spans: Sequence[SpanFiles], data: DataConfig) -> list[Task]:
+    """As `plan_tasks`, for a split by span: no task holds rows of two spans, so that each can be counted."""
+    limit = _limit([path for span in spans for path in span.files])
+    groups = [(span, group) for span in spans for group in _groups(span.files, data, limit)]
+    return [Task(index, group, span.split, span.span) for index, (span, group) in enumerate(groups)]
+
+
+def _limit(files: list[str]) -> int:
+    return max(PIECE_BYTES, sum(map(file_size, files)) // MAX_PIECES)
+
+
+def _groups(files: list[str], data: DataConfig, limit: int) -> Iterable[tuple[Piece, ...]]:
     divide = {"csv": _csv_pieces, "parquet": _parquet_pieces, "tfrecord": _whole_file}[data.format]
-    pieces = [piece for path in files for piece in divide(path, limit)]
-    return [Task(index, group) for index, group in enumerate(_packed(pieces, limit))]
+    return _packed((piece for path in files for piece in divide(path, limit)), limit)
 
 
 def _packed(pieces: Iterable[Piece], limit: int) -> Iterable[tuple[Piece, ...]]:

@@ -8,6 +8,9 @@ from typing import Any
 SETTINGS_PROPERTY = "janus_settings"
 """Custom property of the Examples artifact: the digest of the settings that it was ingested with."""
 
+TRAINING_SPANS_PROPERTY = "training_spans"
+"""Custom property of the Examples artifact of a split by span: JSON of the spans that train, with their rows."""
+
 
 def settings_digest(parameters: Mapping[str, Any]) -> str:
     """16 hex digits over what says what an ingested row means and which split it may be in.
@@ -17,12 +20,12 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
     hand, must not be in the train split of another span.
     """
     data = parameters["data"]
-    by_time = data["split"]["by"] == "time"
+    by_time, by_hash = data["split"]["by"] == "time", data["split"]["by"] == "hash"
     settings = {
         "path": data["path"],
         "format": data["format"],
         "split": {"by": "time", "column": data["split"]["column"]} if by_time else data["split"],
-        "seed": None if by_time else parameters["seed"],
+        "seed": parameters["seed"] if by_hash else None,
         "column_types": parameters["column_types"],
         "domains": parameters["domains"],
     }

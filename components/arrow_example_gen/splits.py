@@ -25,11 +25,14 @@ _MISSING = np.uint64(0x9E3779B97F4A7C15)
 def eval_rows(batch: Batch, split: Split, seed: int) -> tuple[np.ndarray, list[Finding]]:
     """bool [rows], true where the row belongs to eval, and the rows whose key or time is missing.
 
-    Raises DataError where the time column cannot be compared with `eval_from`.
+    Raises DataError where the time column cannot be compared with `eval_from`, and TypeError for a split by span, which
+    the rows do not tell.
     """
     if isinstance(split, HashSplit):
         return _by_hash(batch, split, seed)
-    return _by_time(batch, split)
+    if isinstance(split, TimeSplit):
+        return _by_time(batch, split)
+    raise TypeError("of a split by span, a row's file says where it belongs")
 
 
 # --- by hash ----------------------------------------------------------------------------------------------------

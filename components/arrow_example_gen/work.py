@@ -142,8 +142,11 @@ def _write_batch(
     batch: Batch, job: Job, writers: dict[str, GzipRecordWriter], task: Task, attempt: str
 ) -> Iterator[Finding]:
     yield from check_domains(batch, job.domains)
-    evaluated, missing = eval_rows(batch, job.data.split, job.seed)
-    yield from missing
+    if task.split is not None:
+        evaluated = np.full(batch.rows, task.split == "eval")
+    else:
+        evaluated, missing = eval_rows(batch, job.data.split, job.seed)
+        yield from missing
     for part, chosen in _encoded(batch, evaluated):
         for split, rows in zip(SPLITS, (~chosen, chosen), strict=True):
             if not rows.any():

@@ -1,4 +1,4 @@
-"""The last step of a run on Kubeflow: writes the run's report, also of a run that failed.
+"""The last step of a run on Kubeflow: writes the run's report and its page, also of a run that failed.
 
 `python -m pipeline.kubeflow.finish --help`. It ends with the run's own exit code, and so fails visibly as `janus run`
 would: 3 data or schema rejected, 4 a task's gate failed, 5 the serving check failed, 1 anything else.
@@ -7,6 +7,7 @@ would: 3 data or schema rejected, 4 a task's gate failed, 5 the serving check fa
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from pipeline.report import ComponentReport, RunReport, janus_version, stack_ver
 from trainer.errors import GateError, JanusError
 
 if TYPE_CHECKING:
+    from pipeline.html_report.analysis import Analysis
     from pipeline.kubeflow.bundle import Bundle
     from pipeline.metadata import NodeExecution
 
@@ -46,13 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def finish(bundle: "Bundle", run_id: str, root: str) -> tuple[RunReport, str]:
-    """Reads what the run's nodes recorded, and writes report.json to `<home>/<run id>/`, beside the pipeline root.
+    """Reads what the run's nodes recorded, and writes `<home>/<run id>/report.json`, beside the pipeline root.
+
+    With it go report.html, the model card, and the numbers that both show.
 
     Returns:
         The report, and where it is.
     """
     from tfx.orchestration import metadata as tfx_metadata
 
+    from pipeline.html_report.examine import examine
     from pipeline.kubeflow.metadata_address import check_reachable, connection_config
     from pipeline.metadata import executions_of_run
     from pipeline.outcome import collect_outcome
@@ -65,6 +70,7 @@ def finish(bundle: "Bundle", run_id: str, root: str) -> tuple[RunReport, str]:
     with tfx_metadata.Metadata(connection) as handle:
         executions = executions_of_run(handle.store, run_id)
         outcome = collect_outcome(bundle.config, executions)
+        analysis = examine(bundle.config, executions, handle.store)
     nodes = [node.pipeline_node.node_info.id for node in bundle.ir.nodes]
     _add_components(report, nodes, executions)
     outcome.add_to(report)
@@ -72,7 +78,10 @@ def finish(bundle: "Bundle", run_id: str, root: str) -> tuple[RunReport, str]:
         nodes
     ):
         _add_failure(report, nodes, executions)
-    return report, _write(report, f"{root.rpartition('/')[0]}/{run_id}")
+    home = root.rpartition("/")[0]
+    place = _write(report, f"{home}/{run_id}")
+    _write_pages(report, bundle, analysis, home, f"{home}/{run_id}")
+    return report, place
 
 
 def _add_components(report: RunReport, nodes: Sequence[str], executions: Mapping[str, "NodeExecution"]) -> None:
@@ -117,6 +126,26 @@ def _write(report: RunReport, folder: str) -> str:
         file.write(json.dumps(report.model_dump(), indent=2, allow_nan=False) + "\n")
     fileio.rename(staging, place, overwrite=True)
     return place
+
+
+def _write_pages(report: RunReport, bundle: "Bundle", analysis: "Analysis", home: str, folder: str) -> None:
+    from tfx.dsl.io import fileio
+
+    from pipeline.html_report.write import write_pages
+    from pipeline.model_card import NOTES_FILE
+
+    with tempfile.TemporaryDirectory() as here:
+        local, notes = Path(here), f"{home}/{NOTES_FILE}"
+        known = fileio.exists(notes)
+        if known:
+            fileio.copy(notes, str(local / NOTES_FILE))
+        made = local / "run"
+        made.mkdir()
+        write_pages(report, bundle.config, analysis, local, made)
+        for path in made.iterdir():
+            fileio.copy(str(path), f"{folder}/{path.name}", overwrite=True)
+        if not known:
+            fileio.copy(str(local / NOTES_FILE), notes)
 
 
 def _parser() -> argparse.ArgumentParser:

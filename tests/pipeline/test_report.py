@@ -118,6 +118,13 @@ def test_metrics_of_every_kind_have_their_units() -> None:
         assert row in rows
 
 
+def test_a_resolver_that_ran_is_nothing_new() -> None:
+    cached, worked = (ComponentReport(seconds=0.1, cached=found, state="complete") for found in (True, False))
+    assert make_report(components={"Trainer": cached, "WindowResolver": worked, "Resolver": worked}).all_cached()
+    assert not make_report(components={"Trainer": worked, "Resolver": cached}).all_cached()
+    assert not make_report(components={}).all_cached()
+
+
 def test_what_became_of_the_model() -> None:
     cached = {"Pusher": ComponentReport(seconds=0.1, cached=True, state="complete")}
     assert outcome_line(make_report(pushed="serving/flights/17")) == "pushed to serving/flights/17"

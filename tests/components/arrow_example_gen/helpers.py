@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.orchestration.data_types import ComponentInfo, PipelineInfo
 from tfx.types import standard_artifacts
@@ -46,7 +45,7 @@ def run_component(component: Any, out: Path) -> standard_artifacts.Examples:
     for name, value in given.items():
         properties[name] = value if isinstance(value, int | str) else proto_utils.proto_to_json(value)
     info = PipelineInfo("p", "r")
-    properties = FileBasedDriver(None).resolve_exec_properties(properties, info, ComponentInfo("t", "i", info))
+    properties = component.DRIVER_CLASS(None).resolve_exec_properties(properties, info, ComponentInfo("t", "i", info))
     examples = standard_artifacts.Examples()
     examples.uri = str(out)
     executor = component.EXECUTOR_SPEC.executor_class(BaseBeamExecutor.Context(beam_pipeline_args=[]))

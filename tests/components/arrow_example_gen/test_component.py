@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.components.util import examples_utils
 from tfx.orchestration.data_types import ComponentInfo, PipelineInfo
 from tfx.proto import example_gen_pb2, range_config_pb2
@@ -124,7 +123,7 @@ def resolved(component: ArrowExampleGen) -> dict[str, Any]:
     given = {name: value for name, value in component.spec.exec_properties.items() if value is not None}
     given = {k: v if isinstance(v, int | str) else proto_utils.proto_to_json(v) for k, v in given.items()}
     info = PipelineInfo("p", "r")
-    return FileBasedDriver(None).resolve_exec_properties(given, info, ComponentInfo("t", "i", info))
+    return component.DRIVER_CLASS(None).resolve_exec_properties(given, info, ComponentInfo("t", "i", info))
 
 
 def test_cache_key_follows_what_changes_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_a_step_that_cannot_run_fails(tmp_path: Path) -> None:
     write_bundle(cluster_config(tmp_path), tmp_path / "bundle")
     early = _node(tmp_path, "--node-id=Trainer", "--run-id=early")
     assert early.returncode == 1, early.stderr
-    assert "error: Trainer: it was skipped: one of its inputs is missing" in early.stderr
+    assert "error: Trainer: its input 'examples' is missing, so a node before it has not ended well" in early.stderr
     unknown = _node(tmp_path, "--node-id=Nobody", "--run-id=early")
     assert unknown.returncode == 2
     assert "there is no node 'Nobody' in the pipeline; its nodes are ExampleGen" in unknown.stderr

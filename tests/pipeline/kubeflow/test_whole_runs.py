@@ -66,6 +66,9 @@ def test_three_runs_on_mysql(
     assert set(first.codes.values()) == {0}
     report = _report(tmp_path, first)
     assert report["blessed"]
+    made = tmp_path / "runs/small" / first.run_id
+    assert "<h1" in (made / "report.html").read_text()
+    assert (made / "model_card.md").read_text().startswith("#")
     assert (Path(report["pushed"]) / "saved_model.pb").exists()
 
     # The same metrics as on one machine, in a home of its own.

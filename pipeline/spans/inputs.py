@@ -1,0 +1,59 @@
+"""All that a run depends on: configuration, schema, code, libraries, and the files of the spans that it reads."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from components.arrow_example_gen.files import file_state, find_files, list_spans, split_path
+from components.arrow_example_gen.spans import Span, choose_span, has_spans
+from pipeline.config import JanusConfig
+from pipeline.report import janus_version, stack_versions
+from trainer.fingerprint import source_fingerprint
+
+PACKAGES = ("components", "pipeline", "serving", "trainer")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run of spans is made from.
+
+    Attributes:
+        span: the span that it ingests or, with a split by span, evaluates.
+        digest: of everything; where it is the same, TFX's cache would find nothing to do.
+    """
+
+    span: Span
+    digest: str
+
+
+def inputs_of(config: JanusConfig, span: int | None = None) -> Inputs | None:
+    """What a run would be made from now; None for data without spans.
+
+    Args:
+        config: the pipeline's.
+        span: the span's number; None: the newest.
+
+    Raises:
+        DataError: there is no such span, or none to train on.
+    """
+    base, pattern = split_path(config.data)
+    if not has_spans(pattern):
+        return None
+    chosen = choose_span(list_spans(base, pattern), config.data, span)
+    content: dict[str, Any] = {
+        # Not sorted: the order of features and tasks has a meaning.
+        "config": config.model_dump_json(by_alias=True),
+        "schema": Path(config.schema_).read_text(encoding="utf-8") if config.schema_ else None,
+        "code": source_fingerprint(*_sources()),
+        "stack": {"janus": janus_version(), **stack_versions()},
+        "files": [[path, *file_state(path)] for path in find_files(config.data, chosen.number)],
+    }
+    return Inputs(chosen, hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32])
+
+
+def _sources() -> list[str]:
+    found = [find_spec(package) for package in PACKAGES]
+    return [folder for spec in found if spec for folder in spec.submodule_search_locations or []]
