@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import environment
+from pipeline.cli_beam import register as register_beam
 from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
 from pipeline.cli_init import register as register_init
 from pipeline.cli_kubeflow import register as register_kubeflow
@@ -164,3 +165,4 @@ def schema_of_config() -> None:
 register_init(app)
 register_serving(app)
 register_kubeflow(app)
+register_beam(app)

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from components.arrow_example_gen.config import DataConfig, TimeSplit
+from components.arrow_example_gen.config import DataConfig, columns_of_split
+from pipeline.beam.config import BeamConfig
 from pipeline.kubeflow.config import KubeflowConfig
 from serving.deployment.config import DeploymentConfig
 from trainer.config import (
@@ -107,6 +108,7 @@ class PushConfig(StrictModel):
         3600.0, description="After which other machines take a push that holds the folder for dead."
     )
 
+
 class LatencyConfig(StrictModel):
     """Limits on how long the exported model takes for a request, measured in the serving check's process."""
 
@@ -171,9 +173,9 @@ class JanusConfig(StrictModel):
     push: PushConfig
     serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
+    report: ReportConfig = ReportConfig()
     kubeflow: KubeflowConfig | None = Field(None, description="Where and how it runs on Kubeflow Pipelines.")
 
-    report: ReportConfig = ReportConfig()
     @model_validator(mode="after")
     def _check(self) -> "JanusConfig":
         problems = [
@@ -266,9 +268,7 @@ class JanusConfig(StrictModel):
         for keys in self.evaluation.slices:
             for key in keys:
                 columns.setdefault(key, "evaluation.slices")
-        split = self.data.split
-        split_columns = [split.column] if isinstance(split, TimeSplit) else split.key or []
-        for column in split_columns:
+        for column in columns_of_split(self.data.split):
             columns.setdefault(column, "data.split")
         return columns
 

@@ -329,7 +329,6 @@ def _pipeline(config: JanusConfig, places: Places, nodes: Sequence[BaseNode]) ->
         components=list(nodes),
         enable_cache=True,
         metadata_connection_config=connection,
-        # None are needed on one machine, where Beam works in this process. TFX meets any argument with a copy of itself
-        # packed for remote workers, which takes seconds per component.
-        beam_pipeline_args=config.beam.args,
+        # They stand in TFX's cache key of each Beam component.
+        beam_pipeline_args=config.beam.arguments(),
     )

@@ -109,7 +109,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
         try:
             with shown_on(run.console) as display, recorded(run.record, interruption):
                 display.status("checking")
-                check_before_run(run.config, run.home)
+                check_before_run(run.config, run.home, run.span)
                 run.inputs = check_span(run.config, run.home, run.span)
                 aside = run.home.set_orphans_aside()
                 if aside:

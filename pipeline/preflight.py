@@ -12,28 +12,46 @@ from trainer.errors import JanusError
 LOCK_TIMEOUT_SECONDS = 3.0
 
 
-def check_before_run(config: JanusConfig, home: Home) -> None:
-    """Everything that can be known to fail.
+def check_before_run(config: JanusConfig, home: Home, span: int | None = None) -> None:
+    """Everything that can be known to fail, of the newest span or of `span`.
 
     Raises:
-        ConfigError: the folder for pushed models cannot be written.
+        ConfigError: the folder for pushed models cannot be written, or Beam's arguments are wrong.
         DataError: the data are missing or lack a column, or the schema does not fit.
-        JanusError: the metadata database is locked or damaged.
+        JanusError: the metadata database is locked or damaged, or Beam's job server does not answer.
     """
     check_metadata(home.metadata)
     if "://" not in config.push.path:
         require_writable(Path(config.push.path), "the folder for pushed models (push.path)")
-    check_data(config)
+    check_data(config, span)
     check_schema_file(config)
+    check_beam(config, home)
 
 
-def check_data(config: JanusConfig) -> None:
-    """The data's files and columns.
+def check_beam(config: JanusConfig, home: Home) -> None:
+    """What the components' Beam pipelines are given.
+
+    Raises:
+        ConfigError: an argument is unknown, wrong or missing, or Beam's workers cannot see the pipeline's files.
+        JanusError: the job server does not answer.
+    """
+    arguments = config.beam.arguments()
+    if arguments:
+        # Not above: Beam itself takes seconds to load.
+        from pipeline.beam.check import check_arguments
+        from pipeline.beam.places import check_places
+
+        check_places(arguments, {"data.path": config.data.path, "the pipeline root": str(home.root)})
+        check_arguments(arguments)
+
+
+def check_data(config: JanusConfig, span: int | None = None) -> None:
+    """The data's files and columns; those of the newest span, or of `span`.
 
     Raises:
         DataError: they are missing, empty, or lack a column that the configuration names.
     """
-    source = inspect_source(config.data)
+    source = inspect_source(config.data, span)
     check_columns(source, config.data, config.named_columns())
 
 

@@ -47,13 +47,15 @@ class SpanSplit(StrictModel):
 
     by: Literal["span"]
 
-    @property
-    def key(self) -> None:
-        """No column decides."""
-        return
-
 
 Split = Annotated[HashSplit | TimeSplit | SpanSplit, Field(discriminator="by")]
+
+
+def columns_of_split(split: HashSplit | TimeSplit | SpanSplit) -> list[str]:
+    """The columns that decide which part a row belongs to."""
+    if isinstance(split, SpanSplit):
+        return []
+    return [split.column] if isinstance(split, TimeSplit) else split.key or []
 
 
 class DataConfig(StrictModel):

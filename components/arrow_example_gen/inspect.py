@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.arrow_example_gen import csv_reader, parquet_reader, tfrecord_head
-from components.arrow_example_gen.config import DataConfig, TimeSplit
+from components.arrow_example_gen.config import DataConfig, TimeSplit, columns_of_split
 from components.arrow_example_gen.files import find_files
 from components.arrow_example_gen.kinds import Kind, widest
 from trainer.errors import DataError
@@ -84,9 +84,8 @@ def missing_columns(columns: Sequence[str], wanted: Mapping[str, str]) -> list[s
 
 def split_columns(data: DataConfig) -> dict[str, str]:
     """The columns that the split reads, each with the config key that names it."""
-    if isinstance(data.split, TimeSplit):
-        return {data.split.column: "data.split.column"}
-    return dict.fromkeys(data.split.key or [], "data.split.key")
+    key = "data.split.column" if isinstance(data.split, TimeSplit) else "data.split.key"
+    return dict.fromkeys(columns_of_split(data.split), key)
 
 
 def _parquet_columns(files: list[str]) -> dict[str, Kind | None]:

@@ -82,9 +82,13 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
             console.print(f"not in the input, so missing in every row: {'; '.join(absent)}", markup=False)
         if options.beam:
             client.close()
+            from pipeline.beam.check import check_arguments
             from pipeline.predict.beam import predict_on_beam
 
-            rows = predict_on_beam(model, source, signature, tasks, target, options, config.beam.args)
+            arguments = config.beam.arguments()
+            if arguments:
+                check_arguments(arguments)
+            rows = predict_on_beam(model, source, signature, tasks, target, options, arguments)
         else:
             rows = _write(client, source, tasks, target, options, console)
     seconds = time.monotonic() - started
