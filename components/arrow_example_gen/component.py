@@ -14,7 +14,7 @@ import trainer.errors
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.driver import SpanDriver
 from components.arrow_example_gen.executor import ArrowExampleGenExecutor
-from components.arrow_example_gen.files import split_path
+from components.arrow_example_gen.files import unseen_split_path
 from trainer.fingerprint import source_fingerprint
 
 
@@ -58,7 +58,7 @@ class ArrowExampleGen(FileBasedExampleGen):
         }
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(Value(string_value=json.dumps(parameters, sort_keys=True)))
-        base, pattern = split_path(data)
+        base, pattern = unseen_split_path(data)
         super().__init__(
             input_base=base,
             input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=pattern)]),

@@ -40,6 +40,7 @@ class SpanDriver(FileBasedDriver):
         """Called by TFX; raises DataError if there is no such span, or none to train on."""
         data = TypeAdapter(DataConfig).validate_python(read_parameters(exec_properties)["data"])
         base, pattern = split_path(data)
+        exec_properties = {**exec_properties, **_input_of(base, pattern)}
         if not has_spans(pattern):
             return super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
         spans = list_spans(base, pattern)
@@ -65,6 +66,15 @@ def read_parameters(exec_properties: dict[str, Any]) -> dict[str, Any]:
     value = Value()
     config.custom_config.Unpack(value)
     return json.loads(value.string_value)
+
+
+def _input_of(base: str, pattern: str) -> dict[str, str]:
+    """What the component could only guess, since the data need not be where a pipeline is compiled."""
+    splits = [example_gen_pb2.Input.Split(name="all", pattern=pattern)]
+    return {
+        standard_component_specs.INPUT_BASE_KEY: base,
+        standard_component_specs.INPUT_CONFIG_KEY: proto_utils.proto_to_json(example_gen_pb2.Input(splits=splits)),
+    }
 
 
 def _asked(exec_properties: dict[str, Any]) -> int | None:

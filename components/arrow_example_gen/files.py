@@ -35,7 +35,7 @@ _MAGIC = re.compile(r"[*?\[{]")
 
 
 def split_path(data: DataConfig) -> tuple[str, str]:
-    """(folder, pattern below it) as TFX's `input_base` and split pattern.
+    """(folder, pattern below it) as TFX's `input_base` and split pattern, by what is there.
 
     The folder is the longest leading part of `data.path` without wildcards or specs. A pattern that matches folders,
     such as `day-{SPAN}`, is continued by the format's own file pattern.
@@ -55,6 +55,20 @@ def split_path(data: DataConfig) -> tuple[str, str]:
     if path.endswith("/") or (found and all(_is_folder(match) for match in found)):
         below = f"{below}/{pattern}"
     return base, below
+
+
+def unseen_split_path(data: DataConfig) -> tuple[str, str]:
+    """As `split_path`, by `data.path` alone: where a pipeline is compiled, its data need not be."""
+    parts = data.path.rstrip("/").split("/")
+    plain = next((place for place, part in enumerate(parts) if _MAGIC.search(part)), None)
+    # A file has a suffix, a folder seldom; where it is otherwise, the driver sees.
+    folder = data.path.endswith("/") or "." not in parts[-1]
+    pattern = FOLDER_PATTERNS[data.format]
+    if plain is None:
+        base, below = (parts, [pattern]) if folder else (parts[:-1], parts[-1:])
+    else:
+        base, below = parts[:plain], parts[plain:] + ([pattern] if folder else [])
+    return "/".join(base) or ("/" if data.path.startswith("/") else "."), "/".join(below)
 
 
 def find_files(data: DataConfig, span: int | None = None) -> list[str]:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.arrow_example_gen.config import DataConfig
-from components.arrow_example_gen.files import split_path
+from components.arrow_example_gen.files import split_path, unseen_split_path
 from components.arrow_example_gen.inspect import check_columns, inspect_source
 from trainer.errors import DataError
 from trainer.fingerprint import source_fingerprint
@@ -59,6 +59,22 @@ def test_split_path(path: str, base: str, pattern: str, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d").mkdir()
     assert split_path(config(path)) == (base, pattern)
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "pattern"),
+    [
+        ("/volume/orders", "/volume/orders", "*.csv*"),
+        ("gs://bucket/orders/", "gs://bucket/orders", "*.csv*"),
+        ("gs://bucket/orders/x.csv.gz", "gs://bucket/orders", "x.csv.gz"),
+        ("x.csv", ".", "x.csv"),
+        ("/x.csv", "/", "x.csv"),
+        ("gs://bucket/{SPAN}", "gs://bucket", "{SPAN}/*.csv*"),
+        ("gs://bucket/{SPAN}/*.csv", "gs://bucket", "{SPAN}/*.csv"),
+    ],
+)
+def test_a_path_is_split_where_its_data_are_not(path: str, base: str, pattern: str) -> None:
+    assert unseen_split_path(config(path)) == (base, pattern)
 
 
 def test_other_files_of_a_folder_are_left_alone(tmp_path: Path) -> None:

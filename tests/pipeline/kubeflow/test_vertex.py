@@ -24,11 +24,7 @@ def _written(folder: Path, **changed: Any) -> Path:
     return path
 
 
-def test_the_command_says_that_it_is_for_vertex_ai_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    # It would look into the bucket, whether the path is a folder.
-    monkeypatch.setattr("components.arrow_example_gen.component.split_path", lambda data: (data.path, "*.csv*"))
+def test_the_command_says_that_it_is_for_vertex_ai_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "vertex.yaml"
     arguments = ["kubeflow", "compile", str(_written(tmp_path)), "--target", "vertex", "--output", str(output)]
     done = CliRunner().invoke(app, arguments)

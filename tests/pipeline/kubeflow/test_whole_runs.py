@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import time
@@ -13,7 +14,6 @@ import pytest
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.config import JanusConfig
 from pipeline.job import run_job
 from pipeline.kubeflow.bundle import write_bundle
 from pipeline.kubeflow.compile import compile_pipeline
@@ -39,14 +39,12 @@ def mysql(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> JanusConfig:
+def compiled(tmp_path: Path) -> Path:
+    bundle = write_bundle(cluster_config(tmp_path), tmp_path / "bundle")
+    path = compile_pipeline(bundle, tmp_path / "pipeline.yaml")
+    # Only now: the data are not where a pipeline is compiled.
     write_table(tmp_path, 300)
-    return cluster_config(tmp_path)
-
-
-@pytest.fixture
-def compiled(config: JanusConfig, tmp_path: Path) -> Path:
-    return compile_pipeline(write_bundle(config, tmp_path / "bundle"), tmp_path / "pipeline.yaml")
+    return path
 
 
 def _report(folder: Path, run: LocalRun) -> dict[str, Any]:
@@ -102,10 +100,11 @@ def test_three_runs_on_mysql(
 def test_each_step_may_be_killed(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"JANUS_MLMD": f"sqlite://{tmp_path}/metadata.db"}
     killed: list[str] = []
+    moments = random.Random(17)
 
     def container(command: list[str], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
         if "pipeline.run_node" in command:
-            killed.append(_kill_once_begun(command, variables))
+            killed.append(_kill_once_begun(command, variables, moments))
         return run_container(command, variables)
 
     run = run_locally(compiled, environment, monkeypatch, container)
@@ -118,15 +117,20 @@ def test_each_step_may_be_killed(compiled: Path, tmp_path: Path, monkeypatch: py
     assert all(execution.complete for execution in executions_of_run(store, run.run_id).values())
     assert [path.name for path in (tmp_path / "serving").glob("[0-9]*")] == [Path(report["pushed"]).name]
 
+    again = run_locally(compiled, environment, monkeypatch)
+    assert again.succeeded, again.outputs
+    assert _worked(_report(tmp_path, again)) == {"Resolver"}
 
-def _kill_once_begun(command: list[str], variables: Mapping[str, str]) -> str:
-    """Starts a step, and kills it as soon as ML Metadata knows of its execution."""
+
+def _kill_once_begun(command: list[str], variables: Mapping[str, str], moments: random.Random) -> str:
+    """Starts a step, and kills it at some moment after ML Metadata knows of its execution."""
     options = dict(part.removeprefix("--").split("=", 1) for part in command if part.startswith("--"))
     node, run_id = options["node-id"], options["run-id"]
     environment = {**os.environ, **variables}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as step:
         while step.poll() is None and not _begun(variables, run_id, node):
             time.sleep(0.02)
+        time.sleep(moments.uniform(0.0, 1.5))
         step.send_signal(signal.SIGKILL)
     return node
 
