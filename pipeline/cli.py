@@ -11,13 +11,14 @@ from pipeline.cli_beam import register as register_beam
 from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
 from pipeline.cli_init import register as register_init
 from pipeline.cli_kubeflow import register as register_kubeflow
+from pipeline.cli_reference import register as register_reference
 from pipeline.cli_serving import register as register_serving
 
 app = typer.Typer(
     name="janus",
     help="Multi-task learning pipelines on TFX: one YAML file, one network, several tasks.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -163,6 +164,7 @@ def schema_of_config() -> None:
 
 
 register_init(app)
+register_reference(app)
 register_serving(app)
 register_kubeflow(app)
 register_beam(app)

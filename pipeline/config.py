@@ -165,8 +165,12 @@ class JanusConfig(StrictModel):
     schema_: str | None = Field(
         None, alias="schema", description="A curated TFDV schema (.pbtxt); absent: inferred from the training split."
     )
-    features: Annotated[dict[Name, Feature], Field(min_length=1)]
-    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    features: Annotated[dict[Name, Feature], Field(min_length=1)] = Field(
+        description="What the network reads of each row, by name: a column of that name unless `column` gives another."
+    )
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)] = Field(
+        description="What is predicted, by name: the name of the served model's output, and of the gates."
+    )
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -96,14 +96,14 @@ class _JobServerProfile(StrictModel):
 class PortableProfile(_JobServerProfile):
     """Any runner behind a Beam job server."""
 
-    runner: Literal["PortableRunner"] = "PortableRunner"
+    runner: Literal["PortableRunner"] = Field("PortableRunner", description="Beam's runner.")
     job_endpoint: Endpoint = Field(description="The job server's host:port.")
 
 
 class FlinkProfile(_JobServerProfile):
     """An Apache Flink cluster."""
 
-    runner: Literal["FlinkRunner"] = "FlinkRunner"
+    runner: Literal["FlinkRunner"] = Field("FlinkRunner", description="Beam's runner.")
     flink_master: Endpoint | None = Field(
         None, description="Flink's REST host:port; only where Beam starts the job server, which takes Java and its JAR."
     )
@@ -121,7 +121,7 @@ class FlinkProfile(_JobServerProfile):
 class SparkProfile(_JobServerProfile):
     """An Apache Spark cluster."""
 
-    runner: Literal["SparkRunner"] = "SparkRunner"
+    runner: Literal["SparkRunner"] = Field("SparkRunner", description="Beam's runner.")
     spark_master_url: Annotated[str, Field(pattern=r"^spark://[^\s/:]+:[0-9]{1,5}$")] | None = Field(
         None, description="spark://host:port; only where Beam starts the job server, which takes Java and its JAR."
     )
@@ -136,7 +136,7 @@ class SparkProfile(_JobServerProfile):
 class DataflowProfile(StrictModel):
     """Google Cloud Dataflow."""
 
-    runner: Literal["DataflowRunner"] = "DataflowRunner"
+    runner: Literal["DataflowRunner"] = Field("DataflowRunner", description="Beam's runner.")
     project: str = Field(min_length=1, description="The project's id.")
     region: str = Field(min_length=1, description="Where the workers are.")
     temp_location: CloudStorage = Field(description="gs://bucket/folder for what jobs stage and spill.")
@@ -147,10 +147,10 @@ class DataflowProfile(StrictModel):
     max_num_workers: Count | None = Field(None, description="To which Dataflow may scale.")
     worker_machine_type: str | None = Field(None, description="Such as n2-standard-4.")
     disk_size_gb: Count | None = Field(None, description="Of each worker.")
-    network: str | None = None
-    subnetwork: str | None = None
+    network: str | None = Field(None, description="The workers' VPC network, if not the default one.")
+    subnetwork: str | None = Field(None, description="regions/<region>/subnetworks/<name>, for the workers.")
     no_use_public_ips: bool = Field(False, description="Workers have private addresses only.")
-    dataflow_service_options: list[str] = []
+    dataflow_service_options: list[str] = Field([], description="Features of the service, such as enable_prime.")
 
     def arguments(self) -> list[str]:
         """Of Beam's PipelineOptions."""

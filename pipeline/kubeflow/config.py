@@ -50,10 +50,10 @@ class Secret(StrictModel):
 class Toleration(StrictModel):
     """A taint that the pods bear."""
 
-    key: str | None = None
-    operator: str = "Equal"
-    value: str | None = None
-    effect: str | None = None
+    key: str | None = Field(None, description="The taint's key; absent, with operator Exists: any.")
+    operator: str = Field("Equal", description="Equal, or Exists for any value.")
+    value: str | None = Field(None, description="The taint's value.")
+    effect: str | None = Field(None, description="NoSchedule, PreferNoSchedule or NoExecute; absent: any.")
 
 
 class KubeflowConfig(StrictModel):

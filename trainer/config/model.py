@@ -10,8 +10,8 @@ from trainer.config.trunk import AnyTrunk, SharedBottomTrunk
 class ModelConfig(StrictModel):
     """The network."""
 
-    trunk: AnyTrunk = SharedBottomTrunk()
+    trunk: AnyTrunk = Field(SharedBottomTrunk(), description="The layers between the encoded features and the towers.")
     towers: dict[str, list[Count]] = Field(
         {"default": [32]}, description="Sizes of each task's own layers; `default` for tasks not named."
     )
-    balancing: BalancingConfig = FixedBalancing()
+    balancing: BalancingConfig = Field(FixedBalancing(), description="How the tasks' losses become one.")

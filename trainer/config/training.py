@@ -21,10 +21,12 @@ class EarlyStoppingConfig(StrictModel):
 class TrainingConfig(StrictModel):
     """How the network is trained."""
 
-    epochs: Count = 5
-    batch_size: Count = 512
-    learning_rate: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = 0.001
-    optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adam"
+    epochs: Count = Field(5, description="Passes over the training rows, at most.")
+    batch_size: Count = Field(512, description="Rows of a training step.")
+    learning_rate: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
+        0.001, description="Of the optimizer; it stays the same throughout."
+    )
+    optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = Field("adam", description="Keras's, by name.")
     early_stopping: EarlyStoppingConfig | None = Field(None, description="Absent: all epochs are trained.")
     validation_fraction: Annotated[float, BeforeValidator(reject_bool), Field(gt=0, lt=0.5)] = Field(
         0.1,

@@ -1,0 +1,1 @@
+"""The reference of the configuration's keys, made from the pydantic models."""

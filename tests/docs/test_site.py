@@ -1,0 +1,140 @@
+"""The documentation's site: it builds without warnings and without network, and fetches nothing."""
+
+import ast
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import JanusConfig
+from pipeline.reference.keys import keys_of
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("pipeline", "components", "trainer", "serving")
+
+# Any use of the network ends the build, also one that would be caught and passed over.
+BUILD = """
+import os, socket, sys
+def refuse(*arguments, **options):
+    sys.stderr.write("the network was used")
+    sys.stderr.flush()
+    os._exit(99)
+socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
+from mkdocs.__main__ import cli
+cli()
+"""
+
+
+class Resources(HTMLParser):
+    """Collects what a page makes a browser fetch, and the text that it shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by the parser."""
+        values = dict(attrs)
+        if tag in ("script", "img", "iframe", "source", "video"):
+            self.urls.append(values.get("src") or "")
+        if tag == "link" and values.get("rel") != "canonical":
+            self.urls.append(values.get("href") or "")
+
+    def handle_data(self, data: str) -> None:
+        """Called by the parser."""
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built site."""
+    folder = tmp_path_factory.mktemp("site")
+    result = subprocess.run(
+        [sys.executable, "-c", BUILD, "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def parsed(page: Path) -> Resources:
+    resources = Resources()
+    resources.feed(page.read_text(encoding="utf-8"))
+    return resources
+
+
+def test_every_document_is_a_page(site: Path) -> None:
+    documents = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
+    pages = {path.relative_to(site) for path in site.rglob("*.html")}
+    assert pages - {Path("404.html")} == documents | {Path("reference.html")}
+
+
+def test_pages_fetch_nothing_from_elsewhere(site: Path) -> None:
+    found = {
+        (page.name, url)
+        for page in site.rglob("*.html")
+        for url in parsed(page).urls
+        if re.match(r"(?:[a-z]+:)?//", url)
+    }
+    assert found == set()
+    imports = [
+        css.name
+        for css in site.rglob("*.css")
+        if re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", css.read_text())
+    ]
+    assert imports == []
+
+
+def test_there_is_no_diagram_that_the_theme_would_fetch_a_library_for(site: Path) -> None:
+    assert [page.name for page in site.rglob("*.html") if 'class="mermaid"' in page.read_text(encoding="utf-8")] == []
+
+
+def test_hooks_are_no_part_of_the_site(site: Path) -> None:
+    assert list(site.rglob("*.py")) == []
+
+
+def test_the_reference_has_every_key(site: Path) -> None:
+    text = parsed(site / "reference.html").text
+    assert [key.path for key in keys_of(JanusConfig) if key.path not in text] == []
+
+
+def test_links_out_of_the_documentation_became_names(site: Path) -> None:
+    text = parsed(site / "kubeflow.html").text
+    assert "configs/flights.yaml" in text
+    assert 'href="../' not in "".join(
+        re.findall(r"<article.*?</article>", (site / "kubeflow.html").read_text(), re.DOTALL)
+    )
+
+
+def templates() -> list[str]:
+    """All texts in the code, with … for what is put in."""
+    found = []
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values]
+                    found.append("".join(parts))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(node.value)
+    return found
+
+
+def test_troubleshooting_is_about_messages_that_there_are() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^### `(.+)`$", page, re.MULTILINE)
+    assert len(messages) > 40
+    texts = "\n\0".join(templates())
+    unknown = []
+    for message in messages:
+        pieces = [re.escape(piece) for piece in re.split("…", message)]
+        if not re.search("[^\0]*?".join(pieces), texts):
+            unknown.append(message)
+    assert unknown == []
