@@ -9,6 +9,7 @@ import typer
 from pipeline import environment
 from pipeline.cli_beam import register as register_beam
 from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
+from pipeline.cli_history import register as register_history
 from pipeline.cli_init import register as register_init
 from pipeline.cli_kubeflow import register as register_kubeflow
 from pipeline.cli_reference import register as register_reference
@@ -164,6 +165,7 @@ def schema_of_config() -> None:
 
 
 register_init(app)
+register_history(app)
 register_reference(app)
 register_serving(app)
 register_kubeflow(app)

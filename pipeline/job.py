@@ -18,6 +18,7 @@ from rich.console import Console
 from pipeline.config import JanusConfig
 from pipeline.display import Display, console_on, shown_on
 from pipeline.environment import Terminal, library_output_to
+from pipeline.history.kept_config import write_config
 from pipeline.home import Home
 from pipeline.html_report.analysis import Analysis
 from pipeline.interruption import interruptible
@@ -84,6 +85,7 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None)
             )
             return 0
         run_id = home.new_run()
+        write_config(config, home.run_folder(run_id))
         with library_output_to(home.run_folder(run_id) / "run.log", verbose) as terminal:
             report = RunReport(
                 janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions()

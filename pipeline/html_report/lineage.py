@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from pipeline.history.makers import INPUT, OUTPUT, first_makers
 from pipeline.html_report.analysis import NodeLineage
 from pipeline.metadata import CONTEXT_NODE, NodeExecution
-
-_IN = (pb.Event.INPUT, pb.Event.DECLARED_INPUT)
-_OUT = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT)
 
 
 def lineage_of(store: MetadataStore, executions: Mapping[str, NodeExecution]) -> list[NodeLineage]:
@@ -23,8 +21,8 @@ def lineage_of(store: MetadataStore, executions: Mapping[str, NodeExecution]) ->
     makers = _makers(store, executions, artifacts)
     lineage = []
     for execution in ordered:
-        read = [(event, artifacts[event.artifact_id]) for event in events[execution.id] if event.type in _IN]
-        made = [(event, artifacts[event.artifact_id]) for event in events[execution.id] if event.type in _OUT]
+        read = [(event, artifacts[event.artifact_id]) for event in events[execution.id] if event.type in INPUT]
+        made = [(event, artifacts[event.artifact_id]) for event in events[execution.id] if event.type in OUTPUT]
         lineage.append(
             NodeLineage(
                 node=execution.node,
@@ -42,11 +40,7 @@ def _makers(
     store: MetadataStore, executions: Mapping[str, NodeExecution], artifacts: Mapping[int, pb.Artifact]
 ) -> dict[int, str]:
     """Artifact → the component of this run that made it, in this run or, as the cache has it, in an earlier one."""
-    first: dict[int, int] = {}
-    for event in store.get_events_by_artifact_ids(sorted(artifacts)) if artifacts else []:
-        if event.type in _OUT:
-            known = first.get(event.artifact_id)
-            first[event.artifact_id] = event.execution_id if known is None else min(known, event.execution_id)
+    first = first_makers(store, artifacts)
     names: dict[int, str] = {}
     for execution_id in sorted(set(first.values())):
         for context in store.get_contexts_by_execution(execution_id):

@@ -1,0 +1,1 @@
+"""What runs did, what a version was made of, and how two runs differ."""
