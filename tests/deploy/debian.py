@@ -72,7 +72,7 @@ class Container:
             bind() {{ [ ! -d "$1" ] || {{ mkdir -p "{root}$2"; mount --bind "$1" "{root}$2"; }}; }}
             bind {self.python} /usr/local
             mount -o remount,bind,ro {root}/usr/local
-            bind {Path.home() / ".cache/uv"} /root/.cache/uv
+            bind {Path.home() / ".cache/uv"} /var/cache/build/uv
             exec chroot --userspec={self.user} {root} {shlex.join(inside)}
         """
         return subprocess.run(

@@ -51,7 +51,7 @@ def test_the_images_lock_has_what_the_code_imports_and_no_tools() -> None:
 def test_no_address_of_an_index_is_written_down() -> None:
     files = [DOCKERFILE, SOURCES / "deploy/image.sh", *(SOURCES / "requirements").glob("image.*")]
     for file in files:
-        assert not re.search(r"https?://|--index-url|pypi\.org", file.read_text(encoding="utf-8")), file.name
+        assert not re.search(r"https?://|index-url|pypi\.org", file.read_text(encoding="utf-8")), file.name
 
 
 def test_the_user_is_a_number_and_the_compiler_stays_behind() -> None:

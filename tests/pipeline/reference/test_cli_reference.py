@@ -108,7 +108,7 @@ def test_tensorboard_takes_this_processs_place(config: str, monkeypatch: pytest.
     assert code == 0
     assert err.startswith("training 7: 1970-01-2")
     assert started == [(sys.executable, tensorboard_command(Home("small"), "localhost", 0))]
-    assert "runs/small/root/Trainer/model_run" in started[0][1]
+    assert str(Path("runs", "small", "root", "Trainer", "model_run")) in started[0][1]
 
 
 def test_tensorboard_without_logs_ends_with_2(config: str) -> None:
