@@ -8,7 +8,7 @@ import typer
 
 from pipeline import environment
 from pipeline.cli_beam import register as register_beam
-from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_with, errors_told
+from pipeline.cli_common import ConfigFile, Overrides, Verbose, end_told_by_event, end_with, errors_told
 from pipeline.cli_history import register as register_history
 from pipeline.cli_init import register as register_init
 from pipeline.cli_kubeflow import register as register_kubeflow
@@ -66,6 +66,9 @@ def run(
         str | None,
         typer.Option("--span", metavar="N", help="The span to run, a number or date; default: the newest."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each event as a JSON object on a line of its own, and nothing else.")
+    ] = False,
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> None:
@@ -74,12 +77,12 @@ def run(
     Exit codes: 0 pushed, or nothing new to do; 1 unexpected; 2 usage or configuration; 3 data or schema rejected;
     4 a task's gate failed, nothing pushed; 5 the exported model failed its serving check; 130 interrupted.
     """
-    with errors_told(verbose):
+    with errors_told(verbose), end_told_by_event(as_json):
         environment.prepare(verbose)
         from pipeline.config_file import load_config
         from pipeline.job import run_job
 
-        end_with(run_job(load_config(config, overrides or []), verbose, _span_number(span)))
+        end_with(run_job(load_config(config, overrides or []), verbose, _span_number(span), as_json))
 
 
 @app.command()

@@ -42,11 +42,27 @@ def errors_told(verbose: bool) -> Iterator[None]:
         typer.echo("interrupted", err=True)
         end_with(128 + signal.SIGINT)
     except Exception as error:
-        from pipeline.messages import readable
+        from pipeline.messages import exit_code_of, readable
 
         if verbose:
             traceback.print_exc()
         typer.echo(f"error: {readable(error)}", err=True)
         if not isinstance(error, JanusError) and not verbose:
             typer.echo("This was not expected; --verbose shows the traceback.", err=True)
-        raise typer.Exit(error.exit_code if isinstance(error, JanusError) else 1) from None
+        raise typer.Exit(exit_code_of(error)) from None
+
+
+@contextmanager
+def end_told_by_event(wanted: bool) -> Iterator[None]:
+    """Writes the `run_ended` event of a run that an error ends before there is a report."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except BaseException as error:
+        if wanted:
+            from pipeline.events import write_end
+            from pipeline.messages import exit_code_of, readable
+
+            write_end(sys.stdout, exit_code_of(error), [readable(error)])
+        raise

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from pipeline.progress import LOGGER, ComponentEvent, event_of
+from trainer.progress import EpochStarted, readable_seconds, training_event_of
 
 _NAME_WIDTH = 18
 
@@ -24,15 +25,19 @@ class Display(logging.Handler):
         self._console = console
         self._doing = ""
         self._since = time.monotonic()
+        self._epoch: EpochStarted | None = None
+        self._epoch_since = time.monotonic()
 
     def status(self, doing: str) -> None:
         """Says what is under way."""
-        self._doing, self._since = doing, time.monotonic()
+        self._doing, self._since, self._epoch = doing, time.monotonic(), None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
-        event = event_of(record)
-        if event is None:
+        event, training = event_of(record), training_event_of(record)
+        if isinstance(training, EpochStarted):
+            self._epoch, self._epoch_since = training, time.monotonic()
+        elif event is None:
             self._console.print(Text(f"  {record.getMessage()}", style="dim"))
         elif event.state == "running":
             self.status(event.component)
@@ -44,7 +49,25 @@ class Display(logging.Handler):
         """The line of what is under way."""
         if not self._doing:
             return Text("")
-        return Text(f"{self._doing:<{_NAME_WIDTH}} {time.monotonic() - self._since:7.1f} s …", style="cyan")
+        line = f"{self._doing:<{_NAME_WIDTH}} {time.monotonic() - self._since:7.1f} s …"
+        if self._epoch:
+            line += f"  {_epoch_so_far(self._epoch, time.monotonic() - self._epoch_since)}"
+        return Text(line, style="cyan", overflow="ellipsis", no_wrap=True)
+
+
+def _epoch_so_far(epoch: EpochStarted, seconds: float) -> str:
+    """`epoch 2/5, 40 %, 12 s left`: of all epochs, by the pace of those that ended, else by this one's."""
+    line, per_epoch = f"epoch {epoch.epoch}/{epoch.epochs}", epoch.seconds_per_epoch
+    if epoch.steps_done:
+        share = min(epoch.steps_done() / epoch.steps, 1.0)
+        line += f", {share:.0%}"
+        # The first steps wait for the graph to be compiled: they tell nothing of the pace.
+        if per_epoch is None and share >= 0.1:
+            per_epoch = seconds / share
+    if per_epoch is not None:
+        left = per_epoch * (epoch.epochs - epoch.epoch + 1) - seconds
+        line += f", {readable_seconds(max(left, 1.0))} left"
+    return line
 
 
 def component_line(event: ComponentEvent) -> Text:
@@ -83,7 +106,6 @@ def shown_on(console: Console) -> Iterator[Display]:
 
 
 def console_on(stream: TextIO) -> Console:
-    """A console on a stream, as wide as its terminal, or wide enough for any table where it is none."""
-    if stream.isatty():
-        return Console(file=stream, width=os.get_terminal_size(stream.fileno()).columns, highlight=False)
-    return Console(file=stream, width=120, highlight=False)
+    """A console as wide as the stream's terminal; wide enough for any table where it is none, or does not know."""
+    columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    return Console(file=stream, width=columns or 120, highlight=False)

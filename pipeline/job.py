@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +19,14 @@ from rich.console import Console
 from pipeline.config import JanusConfig
 from pipeline.display import Display, console_on, shown_on
 from pipeline.environment import Terminal, library_output_to
+from pipeline.events import JsonLines, write_end, write_event, written_to
 from pipeline.history.kept_config import write_config
 from pipeline.home import Home
 from pipeline.html_report.analysis import Analysis
 from pipeline.interruption import interruptible
 from pipeline.messages import readable
 from pipeline.preflight import check_before_run
-from pipeline.progress import ComponentEvent, RunRecord
+from pipeline.progress import LOGGER, ComponentEvent, RunRecord
 from pipeline.report import REPORT_FILE, ComponentReport, RunReport, janus_version, stack_versions, write_report
 from pipeline.session import own_arguments_hidden, recorded
 from pipeline.spans.before_run import check_span, nothing_new
@@ -49,6 +51,7 @@ class _Run:
     console: Console
     report: RunReport
     span: int | None = None
+    as_json: bool = False
     inputs: Inputs | None = None
     record: RunRecord = field(default_factory=RunRecord)
     analysis: Analysis = field(default_factory=Analysis)
@@ -58,8 +61,12 @@ class _Run:
     def folder(self) -> Path:
         return self.home.run_folder(self.run_id)
 
+    def told(self) -> AbstractContextManager[Display | JsonLines]:
+        """Tells what happens meanwhile, to a person or a machine."""
+        return written_to(self.terminal.out) if self.as_json else shown_on(self.console)
 
-def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None) -> int:
+
+def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None, as_json: bool = False) -> int:
     """Runs the pipeline of a configuration and returns the exit code; whatever happens then, there is a report.
 
     Where the last run was of the same span, files, configuration and code, that is said, and nothing is run.
@@ -68,6 +75,7 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None)
         config: the pipeline's.
         verbose: shows the libraries' logs.
         span: the span to ingest, in TFX's numbers; None: the newest.
+        as_json: tells what happens as events for machines instead (`pipeline.events`).
 
     Raises:
         ConfigError: the pipeline's home cannot be written.
@@ -79,10 +87,15 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None)
         known = nothing_new(config, home, span)
         if known is not None:
             inputs, finished = known
-            print(
+            said = (
                 f"no new span since run {finished.run_id}, of span {inputs.span}: nothing to do; "
                 f"{finished.pushed} is up to date"
             )
+            if as_json:
+                write_event(sys.stdout, "message", level="info", message=said)
+                write_end(sys.stdout, 0)
+            else:
+                print(said)
             return 0
         run_id = home.new_run()
         write_config(config, home.run_folder(run_id))
@@ -90,7 +103,8 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None)
             report = RunReport(
                 janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions()
             )
-            run = _Run(config, home, run_id, terminal, console_on(terminal.out), report, span)
+            console = Console(quiet=True) if as_json else console_on(terminal.out)
+            run = _Run(config, home, run_id, terminal, console, report, span, as_json)
             _carry_out(run, verbose)
             return report.exit_code
 
@@ -106,18 +120,26 @@ def _carry_out(run: _Run, verbose: bool) -> None:
             # The line of what is under way vanishes, the cursor comes back.
             run.terminal.out.write("\r\x1b[2K\x1b[?25h")
         _tell_interruption(run)
+        _tell_end(run)
 
     with interruptible(end_now) as interruption:
         try:
-            with shown_on(run.console) as display, recorded(run.record, interruption):
+            if run.as_json:
+                write_event(
+                    run.terminal.out,
+                    "run_started",
+                    pipeline=run.config.name,
+                    run_id=run.run_id,
+                    folder=str(run.folder),
+                )
+            with run.told() as display, recorded(run.record, interruption):
                 display.status("checking")
                 check_before_run(run.config, run.home, run.span)
                 run.inputs = check_span(run.config, run.home, run.span)
                 aside = run.home.set_orphans_aside()
                 if aside:
-                    run.console.print(
-                        f"{run.home.metadata} is gone: the artifacts that it described are now in {aside}"
-                    )
+                    gone = run.home.metadata
+                    LOGGER.warning("%s is gone: the artifacts that it described are now in %s", gone, aside)
                 _run_pipeline(run, display)
             _add_outcome(run)
         except (Exception, KeyboardInterrupt) as error:
@@ -135,9 +157,16 @@ def _carry_out(run: _Run, verbose: bool) -> None:
     if run.report.exit_code in (0, GateError.exit_code, ServingError.exit_code):
         run.console.print(report_view(run.report))
     run.console.print(f"{run.report.seconds:.1f} s, report: {path}", style="dim")
+    _tell_end(run)
 
 
-def _run_pipeline(run: _Run, display: Display) -> None:
+def _tell_end(run: _Run) -> None:
+    if run.as_json:
+        report = run.report
+        write_end(run.terminal.out, report.exit_code, report.problems, report.pushed, run.folder / REPORT_FILE)
+
+
+def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
     display.status("loading TFX")
     from pipeline.dag import Places, create_pipeline
     from pipeline.runner import run_on_beam
@@ -180,7 +209,7 @@ def _examine(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeEx
     from pipeline.html_report.examine import examine
     from pipeline.html_report.write import ANALYSIS_FILE
 
-    with shown_on(run.console) as display:
+    with run.told() as display:
         run.analysis = examine(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
 
 

@@ -1,5 +1,7 @@
 """Errors as a person reads them on a terminal."""
 
+import signal
+
 from trainer.errors import DataError, JanusError
 
 
@@ -11,3 +13,10 @@ def readable(error: BaseException) -> str:
         return str(error)
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that an error ends."""
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    return error.exit_code if isinstance(error, JanusError) else 1

@@ -1,12 +1,12 @@
 """Keras callbacks: the shuffle's epoch, best weights and early stopping, checkpoints, a progress line per epoch."""
 
 import json
-import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import keras
@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.config import EarlyStoppingConfig
+from trainer.distribution import replicas
 from trainer.heads.base import Head
 from trainer.multitask import BALANCED_LOSS
+from trainer.progress import PROGRESS, EpochEnded, EpochStarted, announce
 
-PROGRESS = logging.getLogger("janus.progress")
 MONITOR = f"val_{BALANCED_LOSS}"
 
 
@@ -143,35 +144,45 @@ class Checkpoint(keras.callbacks.Callback):
         return state["epoch"] + 1, state["stopped"]
 
 
-class ProgressLine(keras.callbacks.Callback):
-    """One line per epoch: each task's validation loss and headline metric."""
+class Progress(keras.callbacks.Callback):
+    """Tells when an epoch begins, and at its end each task's validation loss and headline metric."""
 
     def __init__(self, heads: Mapping[str, Head], epochs: int):
         super().__init__()
         self._heads = heads
         self._epochs = epochs
         self._started = time.monotonic()
+        self._seconds: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
         self._started = time.monotonic()
+        announce(
+            EpochStarted(
+                epoch=epoch + 1,
+                epochs=self._epochs,
+                steps=int(self.params["steps"]),
+                steps_done=self._steps_counted() if replicas() == 1 else None,
+                seconds_per_epoch=mean(self._seconds) if self._seconds else None,
+            )
+        )
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Logs the line."""
+        """Tells the epoch's figures."""
         values = logs or {}
-        tasks = []
-        for name, head in self._heads.items():
-            loss, headline = values[f"val_{name}_loss"], values[f"val_{name}_{head.headline}"]
-            tasks.append(f"{name}: loss {loss:.4f}, {head.headline} {headline:.4g}")
-        seconds = time.monotonic() - self._started
-        PROGRESS.info(
-            "epoch %d/%d  %.1f s  %s",
-            epoch + 1,
-            self._epochs,
-            seconds,
-            "  ".join(tasks),
-            extra={"event": "epoch", "epoch": epoch + 1, "epochs": self._epochs, "seconds": seconds},
-        )
+        self._seconds.append(time.monotonic() - self._started)
+        tasks = {
+            name: {metric: float(values[f"val_{name}_{metric}"]) for metric in ("loss", head.headline)}
+            for name, head in self._heads.items()
+        }
+        left = mean(self._seconds) * (self._epochs - epoch - 1)
+        announce(EpochEnded(epoch + 1, self._epochs, self._seconds[-1], left, tasks))
+
+    def _steps_counted(self) -> Callable[[], int]:
+        # A callback for each batch would make Keras wait for each batch's losses; the optimizer counts anyway.
+        iterations = self.model.optimizer.iterations
+        before = int(iterations.numpy())
+        return lambda: int(iterations.numpy()) - before
 
 
 def _state(model: keras.Model) -> list[Any]:

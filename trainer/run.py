@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from serving.description import write_description
-from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHistory, ProgressLine, ShuffleEpoch
+from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHistory, Progress, ShuffleEpoch
 from trainer.config import TrainerConfig, classes_of
 from trainer.description import describe_model
 from trainer.distribution import is_chief, make_strategy, replicas
@@ -27,10 +26,9 @@ from trainer.label_statistics import label_statistics
 from trainer.multitask import MultiTaskModel
 from trainer.names import label_name, missing_name, weight_name
 from trainer.network import build_network
+from trainer.progress import PROGRESS
 from trainer.signatures import ServingModule, export
 from trainer.warm_start import save_weights, start_from, weights_folder
-
-PROGRESS = logging.getLogger("janus.progress")
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -164,7 +162,7 @@ def _fit(
     first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
     callbacks += [checkpoint] if checkpoint and is_chief() else []
     callbacks += [
-        ProgressLine(heads, config.training.epochs),
+        Progress(heads, config.training.epochs),
         keras.callbacks.TensorBoard(log_dir=log_folder, write_graph=False, update_freq="epoch"),
     ]
     PROGRESS.info(

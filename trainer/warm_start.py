@@ -5,7 +5,6 @@ depend on: vocabularies, the features' layout, classes, and the labels' standard
 """
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,7 @@ from trainer.config import RegressionTask, TrainerConfig, classes_of
 from trainer.encoders.categorical import vocabulary_of
 from trainer.errors import DataError
 from trainer.heads.base import Head
-
-PROGRESS = logging.getLogger("janus.progress")
+from trainer.progress import PROGRESS
 
 FOLDER = "weights"
 _VARIABLES, _VOCABULARIES, _CONTEXT = "variables.npz", "vocabularies.npz", "context.json"

@@ -1,7 +1,6 @@
 """Does the trainings of a comparison that are not in the journal yet."""
 
 import gc
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +15,9 @@ from pipeline.compare.results import Training
 from trainer.config import TrainerConfig
 from trainer.evaluate import predictions, read_transformed
 from trainer.input import TrainingData
+from trainer.progress import PROGRESS, readable_seconds
 from trainer.run import read_examples
 from trainer.trial import train_trial
-
-PROGRESS = logging.getLogger("janus.progress")
 
 
 @dataclass(frozen=True)
@@ -138,13 +136,6 @@ def carry_out(
         )
     found = {(wanted.label, wanted.repetition): journal.find(key_of(wanted)) for wanted in planned}
     return {place: training for place, training in found.items() if training is not None}
-
-
-def readable_seconds(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.2 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _train(wanted: Planned, key: str, examples: Examples, plan: Plan) -> Training:

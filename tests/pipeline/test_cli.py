@@ -84,3 +84,14 @@ def test_the_configurations_schema_is_json() -> None:
     code, out, _ = janus("schema-of-config")
     assert code == 0
     assert {"features", "tasks", "push"} <= set(json.loads(out)["properties"])
+
+
+def test_a_refused_run_ends_with_an_event_for_machines(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("nmae: x\n")
+    code, out, err = janus("run", str(wrong), "--json")
+    assert code == 2
+    event = json.loads(out)
+    assert (event["event"], event["exit_code"], event["report"]) == ("run_ended", 2, None)
+    assert "nmae" in event["problems"][0]
+    assert err.startswith("error: ")

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,38 @@ def test_a_pushed_model_is_success(end: Any, capfd: pytest.CaptureFixture[str]) 
     assert report["components"]["Pusher"] == {"seconds": 1.5, "cached": False, "state": "complete"}
     assert report["peak_memory_mb"] > 10
     assert "pushed to serving/17" in capfd.readouterr().out
+
+
+def test_events_are_all_that_a_machine_reads(
+    folder: Path, end: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(job, "run_job", partial(job.run_job, as_json=True))
+    end(lambda: complete("ExampleGen", "Pusher"), Outcome(blessed=True, pushed="serving/17"))
+    printed = capfd.readouterr()
+    events = [json.loads(line) for line in printed.out.splitlines()]
+    assert printed.err == ""
+    assert events[0]["event"] == "run_started"
+    assert [(e["component"], e["state"]) for e in events if e["event"] == "component"] == [
+        ("ExampleGen", "running"),
+        ("ExampleGen", "complete"),
+        ("Pusher", "running"),
+        ("Pusher", "complete"),
+    ]
+    assert events[-1]["event"] == "run_ended"
+    assert (events[-1]["exit_code"], events[-1]["pushed"]) == (0, "serving/17")
+    assert json.loads((folder / events[-1]["report"]).read_text())["run_id"] == events[0]["run_id"]
+
+
+def test_a_failure_is_an_event_as_well(
+    end: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(job, "run_job", partial(job.run_job, as_json=True))
+    end(lambda: fail(DataError("two things", ["one", "two"])))
+    printed = capfd.readouterr()
+    last = json.loads(printed.out.splitlines()[-1])
+    assert (last["event"], last["exit_code"]) == ("run_ended", 3)
+    assert last["problems"] == ["Transform: one", "Transform: two"]
+    assert "2 problems with the data" in printed.err
 
 
 def test_a_failed_gate_is_4(end: Any, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 """Balancing: how the tasks' losses become one gradient. A new kind is one module and one line in `BALANCINGS`."""
 
-import logging
 from collections.abc import Mapping
 
 from trainer.balancings.base import BalancedTask, Balancing, GradientCombination, LossWeighting, Step
@@ -14,6 +13,7 @@ from trainer.balancings.uncertainty import Uncertainty
 from trainer.config import FixedBalancing, TrainerConfig
 from trainer.heads.base import Head
 from trainer.network import Network
+from trainer.progress import PROGRESS
 
 __all__ = [
     "BALANCINGS",
@@ -25,8 +25,6 @@ __all__ = [
     "last_shared_variables",
     "make_balancing",
 ]
-
-PROGRESS = logging.getLogger("janus.progress")
 
 BALANCINGS: dict[str, type[Balancing]] = {
     "fixed": Fixed,

@@ -1,0 +1,77 @@
+"""What a training tells while it is under way, through the logger `janus.progress`."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+PROGRESS = logging.getLogger("janus.progress")
+_EVENT = "training_event"
+
+
+@dataclass(frozen=True)
+class EpochStarted:
+    """An epoch begins.
+
+    Attributes:
+        epoch, epochs: from 1; all that the configuration asks for.
+        steps: of the epoch.
+        steps_done: how many of them are done at the time of the call; None where that cannot be read cheaply.
+        seconds_per_epoch: the mean of those before it in this process; None for the first.
+    """
+
+    epoch: int
+    epochs: int
+    steps: int
+    steps_done: Callable[[], int] | None
+    seconds_per_epoch: float | None
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}/{self.epochs} started"
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """An epoch has ended.
+
+    Attributes:
+        epoch, epochs: from 1; all that the configuration asks for.
+        seconds: it took.
+        remaining_seconds: of the epochs that are left, unless early stopping leaves some of them out.
+        tasks: each task's validation `loss` and headline metric.
+    """
+
+    epoch: int
+    epochs: int
+    seconds: float
+    remaining_seconds: float
+    tasks: Mapping[str, Mapping[str, float]]
+
+    def __str__(self) -> str:
+        figures = []
+        for task, metrics in self.tasks.items():
+            values = ", ".join(
+                f"{name} {value:.4f}" if name == "loss" else f"{name} {value:.4g}" for name, value in metrics.items()
+            )
+            figures.append(f"{task}: {values}")
+        left = f"  {readable_seconds(self.remaining_seconds)} left" if self.epoch < self.epochs else ""
+        return f"epoch {self.epoch}/{self.epochs}  {self.seconds:.1f} s  {'  '.join(figures)}{left}"
+
+
+TrainingEvent = EpochStarted | EpochEnded
+
+
+def announce(event: TrainingEvent) -> None:
+    """Tells whoever listens to `janus.progress`."""
+    PROGRESS.info("%s", event, extra={_EVENT: event})
+
+
+def training_event_of(record: logging.LogRecord) -> TrainingEvent | None:
+    """The event that a log record carries, if it does."""
+    return getattr(record, _EVENT, None)
+
+
+def readable_seconds(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.2 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
