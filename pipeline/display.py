@@ -38,6 +38,7 @@ class Display(logging.Handler):
         if isinstance(training, EpochStarted):
             self._epoch, self._epoch_since = training, time.monotonic()
         elif event is None:
+            self._epoch = None if training else self._epoch
             self._console.print(Text(f"  {record.getMessage()}", style="dim"))
         elif event.state == "running":
             self.status(event.component)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
-from tests.project import copy_sources
+from tests.project import SOURCES, copy_sources
 
 pytestmark = pytest.mark.slow
 
@@ -225,6 +227,25 @@ def test_an_edited_source_trains_again(layer: Run, source: Run) -> None:
     assert source.worked == {"Trainer", *AFTER_TRAINING}
     for task, found in source.report["tasks"].items():
         assert found["metrics"] == pytest.approx(layer.report["tasks"][task]["metrics"], abs=1e-6), "the same seed"
+
+
+def test_the_tour_opens_the_artifacts(project: Project, source: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(project.folder))
+    monkeypatch.setenv("JANUS_CONFIG", "configs/flights.yaml")
+    tour = nbformat.read(SOURCES / "docs/tour.ipynb", as_version=4)
+    (project.folder / "docs").mkdir()
+    NotebookClient(tour, timeout=300, resources={"metadata": {"path": project.folder / "docs"}}).execute()
+    outputs = [output for cell in tour.cells for output in cell.get("outputs", [])]
+    said = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+    assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
+    assert f"run {source.report['run_id']} of flights: exit code 0" in said
+    assert "validation_ok: True" in said
+    assert source.report["pushed"] in said
+    shown = [output["data"].get("text/html", "") for output in outputs if "data" in output]
+    for view in ("facets-overview", "tfma-nb-slicing-metrics", "No anomalies found", "serving_columns", "JFK"):
+        assert view in said + "".join(shown)
+    mae = f"{source.report['tasks']['arr_delay']['metrics']['mae']:.6f}"
+    assert any(mae in table for table in shown), "TFMA's reader gives what the report says"
 
 
 def test_the_pushed_model_needs_nothing_but_tensorflow(served: dict[str, Any]) -> None:

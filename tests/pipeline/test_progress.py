@@ -66,6 +66,8 @@ def test_the_line_of_what_is_under_way_tells_how_far_the_training_is() -> None:
         assert display.running_line().plain.endswith("epoch 3/4, 25%, 60 s left")
         announce_training(EpochStarted(4, 4, 200, None, 600.0))
         assert display.running_line().plain.endswith("epoch 4/4, 10 min left")
+        announce_training(EpochEnded(4, 4, 600.0, 0.0, {}))
+        assert display.running_line().plain.endswith(" s …")
         announce(ComponentEvent("Trainer", "complete", 1.0))
         announce(ComponentEvent("Evaluator", "running"))
         assert display.running_line().plain.endswith(" s …")
