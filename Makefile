@@ -13,7 +13,7 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve kubeflow image docs test lint format bench bench-serving clean
+.PHONY: help setup lock run report serve kubeflow image docs screenshots test lint format bench bench-serving clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
@@ -50,6 +50,9 @@ image: setup ## Compile CONFIG for Kubeflow and build the image that its steps r
 
 docs: setup ## Build the documentation's site into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+screenshots: setup ## Take README's pictures anew, of the flights' newest report (after `make run`)
+	@$(BIN)/python docs/screenshots.py
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)

@@ -69,7 +69,9 @@ def test_it_works_where_there_is_no_source_tree(wheel: Path, tmp_path: Path) -> 
 
     def janus(*arguments: str) -> str:
         # Ahead of the source tree, which the environment knows by an editable install.
-        start = f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r}); from pipeline.cli import main; main()"
+        start = (
+            f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r}); from pipeline.cli import main; main()"
+        )
         done = subprocess.run(
             [sys.executable, "-P", "-c", start, *arguments],
             cwd=tmp_path / "work",
