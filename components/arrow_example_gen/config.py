@@ -63,6 +63,9 @@ class DataConfig(StrictModel):
 
     path: str = Field(description="A folder, file or glob; TFX's {SPAN} and {VERSION} patterns are allowed.")
     format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
+    null_values: list[str] = Field(
+        [], description="Texts in CSV that count as missing values, in every column and beside the empty cell: [NA]."
+    )
     split: Split = Field(HashSplit(by="hash"), description="How rows are divided into train and eval.")
     window: Count = Field(
         1,
@@ -74,6 +77,13 @@ class DataConfig(StrictModel):
     def by_span(self) -> bool:
         """Whether whole spans are trained on, and another is evaluated."""
         return isinstance(self.split, SpanSplit)
+
+    @field_validator("null_values")
+    @classmethod
+    def _check_null_values(cls, null_values: list[str], info: ValidationInfo) -> list[str]:
+        if null_values and info.data.get("format") in ("parquet", "tfrecord"):
+            raise ValueError(f"only CSV has texts for missing values, and the format is {info.data['format']}")
+        return null_values
 
     @field_validator("split")
     @classmethod

@@ -60,17 +60,25 @@ def file_blocks(path: str, start: int, stop: int | None, line: int) -> Iterator[
         yield from read_blocks(read, BLOCK_BYTES, path, start, line)
 
 
-def infer_block(block: Block, path: str, names: Sequence[str]) -> dict[str, Kind | None]:
+def infer_block(
+    block: Block, path: str, names: Sequence[str], null_values: Sequence[str] = ()
+) -> dict[str, Kind | None]:
     """The kind of each column of a block. Raises DataError as `parse_block` does."""
-    return {name: kind_of_text(cells) for name, cells in parse_block(block, path, names).items()}
+    return {name: kind_of_text(cells) for name, cells in parse_block(block, path, names, null_values).items()}
 
 
-def read_block(block: Block, path: str, names: Sequence[str], kinds: Mapping[str, Kind | None]) -> Batch:
+def read_block(
+    block: Block,
+    path: str,
+    names: Sequence[str],
+    kinds: Mapping[str, Kind | None],
+    null_values: Sequence[str] = (),
+) -> Batch:
     """A block's columns in their kinds; columns of kind None (nothing but missing values) are left out.
 
     Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
     """
-    columns = parse_block(block, path, names)
+    columns = parse_block(block, path, names, null_values)
     locate = _locator(block, path)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
@@ -80,12 +88,14 @@ def read_block(block: Block, path: str, names: Sequence[str], kinds: Mapping[str
         try:
             converted[name] = text_to_kind(cells, kind)
         except CellError as error:
-            raise DataError(f"{locate(error.row)}: {error.describe(name, kind)}") from error
+            raise DataError(f"{locate(error.row)}: {error.describe(name, kind)}{_remedy(error)}") from error
     return Batch(converted, len(columns[names[0]]), locate)
 
 
-def parse_block(block: Block, path: str, names: Sequence[str]) -> dict[str, pa.StringArray]:
-    """The columns of a block as text, empty cells as null.
+def parse_block(
+    block: Block, path: str, names: Sequence[str], null_values: Sequence[str] = ()
+) -> dict[str, pa.StringArray]:
+    """The columns of a block as text, empty cells and `null_values` as null.
 
     Raises DataError, with the line, for a row of another length and for bytes that are not UTF-8.
     """
@@ -98,7 +108,7 @@ def parse_block(block: Block, path: str, names: Sequence[str]) -> dict[str, pa.S
             parse_options=arrow_csv.ParseOptions(newlines_in_values=block.quoted),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.string()),
-                null_values=[""],
+                null_values=["", *null_values],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
             ),
@@ -106,6 +116,13 @@ def parse_block(block: Block, path: str, names: Sequence[str]) -> dict[str, pa.S
     except pa.ArrowInvalid as error:
         raise _explain(block, path, names, error) from error
     return {name: _one_chunk(table.column(place)) for name, place in zip(names, places, strict=True)}
+
+
+def _remedy(error: CellError) -> str:
+    """Short text amid numbers is often a word for missing."""
+    text = str(error.value)
+    short = len(text) <= 12 and text.isprintable() and not any(char.isdigit() for char in text)
+    return f"; if it stands for a missing value: data.null_values: ['{text}']" if short else ""
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:

@@ -29,4 +29,7 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
         "column_types": parameters["column_types"],
         "domains": parameters["domains"],
     }
+    if data.get("null_values"):
+        # Only then, so that what was ingested before there was such a key stays usable.
+        settings["null_values"] = sorted(data["null_values"])
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -71,7 +71,7 @@ def infer_task(task: Task, job: Job) -> Kinds:
         for piece in task.pieces:
             names = csv_reader.read_header(piece.path)
             for block in _csv_blocks(piece):
-                found = csv_reader.infer_block(block, piece.path, names)
+                found = csv_reader.infer_block(block, piece.path, names, job.data.null_values)
                 kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
     except DataError:
         # The same error comes up again in `write_task`, which reports it.
@@ -175,7 +175,7 @@ def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator
         if job.data.format == "csv":
             names = csv_reader.read_header(piece.path)
             for block in _csv_blocks(piece):
-                yield csv_reader.read_block(block, piece.path, names, kinds)
+                yield csv_reader.read_block(block, piece.path, names, kinds, job.data.null_values)
         elif job.data.format == "parquet":
             yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, kinds)
         else:

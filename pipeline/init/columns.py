@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.kinds import Kind, is_list, kind_of_type, list_offsets
+from pipeline.init.markers import markers_among_numbers
 
 Guessed = Literal["numeric", "categorical", "hashed", "cyclical", "vector", "dropped"]
 
 MOST_CATEGORIES = 200
 """A vocabulary of more values is hashed instead."""
-MISSING_MARKERS = frozenset({"na", "n/a", "#n/a", "null", "none", "?", "-", "--", ".", "missing", "unknown", "nil"})
 FEWEST_VALUES = 10
 FEWEST_SHARE = 0.01
 """A column with values in fewer rows may have none in the training split."""
@@ -196,7 +196,7 @@ def _guess_text(column: Profile) -> Guess:
         return Guess("dropped", "not text: bytes that are not UTF-8")
     if time_form(column):
         return Guess("dropped", "points in time, for which there is no encoder; add columns such as month or hour")
-    markers = _markers(column)
+    markers = markers_among_numbers(column.values)
     if markers:
         return Guess(
             "dropped", f"numbers, but for {', '.join(map(shown, markers))}: leave these cells empty to use the column"
@@ -216,21 +216,6 @@ def _category(column: Profile, what: str) -> Guess:
         return Guess("categorical", f"{what}, {values}")
     buckets = int(min(max(64, 2 ** np.ceil(np.log2(distinct * 1.5))), 1 << 16))
     return Guess("hashed", f"{what} of high cardinality, {values}", {"buckets": buckets})
-
-
-def _markers(column: Profile) -> list[str]:
-    """The words for `missing` in a column that is one of numbers otherwise."""
-    words = [value for value in column.values if value.strip().lower() in MISSING_MARKERS]
-    rest = [value for value in column.values if value not in words]
-    return words if words and len(rest) > 2 and all(map(_is_number, rest)) else []
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_utf8(column: Profile) -> bool:

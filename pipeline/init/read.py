@@ -1,6 +1,6 @@
 """A bounded sample of a table, in the kinds that ExampleGen would read it in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.files import file_size, is_gzip, open_file
 from components.arrow_example_gen.inspect import inspect_source
 from components.arrow_example_gen.kinds import Kind, kind_of_text, kind_of_type, text_to_kind, to_kind, widest
+from pipeline.init.markers import markers_of_columns
 from trainer.errors import DataError
 
 DEFAULT_ROWS = 100_000
@@ -53,6 +54,8 @@ class Sample:
 def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     """Reads about `rows` rows, fewer of a wide table.
 
+    Where columns of numbers hold words for `missing`, these become `data.null_values`.
+
     Raises:
         DataError: the files are missing, empty, damaged, not UTF-8 or no tables of commas; names are repeated.
     """
@@ -60,7 +63,13 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     if data.format == "csv":
         _check_separator(list(source.columns), source.files[0])
     rows = min(rows, max(MIN_ROWS, MAX_CELLS // len(source.columns)))
-    return _read_csv(data, source.files, rows) if data.format == "csv" else _read_parquet(data, source.files, rows)
+    if data.format == "parquet":
+        return _read_parquet(data, source.files, rows)
+    sample = _read_csv(data, source.files, rows)
+    markers = markers_of_columns(sample.columns.values())
+    if markers:
+        sample = _read_csv(data.model_copy(update={"null_values": markers}), source.files, rows)
+    return sample
 
 
 def table_format(path: str) -> str:
@@ -182,7 +191,8 @@ def _csv_sample(
 ) -> Sample:
     headers = {path: csv_reader.read_header(path) for path in {path for path, _ in blocks}}
     names = csv_reader.read_header(files[0])
-    parsed = [_parse(path, block, headers[path], placed=ended is not None) for path, block in blocks]
+    placed = ended is not None
+    parsed = [_parse(path, block, headers[path], data.null_values, placed) for path, block in blocks]
     columns, count = {}, sum(len(part[names[0]]) for part in parsed)
     for name in names:
         cells = [part.pop(name) for part in parsed]
@@ -200,9 +210,9 @@ def _csv_sample(
     return Sample(data, files, columns, kept, complete, how, max(estimate, count))
 
 
-def _parse(path: str, block: Block, names: list[str], placed: bool) -> dict[str, pa.Array]:
+def _parse(path: str, block: Block, names: list[str], null_values: Sequence[str], placed: bool) -> dict[str, pa.Array]:
     try:
-        return csv_reader.parse_block(block, path, names)
+        return csv_reader.parse_block(block, path, names, null_values)
     except DataError as error:
         if placed:
             raise
@@ -304,7 +314,7 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
             csv_kinds = {name: sampled.get(name) for name in header}
             for block in csv_reader.file_blocks(path, start, None, line):
                 if block.data.strip():
-                    batch = csv_reader.read_block(block, path, header, csv_kinds)
+                    batch = csv_reader.read_block(block, path, header, csv_kinds, sample.data.null_values)
                     yield dict(batch.columns), batch.rows
         else:
             kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path), path)

@@ -11,8 +11,9 @@ import numpy as np
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.kinds import list_offsets
 from pipeline.config import RESERVED_TASK_NAMES
-from pipeline.init.columns import MISSING_MARKERS, Profile, is_row_number, shown, time_form, tokens_of
+from pipeline.init.columns import Profile, is_row_number, shown, time_form, tokens_of
 from pipeline.init.leakage import Label
+from pipeline.init.markers import is_number, markers_among_numbers
 from pipeline.init.names import unique_name
 from pipeline.init.read import WholeColumn
 from trainer.errors import ConfigError, DataError
@@ -191,9 +192,8 @@ def _listed(name: str, column: Profile, who: str) -> Target:
 
 
 def _of_text(name: str, column: Profile, values: Mapping[str, int], who: str) -> Target:
-    markers = [value for value in values if value.strip().lower() in MISSING_MARKERS]
-    rest = [value for value in values if value not in markers]
-    if markers and len(rest) > MOST_NUMBERED_CLASSES and all(map(_is_number, rest)):
+    markers = markers_among_numbers(values)
+    if len(values) - len(markers) > MOST_NUMBERED_CLASSES and markers:
         words = ", ".join(map(shown, markers))
         raise DataError(f"{who}: numbers, but for {words}: leave these cells empty, then they are masked")
     separated = _separated(name, column, values)
@@ -228,7 +228,7 @@ def _separated(name: str, column: Profile, values: Mapping[str, int]) -> Target 
 def _binary(name: str, column: Profile, values: Mapping[str, int]) -> Target:
     """The positive class comes second: one that says yes, else the rarer one."""
     known = sorted((value for value in values if value.strip().lower() in _POSITIVE), key=lambda v: len(v))
-    numbers = all(map(_is_number, values))
+    numbers = all(map(is_number, values))
     positive = known[0] if len(known) == 1 else min(values, key=lambda value: (values[value], value))
     why = "by its meaning" if len(known) == 1 else "as the rarer one"
     if numbers:
@@ -277,14 +277,6 @@ def _regression(name: str, column: Profile, found: np.ndarray) -> Target:
         reason += f"; skewness {skew:.1f}: the absolute loss aims at the median, as its gate does"
         return Target(name, column.name, "regression", reason, {"loss": "mae"})
     return Target(name, column.name, "regression", reason, {"loss": "huber"})
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _listing(columns: Sequence[str], most: int = 20) -> str:

@@ -62,6 +62,7 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         "data:",
         f"  path: {scalar(data.path)}",
         f"  format: {data.format}",
+        *_null_values(data.null_values),
         f"  # {_comment(plan.division.reason)}",
         f"  split: {_split(plan)}",
         "",
@@ -125,6 +126,12 @@ def flow(mapping: Mapping[str, Any]) -> str:
 
 def _comment(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _null_values(values: Sequence[str]) -> list[str]:
+    if not values:
+        return []
+    return [f"  null_values: {scalar(values)}  # found amid numbers; counts as missing in every column, also of text"]
 
 
 def _split(plan: Plan) -> str:

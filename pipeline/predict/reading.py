@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from components.arrow_example_gen import csv_reader, parquet_reader
 from components.arrow_example_gen.batch import Batch
+from components.arrow_example_gen.csv_blocks import Block
 from components.arrow_example_gen.files import open_file
 from components.arrow_example_gen.kinds import CellError, is_list, to_kind
 from components.arrow_example_gen.plan import Piece
@@ -60,13 +61,23 @@ def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
     names = csv_reader.read_header(piece.path)
     kinds = {name: source.kinds.get(name) for name in names}
     for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line):
-        batch = csv_reader.read_block(block, piece.path, names, kinds)
-        texts = csv_reader.parse_block(block, piece.path, names) if source.schema else {}
+        batch = csv_reader.read_block(block, piece.path, names, kinds, source.null_values)
+        texts = _texts(source, block, piece.path, names) if source.schema else {}
 
         def repeat(start: int, count: int, texts: dict[str, pa.Array] = texts) -> list[pa.Array]:
             return [_typed_text(texts[field.name].slice(start, count), field.type) for field in source.schema]
 
         yield from _slices(signature, batch, rows, len(block.data), repeat)
+
+
+def _texts(source: Source, block: Block, path: str, names: Sequence[str]) -> dict[str, pa.Array]:
+    """The cells as they are in the file, but without those that count as missing where the output has a type."""
+    texts = csv_reader.parse_block(block, path, names)
+    if not source.null_values:
+        return texts
+    known = csv_reader.parse_block(block, path, names, source.null_values)
+    typed = {field.name for field in source.schema if not pa.types.is_string(field.type)}
+    return {name: (known if name in typed else texts)[name] for name in names}
 
 
 def _typed_text(cells: pa.StringArray, wanted: pa.DataType) -> pa.Array:

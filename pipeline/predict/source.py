@@ -43,6 +43,7 @@ class Source:
         names: all their columns; of TFRecords the model's alone, as every record may have others.
         kinds: column of the model that the files have → what its values are.
         schema: the columns that the output repeats, with their types there.
+        null_values: texts of CSV that count as missing, as in training.
     """
 
     format: Format
@@ -50,6 +51,7 @@ class Source:
     names: list[str]
     kinds: dict[str, Kind]
     schema: pa.Schema
+    null_values: tuple[str, ...] = ()
 
     def pieces(self) -> list[Piece]:
         """A piece per file."""
@@ -72,7 +74,9 @@ class Source:
         return plan_tasks(self.files, DataConfig(path=self.files[0], format=self.format))
 
 
-def open_source(pattern: str, signature: Signature, typed: bool, repeated: bool) -> Source:
+def open_source(
+    pattern: str, signature: Signature, typed: bool, repeated: bool, null_values: Sequence[str] = ()
+) -> Source:
     """Finds the files and reads their heads; JSON is read once as a whole, since only that tells its columns.
 
     Args:
@@ -81,6 +85,7 @@ def open_source(pattern: str, signature: Signature, typed: bool, repeated: bool)
         typed: whether the output has types, so that the model's columns of CSV and JSON get theirs; all other columns
             of those stay text, as it is in the file.
         repeated: whether the output repeats the input's columns.
+        null_values: texts of CSV that count as missing.
 
     Raises:
         DataError: there are no files, they cannot be read, have no rows, or lack a column that the model requires.
@@ -97,7 +102,7 @@ def open_source(pattern: str, signature: Signature, typed: bool, repeated: bool)
         fields = list(schema)
     else:
         fields = [pa.field(name, _type(name, kinds, signature, typed or form == "tfrecord")) for name in names]
-    return Source(form, files, names, kinds, pa.schema(fields if repeated else []))
+    return Source(form, files, names, kinds, pa.schema(fields if repeated else []), tuple(null_values))
 
 
 def absent_columns(source: Source, signature: Signature) -> list[str]:

@@ -15,6 +15,7 @@ from tfx.utils import proto_utils
 
 from components.arrow_example_gen import executor, plan
 from components.arrow_example_gen.component import ArrowExampleGen
+from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.files import find_files
 from components.arrow_example_gen.settings import SETTINGS_PROPERTY, settings_digest
 from tests.components.arrow_example_gen.helpers import (
@@ -52,6 +53,37 @@ def test_artifact_is_what_tfx_expects(tmp_path: Path) -> None:
         assert names == [f"data_tfrecord-{i:05d}-of-{len(names):05d}.gz" for i in range(len(names))]
         assert counts(examples)[split] == len(records(examples, split)) > 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["Split-eval", "Split-train"]
+
+
+def test_texts_for_missing_values_leave_a_column_of_numbers(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "in" / "t.csv", ["n", "text"], [[1, "NA"], ["NA", "b"], ["?", "c"], [2, "d"]])
+    data = data_config(path).model_copy(update={"null_values": ["NA", "?"]})
+    found = [(row.get("n"), row.get("text")) for row in rows(run(data, tmp_path / "out"))]
+    assert sorted(found, key=str) == sorted(
+        [
+            (("int64_list", (1,)), None),
+            (None, ("bytes_list", (b"b",))),
+            (None, ("bytes_list", (b"c",))),
+            (("int64_list", (2,)), ("bytes_list", (b"d",))),
+        ],
+        key=str,
+    )
+    plain = [row.get("n") for row in rows(run(data_config(path), tmp_path / "plain"))]
+    assert ("bytes_list", (b"NA",)) in plain
+
+
+def test_text_amid_numbers_is_told_with_the_remedy(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "in" / "t.csv", ["n"], [[1], ["n/a"], [2]])
+    with pytest.raises(DataError, match=r"line 3: column 'n' holds 'n/a', .*: data.null_values: \['n/a'\]"):
+        run(data_config(path), tmp_path / "out", column_types={"n": "int"})
+    write_csv(path, ["n"], [[1], ["12 km"], [2]])
+    with pytest.raises(DataError, match=r"holds '12 km', which is not a whole number$"):
+        run(data_config(path), tmp_path / "out2", column_types={"n": "int"})
+
+
+def test_only_csv_has_texts_for_missing_values() -> None:
+    with pytest.raises(ValueError, match="only CSV has texts for missing values, and the format is parquet"):
+        DataConfig(path="t.parquet", format="parquet", null_values=["NA"])
 
 
 def test_same_input_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +216,8 @@ BY_TIME = {"by": "time", "column": "id", "eval_from": 30}
         (BY_TIME, {"split": BY_HASH}, False),
         (BY_TIME, {"column_types": {"id": "float"}}, False),
         (BY_TIME, {"domains": {"id": ["1", "2"]}}, False),
+        (BY_TIME, {"data": {"null_values": ["NA"]}}, False),
+        (BY_TIME, {"data": {"null_values": []}}, True),
     ],
 )
 def test_examples_know_with_which_others_they_may_be_joined(
@@ -197,7 +231,7 @@ def test_examples_know_with_which_others_they_may_be_joined(
         "required_columns": {},
         "source": "this",
     }
-    other = {**parameters, "source": "edited", **changed}
+    other = {**parameters, "source": "edited", **changed, "data": {**parameters["data"], **changed.get("data", {})}}
     if "split" in changed:
         other["data"] = {**parameters["data"], "split": other.pop("split")}
     assert (settings_digest(parameters) == settings_digest(other)) == alike

@@ -57,6 +57,20 @@ def test_every_guess_has_its_reason(table: str) -> None:
     assert "  #   'shop': constant: 'main' in every row" in features
 
 
+def test_words_for_missing_stand_in_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    columns = shop()
+    columns["price"] = ["NA" if row % 11 == 0 else value for row, value in enumerate(columns["price"])]
+    columns["spent"] = ["NA" if row % 7 == 0 else value for row, value in enumerate(columns["spent"])]
+    write_csv(tmp_path / "shop.csv", columns)
+    code, _, err = init("shop.csv", "--targets", "bought,spent")
+    assert (code, err) == (0, "")
+    config = load_config("configs/shop.yaml")
+    check_data(config)
+    assert config.data.null_values == ["NA"]
+    assert (config.features["price"].kind, config.tasks["spent"].kind) == ("numeric", "regression")
+
+
 def test_an_absolute_path_below_the_working_folder_becomes_relative(table: str) -> None:
     assert init(str(Path(table).absolute()), "--targets", "bought", "--name", "other")[0] == 0
     assert load_config("configs/other.yaml").data.path == table

@@ -24,6 +24,31 @@ def test_a_small_table_is_read_whole(tmp_path: Path) -> None:
     assert sample.how == "all 3 rows"
 
 
+def test_words_for_missing_amid_numbers_are_missing(tmp_path: Path) -> None:
+    columns = {
+        "n": [1, "NA", 3, 4],
+        "m": [0.5, 1.5, "?", "NA"],
+        "late": ["0", "1", "NA", "1"],
+        "text": ["NA", "b", "-", "d"],
+        "grade": ["A", "?", "C", "D"],
+    }
+    sample = sample_of(write_csv(tmp_path / "t.csv", columns))
+    assert sample.data.null_values == ["?", "NA"]
+    assert sample.columns["n"].to_pylist() == [1, None, 3, 4]
+    assert sample.columns["m"].to_pylist() == [0.5, 1.5, None, None]
+    assert sample.columns["late"].to_pylist() == [0, 1, None, 1]
+    # A word that means missing in one column means it in all: a file is written by one program.
+    assert sample.columns["text"].to_pylist() == [None, b"b", b"-", b"d"]
+    assert sample.columns["grade"].to_pylist() == [b"A", None, b"C", b"D"]
+    assert read_whole_columns(sample, ["n"])["n"].missing == 1
+
+
+def test_words_without_numbers_are_text(tmp_path: Path) -> None:
+    sample = sample_of(write_csv(tmp_path / "t.csv", {"a": ["NA", "?", "x"], "b": ["none", "1", "none"]}))
+    assert sample.data.null_values == []
+    assert sample.columns["b"].to_pylist() == [b"none", b"1", b"none"]
+
+
 def test_as_many_rows_as_the_limit_are_all_rows(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", {"a": range(50), "b": range(50)})
     assert sample_of(path, rows=50).complete

@@ -85,6 +85,7 @@ def test_three_runs_on_mysql(
     # TFX gives a Resolver no cache: what it chooses is looked up each time.
     assert _worked(again) == {"Resolver"}
     assert (again["tasks"], again["pushed"]) == (report["tasks"], report["pushed"])
+    assert f"nothing new to do: {report['pushed']} is up to date" in " ".join(second.outputs["report"].split())
 
     table = tmp_path / "data/table.csv"
     table.write_text(table.read_text() + "130,B,no,5\n" * 20, encoding="utf-8")

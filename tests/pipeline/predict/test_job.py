@@ -101,6 +101,20 @@ def test_what_cannot_be_predicted_is_told_and_nothing_is_written(
     assert not [path for path in folder.iterdir() if "out" in path.name]
 
 
+def test_texts_for_missing_values_are_missing_here_too(folder: Path, tiny_models: Callable[[int], Path]) -> None:
+    lines = ["id,distance,carrier,stops", "NA,1.0,EV,NA", "b,1.0,NA,2"]
+    (folder / "na.csv").write_text("\n".join(lines) + "\n")
+    data = {"path": str(folder / "data"), "null_values": ["NA"]}
+    for name in ("out.csv", "out.parquet"):
+        options = PredictOptions("na.csv", folder / name, model=str(tiny_models(0)))
+        assert run_predict_job(small_config(folder, data=data), options) == 0
+    written = pq.read_table(folder / "out.parquet")
+    np.testing.assert_allclose(written["delay"].to_numpy(), [7.0, 4.0], atol=1e-4)
+    assert written["stops"].to_pylist() == [None, 2]
+    assert written["id"].to_pylist() == ["NA", "b"], "what the model does not take stays as it is in the file"
+    assert (folder / "out.csv").read_text().splitlines()[1].startswith('"NA","1.0","EV","NA"')
+
+
 def test_an_output_that_is_there_stays(folder: Path, tiny_models: Callable[[int], Path]) -> None:
     (folder / "out.parquet").write_text("mine")
     with pytest.raises(ConfigError, match="out.parquet"):
