@@ -63,9 +63,10 @@ def run_init_job(options: InitOptions) -> int:
     paths = Path("configs") / f"{name}.yaml", Path("schema") / f"{name}.pbtxt"
     if not options.force:
         _refuse_overwriting(paths)
-    sample = read_sample(DataConfig(path=table, format=table_format(table)), options.rows)
-    plan = make_plan(name, sample, options.targets)
     console = console_on(sys.stdout)
+    with console.status(f"reading {escape(table)}") as under_way:
+        sample = read_sample(DataConfig(path=table, format=table_format(table)), options.rows)
+        plan = make_plan(name, sample, options.targets, lambda doing: under_way.update(escape(doing)))
     if options.interactive:
         plan = ask(plan, _confirm)
     console.print(columns_table(plan))

@@ -1,6 +1,6 @@
 """All that is proposed for a table, and how it comes about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.arrow_example_gen.config import TimeSplit
@@ -80,18 +80,31 @@ class Plan:
         return [column for column in self.columns if column.used]
 
 
-def make_plan(name: str, sample: Sample, target_names: Sequence[str]) -> Plan:
+def _untold(doing: str) -> None:
+    del doing
+
+
+def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Callable[[str], None] = _untold) -> Plan:
     """Guesses everything.
+
+    Args:
+        name: the pipeline's.
+        sample: rows of the table.
+        target_names: columns to predict.
+        status: told what is under way.
 
     Raises:
         ConfigError: a target is no column of the table.
         DataError: a target cannot be learnt, or no column is left to learn from.
     """
     check_targets(target_names, list(sample.columns))
+    status(f"counting values of {len(sample.columns):,} columns")
     profiles = {column: profile(column, array) for column, array in sample.columns.items()}
     target_columns = [profiles[column] for column in target_names]
     others = [column for column in profiles.values() if column.name not in target_names]
     times = split.time_columns(others)
+    if not sample.complete:
+        status("reading all rows for the targets' values")
     whole = _whole(sample, [*target_columns, *times[:1]])
     targets = guess_targets(target_columns, whole)
     labels = {
@@ -100,7 +113,7 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str]) -> Plan:
         if (label := label_of(target, column)) is not None
     }
     division = split.propose(sample, times[:1], labels, whole)
-    columns = _columns(others, labels, division)
+    columns = _columns(others, labels, division, status)
     if not any(column.used for column in columns):
         reasons = "; ".join(f"{shown(plan.column.name)}: {plan.guess.reason}" for plan in columns[:10])
         raise DataError(f"no column of {sample.data.path} makes a feature ({reasons})")
@@ -121,10 +134,13 @@ def _whole(sample: Sample, columns: Sequence[Profile]) -> dict[str, WholeColumn]
     return read_whole_columns(sample, [column.name for column in columns if not column.listed and column.present])
 
 
-def _columns(others: Sequence[Profile], labels: Mapping[str, Label], division: Division) -> list[ColumnPlan]:
+def _columns(
+    others: Sequence[Profile], labels: Mapping[str, Label], division: Division, status: Callable[[str], None]
+) -> list[ColumnPlan]:
     names: set[str] = set()
     plans = []
-    for column in others:
+    for place, column in enumerate(others, 1):
+        status(f"column {place:,} of {len(others):,}: what it tells of the targets")
         guessed = split.unseen_under(division, column, guess(column))
         name = unique_name(column.name, names)
         scores = {}
