@@ -5,6 +5,8 @@ STACK ?=
 ARGS ?=
 
 BIN := .venv/bin
+# The order of the files is tests/conftest.py's.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder
 NAME := $(basename $(notdir $(CONFIG)))
 PREPARE := $(basename $(CONFIG)).py
 # `make setup` says what it found; as the first step of another target it speaks only if there is work.
@@ -13,7 +15,7 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve kubeflow image docs screenshots test lint format bench bench-serving clean
+.PHONY: help setup lock run report serve kubeflow image docs screenshots test test-all lint format bench bench-serving clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
@@ -54,8 +56,11 @@ docs: setup ## Build the documentation's site into build/site
 screenshots: setup ## Take README's pictures anew, of the flights' newest report (after `make run`)
 	@$(BIN)/python docs/screenshots.py
 
-test: setup ## Run all tests
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)
+test: setup ## Run the tests, but those that take minutes each
+	@$(PYTEST) -m "not very_slow" $(ARGS)
+
+test-all: setup ## Run all tests: those on Kubeflow's orchestrator, Beam's job server, each trunk, ... as well
+	@$(PYTEST) $(ARGS)
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

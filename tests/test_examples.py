@@ -17,7 +17,7 @@ from benchmarks.stock_pipeline import stock_eval_config
 from pipeline.config import JanusConfig
 from pipeline.config_file import load_config
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 
 SOURCES = Path(__file__).parents[1]
 ROWS = {"flights": 3000, "taxi": 4000, "tutorial": 1500}

@@ -12,7 +12,7 @@ import yaml
 from tests.pipeline.small import small_raw, write_table
 from tests.project import copy_sources
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(900)]
 
 BEFORE = {
     "StatisticsGen": {"ExampleGen"},

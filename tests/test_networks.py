@@ -19,7 +19,7 @@ from tests.project import copy_sources
 from trainer.balancings import BALANCINGS
 from trainer.trunks import TRUNKS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 
 UNTIL_TRANSFORM = {"ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "AnomalyGate", "Transform"}
 EXPERTS: dict[str, dict[str, list[str]]] = {

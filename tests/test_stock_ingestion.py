@@ -18,7 +18,7 @@ from pipeline.config_file import load_config
 from pipeline.dag import Places, create_pipeline
 from pipeline.runner import run_on_beam
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 
 SOURCES = Path(__file__).parents[1]
 ROWS = 3000

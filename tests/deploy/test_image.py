@@ -104,6 +104,7 @@ def test_every_source_that_is_copied_exists() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.very_slow
 def test_the_steps_need_no_kfp() -> None:
     """Neither of the modules that run in the cluster imports it, nor anything below them."""
     program = """
@@ -214,6 +215,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
 
 
 @pytest.mark.slow
+@pytest.mark.very_slow
 @pytest.mark.timeout(2400)
 def test_the_steps_run_in_it(image: Container) -> None:
     program = (
@@ -233,6 +235,7 @@ def test_the_steps_run_in_it(image: Container) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.very_slow
 @pytest.mark.timeout(2400)
 def test_the_bundle_is_read_in_it(image: Container) -> None:
     arguments = "--ir=/janus/bundle/ir.json --run-id=r --node-id=Nobody"

@@ -17,7 +17,7 @@ import yaml
 from tests.pipeline.beam.cluster import Cluster, running_cluster
 from tests.pipeline.small import small_raw, write_table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow]
 
 STEPS = {
     "ExampleGen": "WriteShards",

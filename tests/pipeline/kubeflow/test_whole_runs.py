@@ -24,7 +24,7 @@ from tests.pipeline.kubeflow.local_run import LocalRun, run_container, run_local
 from tests.pipeline.kubeflow.mysql import missing, mysql_server
 from tests.pipeline.small import small_config, write_table
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(1800)]
 
 Runner = Callable[..., LocalRun]
 
