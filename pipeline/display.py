@@ -59,8 +59,8 @@ class Display(logging.Handler):
 def _epoch_so_far(epoch: EpochStarted, seconds: float) -> str:
     """`epoch 2/5, 40 %, 12 s left`: of all epochs, by the pace of those that ended, else by this one's."""
     line, per_epoch = f"epoch {epoch.epoch}/{epoch.epochs}", epoch.seconds_per_epoch
-    if epoch.steps_done:
-        share = min(epoch.steps_done() / epoch.steps, 1.0)
+    if epoch.share_done:
+        share = epoch.share_done()
         line += f", {share:.0%}"
         # The first steps wait for the graph to be compiled: they tell nothing of the pace.
         if per_epoch is None and share >= 0.1:

@@ -161,8 +161,7 @@ class Progress(keras.callbacks.Callback):
             EpochStarted(
                 epoch=epoch + 1,
                 epochs=self._epochs,
-                steps=int(self.params["steps"]),
-                steps_done=self._steps_counted() if replicas() == 1 else None,
+                share_done=self._share_done(),
                 seconds_per_epoch=mean(self._seconds) if self._seconds else None,
             )
         )
@@ -178,11 +177,13 @@ class Progress(keras.callbacks.Callback):
         left = mean(self._seconds) * (self._epochs - epoch - 1)
         announce(EpochEnded(epoch + 1, self._epochs, self._seconds[-1], left, tasks))
 
-    def _steps_counted(self) -> Callable[[], int]:
+    def _share_done(self) -> Callable[[], float] | None:
         # A callback for each batch would make Keras wait for each batch's losses; the optimizer counts anyway.
-        iterations = self.model.optimizer.iterations
+        steps, iterations = self.params.get("steps"), self.model.optimizer.iterations
+        if not steps or replicas() > 1:
+            return None
         before = int(iterations.numpy())
-        return lambda: int(iterations.numpy()) - before
+        return lambda: min((int(iterations.numpy()) - before) / steps, 1.0)
 
 
 def _state(model: keras.Model) -> list[Any]:

@@ -14,15 +14,13 @@ class EpochStarted:
 
     Attributes:
         epoch, epochs: from 1; all that the configuration asks for.
-        steps: of the epoch.
-        steps_done: how many of them are done at the time of the call; None where that cannot be read cheaply.
+        share_done: of the epoch's steps at the time of the call, 0 to 1; None where that cannot be read cheaply.
         seconds_per_epoch: the mean of those before it in this process; None for the first.
     """
 
     epoch: int
     epochs: int
-    steps: int
-    steps_done: Callable[[], int] | None
+    share_done: Callable[[], float] | None
     seconds_per_epoch: float | None
 
     def __str__(self) -> str:

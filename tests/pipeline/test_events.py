@@ -52,7 +52,7 @@ def test_a_component_tells_its_start_and_end() -> None:
 def test_an_epoch_tells_its_figures_once() -> None:
     figures = {"late": {"loss": 0.5, "auc": float("nan")}}
     assert told(
-        lambda: announce(EpochStarted(1, 5, 100, None, None)),
+        lambda: announce(EpochStarted(1, 5, None, None)),
         lambda: announce(EpochEnded(1, 5, 2.0, 8.0, figures)),
     ) == [
         {

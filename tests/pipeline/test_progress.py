@@ -55,16 +55,16 @@ def test_a_terminal_gets_a_line_for_what_is_under_way() -> None:
 
 def test_the_line_of_what_is_under_way_tells_how_far_the_training_is() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    done = 0
+    done = 0.0
     with shown_on(console) as display:
         announce(ComponentEvent("Trainer", "running"))
-        announce_training(EpochStarted(1, 4, 200, lambda: done, None))
+        announce_training(EpochStarted(1, 4, lambda: done, None))
         assert display.running_line().plain.endswith("…  epoch 1/4, 0%")
-        done = 50
+        done = 0.25
         assert re.search(r"…  epoch 1/4, 25%, 1 s left$", display.running_line().plain)
-        announce_training(EpochStarted(3, 4, 200, lambda: done, 30.0))
+        announce_training(EpochStarted(3, 4, lambda: done, 30.0))
         assert display.running_line().plain.endswith("epoch 3/4, 25%, 60 s left")
-        announce_training(EpochStarted(4, 4, 200, None, 600.0))
+        announce_training(EpochStarted(4, 4, None, 600.0))
         assert display.running_line().plain.endswith("epoch 4/4, 10 min left")
         announce_training(EpochEnded(4, 4, 600.0, 0.0, {}))
         assert display.running_line().plain.endswith(" s …")
@@ -86,7 +86,7 @@ def test_a_terminal_that_does_not_know_its_width_is_wide_enough() -> None:
 def test_an_epoch_is_a_line_with_each_tasks_figures() -> None:
     stream = io.StringIO()
     with shown_on(console_on(stream)):
-        announce_training(EpochStarted(1, 2, 100, None, None))
+        announce_training(EpochStarted(1, 2, None, None))
         announce_training(
             EpochEnded(1, 2, 4.0, 4.0, {"late": {"loss": 0.5, "auc": 0.75}, "by": {"loss": 1, "mae": 21.28}})
         )

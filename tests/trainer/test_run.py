@@ -1,9 +1,12 @@
 """Training whole: it learns, is deterministic, resumes, and exports what the signatures promise."""
 
+import contextlib
 import json
+import logging
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -18,6 +21,7 @@ from trainer.callbacks import Checkpoint
 from trainer.config import TrainerConfig
 from trainer.input import read_training_data
 from trainer.multitask import MultiTaskModel
+from trainer.progress import PROGRESS, EpochEnded, EpochStarted, TrainingEvent, training_event_of
 from trainer.run import run_fn
 
 FEATURES = ("x", "constant", "city", "code", "hour", "v")
@@ -147,6 +151,32 @@ def test_a_process_with_tensorflow_alone_can_serve_it(trained: Trained, tmp_path
     np.testing.assert_allclose(json.loads(result.stdout), expected.numpy().reshape(-1), rtol=1e-5)
 
 
+@contextlib.contextmanager
+def listening() -> Iterator[list[tuple[TrainingEvent, float]]]:
+    """What a training tells meanwhile, each with the share of the epoch's steps that was done then."""
+    told: list[tuple[TrainingEvent, float]] = []
+    shares: list[Callable[[], float]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            event = training_event_of(record)
+            if isinstance(event, EpochStarted):
+                assert event.share_done is not None
+                shares.append(event.share_done)
+            if event is not None:
+                told.append((event, shares[-1]()))
+
+    listener = Listener()
+    PROGRESS.addHandler(listener)
+    level = PROGRESS.level
+    PROGRESS.setLevel(logging.INFO)
+    try:
+        yield told
+    finally:
+        PROGRESS.removeHandler(listener)
+        PROGRESS.setLevel(level)
+
+
 def test_same_seed_same_weights_and_a_killed_training_resumes_to_them(trained: Trained, tmp_path: Path) -> None:
     folder = copy_inputs(trained, tmp_path)
     args = fn_args(trained.config, folder, folder / "checkpoints")
@@ -163,7 +193,18 @@ def test_same_seed_same_weights_and_a_killed_training_resumes_to_them(trained: T
         with pytest.raises(KeyboardInterrupt):
             run_fn(args)
     assert len(list((folder / "checkpoints").rglob("state.json"))) == 1
-    run_fn(args)
+    with listening() as told:
+        run_fn(args)
+    epochs = trained.config.training.epochs
+    assert [(event.epoch, share) for event, share in told] == [
+        (epoch, share) for epoch in range(killed_after + 2, epochs + 1) for share in (0.0, 1.0)
+    ], "the resumed training counts its steps from where it starts"
+    left = [event.remaining_seconds for event, _ in told if isinstance(event, EpochEnded)]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] == 0.0
+    assert [set(event.tasks) for event, _ in told if isinstance(event, EpochEnded)] == [
+        set(trained.config.tasks)
+    ] * len(left)
     resumed, whole = history(folder), history(trained.folder)
     assert len(resumed) == len(whole)
     for a, b in zip(resumed, whole, strict=True):
