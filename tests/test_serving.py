@@ -16,7 +16,7 @@ import pytest
 from serving.client import RequestError, connect
 from tests.project import SOURCES, copy_sources
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(900)]
 
 DOCS = (SOURCES / "docs/serving.md").read_text(encoding="utf-8")
 SETTINGS = (

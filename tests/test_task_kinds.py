@@ -22,7 +22,7 @@ from tests import formulas
 from tests.components.metrics.values import metric_value
 from trainer.config import Task, classes_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 
 ROWS = 900
 GRADES = ["poor", "fair", "good", "best"]

@@ -319,6 +319,7 @@ def test_a_version_that_goes_while_it_is_listed_does_not_matter(
     assert [version["version"] for version in listed(config, capsys)["versions"]] == [two]
 
 
+@pytest.mark.very_slow
 @pytest.mark.slow
 def test_a_run_after_a_rollback_does_not_push_the_withdrawn_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

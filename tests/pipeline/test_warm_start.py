@@ -12,7 +12,7 @@ from pipeline.runner import run_on_beam
 from pipeline.session import recorded
 from tests.pipeline.small import small_config, write_table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow]
 
 
 def run(folder: Path, run_id: str, caplog: pytest.LogCaptureFixture) -> tuple[set[str], list[str]]:

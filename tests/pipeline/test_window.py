@@ -17,7 +17,7 @@ from pipeline.runner import run_on_beam
 from pipeline.session import recorded
 from tests.pipeline.small import small_config
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow]
 
 SETTINGS: dict[str, Any] = {
     "data": {"path": "data/span-{SPAN}", "window": 2},

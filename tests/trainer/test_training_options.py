@@ -45,6 +45,8 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@pytest.mark.slow
+@pytest.mark.very_slow
 @pytest.mark.timeout(300)
 def test_two_workers_train_as_one_process(trained: Trained, tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("one", "chief", "other")]

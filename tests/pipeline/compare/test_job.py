@@ -109,6 +109,7 @@ def test_examples_are_those_of_the_run_and_the_next_run_finds_all_done(
     assert all(component["cached"] for component in report()["components"].values())
 
 
+@pytest.mark.very_slow
 @pytest.mark.slow
 def test_more_seeds_train_only_what_is_missing(
     config: JanusConfig, compared: Comparison, monkeypatch: pytest.MonkeyPatch
@@ -140,6 +141,7 @@ def test_more_seeds_train_only_what_is_missing(
     assert found.own.delta_m.verdict is not None
 
 
+@pytest.mark.very_slow
 @pytest.mark.slow
 def test_a_sweep_ranks_the_product(config: JanusConfig, compared: Comparison) -> None:
     options = CompareOptions(seeds=1, trunks="none,mmoe", balancings="fixed,uncertainty", epochs=1)

@@ -71,6 +71,7 @@ def test_the_page_is_named_and_opened(folder: Path, monkeypatch: pytest.MonkeyPa
         open_page(page)
 
 
+@pytest.mark.very_slow
 @pytest.mark.slow
 def test_a_whole_run_is_examined_and_the_next_takes_it_over(folder: Path) -> None:
     config = small_config(folder, report={"importance_rows": 20})

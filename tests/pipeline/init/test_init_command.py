@@ -168,6 +168,7 @@ def test_ten_thousand_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "c7" in config.features
 
 
+@pytest.mark.very_slow
 @pytest.mark.slow
 def test_a_run_takes_it_as_it_stands(table: str) -> None:
     assert init(table, "--targets", "bought,spent", "--name", "stands")[0] == 0

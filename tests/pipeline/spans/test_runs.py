@@ -12,7 +12,7 @@ from pipeline.job import run_job
 from tests.pipeline.spans.harness import spans_config, write_span
 from trainer.errors import GateError
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 
 
 class Nights:

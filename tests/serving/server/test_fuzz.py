@@ -28,7 +28,7 @@ DESCRIBED = 75
 
 ROWS, EXAMPLES = 1_000, 1_000
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow]
 
 
 def many(count: int) -> settings:

@@ -8,6 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.very_slow]
+
 KINDS = ["uncertainty", "gradnorm", "pcgrad", "cagrad", "famo"]
 SCRIPT = """
 import json
