@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from components.arrow_example_gen.kinds import kind_of_type
-
 MISSING_MARKERS = frozenset({"na", "n/a", "#n/a", "null", "none", "?", "-", "--", ".", "missing", "unknown", "nil"})
 _FEWEST_NUMBERS = 2
 
@@ -23,7 +21,7 @@ def markers_of_columns(columns: Iterable[pa.Array]) -> list[str]:
     """Those of all columns, sorted; binary columns are looked at, others have no words."""
     found: set[str] = set()
     for column in columns:
-        if kind_of_type(column.type) == "bytes" and pa.types.is_binary(column.type):
+        if pa.types.is_binary(column.type):
             unique = [value for value in column.unique().to_pylist() if value is not None]
             found.update(markers_among_numbers(value.decode("utf-8", errors="replace") for value in unique))
     return sorted(found)

@@ -124,7 +124,9 @@ def debian_root(folder: Path) -> Path:
     command += [mirror] if (mirror := _mirror()) else []
     made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
     if made.returncode:
-        raise NoDebianError(f"no Debian mirror answers: {made.stdout.strip().splitlines()[-1:]}")
+        # No mirror that answers, a folder mounted nodev, a full disk: debootstrap's own last words tell which.
+        said = [line for text in (made.stdout, made.stderr) for line in text.strip().splitlines()[-1:]]
+        raise NoDebianError(f"debootstrap failed: {'; '.join(said)}")
     return root
 
 

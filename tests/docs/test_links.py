@@ -1,24 +1,18 @@
 """The hook that makes names of links to files which the site does not have."""
 
-import importlib.util
 import logging
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.docs.scripts import load
 
 
 @pytest.fixture(scope="module")
 def links() -> ModuleType:
     """docs/hooks/links.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("links", ROOT / "docs/hooks/links.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("docs/hooks/links.py")
 
 
 @pytest.fixture

@@ -1,25 +1,18 @@
 """README's pictures are there, and show the report as it is drawn now."""
 
-import importlib.util
 import re
 import struct
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.docs.scripts import ROOT, load
 
 
 @pytest.fixture(scope="module")
 def screenshots() -> ModuleType:
     """docs/screenshots.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("screenshots", ROOT / "docs/screenshots.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("docs/screenshots.py")
 
 
 def test_they_are_of_the_report_as_it_is_drawn_now(screenshots: ModuleType) -> None:
