@@ -28,6 +28,9 @@ def compose_project(server: Server, model_folder: str) -> dict[str, Any]:
         "image": server.image,
         "entrypoint": [BINARY],
         "command": arguments(server),
+        # The server has no handler for SIGTERM. The kernel does not deliver a signal without a handler to process 1,
+        # so that the server itself, as process 1, would be killed after ten seconds only.
+        "init": True,
         "user": f"{config.user_id}:{config.user_id}",
         "read_only": True,
         "cap_drop": ["ALL"],

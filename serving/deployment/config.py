@@ -131,6 +131,13 @@ class DeploymentConfig(_Strict):
         Annotated[str, _full_match(_SUB_PATH, "a relative path"), AfterValidator(_inside_the_volume)] | None
     ) = Field(None, description="The folder of versions in that volume; by default its root.")
     version_poll_seconds: _Count = Field(10, description="How often the server looks for new versions.")
+    grpc_max_connection_age_seconds: Annotated[int, BeforeValidator(_no_bool), Field(gt=0, le=2_147_483)] | None = (
+        Field(
+            300,
+            description="Seconds after which the server has a gRPC client connect anew, so that clients behind a "
+            "Service spread over all pods; null: a client stays on one pod.",
+        )
+    )
     load_seconds: _Count = Field(300, description="How long a server may take until its first version is loaded.")
     labels: LabelsConfig = Field(LabelsConfig(), description="Versions by label; none: the newest version is served.")
     canary_replicas: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(

@@ -18,7 +18,7 @@ _PROBE_SECONDS = 10
 
 
 def kubernetes_objects(server: Server, files: Mapping[str, str]) -> list[dict[str, Any]]:
-    """ConfigMap, Deployment, the canary's Deployment if there is one, Service and PodDisruptionBudget.
+    """ConfigMap, Deployment, the canary's Deployment if there is one, two Services and PodDisruptionBudget.
 
     Args:
         server: what is deployed.
@@ -30,7 +30,9 @@ def kubernetes_objects(server: Server, files: Mapping[str, str]) -> list[dict[st
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(server), "data": dict(sorted(files.items()))},
         *deployments,
-        _service(server),
+        _service(server, server.name, {"type": "ClusterIP"}),
+        # Without an address of its own, its name resolves to all pods, for gRPC clients that balance by themselves.
+        _service(server, f"{server.name}-pods", {"type": "ClusterIP", "clusterIP": "None"}),
         {
             "apiVersion": "policy/v1",
             "kind": "PodDisruptionBudget",
@@ -103,6 +105,9 @@ def _pod(server: Server, labels: dict[str, str], models_config: str) -> dict[str
         **account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # The server has no handler for SIGTERM, which process 1 of a process namespace then never gets. In a namespace
+        # that the pod's containers share, process 1 is the pod's own, and SIGTERM ends the server as any other process.
+        "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": 30,
         "securityContext": {
             "runAsNonRoot": True,
@@ -159,7 +164,8 @@ def _container(server: Server, models_config: str) -> dict[str, Any]:
             "periodSeconds": _PROBE_SECONDS,
             "failureThreshold": 6,
         },
-        # The server ends at once when told to; until then the Service must have stopped sending requests.
+        # SIGTERM ends the server at once, with the requests under way. It comes after this hook, which gives the
+        # Service time to stop sending requests here.
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", "10"]}}},
         "resources": {"requests": size, "limits": dict(size)},
         "securityContext": {
@@ -171,14 +177,14 @@ def _container(server: Server, models_config: str) -> dict[str, Any]:
     }
 
 
-def _service(server: Server) -> dict[str, Any]:
+def _service(server: Server, name: str, kind: dict[str, str]) -> dict[str, Any]:
     config = server.config
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(server),
+        "metadata": _metadata(server, name),
         "spec": {
-            "type": "ClusterIP",
+            **kind,
             "selector": _labels(server),
             "ports": [
                 {"name": "rest", "port": config.rest_port, "targetPort": "rest", "appProtocol": "http"},

@@ -104,6 +104,10 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
         "model_config_file": file(models_config),
         "monitoring_config_file": file(MONITORING_CONFIG),
         "file_system_poll_wait_seconds": config.version_poll_seconds,
+        # A version that cannot be loaded is tried six times. By default these tries are a minute apart and hold up
+        # the only thread that looks after versions, so that a rollback would wait five minutes for them.
+        "num_load_threads": 2,
+        "load_retry_interval_micros": 10_000_000,
         # By default as many as the host has cores, however few of them the container may use.
         "tensorflow_intra_op_parallelism": config.cores,
         "tensorflow_inter_op_parallelism": config.cores,
@@ -111,6 +115,8 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
         # On by default, and open to everyone who reaches the port.
         "enable_profiler": "false",
     }
+    if config.grpc_max_connection_age_seconds:
+        flags["grpc_channel_arguments"] = f"grpc.max_connection_age_ms={1000 * config.grpc_max_connection_age_seconds}"
     if config.labels.versions():
         # The server reads the labels before it loads the versions, and would refuse them.
         flags["allow_version_labels_for_unavailable_models"] = "true"

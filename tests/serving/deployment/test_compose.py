@@ -70,6 +70,13 @@ def test_the_server_can_change_nothing() -> None:
     assert "environment" not in service
 
 
+def test_sigterm_reaches_the_server() -> None:
+    """TensorFlow Serving has no handler for it, and the kernel gives process 1 no signal without one."""
+    service = rendered().service
+    assert service["init"] is True
+    assert service["entrypoint"] == ["/usr/bin/tensorflow_model_server"]
+
+
 def test_the_models_and_the_config_files_are_mounted() -> None:
     found = rendered()
     volumes = {volume["target"]: volume["source"] for volume in found.service["volumes"]}

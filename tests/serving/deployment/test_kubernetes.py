@@ -81,11 +81,30 @@ def test_probes_and_ports_agree() -> None:
         assert container[name]["httpGet"] == {"path": "/v1/models/flights", "port": "rest"}
     startup = container["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 95
-    (service,) = found.of_kind("Service")
-    assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == ports
+    for service in found.of_kind("Service"):
+        assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == ports
     annotations = found.of_kind("Deployment")[0]["spec"]["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/port"] == "9001"
     assert annotations["prometheus.io/path"] == found.monitoring.path
+
+
+@pytest.mark.parametrize("changed", [{}, CANARY])
+def test_sigterm_ends_the_server_after_the_service_has_left_it(changed: dict[str, Any]) -> None:
+    for pod in rendered(**changed).pods():
+        assert pod["shareProcessNamespace"] is True
+        (container,) = pod["containers"]
+        (program, seconds) = container["lifecycle"]["preStop"]["exec"]["command"]
+        assert program == "sleep"
+        assert 0 < int(seconds) < pod["terminationGracePeriodSeconds"]
+
+
+def test_a_headless_service_names_all_pods() -> None:
+    clusters, pods = rendered().of_kind("Service")
+    assert [found["metadata"]["name"] for found in (clusters, pods)] == ["flights-serving", "flights-serving-pods"]
+    assert [found["spec"].get("clusterIP") for found in (clusters, pods)] == [None, "None"]
+    assert clusters["spec"]["selector"] == pods["spec"]["selector"]
+    longest = rendered(model="a" * 48).of_kind("Service")
+    assert all(len(found["metadata"]["name"]) <= 63 for found in longest)
 
 
 def test_resources() -> None:
@@ -125,7 +144,7 @@ def test_the_canary_stands_behind_the_same_service() -> None:
     assert (stable["spec"]["replicas"], canary["spec"]["replicas"]) == (4, 1)
     models = [flags(pod["containers"][0]["args"])["model_config_file"] for pod in found.pods()]
     assert [path.rpartition("/")[2] for path in models] == ["models.config", "models-canary.config"]
-    selectors = [found.of_kind("Service")[0]["spec"]["selector"]]
+    selectors = [service["spec"]["selector"] for service in found.of_kind("Service")]
     selectors.append(found.of_kind("PodDisruptionBudget")[0]["spec"]["selector"]["matchLabels"])
     for deployment, other in ((stable, canary), (canary, stable)):
         labels = deployment["spec"]["template"]["metadata"]["labels"]

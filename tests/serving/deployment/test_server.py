@@ -15,8 +15,11 @@ DECLARED = {
     "enable_grpc_healthcheck_service",
     "enable_profiler",
     "file_system_poll_wait_seconds",
+    "grpc_channel_arguments",
+    "load_retry_interval_micros",
     "model_config_file",
     "monitoring_config_file",
+    "num_load_threads",
     "port",
     "rest_api_port",
     "tensorflow_inter_op_parallelism",
@@ -33,6 +36,22 @@ def test_only_flags_that_the_image_has(labels: dict[str, int], batching: bool) -
     assert ("allow_version_labels_for_unavailable_models" in found) is bool(labels)
     assert ("enable_batching" in found) is batching
     assert ("batching_parameters_file" in found) is batching
+
+
+def test_a_version_that_cannot_be_loaded_does_not_hold_up_a_rollback() -> None:
+    """With 0 threads, loads and the waits between tries are part of the loop that takes up versions (basic_manager.cc,
+    util/retrier.cc)."""
+    found = flags(rendered().service["command"])
+    assert int(found["num_load_threads"]) >= 2
+    assert 5 * int(found["load_retry_interval_micros"]) == 50_000_000
+
+
+@pytest.mark.parametrize(("seconds", "argument"), [(300, "300000"), (2_147_483, "2147483000"), (None, None)])
+def test_grpc_connections_end_now_and_then(seconds: int | None, argument: str | None) -> None:
+    """The flag is a list of KEY=VALUE, of which whole numbers below 2^31 stay numbers (model_servers/server.cc)."""
+    given = flags(rendered(grpc_max_connection_age_seconds=seconds).service["command"]).get("grpc_channel_arguments")
+    assert given == (argument and f"grpc.max_connection_age_ms={argument}")
+    assert argument is None or int(argument) < 2**31
 
 
 def test_threads_follow_the_cores() -> None:
