@@ -8,7 +8,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from serving.description import ColumnDescription, ModelDescription, TaskDescription
 from trainer.config import TrainerConfig, classes_of, column_of
-from trainer.encoders.categorical import vocabulary_of
+from trainer.encoders.categorical import unescaped, vocabulary_of
 
 MOST_VALUES = 100
 """Of a categorical column, most frequent first."""
@@ -71,4 +71,4 @@ def _columns(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[st
 
 def _values(feature: str, transform: tft.TFTransformOutput) -> list[str]:
     words = transform.vocabulary_by_name(vocabulary_of(feature))
-    return [] if words == _NO_VALUES else [word.decode("utf-8", "replace") for word in words[:MOST_VALUES]]
+    return [] if words == _NO_VALUES else [unescaped(word).decode("utf-8", "replace") for word in words[:MOST_VALUES]]

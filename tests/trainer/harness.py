@@ -18,7 +18,12 @@ from tfx_bsl.tfxio import tensor_representation_util
 from trainer.config import TrainerConfig
 from trainer.preprocessing import preprocessing_fn
 
-_TYPES = {pa.string(): schema_pb2.BYTES, pa.int64(): schema_pb2.INT, pa.float32(): schema_pb2.FLOAT}
+_TYPES = {
+    pa.string(): schema_pb2.BYTES,
+    pa.binary(): schema_pb2.BYTES,
+    pa.int64(): schema_pb2.INT,
+    pa.float32(): schema_pb2.FLOAT,
+}
 
 
 def schema_of(table: pa.Table) -> schema_pb2.Schema:

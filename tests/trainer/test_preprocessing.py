@@ -1,10 +1,17 @@
 """Transformed features and labels against numpy on the same table."""
 
+import os
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
 from tests.trainer.conftest import Trained
+from tests.trainer.harness import run_transform
+from trainer.config import TrainerConfig
+from trainer.encoders.categorical import unescaped
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +126,43 @@ def test_labels_and_weights(trained: Trained, transformed: dict[str, np.ndarray]
     counts = np.bincount(transformed["level/label"][transformed["level/weight"] > 0].reshape(-1), minlength=3)
     assert counts.tolist() == [trained.table["level"].to_pylist().count(v) for v in (0, 1, 2)]
     np.testing.assert_allclose(transformed["delay/label"].sum(), np.nansum(raw(trained, "delay")), rtol=1e-5)
+
+
+ODD_VALUES = [
+    "12 High St\nLeeds",
+    "12 High St\nYork",
+    "12 High St\rLeeds",
+    "12 High St\r\nLeeds",
+    "12 High St\\nLeeds",
+    "12 High St\x1bnLeeds",
+    " ",
+    " leading",
+    "leading",
+    "leading ",
+    "a\0b",
+    "a",
+    "a\0",
+    "tab\tbed",
+    "not UTF-8: \udcff",
+    "x" * 100_000,
+    "x" * 99_999 + "y",
+]
+"""Each once and a bit: what a text file, or C's strings, might run together (lone surrogates stand for raw bytes)."""
+
+
+def test_no_value_is_left_out_of_a_vocabulary_or_taken_for_another(tmp_path: Path) -> None:
+    config = TrainerConfig.model_validate(
+        {
+            "seed": 1,
+            "features": {"v": {"kind": "categorical"}},
+            "tasks": {"y": {"kind": "regression", "label": "y"}},
+            "model": {"trunk": {"kind": "shared_bottom", "units": [2]}},
+            "training": {"epochs": 1},
+        }
+    )
+    values = [os.fsencode(value) for value in ODD_VALUES]
+    table = pa.table({"v": pa.array([*values, None, ""], pa.binary()), "y": pa.array([1.0] * 19, pa.float32())})
+    transform = run_transform(table, config, tmp_path)
+    assert {unescaped(word) for word in transform.vocabulary_by_name("v_vocabulary")} == set(values)
+    served = transform.transform_features_layer()({"v": tf.sparse.from_dense(tf.constant([[v] for v in values]))})
+    assert sorted(served["v"].numpy().ravel().tolist()) == list(range(1, len(values) + 1))

@@ -1,5 +1,6 @@
 """Categories by a vocabulary: id 0 is a missing value, then the vocabulary, then the out-of-vocabulary buckets."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,11 @@ import tensorflow_transform as tft
 from trainer.config import CategoricalFeature
 from trainer.encoders.base import Inputs, embed
 from trainer.raw_values import Raw, strings
+
+_ESCAPES = {b"\x1b": b"\x1b0", b"\n": b"\x1bn", b"\r": b"\x1br"}
+"""Transform leaves values with line breaks out of a vocabulary, which is a file of lines (get_vocab_newline_characters
+_regex in tensorflow_transform/analyzers.py). They are written with ASCII's escape character, which texts hardly ever
+hold, so that all other values stand as they are."""
 
 
 def preprocess(features: Mapping[str, CategoricalFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
@@ -29,9 +35,21 @@ def vocabulary_of(name: str) -> str:
     return f"{name}_vocabulary"
 
 
+def unescaped(word: bytes) -> bytes:
+    """A vocabulary's word → the column's value."""
+    originals = {escape: plain for plain, escape in _ESCAPES.items()}
+    return re.sub(rb"\x1b.", lambda found: originals[found[0]], word)
+
+
+def _escaped(values: tf.Tensor) -> tf.Tensor:
+    for plain, escape in _ESCAPES.items():
+        values = tf.strings.regex_replace(values, plain, escape)
+    return values
+
+
 def _ids(name: str, feature: CategoricalFeature, values: tf.Tensor) -> tf.Tensor:
     ids = tft.compute_and_apply_vocabulary(
-        values,
+        _escaped(values),
         top_k=feature.top_k,
         frequency_threshold=feature.min_frequency,
         num_oov_buckets=feature.oov_buckets,
