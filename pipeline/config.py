@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from components.arrow_example_gen.cells import CellForms, forms_of
 from components.arrow_example_gen.config import DataConfig, columns_of_split
 from pipeline.beam.config import BeamConfig
 from pipeline.kubeflow.config import KubeflowConfig
@@ -212,8 +213,16 @@ class JanusConfig(StrictModel):
             problems += [
                 f"evaluation.slices: '{key}' is the label of task '{owners[key]}'" for key in keys if key in owners
             ]
+        words = self.data.null_values
         for name, task in self.tasks.items():
             classes = classes_of(task)
+            missing = words.get(task.label, []) if isinstance(words, dict) else words
+            problems += [
+                f"tasks.{name}.classes: '{value}' is also a text for missing values, so its rows would be masked; let "
+                "data.null_values name the columns in which it means missing: {column: [...]}"
+                for value in dict.fromkeys(classes)
+                if value in missing
+            ]
             problems += [
                 f"tasks.{name}.classes: '{value}' is listed twice"
                 for value in dict.fromkeys(classes)
@@ -253,6 +262,16 @@ class JanusConfig(StrictModel):
                 if metric not in allowed
             ]
         return problems
+
+    def units(self) -> dict[str, str]:
+        """CSV column → the unit that may stand beside its numbers."""
+        units = {column_of(n, feature): getattr(feature, "unit", None) for n, feature in self.features.items()}
+        units |= {task.label: getattr(task, "unit", None) for task in self.tasks.values()}
+        return {column: unit for column, unit in units.items() if unit and self.data.format == "csv"}
+
+    def cell_forms(self) -> CellForms:
+        """How the cells of CSV are written."""
+        return forms_of(self.data, self.units())
 
     def trainer_config(self) -> TrainerConfig:
         """The part that the Transform and Trainer components read."""

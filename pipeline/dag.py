@@ -121,7 +121,7 @@ def create_data_pipeline(config: JanusConfig, places: Places) -> Pipeline:
 
 def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
     """The part that infers a schema from the training split, by the data alone: no curated types, no classes."""
-    example_gen = ArrowExampleGen(data=config.data, seed=config.seed).with_id("ExampleGen")
+    example_gen = ArrowExampleGen(data=config.data, seed=config.seed, units=config.units()).with_id("ExampleGen")
     statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
     return _pipeline(config, places, [example_gen, statistics_gen, _inferred_schema(statistics_gen)])
 
@@ -222,6 +222,7 @@ def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
         seed=config.seed,
         column_types=types,
         domains=config.label_domains(),
+        units=config.units(),
         range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 

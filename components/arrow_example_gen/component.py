@@ -36,14 +36,16 @@ class ArrowExampleGen(FileBasedExampleGen):
         column_types: Mapping[str, Literal["int", "float", "bytes"]] | None = None,
         domains: Mapping[str, Sequence[str]] | None = None,
         required_columns: Mapping[str, str] | Sequence[str] = (),
+        units: Mapping[str, str] | None = None,
         range_config: range_config_pb2.RangeConfig | None = None,
     ):
         """Describes what to read.
 
         `column_types` (from a schema) overrule inference; `domains` holds the allowed values of a column, as text;
-        `required_columns` the columns that must be there, with the config key that names each, if given. Whatever
-        changes the output, this package's source included, becomes part of the execution's properties, by which TFX
-        decides whether a cached result still holds. Raises nothing about the data: the executor does.
+        `required_columns` the columns that must be there, with the config key that names each, if given; `units` what
+        stands beside the numbers of a CSV column. Whatever changes the output, this package's source included, becomes
+        part of the execution's properties, by which TFX decides whether a cached result still holds. Raises nothing
+        about the data: the executor does.
         """
         if not isinstance(required_columns, Mapping):
             required_columns = dict.fromkeys(required_columns, "config")
@@ -54,6 +56,7 @@ class ArrowExampleGen(FileBasedExampleGen):
             "column_types": dict(column_types or {}),
             "domains": {name: list(values) for name, values in (domains or {}).items()},
             "required_columns": dict(required_columns),
+            "units": dict(units or {}),
             "source": source_fingerprint(Path(__file__).parent, trainer.errors.__file__),
         }
         custom_config = example_gen_pb2.CustomConfig()

@@ -4,7 +4,7 @@ import datetime
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from trainer.config import Count, Number, StrictModel
 
@@ -58,13 +58,26 @@ def columns_of_split(split: HashSplit | TimeSplit | SpanSplit) -> list[str]:
     return [split.column] if isinstance(split, TimeSplit) else split.key or []
 
 
+Thousands = Literal[",", ".", "'", " ", "_"]
+
+
 class DataConfig(StrictModel):
     """Where the examples come from."""
 
     path: str = Field(description="A folder, file or glob; TFX's {SPAN} and {VERSION} patterns are allowed.")
     format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
-    null_values: list[str] = Field(
-        [], description="Texts in CSV that count as missing values, in every column and beside the empty cell: [NA]."
+    null_values: list[str] | dict[str, list[str]] = Field(
+        [],
+        description="Texts in CSV that count as missing values, beside the empty cell: a list for every column, such "
+        "as [NA], or column → its own list. Where NA is a class or a category of one column, name the others.",
+    )
+    decimal: Literal[".", ","] | dict[str, Literal[".", ","]] = Field(
+        ".", description="The decimal mark of numbers in CSV, or column → its own."
+    )
+    thousands: Thousands | dict[str, Thousands] | None = Field(
+        None,
+        description="The mark between groups of digits of numbers in CSV, or column → its own; a space stands for "
+        "no-break spaces as well.",
     )
     split: Split = Field(HashSplit(by="hash"), description="How rows are divided into train and eval.")
     window: Count = Field(
@@ -80,10 +93,21 @@ class DataConfig(StrictModel):
 
     @field_validator("null_values")
     @classmethod
-    def _check_null_values(cls, null_values: list[str], info: ValidationInfo) -> list[str]:
+    def _check_null_values(cls, null_values: Any, info: ValidationInfo) -> Any:
         if null_values and info.data.get("format") in ("parquet", "tfrecord"):
             raise ValueError(f"only CSV has texts for missing values, and the format is {info.data['format']}")
         return null_values
+
+    @model_validator(mode="after")
+    def _check_marks(self) -> "DataConfig":
+        own = [mark for mark in (self.decimal, self.thousands) if isinstance(mark, dict)]
+        for column in dict.fromkeys(["", *(column for marks in own for column in marks)]):
+            decimal = self.decimal.get(column, ".") if isinstance(self.decimal, dict) else self.decimal
+            thousands = self.thousands.get(column) if isinstance(self.thousands, dict) else self.thousands
+            if decimal == thousands:
+                where = f" of column '{column}'" if column else ""
+                raise ValueError(f"decimal and thousands{where} are both '{decimal}': give data.decimal as well")
+        return self
 
     @field_validator("split")
     @classmethod

@@ -11,9 +11,10 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from components.arrow_example_gen.batch import Batch
+from components.arrow_example_gen.cells import AS_PYTHON, CellForms
 from components.arrow_example_gen.csv_blocks import Block, read_blocks, row_ends, row_lines
 from components.arrow_example_gen.files import open_content
-from components.arrow_example_gen.kinds import CellError, Kind, kind_of_text, text_to_kind
+from components.arrow_example_gen.kinds import CellError, Kind
 from trainer.errors import DataError
 
 BLOCK_BYTES = 4 << 20
@@ -60,11 +61,9 @@ def file_blocks(path: str, start: int, stop: int | None, line: int) -> Iterator[
         yield from read_blocks(read, BLOCK_BYTES, path, start, line)
 
 
-def infer_block(
-    block: Block, path: str, names: Sequence[str], null_values: Sequence[str] = ()
-) -> dict[str, Kind | None]:
+def infer_block(block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON) -> dict[str, Kind | None]:
     """The kind of each column of a block. Raises DataError as `parse_block` does."""
-    return {name: kind_of_text(cells) for name, cells in parse_block(block, path, names, null_values).items()}
+    return {name: forms.kind(name, cells) for name, cells in parse_block(block, path, names, forms).items()}
 
 
 def read_block(
@@ -72,13 +71,13 @@ def read_block(
     path: str,
     names: Sequence[str],
     kinds: Mapping[str, Kind | None],
-    null_values: Sequence[str] = (),
+    forms: CellForms = AS_PYTHON,
 ) -> Batch:
     """A block's columns in their kinds; columns of kind None (nothing but missing values) are left out.
 
     Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
     """
-    columns = parse_block(block, path, names, null_values)
+    columns = parse_block(block, path, names, forms)
     locate = _locator(block, path)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
@@ -86,16 +85,16 @@ def read_block(
         if kind is None:
             continue
         try:
-            converted[name] = text_to_kind(cells, kind)
+            converted[name] = forms.convert(name, cells, kind)
         except CellError as error:
-            raise DataError(f"{locate(error.row)}: {error.describe(name, kind)}{_remedy(error)}") from error
+            raise DataError(f"{locate(error.row)}: {error.describe(name, kind)}{_remedy(name, error)}") from error
     return Batch(converted, len(columns[names[0]]), locate)
 
 
 def parse_block(
-    block: Block, path: str, names: Sequence[str], null_values: Sequence[str] = ()
+    block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON
 ) -> dict[str, pa.StringArray]:
-    """The columns of a block as text, empty cells and `null_values` as null.
+    """The columns of a block as text, empty cells and the words for missing values as null.
 
     Raises DataError, with the line, for a row of another length and for bytes that are not UTF-8.
     """
@@ -108,21 +107,28 @@ def parse_block(
             parse_options=arrow_csv.ParseOptions(newlines_in_values=block.quoted),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.string()),
-                null_values=["", *null_values],
+                null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
             ),
         )
     except pa.ArrowInvalid as error:
         raise _explain(block, path, names, error) from error
-    return {name: _one_chunk(table.column(place)) for name, place in zip(names, places, strict=True)}
+    return {
+        name: forms.of(name).known(_one_chunk(table.column(place))) for name, place in zip(names, places, strict=True)
+    }
 
 
-def _remedy(error: CellError) -> str:
-    """Short text amid numbers is often a word for missing."""
+def _remedy(column: str, error: CellError) -> str:
+    """Short text among numbers is often a word for missing; with digits, it may be a number in another form."""
     text = str(error.value)
-    short = len(text) <= 12 and text.isprintable() and not any(char.isdigit() for char in text)
-    return f"; if it stands for a missing value: data.null_values: ['{text}']" if short else ""
+    if not text.isprintable() or len(text) > 30:
+        return ""
+    if not any(char.isdigit() for char in text):
+        return f"; if it stands for a missing value: data.null_values: {{{column}: ['{text}']}}"
+    return (
+        "; a decimal comma, thousands marks and a unit are read where data.decimal, data.thousands or unit names them"
+    )
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:

@@ -19,6 +19,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.arrow_example_gen.cells import forms_of
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.driver import TRAINING_SPANS_KEY, read_parameters
 from components.arrow_example_gen.files import select_files
@@ -133,7 +134,8 @@ def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: 
     kinds: dict[str, Kind | None] = dict(parameters["column_types"])
     if data.format == "parquet":
         kinds = {name: kinds.get(name, kind) for name, kind in source.columns.items()}
-    return Job(data, parameters["seed"], list(source.columns), kinds, parameters["domains"], staging)
+    forms = forms_of(data, parameters["units"])
+    return Job(data, parameters["seed"], list(source.columns), kinds, parameters["domains"], staging, forms)
 
 
 def _read_result(staging: str, index: int) -> Result:

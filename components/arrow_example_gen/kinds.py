@@ -2,6 +2,7 @@
 
 The rules for text are CsvExampleGen's (tfx_bsl.coders.csv_decoder): a cell is an integer or a number if Python's `int`
 or `float` takes it; integers beyond 64 bits make a column text. Arrow's casts are used where they agree with that.
+One rule is not: among numbers, a cell of nothing but blanks is missing.
 """
 
 from collections.abc import Callable
@@ -73,9 +74,9 @@ def kind_of_text(cells: pa.StringArray) -> Kind | None:
     # An integer beyond 64 bits makes a column text, though it is a number to Arrow.
     if numbers is not None and not pc.any(pc.greater_equal(pc.abs(numbers), _NEARLY_64_BITS)).as_py():
         return "float"
-    kind: Kind = "int"
+    kind: Kind | None = None
     for text in cells.unique().to_pylist():
-        kind = widest(kind, _kind_of_cell(text)) or kind
+        kind = widest(kind, _kind_of_cell(text))
         if kind == "bytes":
             break
     return kind
@@ -97,7 +98,7 @@ def text_to_kind(cells: pa.StringArray, kind: Kind) -> pa.Array:
 
 
 def _kind_of_cell(text: str | None) -> Kind | None:
-    if text is None:
+    if text is None or not text.strip():
         return None
     # Of the encoded cell, as csv_decoder does: int() of a str takes digits of any script, int() of bytes only ASCII.
     cell = text.encode()
@@ -141,7 +142,7 @@ def _slowly(cells: pa.StringArray, convert: Callable[[bytes], Any], arrow_type: 
     values = []
     for text in encoded.dictionary.to_pylist():
         try:
-            values.append(convert(text.encode()))
+            values.append(convert(text.encode()) if text.strip() else None)
         except (ValueError, OverflowError) as error:
             row = pc.index(cells, text).as_py()
             raise CellError(row, text, str(error) if isinstance(error, OverflowError) else "") from None

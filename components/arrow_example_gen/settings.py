@@ -29,7 +29,12 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
         "column_types": parameters["column_types"],
         "domains": parameters["domains"],
     }
+    # Only where they are set, so that what was ingested before there were such keys stays usable.
     if data.get("null_values"):
-        # Only then, so that what was ingested before there was such a key stays usable.
-        settings["null_values"] = sorted(data["null_values"])
+        words = data["null_values"]
+        settings["null_values"] = words if isinstance(words, dict) else sorted(words)
+    if data.get("decimal", ".") != ".":
+        settings["decimal"] = data["decimal"]
+    settings |= {key: value for key in ("thousands",) if (value := data.get(key))}
+    settings |= {"units": parameters["units"]} if parameters.get("units") else {}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

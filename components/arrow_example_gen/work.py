@@ -12,6 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.arrow_example_gen import csv_reader, parquet_reader, tfrecord_io
 from components.arrow_example_gen.batch import Batch
+from components.arrow_example_gen.cells import CellForms
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_blocks import Block
 from components.arrow_example_gen.domains import check_domains
@@ -41,6 +42,7 @@ class Job:
     kinds: Kinds
     domains: dict[str, list[str]]
     staging: str
+    forms: CellForms
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def infer_task(task: Task, job: Job) -> Kinds:
         for piece in task.pieces:
             names = csv_reader.read_header(piece.path)
             for block in _csv_blocks(piece):
-                found = csv_reader.infer_block(block, piece.path, names, job.data.null_values)
+                found = csv_reader.infer_block(block, piece.path, names, job.forms)
                 kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
     except DataError:
         # The same error comes up again in `write_task`, which reports it.
@@ -175,7 +177,7 @@ def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator
         if job.data.format == "csv":
             names = csv_reader.read_header(piece.path)
             for block in _csv_blocks(piece):
-                yield csv_reader.read_block(block, piece.path, names, kinds, job.data.null_values)
+                yield csv_reader.read_block(block, piece.path, names, kinds, job.forms)
         elif job.data.format == "parquet":
             yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, kinds)
         else:

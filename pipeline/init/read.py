@@ -1,6 +1,6 @@
 """A bounded sample of a table, in the kinds that ExampleGen would read it in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.arrow_example_gen import csv_reader, parquet_reader
+from components.arrow_example_gen.cells import CellForms, forms_of
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_blocks import Block, row_ends
 from components.arrow_example_gen.domains import as_text
@@ -192,7 +193,7 @@ def _csv_sample(
     headers = {path: csv_reader.read_header(path) for path in {path for path, _ in blocks}}
     names = csv_reader.read_header(files[0])
     placed = ended is not None
-    parsed = [_parse(path, block, headers[path], data.null_values, placed) for path, block in blocks]
+    parsed = [_parse(path, block, headers[path], forms_of(data), placed) for path, block in blocks]
     columns, count = {}, sum(len(part[names[0]]) for part in parsed)
     for name in names:
         cells = [part.pop(name) for part in parsed]
@@ -210,9 +211,9 @@ def _csv_sample(
     return Sample(data, files, columns, kept, complete, how, max(estimate, count))
 
 
-def _parse(path: str, block: Block, names: list[str], null_values: Sequence[str], placed: bool) -> dict[str, pa.Array]:
+def _parse(path: str, block: Block, names: list[str], forms: CellForms, placed: bool) -> dict[str, pa.Array]:
     try:
-        return csv_reader.parse_block(block, path, names, null_values)
+        return csv_reader.parse_block(block, path, names, forms)
     except DataError as error:
         if placed:
             raise
@@ -314,7 +315,7 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
             csv_kinds = {name: sampled.get(name) for name in header}
             for block in csv_reader.file_blocks(path, start, None, line):
                 if block.data.strip():
-                    batch = csv_reader.read_block(block, path, header, csv_kinds, sample.data.null_values)
+                    batch = csv_reader.read_block(block, path, header, csv_kinds, forms_of(sample.data))
                     yield dict(batch.columns), batch.rows
         else:
             kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path), path)

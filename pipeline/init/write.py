@@ -128,7 +128,7 @@ def _comment(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _null_values(values: Sequence[str]) -> list[str]:
+def _null_values(values: Any) -> list[str]:
     if not values:
         return []
     return [f"  null_values: {scalar(values)}  # found amid numbers; counts as missing in every column, also of text"]

@@ -61,7 +61,7 @@ def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
     names = csv_reader.read_header(piece.path)
     kinds = {name: source.kinds.get(name) for name in names}
     for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line):
-        batch = csv_reader.read_block(block, piece.path, names, kinds, source.null_values)
+        batch = csv_reader.read_block(block, piece.path, names, kinds, source.forms)
         texts = _texts(source, block, piece.path, names) if source.schema else {}
 
         def repeat(start: int, count: int, texts: dict[str, pa.Array] = texts) -> list[pa.Array]:
@@ -71,13 +71,13 @@ def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
 
 
 def _texts(source: Source, block: Block, path: str, names: Sequence[str]) -> dict[str, pa.Array]:
-    """The cells as they are in the file, but without those that count as missing where the output has a type."""
-    texts = csv_reader.parse_block(block, path, names)
-    if not source.null_values:
-        return texts
-    known = csv_reader.parse_block(block, path, names, source.null_values)
-    typed = {field.name for field in source.schema if not pa.types.is_string(field.type)}
-    return {name: (known if name in typed else texts)[name] for name in names}
+    """The cells as they are in the file; where the output has a type, as numbers without those that are missing."""
+    texts = csv_reader.parse_block(block, path, names, source.forms.without_null_words())
+    for field in source.schema:
+        if not pa.types.is_string(field.type):
+            form = source.forms.of(field.name)
+            texts[field.name] = form.plain(form.known(texts[field.name]))
+    return texts
 
 
 def _typed_text(cells: pa.StringArray, wanted: pa.DataType) -> pa.Array:

@@ -8,6 +8,7 @@ from typing import Literal
 import pyarrow as pa
 
 from components.arrow_example_gen import csv_reader, parquet_reader
+from components.arrow_example_gen.cells import AS_PYTHON, CellForms
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.files import file_size, find_files, list_paths
 from components.arrow_example_gen.inspect import inspect_files
@@ -43,7 +44,7 @@ class Source:
         names: all their columns; of TFRecords the model's alone, as every record may have others.
         kinds: column of the model that the files have → what its values are.
         schema: the columns that the output repeats, with their types there.
-        null_values: texts of CSV that count as missing, as in training.
+        forms: how cells of CSV are written, as in training.
     """
 
     format: Format
@@ -51,7 +52,7 @@ class Source:
     names: list[str]
     kinds: dict[str, Kind]
     schema: pa.Schema
-    null_values: tuple[str, ...] = ()
+    forms: CellForms = AS_PYTHON
 
     def pieces(self) -> list[Piece]:
         """A piece per file."""
@@ -75,7 +76,7 @@ class Source:
 
 
 def open_source(
-    pattern: str, signature: Signature, typed: bool, repeated: bool, null_values: Sequence[str] = ()
+    pattern: str, signature: Signature, typed: bool, repeated: bool, forms: CellForms = AS_PYTHON
 ) -> Source:
     """Finds the files and reads their heads; JSON is read once as a whole, since only that tells its columns.
 
@@ -85,7 +86,7 @@ def open_source(
         typed: whether the output has types, so that the model's columns of CSV and JSON get theirs; all other columns
             of those stay text, as it is in the file.
         repeated: whether the output repeats the input's columns.
-        null_values: texts of CSV that count as missing.
+        forms: how cells of CSV are written.
 
     Raises:
         DataError: there are no files, they cannot be read, have no rows, or lack a column that the model requires.
@@ -102,7 +103,7 @@ def open_source(
         fields = list(schema)
     else:
         fields = [pa.field(name, _type(name, kinds, signature, typed or form == "tfrecord")) for name in names]
-    return Source(form, files, names, kinds, pa.schema(fields if repeated else []), tuple(null_values))
+    return Source(form, files, names, kinds, pa.schema(fields if repeated else []), forms)
 
 
 def absent_columns(source: Source, signature: Signature) -> list[str]:

@@ -102,6 +102,8 @@ def test_shipped_configurations_are_valid(file: Path) -> None:
         ("tasks.status.loss_weight", -0.5, ["tasks.status.loss_weight", "greater than or equal to 0"]),
         ("tasks.status.classes", ["on_time"], ["tasks.status.classes", "at least 2"]),
         ("tasks.status.classes", ["a", "b", "a"], ["tasks.status.classes", "'a' is listed twice"]),
+        ("data.null_values", ["delayed"], ["tasks.status.classes: 'delayed' is also a text for missing values"]),
+        ("data.thousands", ".", ["data", "are both '.'"]),
         ("tasks.status.classes", [True, False], ["tasks.status.classes.0", "quotes"]),
         ("tasks.arr_delay.label", "status", ["tasks.arr_delay.label", "already the label of task 'status'"]),
         ("features.status", {"kind": "categorical"}, ["features.status", "label of task 'status'", "leaks"]),

@@ -14,10 +14,14 @@ class FeatureConfig(StrictModel):
     missing_indicator: bool = Field(False, description="Add an input that is 1 where the value is missing, else 0.")
 
 
+UNIT = "What stands beside the numbers in CSV, before or after them, such as %, $ or kg; left away at reading."
+
+
 class NumericFeature(FeatureConfig):
     """A number per row."""
 
     kind: Literal["numeric"]
+    unit: Annotated[str, Field(min_length=1)] | None = Field(None, description=UNIT)
     scale: Literal["z_score", "log", "min_max", "quantile", "bucketize", "none"] = Field(
         "z_score",
         description="z_score; log: sign(x)·log(1+|x|), then z-score; min_max: to [0, 1]; quantile: rank in [0, 1]; "
@@ -63,6 +67,7 @@ class CyclicalFeature(FeatureConfig):
     """A number on a circle (hour of day, month, angle), given to the model as sine and cosine."""
 
     kind: Literal["cyclical"]
+    unit: Annotated[str, Field(min_length=1)] | None = Field(None, description=UNIT)
     period: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
         description="The length of one turn, in the column's unit."
     )

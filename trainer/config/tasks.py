@@ -143,7 +143,7 @@ class RegressionTask(TaskConfig):
     quantiles: Annotated[list[Level], Field(min_length=1)] | None = Field(
         None, description="For `loss: quantile`: ascending levels in (0, 1); the prediction is the one nearest to 0.5."
     )
-    unit: str | None = Field(None, description="The label's unit, for reports.")
+    unit: str | None = Field(None, description="The label's unit, for reports; in CSV it may stand beside the numbers.")
 
     @field_validator("quantiles")
     @classmethod
@@ -169,7 +169,7 @@ class CountTask(TaskConfig):
 
     kind: Literal["count"]
     loss: Literal["poisson"] = Field("poisson", description="Poisson negative log-likelihood.")
-    unit: str | None = Field(None, description="What is counted, for reports.")
+    unit: str | None = Field(None, description="What is counted, for reports; in CSV it may stand beside the numbers.")
 
 
 Task = Annotated[

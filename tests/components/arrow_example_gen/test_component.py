@@ -72,12 +72,21 @@ def test_texts_for_missing_values_leave_a_column_of_numbers(tmp_path: Path) -> N
     assert ("bytes_list", (b"NA",)) in plain
 
 
+def test_numbers_with_marks_units_and_words_of_one_column(tmp_path: Path) -> None:
+    cells = [["1.234,5", "30%", "NA"], ["0,5", "NA", "b"], [" ", "4 %", "c"]]
+    path = write_csv(tmp_path / "in" / "t.csv", ["n", "share", "text"], cells)
+    keys = {"null_values": {"share": ["NA"]}, "decimal": ",", "thousands": "."}
+    examples = run(data_config(path).model_copy(update=keys), tmp_path / "out", units={"share": "%"})
+    found = [tuple(row.get(name, (None, (None,)))[1][0] for name in ("n", "share", "text")) for row in rows(examples)]
+    assert sorted(found, key=str) == sorted([(1234.5, 30, b"NA"), (0.5, None, b"b"), (None, 4, b"c")], key=str)
+
+
 def test_text_amid_numbers_is_told_with_the_remedy(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "in" / "t.csv", ["n"], [[1], ["n/a"], [2]])
-    with pytest.raises(DataError, match=r"line 3: column 'n' holds 'n/a', .*: data.null_values: \['n/a'\]"):
+    with pytest.raises(DataError, match=r"line 3: column 'n' holds 'n/a', .*: data.null_values: \{n: \['n/a'\]\}"):
         run(data_config(path), tmp_path / "out", column_types={"n": "int"})
     write_csv(path, ["n"], [[1], ["12 km"], [2]])
-    with pytest.raises(DataError, match=r"holds '12 km', which is not a whole number$"):
+    with pytest.raises(DataError, match=r"holds '12 km', which is not a whole number; .* unit names it$"):
         run(data_config(path), tmp_path / "out2", column_types={"n": "int"})
 
 
@@ -218,6 +227,12 @@ BY_TIME = {"by": "time", "column": "id", "eval_from": 30}
         (BY_TIME, {"domains": {"id": ["1", "2"]}}, False),
         (BY_TIME, {"data": {"null_values": ["NA"]}}, False),
         (BY_TIME, {"data": {"null_values": []}}, True),
+        (BY_TIME, {"data": {"null_values": {"a": ["NA"]}}}, False),
+        (BY_TIME, {"data": {"decimal": "."}}, True),
+        (BY_TIME, {"data": {"decimal": ","}}, False),
+        (BY_TIME, {"data": {"thousands": ","}}, False),
+        (BY_TIME, {"units": {"a": "%"}}, False),
+        (BY_TIME, {"units": {}}, True),
     ],
 )
 def test_examples_know_with_which_others_they_may_be_joined(
