@@ -4,18 +4,19 @@ Generated from the run; what people write stands in `notes.md` in the pipeline's
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.config import HEADLINE, JanusConfig
 from pipeline.html_report.analysis import Analysis
 from pipeline.html_report.figures import number
-from pipeline.html_report.slices import SliceValue, interval, slice_values
+from pipeline.html_report.slices import SliceValue, interval, slice_values, worst_slices
 from pipeline.report import RunReport
-from pipeline.table import metric_label, outcome_line
+from pipeline.table import metric_label, outcome_line, was_compared
 from trainer.config import classes_of, column_of
 
 NOTES_FILE = "notes.md"
@@ -184,17 +185,22 @@ def _task(name: str, report: RunReport, config: JanusConfig, analysis: Analysis)
                 value=number(value),
                 interval="–" if low is None or high is None else f"{low:.4g} – {high:.4g}",
                 baseline=number(task.get("baseline", {}).get(metric)),
-                gates="; ".join(f"{g['rule']} {g['limit']:g} {'passed' if g['passed'] else 'FAILED'}" for g in gates),
+                gates="; ".join(_gate(gate) for gate in gates),
             )
         )
     slices = [_slice_line(metric, found) for metric, found in _worse(name, report, config, analysis)]
     return CardTask(name, f"{summary}.", metrics, slices)
 
 
+def _gate(gate: Mapping[str, Any]) -> str:
+    result = ("passed" if was_compared(gate) else "not compared, no baseline yet") if gate["passed"] else "FAILED"
+    return f"{gate['rule']} {gate['limit']:g} {result}"
+
+
 def _worse(name: str, report: RunReport, config: JanusConfig, analysis: Analysis) -> list[tuple[str, SliceValue]]:
     metric = HEADLINE[config.tasks[name].kind]
     by_columns = slice_values(metric, report.tasks[name], analysis.tasks.get(name), config.evaluation.slices)
-    return [(metric, found) for slices in by_columns.values() for found in slices if found.worse][:WORST]
+    return [(metric, found) for found in worst_slices(by_columns, WORST)]
 
 
 def _slice_line(metric: str, found: SliceValue) -> str:

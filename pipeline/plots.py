@@ -7,11 +7,13 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 COLUMNS, DPI = 4, 110
 WIDE_RANGE = 20.0
 """From this ratio between the largest and the least value a panel has a logarithmic scale."""
+NARROW_RANGE = 1e-4
+"""An axis spans at least this share of its values, so that rounding does not look like movement."""
 WEIGHTS = "weight of each task's loss"
 CONFLICTS = "share of steps with a conflict"
 
@@ -111,5 +113,16 @@ def draw_panel(axis: Axes, panel: Panel) -> None:
         axis.set_ylim(0, 1)
     elif values and min(values) > 0 and max(values) > WIDE_RANGE * min(values):
         axis.set_yscale("log")
+        # Matplotlib's own labels are TeX, which a page cannot show.
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    elif values:
+        # Values in full: an offset above the axis ("+1") is overlooked.
+        axis.ticklabel_format(axis="y", useOffset=False)
+        least = NARROW_RANGE * max(abs(min(values)), abs(max(values)))
+        if 0 < max(values) - min(values) < least:
+            middle = (max(values) + min(values)) / 2
+            axis.set_ylim(middle - least / 2, middle + least / 2)
     if len(panel.lines) > 1:
         axis.legend(fontsize=7)

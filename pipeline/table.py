@@ -1,5 +1,6 @@
 """A run's report as a person reads it on a terminal."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -97,6 +98,11 @@ def metric_label(metric: str, task: dict[str, Any]) -> str:
     return f"{metric} [{unit}]" if unit and metric in _IN_OWN_UNIT else metric
 
 
+def was_compared(gate: Mapping[str, Any]) -> bool:
+    """False for a passed gate on the change since the baseline where there is no baseline yet."""
+    return not (gate["passed"] and gate["rule"] in ("max_drop", "max_rise") and gate.get("baseline") is None)
+
+
 def _shares(utilisation: dict[str, float]) -> str:
     """`expert_0 62 %, expert_1 38 %`."""
     levels = [name.rpartition("/")[0] for name in utilisation]
@@ -116,5 +122,4 @@ def _gate(gate: dict[str, Any]) -> str:
     text = f"{_SYMBOLS.get(gate['rule'], gate['rule'])} {gate['limit']:g}"
     if not gate["passed"]:
         return f"[red]✗ {text} FAILED[/red]"
-    note = " (no baseline yet)" if gate["rule"].startswith("max_") and gate.get("baseline") is None else ""
-    return f"[green]✓ {text} passed{note}[/green]"
+    return f"[green]✓ {text} passed[/green]" if was_compared(gate) else f"– {text} (no baseline yet)"

@@ -67,6 +67,7 @@ class Importance(BaseModel):
     column: str
     worse: float = Field(description="Mean over the repetitions, positive where the model needs the column.")
     spread: float = Field(description="Standard deviation over the repetitions.")
+    beyond_chance: bool = Field(True, description="Whether it is above 0 by the standard error of the mean.")
 
 
 class TaskAnalysis(BaseModel):

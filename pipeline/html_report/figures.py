@@ -72,8 +72,9 @@ def task_plots(key: str, name: str, task: Mapping[str, Any], analysis: TaskAnaly
 
 
 def importance_plot(key: str, metric: str, base: float | None, importance: Sequence[Importance]) -> Plot:
-    """How much worse the metric becomes without each column."""
-    bars = list(importance[:MOST_BARS])
+    """How much worse the metric becomes without each column; those within chance are in the table alone."""
+    needed = [b for b in importance if b.beyond_chance]
+    bars, rest = needed[:MOST_BARS], [b.column for b in importance if not b.beyond_chance]
 
     def paint(axis: Axes) -> None:
         places = range(len(bars))
@@ -86,22 +87,34 @@ def importance_plot(key: str, metric: str, base: float | None, importance: Seque
         axis.axvline(0, color=QUIET, linewidth=0.8)
         axis.grid(axis="x")
 
-    first = ", ".join(f"{b.column} ({b.worse:.3g})" for b in importance[:3])
+    text = "Most: " + ", ".join(f"{b.column} ({b.worse:.3g})" for b in needed[:3]) + "."
+    if not needed:
+        text = "No column makes a difference beyond chance."
+    elif rest:
+        text += f" No difference beyond chance: {', '.join(rest[:6])}"
+        text += f" and {len(rest) - 6} more." if len(rest) > 6 else "."
     of = "" if base is None else f", which is {base:.4g} on these rows"
     return Plot(
         key,
         "Permutation importance",
-        f"How much worse {metric}{of}, becomes when a column's values change rows. Most: {first}.",
+        f"How much worse {metric}{of}, becomes when a column's values change rows. {text}",
         paint,
         1.0 + 0.2 * len(bars),
         ("column", f"{metric} worse by", "spread"),
-        [(b.column, f"{b.worse:.4g}", f"{b.spread:.2g}") for b in importance],
+        [
+            (
+                b.column,
+                f"{b.worse:.4g}" if b.beyond_chance else "within chance",
+                f"{b.spread:.2g}" if b.beyond_chance else "",
+            )
+            for b in importance
+        ],
         tall=True,
     )
 
 
 def slices_plot(key: str, columns: str, metric: str, overall: float | None, slices: Sequence[SliceValue]) -> Plot:
-    """The metric of each slice by a column, the worst first, with its interval and rows."""
+    """The metric of each slice by a column, in the order of `slice_values`, with its interval and rows."""
     bars = list(slices[:MOST_BARS])
 
     def paint(axis: Axes) -> None:
@@ -121,7 +134,7 @@ def slices_plot(key: str, columns: str, metric: str, overall: float | None, slic
         axis.grid(axis="x")
 
     worse = [bar for bar in slices if bar.worse]
-    text = f"{metric} by {columns}, the worst first"
+    text = f"{metric} by {columns}, those worse beyond chance first"
     text += f"; {len(slices) - len(bars)} more are in the table" if len(slices) > len(bars) else ""
     if overall is not None:
         text += f". All rows: {overall:.4g}. "

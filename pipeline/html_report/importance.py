@@ -1,5 +1,6 @@
 """Permutation importance: how much worse each task becomes when one column's values change rows (Breiman 2001)."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,10 @@ from pipeline.html_report.slices import LOWER_IS_BETTER
 from serving.saved_model import LoadedModel
 
 REPEATS = 3
+T_95 = 2.92
+"""One-sided 95 % point of Student's distribution with `REPEATS` - 1 degrees of freedom."""
+LEAST = 1e-6
+"""A change below this share of the metric, or of the largest change, is rounding: the column is not used."""
 
 
 def importance_metric(config: JanusConfig, task: str) -> str:
@@ -54,7 +59,7 @@ def importances(
     found: dict[str, list[Importance]] = {name: [] for name in predicted}
     for place, column in enumerate(columns):
         if time.monotonic() > until:
-            return _sorted(found), list(columns[place:])
+            return _sorted(found, base), list(columns[place:])
         progress(f"importance {place + 1}/{len(columns)}")
         # By the column's own place, so that another column does not change its permutations.
         random = np.random.default_rng([seed, place])
@@ -66,10 +71,9 @@ def importances(
                 worse[name].append(signs[name] * change)
         for name, changes in worse.items():
             if np.isfinite(changes).all():
-                found[name].append(
-                    Importance(column=column, worse=float(np.mean(changes)), spread=float(np.std(changes, ddof=1)))
-                )
-    return _sorted(found), []
+                mean, spread = float(np.mean(changes)), float(np.std(changes, ddof=1))
+                found[name].append(Importance(column=column, worse=mean, spread=spread))
+    return _sorted(found, base), []
 
 
 def _permuted(examples: Sequence[example_pb2.Example], column: str, order: np.ndarray) -> list[bytes]:
@@ -102,5 +106,16 @@ def _with_answers(name: str, predicted: Predicted, answers: Mapping[str, np.ndar
     return replace(predicted, **changed)
 
 
-def _sorted(found: Mapping[str, list[Importance]]) -> dict[str, list[Importance]]:
-    return {name: sorted(items, key=lambda item: -item.worse) for name, items in found.items()}
+def _sorted(found: Mapping[str, list[Importance]], base: Mapping[str, float]) -> dict[str, list[Importance]]:
+    return {name: mark_chance(sorted(items, key=lambda item: -item.worse), base[name]) for name, items in found.items()}
+
+
+def mark_chance(items: Sequence[Importance], base: float) -> list[Importance]:
+    """The same, with `beyond_chance` of each; `base` is the metric with all columns in place."""
+    scale = max([abs(base), *(abs(item.worse) for item in items)]) if math.isfinite(base) else 0.0
+    return [
+        item.model_copy(
+            update={"beyond_chance": item.worse > max(T_95 * item.spread / math.sqrt(REPEATS), LEAST * scale)}
+        )
+        for item in items
+    ]

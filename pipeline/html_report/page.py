@@ -19,11 +19,11 @@ from pipeline.html_report.figures import (
     training_plots,
 )
 from pipeline.html_report.graph import graph_of
-from pipeline.html_report.slices import SliceValue, interval, slice_values
+from pipeline.html_report.slices import SliceValue, interval, slice_values, worst_slices
 from pipeline.html_report.svg import draw, without_control_characters
 from pipeline.model_card import ModelCard
 from pipeline.report import RunReport
-from pipeline.table import metric_label, mixture_lines, outcome_line, serving_check_lines
+from pipeline.table import metric_label, mixture_lines, outcome_line, serving_check_lines, was_compared
 from trainer.errors import GateError, ServingError
 
 WORST = 5
@@ -37,6 +37,7 @@ class GateLine:
 
     text: str
     passed: bool
+    compared: bool
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _task(
         for number_of, (columns, slices) in enumerate(by_columns.items()):
             overall = task["metrics"].get(metric)
             plots.append(slices_plot(f"{key}-s-{metric}-{number_of}", columns, metric, overall, slices))
-            worst += [(metric, found) for found in slices[:WORST] if found.worse]
+        worst += [(metric, found) for found in worst_slices(by_columns, WORST)]
     if analysis is not None and analysis.importance:
         plots.append(
             importance_plot(f"{key}-imp", analysis.importance_metric, analysis.importance_base, analysis.importance)
@@ -191,10 +192,7 @@ def _change(value: float | None, before: float | None) -> str:
 
 
 def _gate(gate: Mapping[str, Any]) -> GateLine:
-    text = f"{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g}"
-    if gate["passed"] and gate["rule"].startswith("max_") and gate.get("baseline") is None:
-        text += ", no baseline yet"
-    return GateLine(text, gate["passed"])
+    return GateLine(f"{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g}", gate["passed"], was_compared(gate))
 
 
 def _share(value: float | None) -> str:

@@ -24,8 +24,9 @@ class SliceValue:
         label: the value alone.
         rows: of the eval split, with a label.
         value: None where it is not defined.
-        low, high: the 95 % interval; None where it cannot be told.
-        worse: whether the whole of the interval is on the worse side of the value of all rows.
+        low, high: the 95 % interval; None where it cannot be computed.
+        excess: how far the whole of the interval lies on the worse side of the value of all rows, in the metric's
+            unit; negative where it does not, None without an interval.
     """
 
     name: str
@@ -34,7 +35,12 @@ class SliceValue:
     value: float | None
     low: float | None
     high: float | None
-    worse: bool
+    excess: float | None
+
+    @property
+    def worse(self) -> bool:
+        """Whether the slice is worse than all rows beyond chance."""
+        return self.excess is not None and self.excess > 0
 
     @property
     def interval(self) -> str:
@@ -50,10 +56,11 @@ def interval(
     Args:
         metric: its short name: one that is a share stays within 0 and 1.
         value: over `rows` rows.
-        error: standard error over the `sampled` of them; it falls with the square root of the rows.
+        error: standard error over the `sampled` of them; it falls with the square root of the rows. An error of 0
+            means that these rows cannot tell it, as where every one of a handful is wrong: there is no interval.
         sampled, rows: numbers of labelled rows.
     """
-    if value is None or error is None or not sampled or not rows:
+    if value is None or not error or not sampled or not rows:
         return None, None
     reach = Z * error * math.sqrt(sampled / rows)
     low, high = value - reach, value + reach
@@ -63,7 +70,9 @@ def interval(
 def slice_values(
     metric: str, task: Mapping[str, Any], analysis: TaskAnalysis | None, slices: Sequence[Sequence[str]]
 ) -> dict[str, list[SliceValue]]:
-    """Columns → their slices, the worst first; those without a value last.
+    """Columns → their slices, first the one whose interval lies farthest on the worse side of the value of all rows.
+
+    So a small slice, whose interval is wide, does not lead by chance. Slices without an interval come after, by value.
 
     Args:
         metric: its short name.
@@ -72,20 +81,37 @@ def slice_values(
         slices: the columns that are sliced by.
     """
     overall = task.get("metrics", {}).get(metric)
-    lower = metric in LOWER_IS_BETTER
     found: dict[str, list[SliceValue]] = {}
     for name, values in task.get("slices", {}).items():
         rows, value = task.get("slice_sizes", {}).get(name, 0), values.get(metric)
         error = analysis.slice_errors.get(name, {}).get(metric) if analysis else None
         sampled = analysis.slice_rows.get(name, 0) if analysis else 0
         low, high = interval(metric, value, error, sampled, rows)
-        worse = low is not None and high is not None and overall is not None
-        worse = worse and (low > overall if lower else high < overall)
+        excess = _excess(metric, low, high, overall)
         columns, label = split_name(name, slices)
-        found.setdefault(columns, []).append(SliceValue(name, label, rows, value, low, high, bool(worse)))
+        found.setdefault(columns, []).append(SliceValue(name, label, rows, value, low, high, excess))
     for values_found in found.values():
-        values_found.sort(key=lambda one: (one.value is None, (-1 if lower else 1) * (one.value or 0.0), one.name))
+        values_found.sort(key=lambda one: (*_rank(one), -(_excess(metric, one.value, one.value, 0.0) or 0.0), one.name))
     return found
+
+
+def worst_slices(by_columns: Mapping[str, Sequence[SliceValue]], count: int) -> list[SliceValue]:
+    """Of all columns' slices, those that are worse than all rows beyond chance, the farthest first."""
+    worse = [one for slices in by_columns.values() for one in slices if one.worse]
+    return sorted(worse, key=_rank)[:count]
+
+
+def _rank(one: SliceValue) -> tuple[bool, bool, float]:
+    return one.value is None, one.excess is None, -(one.excess or 0.0)
+
+
+def _excess(metric: str, low: float | None, high: float | None, overall: float | None) -> float | None:
+    """How far the interval is on the worse side of `overall`: below it, above it, or farther from 0."""
+    if low is None or high is None or overall is None:
+        return None
+    if metric == "bias":
+        return (0.0 if low <= 0 <= high else min(abs(low), abs(high))) - abs(overall)
+    return low - overall if metric in LOWER_IS_BETTER else overall - high
 
 
 def split_name(name: str, slices: Sequence[Sequence[str]]) -> tuple[str, str]:

@@ -30,6 +30,7 @@ _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "janus",
     "text.parse_math": False,
+    "axes.formatter.useoffset": False,
     "axes.prop_cycle": cycler(color=SERIES, linestyle=_STYLES),
     "text.color": TEXT,
     "axes.labelcolor": TEXT,

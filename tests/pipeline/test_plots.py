@@ -1,10 +1,12 @@
 """Plots: what goes where, and that a file comes out."""
 
+import re
 from pathlib import Path
 
 from matplotlib.image import imread
 
-from pipeline.plots import draw_training, training_panels
+from pipeline.html_report.svg import draw
+from pipeline.plots import Panel, draw_panel, draw_training, training_panels
 
 TASKS = ["a", "a_b"]
 HISTORY: list[dict[str, float | None]] = [
@@ -51,6 +53,23 @@ def test_each_value_has_its_panel() -> None:
 def test_a_single_task_shows_no_weights() -> None:
     history = [{"a_loss": 1.0, "a_weight": 1.0, "val_a_loss": 1.0}]
     assert [panel.title for panel in training_panels(history, ["a"])] == ["a: loss"]
+
+
+def test_axes_have_plain_numbers() -> None:
+    def labels(values: list[float]) -> list[str]:
+        svg = draw("k", lambda axis: draw_panel(axis, Panel("a: x", {"x": values})))
+        ticks = re.search(r'<g id="k-matplotlib.axis_2">.*', svg, re.DOTALL)
+        assert ticks is not None
+        return re.findall(r"<text[^>]*>([^<]*)</text>", ticks[0])
+
+    assert [text for text in labels([0.05, 0.4, 2.0]) if "0.1" in text] == ["0.1"]
+    assert not [text for text in labels([1e-5, 0.4]) if "$" in text]
+    # An axis of 0.00001, 0.00002 and "+1" above it was read as if these were the values.
+    near_one = [text for text in labels([0.99991, 0.99995, 0.99999]) if text not in ("a: x", "x")]
+    assert near_one
+    assert all(0.999 < float(text) < 1.001 for text in near_one)
+    # What is rounding is drawn as a flat line.
+    assert len({text[:6] for text in labels([0.75, 0.75 + 1e-9]) if text not in ("a: x", "x")}) <= 3
 
 
 def test_the_file_is_a_picture(tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ import tensorflow as tf
 from tensorflow.core.example import example_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipeline.html_report.analysis import NodeLineage, TaskAnalysis
+from pipeline.html_report.analysis import Importance, NodeLineage, TaskAnalysis
 from pipeline.html_report.data import anomalies_of, columns_of
 from pipeline.html_report.errors_of_metrics import metrics_by_task, standard_error
+from pipeline.html_report.figures import importance_plot
 from pipeline.html_report.graph import graph_of
-from pipeline.html_report.importance import importances
+from pipeline.html_report.importance import importances, mark_chance
 from pipeline.html_report.measures import OTHERS, measures_of
 from pipeline.html_report.sample import Predicted, draw_records, part_of, slices_of
-from pipeline.html_report.slices import interval, slice_values, split_name
+from pipeline.html_report.slices import interval, slice_values, split_name, worst_slices
 from pipeline.html_report.svg import draw, shown
 from pipeline.report import ComponentReport
 from tests.pipeline.html_report.runs import HOSTILE, config, predicted_of, small_table
@@ -189,7 +190,7 @@ def test_intervals_shrink_to_all_rows_and_stay_shares() -> None:
     assert interval("mae", None, 1.0, 10, 10) == (None, None)
 
 
-def test_slices_are_worst_first_and_marked_beyond_chance() -> None:
+def test_slices_are_in_the_order_of_how_sure_it_is_that_they_are_worse() -> None:
     task = {
         "metrics": {"mae": 10.0},
         "slices": {"a=1": {"mae": 20.0}, "a=2": {"mae": 21.0}, "a=3": {"mae": None}, "a=4": {"mae": 5.0}},
@@ -201,8 +202,44 @@ def test_slices_are_worst_first_and_marked_beyond_chance() -> None:
         slice_rows={"a=1": 100, "a=2": 100, "a=4": 100},
     )
     found = slice_values("mae", task, analysis, [["a"]])["a"]
-    assert [(one.label, one.worse) for one in found] == [("2", False), ("1", True), ("4", False), ("3", False)]
-    assert slice_values("mae", task, None, [["a"]])["a"][1].interval == "–"
+    assert [(one.label, one.worse) for one in found] == [("1", True), ("4", False), ("2", False), ("3", False)]
+    assert found[0].excess == pytest.approx(20 - 1.96 - 10)
+    without = slice_values("mae", task, None, [["a"]])["a"]
+    assert [(one.label, one.interval) for one in without] == [("2", "–"), ("1", "–"), ("4", "–"), ("3", "–")]
+
+
+def test_the_worst_of_all_columns_lead_and_a_small_slice_does_not() -> None:
+    values = {"origin=JFK": 0.7386, "carrier=HA": 0.3493, "carrier=OO": 0.3, "carrier=VX": 0.68}
+    sizes = {"origin=JFK": 17856, "carrier=HA": 1500, "carrier=OO": 53, "carrier=VX": 927}
+    errors = {"origin=JFK": 0.005, "carrier=HA": 0.05, "carrier=OO": 0.2, "carrier=VX": 0.033}
+    task = {"metrics": {"auc": 0.7693}, "slices": {n: {"auc": v} for n, v in values.items()}, "slice_sizes": sizes}
+    analysis = TaskAnalysis(
+        rows=20000, slice_rows=sizes, slice_errors={name: {"auc": error} for name, error in errors.items()}
+    )
+    by_columns = slice_values("auc", task, analysis, [["origin"], ["carrier"]])
+    assert [one.name for one in worst_slices(by_columns, 5)] == [
+        "carrier=HA", "carrier=OO", "carrier=VX", "origin=JFK"
+    ]  # fmt: skip
+    assert [one.name for one in worst_slices(by_columns, 2)] == ["carrier=HA", "carrier=OO"]
+
+
+def test_a_bias_is_worse_the_farther_it_is_from_zero() -> None:
+    task = {
+        "metrics": {"bias": -2.0},
+        "slices": {"a=1": {"bias": 9.0}, "a=2": {"bias": -9.5}, "a=3": {"bias": 0.1}, "a=4": {"bias": 3.0}},
+        "slice_sizes": dict.fromkeys(("a=1", "a=2", "a=3", "a=4"), 100),
+    }
+    analysis = TaskAnalysis(
+        rows=100,
+        slice_errors={**{f"a={i}": {"bias": 0.5} for i in (1, 2, 3)}, "a=4": {"bias": 2.0}},
+        slice_rows=dict.fromkeys(("a=1", "a=2", "a=3", "a=4"), 100),
+    )
+    found = slice_values("bias", task, analysis, [["a"]])["a"]
+    assert [(one.label, one.worse) for one in found] == [("2", True), ("1", True), ("4", False), ("3", False)]
+
+
+def test_rows_that_are_all_wrong_give_no_interval_of_width_zero() -> None:
+    assert interval("accuracy", 0.0, 0.0, 6, 6) == (None, None)
 
 
 def test_a_slices_name_may_hold_anything() -> None:
@@ -244,9 +281,25 @@ def test_the_column_that_is_used_is_important_and_rows_stay_as_they_were() -> No
     # The mean distance of two draws of a normal distribution is 2 / sqrt(pi).
     assert found["wait"][0].worse == pytest.approx(1.1, abs=0.15)
     assert found["wait"][1].worse == pytest.approx(0.0, abs=1e-6)
+    assert [one.beyond_chance for one in found["wait"]] == [True, False]
     assert measured(time.monotonic() + 60) == (found, [])
     assert [one.SerializeToString(deterministic=True) for one in examples] == before
     assert measured(0.0) == ({"wait": []}, ["other", "used"])
+
+
+def test_columns_within_chance_are_named_as_such() -> None:
+    measured = {"used": (0.2, 0.01), "noisy": (0.005, 0.015), "unused": (1e-17, 1e-18), "harmful": (-0.2, 0.01)}
+    items = mark_chance([Importance(column=name, worse=w, spread=s) for name, (w, s) in measured.items()], 0.7)
+    assert [one.beyond_chance for one in items] == [True, False, False, False]
+    plot = importance_plot("k", "auc", 0.7, items)
+    assert "Most: used (0.2). No difference beyond chance: noisy, unused, harmful." in plot.text
+    assert [row[:2] for row in plot.rows] == [
+        ("used", "0.2"),
+        *((n, "within chance") for n in ("noisy", "unused", "harmful")),
+    ]
+    assert draw("k", plot.paint).count("unused") == 0
+    assert "No column makes a difference beyond chance." in importance_plot("k", "auc", 0.7, items[1:]).text
+    assert "<svg" in draw("k", importance_plot("k", "auc", 0.7, items[1:]).paint)
 
 
 def test_a_part_keeps_its_places() -> None:
