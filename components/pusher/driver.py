@@ -29,10 +29,11 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         """Called by TFX; the version is 0 for a model that is not blessed, or was withdrawn."""
         pusher = Executor()
         base = base_directory(execution_info.exec_properties)
+        taken = 0
         if storage_of(base).exists(base):
             with exclusive(base, claim_of(execution_info.exec_properties, execution_info.pipeline_run_id)):
                 settle(base)
-                remove_leftovers(base)
+                taken = remove_leftovers(base)
         output = driver_output_pb2.DriverOutput()
         version = 0
         if pusher.CheckBlessing(execution_info.input_dict):
@@ -40,7 +41,7 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
             withdrawn = withdrawals(history(base))
             withdrawal = withdrawn.get(content_digest(model)) if withdrawn else None
             if withdrawal is None:
-                version = version_for(model, base)
+                version = version_for(model, base, after=taken)
             else:
                 output.exec_properties[WITHDRAWN_AT].string_value = withdrawal.time
         output.exec_properties[VERSION].int_value = version

@@ -7,7 +7,7 @@ from components.pusher.journal import Rollback, history, settle, withdrawals
 from components.pusher.lock import Claim, exclusive
 from components.pusher.retention import read_labels, retain
 from components.pusher.storage import Location, content_digest
-from components.pusher.versions import publish, remove_leftovers, version_for, versions
+from components.pusher.versions import publish, remove_leftovers, version_for
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def push(
     digest = content_digest(model)
     with exclusive(base, claim or Claim()):
         settle(base)
-        remove_leftovers(base)
+        taken = remove_leftovers(base)
         withdrawal = withdrawals(history(base)).get(digest)
         if withdrawal is not None:
             return Pushed(digest, withdrawal=withdrawal)
         # Read first: a mistake in them must not be found after the push.
         labels = read_labels(base)
-        if version <= max(versions(base), default=0):
-            version = version_for(model, base)
+        if version <= taken:
+            version = version_for(model, base, after=taken)
         destination = publish(model, base, version)
         retain(base, keep, {*labels.values(), *labelled})
     return Pushed(digest, version, destination)

@@ -1,6 +1,16 @@
-"""Versions behind a URL, where folders cannot be renamed in one step: a marker, written last, makes them count.
+"""Versions behind a URL, where folders cannot be renamed in one step.
 
-TF Serving takes a version up once it can load it, which `saved_model.pb` decides: it comes after all that it needs.
+TensorFlow Serving takes up the highest number among the folders as soon as it is there, whole or not. It tries to load
+it six times, by default a minute apart, and then never again while the folder stays. (See
+sources/storage_path/file_system_storage_path_source.cc, util/retrier.cc and core/aspired_versions_manager.cc.)
+
+So a model is uploaded under a name that is no number, however long that takes, and then moved within the store, file by
+file, which takes a moment each: on gs:// by a copy on the server's side (`RenameObject` of TensorFlow's
+gcs_file_system.cc). `saved_model.pb` comes last. Without it no load succeeds, so that a server that looks in between
+tries again later; with it everything is there, and the version counts for Janus too. A push that is killed among the
+moves leaves a folder that no server can load until the next push or rollback removes it: running servers keep the
+version before, one that is started meanwhile has none.
+
 Whatever TensorFlow's file interface knows may be used: gs:// and hdfs://, s3:// with tensorflow-io.
 """
 
@@ -10,6 +20,7 @@ import logging
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +31,8 @@ from components.pusher.storage import content_digest, join, storage_of
 
 PUSH_COMPLETE = "PUSH_COMPLETE"
 """The marker: JSON with the time, the content digest, and each file's size."""
+
+_STAGING = ".staging-"
 
 _gfile = tf.io.gfile
 
@@ -39,8 +52,9 @@ def numbers(base: str) -> list[int]:
 
 
 def complete(base: str) -> list[int]:
-    """The versions that carry the marker, oldest first."""
-    return [number for number in numbers(base) if _gfile.exists(join(base, number, PUSH_COMPLETE))]
+    """The versions that carry the marker and can be loaded, oldest first."""
+    needed = (PUSH_COMPLETE, SAVED_MODEL)
+    return [number for number in numbers(base) if all(_gfile.exists(join(base, number, name)) for name in needed)]
 
 
 def files(folder: str) -> dict[str, int]:
@@ -71,30 +85,34 @@ def published_at(base: str, version: int) -> float:
 
 
 def publish(source: str, base: str, version: int, before_visible: Callable[[], None]) -> None:
-    """Writes all files but `saved_model.pb`, then that one, then the marker.
+    """Uploads all files and the marker aside, then moves them to the version's folder, `saved_model.pb` last.
 
     Raises:
         OSError: not all bytes have arrived.
         tensorflow.errors.OpError: the store refuses; what was written is removed, by the next push at the latest.
     """
-    target = join(base, version)
+    staging, target = join(base, f"{_STAGING}{version}-{uuid.uuid4().hex}"), join(base, version)
     if _gfile.exists(target):
         _gfile.rmtree(target)
     sizes = storage_of(source).files(source)
     digest = content_digest(source)
     try:
-        for name in sorted(sizes, key=lambda name: (name == SAVED_MODEL, name)):
-            if name == SAVED_MODEL:
-                before_visible()
-            _copy(join(source, name), join(target, name))
-        arrived = files(target)
+        for name in sorted(sizes):
+            _copy(join(source, name), join(staging, name))
+        arrived = files(staging)
         if arrived != sizes:
             raise OSError(f"{target}: {sum(arrived.values())} of {sum(sizes.values())} bytes have arrived")
         marker = {"time": time.time(), "digest": digest, "files": sizes}
-        _write(join(target, PUSH_COMPLETE), json.dumps(marker, indent=2) + "\n")
+        _write(join(staging, PUSH_COMPLETE), json.dumps(marker, indent=2) + "\n")
+        before_visible()
+        for name in [*sorted(set(sizes) - {SAVED_MODEL}), PUSH_COMPLETE, SAVED_MODEL]:
+            _move(join(staging, name), join(target, name))
     except BaseException:
-        _try_to_remove(target)
+        # Another machine that took this push for dead may have published this number meanwhile.
+        _try_to_remove(target, unless=lambda: version in complete(base))
         raise
+    finally:
+        _try_to_remove(staging)
 
 
 def remove(base: str, version: int) -> None:
@@ -104,7 +122,9 @@ def remove(base: str, version: int) -> None:
 
 
 def remove_leftovers(base: str) -> None:
-    """Removes the versions without a marker."""
+    """Removes unfinished uploads, and the versions that are not complete."""
+    for name in text_names(base, _STAGING):
+        _gfile.rmtree(join(base, name))
     for number in sorted(set(numbers(base)) - set(complete(base))):
         _gfile.rmtree(join(base, number))
 
@@ -133,7 +153,7 @@ def remove_text(base: str, name: str) -> None:
 
 def text_names(base: str, prefix: str) -> list[str]:
     """The names of the small files that begin so."""
-    return sorted(name for name in _gfile.listdir(base) if name.startswith(prefix))
+    return sorted(name.rstrip("/") for name in _gfile.listdir(base) if name.startswith(prefix))
 
 
 def require_writable(base: str) -> None:
@@ -162,15 +182,20 @@ def _copy(source: str, target: str) -> None:
         shutil.copyfileobj(read, written, 1 << 20)
 
 
+def _move(source: str, target: str) -> None:
+    _gfile.makedirs(target.rpartition("/")[0])
+    _gfile.rename(source, target, overwrite=True)
+
+
 def _write(path: str, text: str) -> None:
     _gfile.makedirs(path.rpartition("/")[0])
     with _gfile.GFile(path, "w") as file:
         file.write(text)
 
 
-def _try_to_remove(target: str) -> None:
+def _try_to_remove(target: str, unless: Callable[[], bool] = lambda: False) -> None:
     try:
-        if _gfile.exists(target):
+        if _gfile.exists(target) and not unless():
             _gfile.rmtree(target)
     except tf.errors.OpError:
         logging.getLogger(__name__).exception("%s cannot be removed now: the next push does", target)

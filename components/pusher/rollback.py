@@ -49,11 +49,11 @@ def roll_back(
         raise ConfigError(f"there are no versions in {base} (push.path): `janus run CONFIG` pushes the first")
     with exclusive(base, Claim(f"rollback by process {os.getpid()}", wait_seconds)):
         settle(base)
-        remove_leftovers(base)
+        taken = remove_leftovers(base)
         state = read_state(base)
         target = _default_target(state) if to is None else _allowed(state, to, force)
         check(join(base, target))
-        record = _record(state, target, reason)
+        record = _record(state, target, new_version(base, after=taken), reason)
         publish(join(base, target), base, record.new_version, before_visible=lambda: begin(base, record))
         settle(base)
         return record.model_copy(update={"published": True})
@@ -105,7 +105,7 @@ def _allowed(state: State, to: int, force: bool) -> int:
     return to
 
 
-def _record(state: State, target: int, reason: str | None) -> Rollback:
+def _record(state: State, target: int, version: int, reason: str | None) -> Rollback:
     assert state.served is not None
     is_copy = any(record.new_version == state.served for record in state.rollbacks)
     undone = is_copy and state.withdrawal(target) is not None
@@ -113,7 +113,7 @@ def _record(state: State, target: int, reason: str | None) -> Rollback:
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         from_version=state.served,
         to_version=target,
-        new_version=new_version(state.base),
+        new_version=version,
         from_digest=state.digest(state.served),
         to_digest=state.digest(target),
         withdrawn=not undone,

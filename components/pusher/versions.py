@@ -19,18 +19,17 @@ def digest_of(base: Location, version: int) -> str:
     return storage_of(base).stored_digest(os.fspath(base), version) or content_digest(join(base, version))
 
 
-def version_for(model: Location, base: Location) -> int:
-    """The newest version, if it holds this very model; else a new version, later than all others."""
+def version_for(model: Location, base: Location, after: int = 0) -> int:
+    """The newest version, if it holds this very model; else a new version, later than all others and than `after`."""
     present = versions(base)
     if present and digest_of(base, present[-1]) == content_digest(model):
         return present[-1]
-    return new_version(base)
+    return new_version(base, after)
 
 
-def new_version(base: Location) -> int:
-    """The time in seconds since 1970, or the number after the highest, complete or not."""
-    numbers = storage_of(base).numbers(os.fspath(base))
-    return max(int(time.time()), numbers[-1] + 1 if numbers else 0)
+def new_version(base: Location, after: int = 0) -> int:
+    """The time in seconds since 1970, or the number after the highest, complete or not, and after `after`."""
+    return max(int(time.time()), _highest(base) + 1, after + 1)
 
 
 def publish(model: Location, base: Location, version: int, before_visible: Callable[[], None] = lambda: None) -> str:
@@ -57,6 +56,17 @@ def publish(model: Location, base: Location, version: int, before_visible: Calla
     return target
 
 
-def remove_leftovers(base: Location) -> None:
-    """Removes what killed pushes left behind; no other push into this folder may be under way."""
+def remove_leftovers(base: Location) -> int:
+    """Removes what killed pushes left behind; no other push into this folder may be under way.
+
+    Returns:
+        The highest number that was there, complete or not; 0 for none. A new version needs a higher one: a TensorFlow
+        Serving that has given up on a number may not try it again.
+    """
+    highest = _highest(base)
     storage_of(base).remove_leftovers(os.fspath(base))
+    return highest
+
+
+def _highest(base: Location) -> int:
+    return max(storage_of(base).numbers(os.fspath(base)), default=0)

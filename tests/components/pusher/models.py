@@ -9,6 +9,8 @@ def write_model(folder: Path, content: str) -> Path:
     (model / "variables").mkdir(parents=True, exist_ok=True)
     (model / "saved_model.pb").write_text(content)
     (model / "variables" / "variables.index").write_text(content * 100)
+    (model / "assets.extra").mkdir(exist_ok=True)
+    (model / "assets.extra" / "tf_serving_warmup_requests").write_text("warm up")
     return model
 
 
