@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from components.arrow_example_gen.times import time_pattern
 from trainer.config import Count, Number, StrictModel
 
 _SPAN_SPEC = re.compile(r"\{SPAN(:\d+)?\}")
@@ -31,10 +32,21 @@ class TimeSplit(StrictModel):
     """Rows before a point in time train, the others evaluate."""
 
     by: Literal["time"]
-    column: str = Field(description="A number, or a date/time in ISO 8601 (which sorts as text).")
+    column: str = Field(description="A number, or a date/time: in ISO 8601, or as `format` says.")
     eval_from: Annotated[Number | str, BeforeValidator(_date_text)] = Field(
-        description="The first value that belongs to eval, in the column's own terms."
+        description="The first value that belongs to eval: a number, or a date/time in ISO 8601 whatever the column's "
+        "`format` is. Without a zone, it is a time by the clock of each row's own zone."
     )
+    format: str | None = Field(
+        None, description="How the column writes dates that are not in ISO 8601, as strptime has it: %d/%m/%Y."
+    )
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, form: str | None) -> str | None:
+        if form is not None:
+            time_pattern(form)
+        return form
 
     @property
     def shown(self) -> str:

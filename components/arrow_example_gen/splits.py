@@ -13,11 +13,10 @@ from components.arrow_example_gen.batch import Batch
 from components.arrow_example_gen.config import HashSplit, Split, TimeSplit
 from components.arrow_example_gen.findings import Finding
 from components.arrow_example_gen.kinds import is_list, kind_of_type, list_offsets
+from components.arrow_example_gen.times import Times, parse_times
 from trainer.errors import DataError
 
 _INTEGER = re.compile(rb"-?(0|[1-9]\d{0,18})")
-_ISO = r"^\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?(Z|[+-]\d{2}:?\d{2})?$"
-_BEFORE_ZONE = r"^.*?(Z|[+-]\d{2}:?\d{2})?$"
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
@@ -181,29 +180,52 @@ def _text_later(column: pa.Array, split: TimeSplit, batch: Batch) -> pa.BooleanA
             f"data.split.eval_from: {split.shown} is a number, but column '{split.column}' holds text such as "
             f"'{_first(column)}'; give a date or time in ISO 8601"
         )
-    if not re.match(_ISO, split.eval_from):
+    start = parse_times(pa.array([split.eval_from]))
+    if not start.valid[0]:
         raise DataError(f"data.split.eval_from: '{split.eval_from}' is no ISO 8601 date or time, such as 2013-11-05")
-    text = column.cast(pa.string())
-    _check_sortable(text, split, batch)
-    return pc.greater_equal(pc.replace_substring(text, " ", "T"), split.eval_from.replace(" ", "T"))
+    encoded = column.cast(pa.string()).dictionary_encode()
+    values = encoded.dictionary
+    times = parse_times(values, split.format)
+    if not times.valid.all():
+        wrong = values[int(np.flatnonzero(~times.valid)[0])]
+        form = f"not of data.split.format '{split.format}'" if split.format else "no ISO 8601 date or time"
+        hint = (
+            "" if split.format else " (2013-11-05, 2013-11-05T06:30:00); data.split.format says how dates are written"
+        )
+        raise DataError(
+            f"{_place(column, wrong, batch)}: column '{split.column}' holds '{wrong}', which is {form}{hint}"
+        )
+    if start.zoned[0]:
+        _check_all_zoned(values, times, split, column, batch)
+        later = times.instant >= start.instant[0]
+    else:
+        _check_one_zone(values, times, split, column, batch)
+        later = times.local >= start.local[0]
+    return pa.array(later, pa.bool_()).take(encoded.indices)
 
 
-def _check_sortable(text: pa.StringArray, split: TimeSplit, batch: Batch) -> None:
-    """Raises DataError unless all are ISO 8601 in one time zone: only those sort as text."""
-    values = text.unique().drop_null()
-    wrong = values.filter(pc.invert(pc.match_substring_regex(values, _ISO)))
-    if len(wrong):
+def _check_all_zoned(values: pa.Array, times: Times, split: TimeSplit, column: pa.Array, batch: Batch) -> None:
+    if times.zoned.any() and not times.zoned.all():
+        bare = values[int(np.flatnonzero(~times.zoned)[0])]
         raise DataError(
-            f"{batch.locate(pc.index(text, wrong[0]).as_py())}: column '{split.column}' holds '{wrong[0]}', which is "
-            "no ISO 8601 date or time (2013-11-05, 2013-11-05T06:30:00); a time split relies on their sorting as text"
+            f"{_place(column, bare, batch)}: column '{split.column}' holds '{bare}', which names no zone, beside times "
+            "that name one: write them all alike"
         )
-    zones = pc.replace_substring_regex(values, _BEFORE_ZONE, r"\1")
-    if len(zones.unique()) > 1:
-        other = values.filter(pc.not_equal(zones, zones[0]))[0]
+
+
+def _check_one_zone(values: pa.Array, times: Times, split: TimeSplit, column: pa.Array, batch: Batch) -> None:
+    offsets = np.where(times.zoned, times.local - times.instant, np.iinfo(np.int64).min)
+    if len(values) and (offsets != offsets[0]).any():
+        other = values[int(np.flatnonzero(offsets != offsets[0])[0])]
         raise DataError(
-            f"{batch.locate(pc.index(text, other).as_py())}: column '{split.column}' holds '{other}' beside "
-            f"'{values[0]}': times in different zones do not sort as text; write them all in UTC"
+            f"{_place(column, other, batch)}: column '{split.column}' holds '{other}' beside '{values[0]}': times in "
+            f"different zones; give data.split.eval_from a zone as well, such as '{split.eval_from}Z', or write them "
+            "all in UTC"
         )
+
+
+def _place(column: pa.Array, value: pa.Scalar, batch: Batch) -> str:
+    return batch.locate(pc.index(column.cast(pa.string()), value).as_py())
 
 
 def _first(column: pa.Array) -> str:

@@ -99,6 +99,35 @@ def test_time_split(column: pa.Array, eval_from: Any, expected: list[int]) -> No
     assert findings == []
 
 
+@pytest.mark.parametrize(
+    ("form", "values", "eval_from", "expected"),
+    [
+        # As text, 02/01/2014 comes before 31/12/2013.
+        ("%d/%m/%Y", ["31/12/2013", "02/01/2014", "1/1/2014"], "2014-01-02", [0, 1, 0]),
+        ("%m/%d/%Y %I:%M %p", ["12/31/2013 11:00 PM", "01/01/2014 12:30 AM"], "2014-01-01", [0, 1]),
+        ("%d-%b-%y", ["04-Mar-21", "05-MAR-21", "31-Dec-99"], "2021-03-05", [0, 1, 0]),
+        ("%Y/%m/%d", ["2021/03/04", "2021/03/05"], "2021-03-05", [0, 1]),
+        (None, ["2021-03-04 23:30:00 UTC", "2021-03-05 00:30:00 UTC"], "2021-03-05", [0, 1]),
+        # At 01:30 in Berlin it is yet the day before in Greenwich.
+        (None, ["2021-03-05T01:30:00+02:00", "2021-03-04T20:00:00-05:00"], "2021-03-05Z", [0, 1]),
+    ],
+)
+def test_time_split_orders_by_time_whatever_the_form(
+    form: str | None, values: list[str], eval_from: str, expected: list[int]
+) -> None:
+    split = TimeSplit(by="time", column="t", eval_from=eval_from, format=form)
+    chosen, _ = eval_rows(batch(t=pa.array([value.encode() for value in values])), split, 0)
+    assert chosen.astype(int).tolist() == expected
+
+
+def test_a_date_of_another_form_is_named_with_its_line() -> None:
+    column = pa.array([b"31/12/2013", b"12/31/2013"])
+    with pytest.raises(DataError, match="line 3: column 't' holds '12/31/2013', which is not of data.split.format"):
+        eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from="2014-01-01", format="%d/%m/%Y"), 0)
+    with pytest.raises(ValueError, match="'%j' is not supported; use %Y"):
+        TimeSplit(by="time", column="t", eval_from="2014-01-01", format="%Y %j")
+
+
 @pytest.mark.parametrize("column", [pa.array([1, None, 3, None]), pa.array([1, float("nan"), 3, None], pa.float32())])
 def test_time_split_counts_missing_times(column: pa.Array) -> None:
     _, findings = eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=2), 0)
@@ -117,8 +146,10 @@ def test_time_split_counts_missing_times(column: pa.Array) -> None:
         (
             pa.array([b"2013-01-01T00:00Z", b"2013-01-02T00:00+01:00"]),
             "2013-01-02",
-            r"line 3: .* '2013-01-02T00:00\+01:00' beside '2013-01-01T00:00Z'",
+            r"line 3: .* '2013-01-02T00:00\+01:00' beside '2013-01-01T00:00Z'.* such as '2013-01-02Z'",
         ),
+        (pa.array([b"2013-01-01Z", b"2013-01-02"]), "2013-01-02Z", "line 3: .* names no zone, beside times that"),
+        (pa.array([b"2013-01-01", b"2013-02-30"]), "2013-01-02", "line 3: .*'2013-02-30', which is no ISO 8601"),
         (pa.array([1, 2]), "nan", "'nan' is text"),
         (pa.array([[1], [1, 2]], pa.large_list(pa.int64())), 2, "line 3: column 't' has several values"),
     ],
