@@ -56,7 +56,7 @@ docs: setup ## Build the documentation's site into build/site
 screenshots: setup ## Take README's pictures anew, of the flights' newest report (after `make run`)
 	@$(BIN)/python docs/screenshots.py
 
-test: setup ## Run the tests, but those that take minutes each
+test: setup ## Run the tests, except those that take minutes each
 	@$(PYTEST) -m "not very_slow" $(ARGS)
 
 test-all: setup ## Run all tests: those on Kubeflow's orchestrator, Beam's job server, each trunk, ... as well

@@ -191,7 +191,7 @@ def kubeflow_extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("kfp", "kfp_server_api", "kubernetes"):
             raise
-        raise ConfigError(f"{error.name} is not installed: install janus-mtl[kubeflow]") from error
+        raise ConfigError(f"{error.name} is not installed: both locks have it (docs/install.md)") from error
 
 
 def register(app: typer.Typer) -> None:

@@ -1,11 +1,13 @@
-"""Installs one lock and then this project into the running interpreter's environment. Every package's hash is checked.
+"""Installs one lock, and in a checkout this project, into the running interpreter's environment; checks all hashes.
 
-Usage: `.venv/bin/python requirements/install.py modern|portable`, by `make setup`. Standard library only.
+Usage: `python requirements/install.py [modern|portable]`, by `make setup`. The wheel brings this file and the locks as
+`<environment>/share/janus-mtl/`; without an argument the stack is chosen as `make setup` does. Standard library only.
 The installers' own output goes to `setup.log` in the environment, and is summed up in one sentence on failure.
 """
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -17,6 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
+IN_CHECKOUT = (PROJECT / "pyproject.toml").exists()
+"""Otherwise the wheel brought this file, and is installed already."""
 LOG = Path(sys.prefix) / "setup.log"
 UNBOUND_MARK = "# --- declared for older Pythons only"  # as lock.py writes it
 # Settings of the caller that would send packages elsewhere.
@@ -126,7 +130,8 @@ class Installer:
 
     def packages(self) -> None:
         # Without isolation, source packages are built with the tools just installed, whose hashes were checked too.
-        self.install(self.bound, self.uv_pip("sync", "--no-build-isolation"))
+        # The wheel is in no lock, and its environment may be shared: there, nothing is removed.
+        self.install(self.bound, self.uv_pip("sync" if IN_CHECKOUT else "install", "--no-build-isolation"))
         if self.unbound.strip():
             self.install(self.unbound, self.pip("install", "--no-deps", "--ignore-requires-python"))
 
@@ -135,14 +140,29 @@ class Installer:
 
 
 def main() -> int:
-    installer = Installer(sys.argv[1])
+    if sys.version_info[:2] != (3, 11):
+        print(f"setup: Janus needs Python 3.11, this is {platform.python_version()}: {sys.executable}", file=sys.stderr)
+        return 2
+    if len(sys.argv) > 1:
+        name = sys.argv[1]
+    else:
+        import stack  # beside this file, but not in the image, which names its lock
+
+        try:
+            name, reason = stack.choose_here()
+        except stack.UnsupportedMachineError as error:
+            print(f"setup: {error}", file=sys.stderr)
+            return 2
+        print(f"setup: {name} stack: {reason}")
+    installer = Installer(name)
     LOG.write_text("")
     count = len(installer.blocks) + installer.unbound.count("==")
-    steps = (
+    steps = [
         ("installer and build tools", installer.bootstrap),
         (f"{count} packages of the {installer.stack} stack, hashes checked", installer.packages),
-        ("janus itself, editable", installer.project),
-    )
+    ]
+    if IN_CHECKOUT:
+        steps.append(("janus itself, editable", installer.project))
     try:
         check_compiler([name for name in COMPILED if name in installer.blocks])
         for name, step in steps:

@@ -66,15 +66,20 @@ def choose(
     return "modern", f"{version} and libstdc++ with {MODERN_GLIBCXX}"
 
 
+def choose_here() -> tuple[str, str]:
+    """Returns this machine's stack and the reason for it."""
+    return choose(
+        os.environ.get("STACK", ""),
+        platform.system(),
+        platform.machine(),
+        glibc_version(),
+        libstdcxx_has(MODERN_GLIBCXX),
+    )
+
+
 def main() -> int:
     try:
-        stack, reason = choose(
-            os.environ.get("STACK", ""),
-            platform.system(),
-            platform.machine(),
-            glibc_version(),
-            libstdcxx_has(MODERN_GLIBCXX),
-        )
+        stack, reason = choose_here()
     except UnsupportedMachineError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 2

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from tests.tools import BROWSERS
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -21,17 +22,8 @@ FLAGS = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The machine's own Chromium, headless, for as long as the block runs.
-
-    Raises:
-        FileNotFoundError: none is installed.
-    """
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        raise FileNotFoundError(
-            f"tests of pages need Chromium, but none of {', '.join(NAMES)} is on the PATH: install it, "
-            "on Debian by `apt-get install --no-install-recommends chromium`"
-        )
+    """The machine's own Chromium, headless, for as long as the block runs; for tests marked `needs("chromium")`."""
+    path = next(filter(None, map(shutil.which, BROWSERS)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         try:

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from janus_core.packages import PACKAGES
 from tests.project import SOURCES, copy_sources
 
 pytestmark = pytest.mark.slow
@@ -85,7 +86,7 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project of its own, with a sample of the flights."""
     folder = tmp_path_factory.mktemp("project")
-    copy_sources(folder, "pipeline", "components", "trainer", "serving", "configs", "schema")
+    copy_sources(folder, *PACKAGES, "configs", "schema")
     subprocess.run(
         [sys.executable, "configs/flights.py", "--rows", str(ROWS), "--output", "data/flights"],
         cwd=folder,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from janus_core.packages import PACKAGES
 from tests.pipeline.small import small_raw, write_table
 from tests.project import copy_sources
 
@@ -27,7 +28,7 @@ BEFORE = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A working folder with the sources, a table and its configuration."""
-    copy_sources(tmp_path, "pipeline", "components", "trainer", "serving", "tests")
+    copy_sources(tmp_path, *PACKAGES, "tests")
     write_table(tmp_path, rows=2000)
     raw = small_raw(Path(), training={"epochs": 4, "batch_size": 32}, push={"path": "pushed"})
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(raw))

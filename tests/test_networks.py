@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from janus_core.packages import PACKAGES
 from tests.pipeline.small import small_raw, write_table
 from tests.project import copy_sources
 from trainer.balancings import BALANCINGS
@@ -57,7 +58,7 @@ def test_none_is_forgotten() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with the sources, a table and its configuration."""
     folder = tmp_path_factory.mktemp("project")
-    copy_sources(folder, "pipeline", "components", "trainer", "serving")
+    copy_sources(folder, *PACKAGES)
     write_table(folder, rows=1000)
     (folder / "small.yaml").write_text(yaml.safe_dump(small_raw(Path(), training={"epochs": 2, "batch_size": 32})))
     return folder

@@ -1,5 +1,7 @@
 """The wheel that `pip install .` makes: it holds all that the packages need, and works without the source tree."""
 
+import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -8,16 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from janus_core.packages import PACKAGES
 from tests.project import SOURCES, copy_sources
-
-PACKAGES = ("pipeline", "components", "trainer", "serving")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made from a copy of the sources, without network."""
     folder = tmp_path_factory.mktemp("sources")
-    copy_sources(folder, *PACKAGES)
+    copy_sources(folder, *PACKAGES, "requirements")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         (folder / name).write_bytes((SOURCES / name).read_bytes())
     subprocess.run(
@@ -46,17 +47,55 @@ def test_it_holds_every_file_of_the_packages(wheel: Path) -> None:
 
 def test_it_holds_nothing_else(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert tops == {*PACKAGES, "janus_mtl-0.1.0.dist-info"}
+    assert tops == {*PACKAGES, "janus_mtl-0.1.0.dist-info", "janus_mtl-0.1.0.data"}
 
 
 def test_it_brings_the_command_and_says_what_it_needs(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         points = archive.read("janus_mtl-0.1.0.dist-info/entry_points.txt").decode()
         metadata = Parser().parsestr(archive.read("janus_mtl-0.1.0.dist-info/METADATA").decode())
-    assert "janus = pipeline.cli:main" in points
+    assert "janus = janus_core.entry:main" in points
     assert metadata["Name"] == "janus-mtl"
     required = {line.split(";")[0].split(">")[0].strip() for line in metadata.get_all("Requires-Dist") or []}
     assert {"tensorflow", "tfx", "tensorflow-transform", "tensorflow-model-analysis", "apache-beam"} <= required
+
+
+def test_it_brings_the_locks_and_their_installer(wheel: Path) -> None:
+    shared = "janus_mtl-0.1.0.data/data/share/janus-mtl/"
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name.removeprefix(shared): archive.read(name) for name in archive.namelist() if shared in name}
+    assert set(held) == {"modern.txt", "portable.txt", "install.py", "stack.py"}
+    assert all(text == (SOURCES / "requirements" / name).read_bytes() for name, text in held.items())
+
+
+@pytest.mark.slow
+@pytest.mark.very_slow
+def test_it_is_installed_in_an_empty_environment_as_documented(wheel: Path, tmp_path: Path) -> None:
+    (line,) = re.findall(r"^\$ (env/bin/pip install .*janus_mtl.*)$", (SOURCES / "docs/install.md").read_text(), re.M)
+    base = sys.base_prefix + "/bin/python3.11"
+    subprocess.run([base, "-m", "venv", "env"], cwd=tmp_path, check=True)
+    (tmp_path / wheel.name).write_bytes(wheel.read_bytes())
+    # Neither this environment's packages nor the source tree.
+    settings = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+    def run(command: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, shell=True, cwd=tmp_path, env=settings, capture_output=True, text=True)
+
+    first, _, rest = line.partition(" && ")
+    assert run(first).returncode == 0
+    alone = run("env/bin/janus --version")
+    assert alone.returncode == 1
+    assert "share/janus-mtl/install.py" in alone.stderr
+    done = run(rest)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run("env/bin/janus --version").stdout == "janus 0.1.0\n"
+    rows = [f"{n % 7},{'no' if n % 4 else 'yes'}" for n in range(400)]
+    (tmp_path / "table.csv").write_text("\n".join(["a,late", *rows]))
+    init = run("env/bin/janus init table.csv --targets late --name small")
+    assert init.returncode == 0, init.stderr
+    # The whole stack loads from there: this imports TFX.
+    trial = run("env/bin/janus schema configs/small.yaml")
+    assert trial.returncode == 0, trial.stderr
 
 
 def test_it_works_where_there_is_no_source_tree(wheel: Path, tmp_path: Path) -> None:

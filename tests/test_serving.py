@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from janus_core.packages import PACKAGES
 from serving.client import RequestError, connect
 from tests.project import SOURCES, copy_sources
 
@@ -47,7 +48,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    copy_sources(folder, "pipeline", "components", "trainer", "serving", "configs", "schema")
+    copy_sources(folder, *PACKAGES, "configs", "schema")
     flights = ["configs/flights.py", "--rows", "2000", "--output", "data/flights"]
     subprocess.run([sys.executable, *flights], cwd=folder, capture_output=True, check=True)
     project = Served(folder, "", "")

@@ -3,17 +3,15 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from components.arrow_example_gen.files import file_state, find_files, list_spans, split_path
 from components.arrow_example_gen.spans import Span, choose_span, has_spans
+from janus_core.packages import PACKAGES, ROOT
 from pipeline.config import JanusConfig
 from pipeline.report import janus_version, stack_versions
 from trainer.fingerprint import source_fingerprint
-
-PACKAGES = ("components", "pipeline", "serving", "trainer")
 
 
 @dataclass(frozen=True)
@@ -47,13 +45,8 @@ def inputs_of(config: JanusConfig, span: int | None = None) -> Inputs | None:
         # Not sorted: the order of features and tasks has a meaning.
         "config": config.model_dump_json(by_alias=True),
         "schema": Path(config.schema_).read_text(encoding="utf-8") if config.schema_ else None,
-        "code": source_fingerprint(*_sources()),
+        "code": source_fingerprint(*(ROOT / package for package in PACKAGES)),
         "stack": {"janus": janus_version(), **stack_versions()},
         "files": [[path, *file_state(path)] for path in find_files(config.data, chosen.number)],
     }
     return Inputs(chosen, hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32])
-
-
-def _sources() -> list[str]:
-    found = [find_spec(package) for package in PACKAGES]
-    return [folder for spec in found if spec for folder in spec.submodule_search_locations or []]

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.deploy.dockerfile import Stage, flags, ignored, read_patterns, substitute
+from tests.tools import DEBIAN_ROOT, is_debian_13
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-READY_ROOT = "JANUS_DEBIAN13_ROOT"
-"""Names a folder with a Debian 13, which saves to download one; nothing in it is changed."""
 RELEASE = "trixie"
 # What the official Python image has besides the interpreter, whose libraries are the first ones.
 IMAGE_PACKAGES = (
@@ -108,17 +107,12 @@ def debian_root(folder: Path) -> Path:
     Raises:
         NoDebianError: there can be none here.
     """
-    if os.geteuid() != 0:
-        raise NoDebianError("needs root, for chroot and mounts")
-    if ready := os.environ.get(READY_ROOT):
+    if ready := os.environ.get(DEBIAN_ROOT):
         return Path(ready)
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
         raise NoDebianError("may not mount here")
-    version = Path("/etc/debian_version")
-    if version.exists() and version.read_text(encoding="utf-8").startswith(("13.", RELEASE)):
+    if is_debian_13():
         return Path("/")
-    if not shutil.which("debootstrap"):
-        raise NoDebianError(f"needs debootstrap, or {READY_ROOT} to name a folder with Debian 13")
     root = folder / "debian"
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(IMAGE_PACKAGES)}", RELEASE, str(root)]
     command += [mirror] if (mirror := _mirror()) else []

@@ -186,7 +186,7 @@ def test_the_configuration_says_the_images_name_and_where_the_bundle_is(tmp_path
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+def built_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """The image, built without Docker: its steps carried out in a Debian 13 root."""
     folder = tmp_path_factory.mktemp("image")
     try:
@@ -197,7 +197,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
             pytest.skip(f"no Debian 13: {reason}")
         context = folder / "context"
         names = ["pyproject.toml", "README.md", "LICENSE", ".dockerignore", "requirements", "schema"]
-        for name in [*names, "pipeline", "components", "trainer", "serving"]:
+        for name in [*names, "janus_core", "pipeline", "components", "trainer", "serving"]:
             copy = shutil.copytree if (SOURCES / name).is_dir() else shutil.copy
             (context / name).parent.mkdir(parents=True, exist_ok=True)
             copy(SOURCES / name, context / name)
@@ -217,19 +217,19 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
 @pytest.mark.slow
 @pytest.mark.very_slow
 @pytest.mark.timeout(2400)
-def test_the_steps_run_in_it(image: Container) -> None:
+def test_the_steps_run_in_it(built_image: Container) -> None:
     program = (
         "import os, sys, importlib.util, importlib.metadata as m; import tfx, tensorflow; "
         "print(os.getuid(), sys.prefix, m.version('tensorflow'), m.version('janus-mtl'), "
         "*(name for name in ('kfp', 'pytest', 'mypy') if importlib.util.find_spec(name)))"
     )
-    done = image.run(f'cd /tmp && python -c "{program}"', {"HOME": "/home/janus"})
+    done = built_image.run(f'cd /tmp && python -c "{program}"', {"HOME": "/home/janus"})
     assert done.returncode == 0, done.stderr[-2000:]
     version = locked("image")["tensorflow"].partition("==")[2].split()[0]
     assert done.stdout.split() == ["1000", "/opt/venv", version, "0.1.0"]
-    usage = image.run("python -m pipeline.run_node --help", {"HOME": "/home/janus"})
+    usage = built_image.run("python -m pipeline.run_node --help", {"HOME": "/home/janus"})
     assert "the node to run, such as Trainer" in usage.stdout, usage.stderr[-2000:]
-    refused = image.run("touch /opt/janus/x; touch /opt/venv/x", {"HOME": "/home/janus"})
+    refused = built_image.run("touch /opt/janus/x; touch /opt/venv/x", {"HOME": "/home/janus"})
     assert refused.returncode != 0
     assert refused.stderr.count("Permission denied") == 2
 
@@ -237,13 +237,13 @@ def test_the_steps_run_in_it(image: Container) -> None:
 @pytest.mark.slow
 @pytest.mark.very_slow
 @pytest.mark.timeout(2400)
-def test_the_bundle_is_read_in_it(image: Container) -> None:
+def test_the_bundle_is_read_in_it(built_image: Container) -> None:
     arguments = "--ir=/janus/bundle/ir.json --run-id=r --node-id=Nobody"
     store = {"HOME": "/home/janus", "JANUS_MLMD": "sqlite:////tmp/metadata.db"}
-    done = image.run(f"python -m pipeline.run_node {arguments}", store)
+    done = built_image.run(f"python -m pipeline.run_node {arguments}", store)
     assert done.returncode == 2, done.stderr[-2000:]
     assert "there is no node 'Nobody' in the pipeline; its nodes are ExampleGen" in done.stderr
-    last = image.run(
+    last = built_image.run(
         "python -m pipeline.kubeflow.finish --ir=/janus/bundle/ir.json --run-id=r --pipeline-root=/tmp/a/root", store
     )
     assert "report: /tmp/a/r/report.json" in last.stdout, last.stderr[-2000:]

@@ -222,7 +222,7 @@ def test_the_database_has_probes_and_the_login_that_ml_metadata_knows() -> None:
     assert template["metadata"]["name"] in {mount["name"] for mount in container["volumeMounts"]}
 
 
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl, which brings Kustomize, is not installed")
+@pytest.mark.needs("kubectl")
 @pytest.mark.parametrize(
     ("name", "claims"),
     [

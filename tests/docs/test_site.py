@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from janus_core.packages import PACKAGES
 from pipeline.config import JanusConfig
 from pipeline.reference.keys import keys_of
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("pipeline", "components", "trainer", "serving")
 
 # Any use of the network ends the build, also one that would be caught and passed over.
 BUILD = """

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import time
@@ -10,14 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb")
 START_SECONDS = 60.0
-
-
-def missing() -> str | None:
-    """Why no server can be started; None if one can."""
-    absent = [program for program in PROGRAMS if shutil.which(program, path=_path()) is None]
-    return f"{', '.join(absent)} not installed (Debian: mariadb-server-core, mariadb-client-core)" if absent else None
 
 
 @contextmanager
@@ -27,13 +19,13 @@ def mysql_server(folder: Path) -> Iterator[dict[str, str]]:
     port, password = _free_port(), secrets.token_hex(8)
     common = ["--no-defaults", f"--datadir={data}"]
     subprocess.run(
-        [_program("mariadb-install-db"), *common, "--skip-test-db", "--auth-root-authentication-method=normal"],
+        ["mariadb-install-db", *common, "--skip-test-db", "--auth-root-authentication-method=normal"],
         check=True,
         capture_output=True,
         cwd=folder,
     )
     root = ["--user=root"] if os.getuid() == 0 else []
-    server = [_program("mariadbd"), *common, *root, f"--port={port}", "--bind-address=127.0.0.1"]
+    server = ["mariadbd", *common, *root, f"--port={port}", "--bind-address=127.0.0.1"]
     # Relative: a socket's path may have 107 bytes, fewer than some temporary folders have.
     options = ["--socket=m.sock", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]
     with (
@@ -63,7 +55,7 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def _sql(port: int, statement: str) -> None:
-    client = [_program("mariadb"), "--no-defaults", "--host=127.0.0.1", f"--port={port}", "--user=root"]
+    client = ["mariadb", "--no-defaults", "--host=127.0.0.1", f"--port={port}", "--user=root"]
     subprocess.run([*client, f"--execute={statement}"], check=True, capture_output=True)
 
 
@@ -71,12 +63,3 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def _program(name: str) -> str:
-    return shutil.which(name, path=_path()) or name
-
-
-def _path() -> str:
-    # Debian puts servers where only root's PATH looks.
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"

@@ -21,7 +21,7 @@ from pipeline.kubeflow.metadata_address import connection_config
 from pipeline.metadata import executions_of_run
 from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.kubeflow.local_run import LocalRun, run_container, run_locally
-from tests.pipeline.kubeflow.mysql import missing, mysql_server
+from tests.pipeline.kubeflow.mysql import mysql_server
 from tests.pipeline.small import small_config, write_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(1800)]
@@ -31,9 +31,6 @@ Runner = Callable[..., LocalRun]
 
 @pytest.fixture
 def mysql(tmp_path: Path) -> Iterator[dict[str, str]]:
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
     with mysql_server(tmp_path) as environment:
         yield environment
 

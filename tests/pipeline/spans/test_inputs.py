@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from janus_core.packages import PACKAGES
 from pipeline.spans import inputs
 from pipeline.spans.inputs import inputs_of
 from tests.pipeline.small import small_config, write_table
 from tests.pipeline.spans.harness import PATH, spans_config, write_span
+from tests.project import copy_sources
 from trainer.errors import DataError
 
 
@@ -84,6 +86,11 @@ def test_data_without_spans_have_no_inputs(tmp_path: Path) -> None:
     assert inputs_of(small_config(tmp_path / "plain")) is None
 
 
-def test_all_code_of_the_project_counts() -> None:
-    names = sorted(Path(folder).name for folder in inputs._sources())
-    assert names == sorted(inputs.PACKAGES)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_code_of_the_project_counts(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_sources(tmp_path, *PACKAGES)
+    monkeypatch.setattr(inputs, "ROOT", tmp_path)
+    before = digest()
+    with (tmp_path / package / "__init__.py").open("a") as file:
+        file.write("# edited\n")
+    assert digest() != before

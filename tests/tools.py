@@ -1,0 +1,99 @@
+"""Programs that only some tests need. A test that is marked `needs("kubectl")`, or that uses a tool's fixture, is left
+out where the tool is missing.
+
+What was left out, and how to get it, is one line of pytest's summary. With `CI=true` in the environment a program that
+`.ci/run` installs must be there: its tests fail instead.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+DEBIAN_ROOT = "JANUS_DEBIAN13_ROOT"
+"""Names a folder with a Debian 13, which saves to download one; nothing in it is changed."""
+MARIADB = ("mariadbd", "mariadb-install-db", "mariadb")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What a mark names.
+
+    Attributes:
+        tests: what is left out without it.
+        present: whether it is here.
+        fixtures: whose tests need it.
+        remedy: how to get it.
+        in_ci: `.ci/run` installs it.
+    """
+
+    tests: str
+    present: Callable[[], bool]
+    remedy: str
+    in_ci: bool
+    fixtures: frozenset[str] = frozenset()
+
+
+def is_debian_13() -> bool:
+    """Whether this machine's own system is what the image is made of."""
+    version = Path("/etc/debian_version")
+    return version.exists() and version.read_text(encoding="utf-8").startswith(("13.", "trixie"))
+
+
+def can_have_debian_13() -> bool:
+    """Whether there can be a root with Debian 13, which takes root for chroot and mounts."""
+    return os.geteuid() == 0 and (
+        DEBIAN_ROOT in os.environ or is_debian_13() or shutil.which("debootstrap") is not None
+    )
+
+
+TOOLS = {
+    "chromium": Tool(
+        tests="the tests of pages in a browser",
+        present=lambda: any(map(shutil.which, BROWSERS)),
+        remedy="apt-get install --no-install-recommends chromium",
+        in_ci=True,
+        fixtures=frozenset({"browser"}),
+    ),
+    "mariadb": Tool(
+        tests="the Kubeflow runs with metadata in MySQL",
+        present=lambda: all(map(shutil.which, MARIADB)),
+        remedy="apt-get install mariadb-server-core mariadb-client-core, with /usr/sbin on the PATH",
+        in_ci=True,
+        fixtures=frozenset({"mysql"}),
+    ),
+    "debootstrap": Tool(
+        tests="the image's steps in a Debian 13 root",
+        # Root, since they need chroot and mounts.
+        present=lambda: (
+            os.geteuid() == 0 and any((shutil.which("debootstrap"), os.environ.get(DEBIAN_ROOT), is_debian_13()))
+        ),
+        remedy="apt-get install debootstrap, as root",
+        in_ci=os.geteuid() == 0,
+        fixtures=frozenset({"built_image"}),
+    ),
+    "kubectl": Tool(
+        tests="the Kustomize builds of deploy/kubeflow",
+        present=lambda: shutil.which("kubectl") is not None,
+        remedy="kubernetes.io/docs/tasks/tools",
+        in_ci=False,
+    ),
+}
+
+
+def needed_by(fixtures: Iterable[str]) -> list[str]:
+    """The tools that a test with these fixtures needs."""
+    return [name for name, tool in TOOLS.items() if tool.fixtures.intersection(fixtures)]
+
+
+def left_out(name: str) -> str | None:
+    """Why a tool's tests are left out here, with the remedy; None if they can run."""
+    tool = TOOLS[name]
+    return None if tool.present() else f"{name} was not found, so {tool.tests} are left out (to get it: {tool.remedy})"
+
+
+def is_error(name: str) -> bool:
+    """Whether a missing tool fails its tests."""
+    return os.environ.get("CI") == "true" and TOOLS[name].in_ci
