@@ -127,17 +127,9 @@ def auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
 
 
 def auc_pr(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
-    """The integral of precision over recall; between two scores both kinds of rows come in proportion.
-
-    Davis & Goadrich, ICML 2006, by Gauss-Legendre quadrature.
-    """
-    nodes, node_weights = np.polynomial.legendre.leggauss(40)
-    nodes, node_weights = (nodes + 1) / 2, node_weights / 2
-    true = false = area = 0.0
-    for score in sorted(set(scores.tolist()), reverse=True):
-        more_true = weights[positive & (scores == score)].sum()
-        more_false = weights[~positive & (scores == score)].sum()
-        precision = (true + nodes * more_true) / (true + false + nodes * (more_true + more_false))
-        area += more_true * np.sum(node_weights * precision)
-        true, false = true + more_true, false + more_false
-    return float(area / true)
+    """The mean, over positive rows by weight, of the precision at their score."""
+    area = 0.0
+    for row in np.flatnonzero(positive):
+        above = scores >= scores[row]
+        area += weights[row] * weights[above & positive].sum() / weights[above].sum()
+    return float(area / weights[positive].sum())

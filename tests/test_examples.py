@@ -21,8 +21,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 
 SOURCES = Path(__file__).parents[1]
 ROWS = {"flights": 3000, "taxi": 4000, "tutorial": 1500}
-NO_TFMA_COUNTERPART = {"f1", "ece", "r2", "bias"}
-AUC_INTERPOLATION = 1e-4
+NO_TFMA_COUNTERPART = {"f1", "ece", "r2", "bias", "auc_pr"}
+"""TFMA's AUCPrecisionRecall interpolates between thresholds, Janus's is the average precision."""
+AUC_BUCKETS = 5e-3
+"""TFMA ranks probabilities by 10,000 buckets, Janus by themselves, which is seen where a slice has few rows."""
 
 
 @pytest.fixture(scope="module", params=sorted(ROWS))
@@ -56,13 +58,13 @@ def test_metrics_equal_tfmas_own_in_every_slice(example: tuple[str, Path], tmp_p
                 theirs = stock[slice_name][task].get(metric)
                 if metric in NO_TFMA_COUNTERPART or value is None:
                     continue
-                if metric.startswith("auc") and len(classes[task, slice_name]) < len(config.tasks[task].classes):
+                if metric == "auc" and len(classes[task, slice_name]) < len(config.tasks[task].classes):
                     continue  # TFMA counts an absent class as an area of 0, Janus leaves it out
                 assert theirs is not None, (task, slice_name, metric)
-                tolerance = AUC_INTERPOLATION if metric.startswith("auc") else 1e-6
+                tolerance = AUC_BUCKETS if metric == "auc" else 1e-6
                 assert value == pytest.approx(theirs, rel=tolerance, abs=tolerance), (task, slice_name, metric)
                 compared += 1
-    assert compared >= 4 * len(stock)
+    assert compared >= 3 * len(stock)
 
 
 def _classes_of_slices(config: JanusConfig, root: Path) -> dict[tuple[str, str], set[str]]:

@@ -11,15 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from tensorflow_model_analysis.metrics import metric_specs
-from tensorflow_model_analysis.proto import config_pb2
 
 from pipeline.config import JanusConfig, metrics_of
 from pipeline.config_file import parse_config
-from pipeline.evaluation import METRIC_CLASSES
 from pipeline.job import run_job
 from tests import formulas
-from tests.components.metrics.values import metric_value
 from trainer.config import Task, classes_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
@@ -240,7 +236,7 @@ BY_FORMULA: dict[str, Callable[..., dict[str, float]]] = {
 
 
 def recomputed(name: str, task: Task, finished: Finished, keep: np.ndarray) -> dict[str, float]:
-    """The task's metrics over some rows, by their definitions; areas, which have thresholds, by their own class."""
+    """The task's metrics over some rows, by their definitions."""
     keep = keep & (finished.weights[name] > 0)
     weights, labels, outputs = finished.weights[name][keep], finished.labels[name][keep], finished.outputs[name][keep]
     given, label = outputs, labels[:, 0].astype(np.int64) if classes_of(task) else labels[:, 0]
@@ -254,13 +250,6 @@ def recomputed(name: str, task: Task, finished: Finished, keep: np.ndarray) -> d
     if name == "delay":
         quantiles = finished.outputs["delay/quantiles"][keep]
         found |= formulas.quantile_metrics(label, quantiles, LEVELS, weights)
-    for metric in {"auc", "auc_pr"} & set(metrics_of(task)):
-        module, class_name = METRIC_CLASSES[task.kind][metric]
-        settings = json.dumps({"name": metric, "classes": len(classes_of(task))})
-        instance = metric_specs.metric_instance(
-            config_pb2.MetricConfig(class_name=class_name, module=module, config=settings)
-        )
-        found[metric] = metric_value(instance, label, outputs, weights)
     return {metric: found[metric] for metric in metrics_of(task)}
 
 

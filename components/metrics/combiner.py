@@ -13,6 +13,8 @@ from components.metrics.statistic import Statistic
 
 BUFFERED_ROWS = 1024
 """Rows that are gathered before arrays are made of them: enough to make numpy's cost per call small."""
+BUFFERED_STATES = 16
+"""States that are gathered before they are merged: some hold a number for each row."""
 
 
 @dataclass
@@ -42,7 +44,9 @@ class StatisticCombineFn(beam.CombineFn):
             raise ValueError(f"output '{self.key.output_name}': there is no {missing}; check the model spec's keys")
         accumulator.rows.append((label, prediction, 1.0 if weight is None else weight))
         if len(accumulator.rows) >= BUFFERED_ROWS:
-            self.compact(accumulator)
+            self.summarise(accumulator)
+            if len(accumulator.states) >= BUFFERED_STATES:
+                self.compact(accumulator)
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[_Accumulator]) -> _Accumulator:
@@ -53,13 +57,17 @@ class StatisticCombineFn(beam.CombineFn):
             merged.rows += accumulator.rows
         return self.compact(merged)
 
-    def compact(self, accumulator: _Accumulator) -> _Accumulator:
-        """Turns the rows that wait into one state."""
+    def summarise(self, accumulator: _Accumulator) -> None:
+        """Turns the rows that wait into a state."""
         if accumulator.rows:
             labels, predictions, weights = zip(*accumulator.rows, strict=True)
             rows = make_rows(np.stack(labels), np.stack(predictions), np.stack(weights))
             accumulator.states += self.statistic.of_groups(*labelled(rows, one_group(len(labels))))
             accumulator.rows = []
+
+    def compact(self, accumulator: _Accumulator) -> _Accumulator:
+        """Turns all rows and states into one state."""
+        self.summarise(accumulator)
         if len(accumulator.states) > 1:
             accumulator.states = [self.statistic.merge(accumulator.states)]
         return accumulator

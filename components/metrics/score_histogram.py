@@ -1,8 +1,4 @@
-"""Histograms of predicted probabilities, from which ROC and precision-recall curves follow.
-
-The buckets and thresholds are those of TFMA (metrics/calibration_histogram.py and binary_confusion_matrices.py), so
-that the curves, and the areas under them, are TFMA's own.
-"""
+"""Weights per predicted probability, from which ROC and precision-recall curves follow."""
 
 import abc
 from collections.abc import Sequence
@@ -17,35 +13,31 @@ from components.metrics.statistic import (
     class_probabilities,
     finite_rows,
     label_flags,
-    weighted_counts,
 )
 
-BUCKETS = 10_000
-THRESHOLDS = 10_000
-_CELLS = BUCKETS + 2
-_EPSILON = 1e-7
+MOST_CELLS = 1 << 18
+CELLS_PER_CLASS = 1 << 13
+"""A state has at most MOST_CELLS cells (6 MB), or CELLS_PER_CLASS for each class where that is more."""
 
-
-def _thresholds_of_buckets() -> np.ndarray:
-    """The threshold that each bucket is counted at, int64 [cells]."""
-    inner = np.arange(1, THRESHOLDS - 1) / (THRESHOLDS - 1)
-    thresholds = np.concatenate([[-_EPSILON], inner, [1 + _EPSILON]])
-    # TFMA compares the buckets' left edges with thresholds moved up a little, since a bucket holds its left edge while
-    # a prediction must be above a threshold.
-    left_edges = (np.arange(_CELLS) - 1) / BUCKETS
-    left_edges[0], left_edges[-1] = -np.inf, np.inf
-    return np.clip(np.searchsorted(thresholds + _EPSILON, left_edges, side="right") - 1, 0, None)
-
-
-_THRESHOLD_OF_BUCKET = _thresholds_of_buckets()
+_PLACES = 31
+_HALF = int(np.float32(0.5).view(np.int32))
 
 
 class ScoreHistogram(Statistic):
-    """Per class and bucket of its probability, the weight of rows that have it and of all rows.
+    """Per class and cell of its probability, the weight of rows that have the class and of those that do not.
 
-    The state is float64 [cells, 3]: the cell (class · 10,002 + bucket, ascending, only those that occur), the weight of
-    positive rows, the weight of all rows.
+    A cell is one float32 probability, which is what models predict: as long as they fit, the areas under the curves are
+    exact. When there are more cells than a state may have, neighbours are joined in pairs, all at once and as often as
+    needed, so that at least half of the allowed number remain. Cells joined L times are 2^(L-23) wide relative to the
+    probability, or to 1 - probability above 0.5, which is about equal steps of the logit: rare classes, whose
+    probabilities are all near 0, are told apart as well as others. Which cells are joined depends on the rows alone,
+    not on how they were divided into batches.
+
+    The state is float64 [1 + cells, 3]: a first row (L, 0, 0), then the cell (class · 2^31 + place, ascending, only
+    those that occur), the weight of positive rows, the weight of negative rows.
     """
+
+    classes: int
 
     @abc.abstractmethod
     def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -55,34 +47,37 @@ class ScoreHistogram(Statistic):
         """See `Statistic`."""
         probabilities, positive = self.scores(rows)
         finite = finite_rows(probabilities)
-        buckets = np.clip(np.where(finite[:, None], probabilities, 0.0) * BUCKETS + 1, 0, _CELLS - 1).astype(np.int64)
-        cells = np.arange(positive.shape[1]) * _CELLS + buckets
-        weights = np.broadcast_to(np.where(finite, rows.weights, np.nan)[:, None], cells.shape)
-
-        size = positive.shape[1] * _CELLS
+        cells = _places(np.where(finite[:, None], probabilities, 0.0))
+        cells += np.arange(positive.shape[1]) << _PLACES
+        weights = np.where(finite, rows.weights, np.nan)[:, None]
+        both = np.stack([np.where(positive, weights, 0.0), np.where(positive, 0.0, weights)])
+        size = positive.shape[1] << _PLACES
         keys = membership.groups[:, None] * size + cells[membership.rows]
-        unique, inverse = np.unique(keys.ravel(), return_inverse=True)
-        inverse = inverse.ravel()
-        all_weights = weights[membership.rows].ravel()
-        positives = np.where(positive[membership.rows].ravel(), all_weights, 0.0)
-        state = np.stack(
-            [
-                (unique % size).astype(np.float64),
-                weighted_counts(inverse, positives, len(unique)),
-                weighted_counts(inverse, all_weights, len(unique)),
-            ],
-            axis=1,
-        )
-        return np.split(state, np.searchsorted(unique, np.arange(1, membership.count) * size))
+        keys, sums = _summed(keys.ravel(), both[:, membership.rows].reshape(2, -1))
+        bounds = np.searchsorted(keys, np.arange(membership.count + 1) * size)
+        return [
+            self._state(0, keys[start:stop] - group * size, sums[:, start:stop])
+            for group, (start, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
+        ]
 
     def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
         """See `Statistic`."""
         if len(states) == 1:
             return states[0]
-        cells, inverse = np.unique(np.concatenate([state[:, 0] for state in states]), return_inverse=True)
-        weights = np.concatenate([state[:, 1:] for state in states])
-        sums = [weighted_counts(inverse.ravel(), column, len(cells)) for column in weights.T]
-        return np.stack([cells, *sums], axis=1)
+        cells = np.concatenate([state[1:, 0] for state in states]).astype(np.int64)
+        weights = np.concatenate([state[1:, 1:] for state in states])
+        return self._state(int(max(state[0, 0] for state in states)), *_summed(cells, weights.T))
+
+    def _state(self, level: int, cells: np.ndarray, sums: np.ndarray) -> np.ndarray:
+        """A state of ascending cells [m] and their weights [2, m], at the least level from `level` on that it fits."""
+        limit = max(MOST_CELLS, CELLS_PER_CLASS * self.classes)
+        while np.count_nonzero(np.diff(cells >> level)) >= limit:
+            level += 1
+        if level:
+            cells, sums = _summed(cells >> level << level, sums)
+        state = np.zeros((1 + len(cells), 3))
+        state[0, 0], state[1:, 0], state[1:, 1:] = level, cells, sums.T
+        return state
 
 
 class ExclusiveScores(ScoreHistogram):
@@ -113,30 +108,39 @@ class MultilabelScores(ScoreHistogram):
 
 @dataclass(frozen=True)
 class Curve:
-    """What a class's rows are called at each threshold, falling from all positive to all negative.
+    """One class's rows by their probability, ascending.
 
     Attributes:
-        true_positives, false_positives: float64 [thresholds], weights.
-        positives, negatives: their totals.
+        positive, negative: float64 [cells], the weights of the rows that have the class and of those that do not.
     """
 
-    true_positives: np.ndarray
-    false_positives: np.ndarray
-    positives: float
-    negatives: float
+    positive: np.ndarray
+    negative: np.ndarray
 
 
 def curves(state: np.ndarray) -> list[Curve]:
     """The curve of each class in a `ScoreHistogram` state that has both positive and negative rows."""
-    classes, buckets = np.divmod(state[:, 0].astype(np.int64), _CELLS)
+    classes = state[1:, 0].astype(np.int64) >> _PLACES
     found = []
-    for index in np.unique(classes):
-        of_class = classes == index
-        at = _THRESHOLD_OF_BUCKET[buckets[of_class]]
-        positive, total = (weighted_counts(at, column, THRESHOLDS) for column in state[of_class, 1:].T)
-        positives, negatives = positive.sum(), (total - positive).sum()
-        if positives > 0 and negatives > 0:
-            true_positives, false_positives = (np.cumsum(column[::-1])[::-1] for column in (positive, total - positive))
-            true_positives[-1] = false_positives[-1] = 0.0
-            found.append(Curve(true_positives, false_positives, float(positives), float(negatives)))
+    for cells in np.split(state[1:, 1:], np.flatnonzero(np.diff(classes)) + 1):
+        positive, negative = cells.T
+        if positive.sum() > 0 and negative.sum() > 0:
+            found.append(Curve(positive, negative))
     return found
+
+
+def _places(probabilities: np.ndarray) -> np.ndarray:
+    """The place of each probability among the float32 numbers, int64 from 0 to 2^31 - 1, the same from 1 as from 0."""
+    values = np.abs(np.clip(probabilities.astype(np.float32), 0, 1))
+    # The difference to 1 is exact from 0.5 on.
+    bits = np.minimum(values, 1 - values).view(np.int32).astype(np.int64)
+    return np.where(values <= 0.5, bits, 2 * _HALF - bits)
+
+
+def _summed(cells: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The cells that occur, ascending, and the sums of their weights [2, n]."""
+    # Stable sorting merges what consists of sorted runs, as states do, in little more than one pass.
+    order = np.argsort(cells, kind="stable")
+    cells, weights = cells[order], weights[:, order]
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    return cells[starts], np.add.reduceat(weights, starts, axis=1) if len(starts) else weights

@@ -142,7 +142,8 @@ def with_stock_metrics(config: config_pb2.EvalConfig) -> config_pb2.EvalConfig:
         "accuracy": ("SparseCategoricalAccuracy", {}),
         "log_loss": ("SparseCategoricalCrossentropy", {}),
     }
-    areas = {"auc": ("AUC", {}), "auc_pr": ("AUCPrecisionRecall", {})}
+    # Its AUCPrecisionRecall interpolates between thresholds, which is something else.
+    areas = {"auc": ("AUC", {})}
     binary = {
         **areas,
         "accuracy": ("BinaryAccuracy", {}),
@@ -195,7 +196,11 @@ def test_every_metric_equals_tfmas_own_on_all_slices(tmp_path):
         stock["delay", "rmse"] = math.sqrt(stock.pop(("delay", "mse")))
         stock["delay", "bias"] = stock.pop(("delay", "mean_prediction")) - stock.pop(("delay", "mean_label"))
         for key, value in stock.items():
-            np.testing.assert_allclose(values[key], value, rtol=1e-6, atol=1e-6, err_msg=f"{key} {record.slice_key}")
+            # TFMA ranks probabilities by 10,000 buckets, Janus by themselves.
+            tolerance = 5e-3 if key[1] == "auc" else 1e-6
+            np.testing.assert_allclose(
+                values[key], value, rtol=tolerance, atol=tolerance, err_msg=f"{key} {record.slice_key}"
+            )
             compared += 1
-    # Three classes: 4; binary: 5; regression: 3.
-    assert compared == 16 * 12
+    # Three classes: 3; binary: 4; regression: 3.
+    assert compared == 16 * 10

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.heads.area import AreaUnderROC
 from trainer.heads.base import Head, repeated
 from trainer.heads.focal import best_constant, gamma_of, sigmoid_focal
 
@@ -35,10 +36,10 @@ class BinaryHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Area under the ROC curve."""
-        return keras.metrics.AUC(from_logits=True, name=f"{self.name}_auc")
+        return AreaUnderROC(1, name=f"{self.name}_auc")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor
     ) -> None:
         """Adds a batch."""
-        metric.update_state(labels, raw[:, 0], sample_weight=weights)
+        metric.update_state(tf.cast(labels, tf.float32)[:, None], raw[:, :1], weights)

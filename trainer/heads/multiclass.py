@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.heads.area import AreaUnderROC
 from trainer.heads.base import Head, repeated
 from trainer.heads.focal import best_constant, gamma_of, softmax_focal
 
@@ -37,10 +38,13 @@ class MulticlassHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Area under the ROC curve, macro average of each class against the rest."""
-        return keras.metrics.AUC(multi_label=True, num_labels=self.units, from_logits=False, name=f"{self.name}_auc")
+        return AreaUnderROC(self.units, name=f"{self.name}_auc")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor
     ) -> None:
         """Adds a batch."""
-        metric.update_state(tf.one_hot(labels, self.units), tf.nn.softmax(raw), sample_weight=weights)
+        log_probabilities = tf.nn.log_softmax(raw)
+        # The logit of each class against the rest.
+        logits = log_probabilities - tf.math.log(-tf.math.expm1(log_probabilities))
+        metric.update_state(tf.one_hot(labels, self.units), logits, weights)

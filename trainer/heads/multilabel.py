@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.heads.area import AreaUnderROC
 from trainer.heads.base import Head, repeated
 from trainer.heads.focal import best_constant, gamma_of, sigmoid_focal
 
@@ -38,13 +39,13 @@ class MultilabelHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Area under the ROC curve, macro average over the classes."""
-        return keras.metrics.AUC(multi_label=True, num_labels=self.units, from_logits=False, name=f"{self.name}_auc")
+        return AreaUnderROC(self.units, name=f"{self.name}_auc")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor
     ) -> None:
         """Adds a batch."""
-        metric.update_state(labels, tf.sigmoid(raw), sample_weight=weights)
+        metric.update_state(labels, raw, weights)
 
     def label_dtype(self) -> tf.DType:
         """The labels' dtype."""

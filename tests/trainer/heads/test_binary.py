@@ -1,9 +1,9 @@
 """Binary heads against hand-computed numbers."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import roc_auc_score
 
 from tests.trainer.heads.harness import head, indices, sigmoid
 
@@ -52,7 +52,28 @@ def test_class_weights_do_not_enter_the_metric() -> None:
 
 
 def test_the_metric_is_weighted_by_row() -> None:
-    made, metric = head("binary", [0, 1]), keras.metrics.AUC(from_logits=True)
+    made = head("binary", [0, 1])
+    metric = made.make_metric()
     # Without its third row, which has weight 0, the order is perfect.
     made.update_metric(metric, indices(0, 1, 1), tf.constant([[0.0], [2.0], [-2.0]]), tf.constant([1.0, 1.0, 0.0]))
     assert float(metric.result()) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_the_metric_ranks_rare_positives(kind: str) -> None:
+    made = head(kind, [0, 1], **({"classes": ["no", "yes"]} if kind == "multiclass" else {}))
+    random = np.random.default_rng(0)
+    labels = (np.arange(20_000) < 200).astype(np.int64)
+    logits = (random.normal(0.6 * labels, 1.0) - 11.0).astype(np.float32)
+    raw = logits[:, None] if kind == "binary" else np.stack([np.zeros_like(logits), logits], axis=1)
+    metric = made.make_metric()
+    for part in np.split(np.arange(20_000), 2):
+        made.update_metric(metric, tf.constant(labels[part]), tf.constant(raw[part]), tf.ones(10_000))
+    assert float(metric.result()) == pytest.approx(roc_auc_score(labels, logits), abs=1e-3)
+
+
+def test_without_both_classes_there_is_no_area() -> None:
+    made = head("binary", [0, 1])
+    metric = made.make_metric()
+    made.update_metric(metric, indices(0, 0), tf.constant([[1.0], [2.0]]), tf.ones(2))
+    assert np.isnan(float(metric.result()))
