@@ -18,7 +18,6 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import range_config_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
-import trainer
 from components.anomaly_gate.component import AnomalyGate
 from components.anomaly_gate.expectations import (
     Expectations,
@@ -37,18 +36,14 @@ from components.serving_check.config import CheckConfig
 from components.serving_check.infra_validator import infra_validator
 from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
+from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
 from pipeline.schema_tools import NUMERIC_TASKS, ColumnType, column_types, read_schema
 from trainer.config import MultilabelTask, Task, column_of
-from trainer.fingerprint import source_fingerprint
 
-TRAINER_SOURCES = Path(trainer.__file__).parent
-PREPROCESSING_SOURCES = tuple(
-    TRAINER_SOURCES / name
-    for name in ("config", "encoders", "names.py", "preprocessing.py", "raw_values.py", "statistics.py")
-)
-"""All that `preprocessing_fn` imports."""
+PREPROCESSING_FN = "trainer.preprocessing.preprocessing_fn"
+RUN_FN = "trainer.run.run_fn"
 
 
 @dataclass(frozen=True)
@@ -268,11 +263,11 @@ def _transform(config: JanusConfig, data: _DataNodes, window: BaseNode | None, p
     return ArrowTransform(
         examples=(window or data.example_gen).outputs["examples"],
         schema=data.schema_gen.outputs["schema"],
-        preprocessing_fn="trainer.preprocessing.preprocessing_fn",
+        preprocessing_fn=PREPROCESSING_FN,
         splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
         custom_config={
             "preprocessing": config.trainer_config().preprocessing().model_dump_json(),
-            "code": source_fingerprint(*PREPROCESSING_SOURCES),
+            "code": source_fingerprint(_module(PREPROCESSING_FN)),
         },
         # One span is analysed at one go: a cache of it would be written and never read.
         analyzer_cache=places.analyzer_cache if window else None,
@@ -299,12 +294,12 @@ def _trainer(
         transform_graph=transform.outputs["transform_graph"],
         schema=data.schema_gen.outputs["schema"],
         base_model=base.outputs["model"] if base else None,
-        run_fn="trainer.run.run_fn",
+        run_fn=RUN_FN,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config={
             "trainer": config.trainer_config().model_dump_json(),
-            "code": source_fingerprint(TRAINER_SOURCES),
+            "code": source_fingerprint(_module(RUN_FN)),
             "checkpoint_root": places.checkpoints,
         },
     ).with_id("Trainer")
@@ -333,3 +328,7 @@ def _pipeline(config: JanusConfig, places: Places, nodes: Sequence[BaseNode]) ->
         # They stand in TFX's cache key of each Beam component.
         beam_pipeline_args=config.beam.arguments(),
     )
+
+
+def _module(function: str) -> str:
+    return function.rpartition(".")[0]

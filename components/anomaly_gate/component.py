@@ -1,14 +1,14 @@
 """The AnomalyGate component."""
 
-from pathlib import Path
-
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.anomaly_gate.executor import Executor
 from components.anomaly_gate.expectations import Expectations
-from trainer.fingerprint import source_fingerprint
+from janus_core.fingerprint import source_fingerprint
+
+SOURCES = ("components.anomaly_gate.executor",)
 
 
 class AnomalyGateSpec(ComponentSpec):
@@ -41,6 +41,6 @@ class AnomalyGate(base_component.BaseComponent):
             schema=schema,
             expectations=expectations.model_dump_json(),
             # A gate that has become stricter must not believe what it let through before.
-            code=source_fingerprint(Path(__file__).parent),
+            code=source_fingerprint(*SOURCES),
         )
         super().__init__(spec=spec)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 from google.protobuf.struct_pb2 import Value
@@ -10,12 +9,13 @@ from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-import trainer.errors
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.driver import SpanDriver
 from components.arrow_example_gen.executor import ArrowExampleGenExecutor
 from components.arrow_example_gen.files import unseen_split_path
-from trainer.fingerprint import source_fingerprint
+from janus_core.fingerprint import source_fingerprint
+
+SOURCES = ("components.arrow_example_gen.executor", "components.arrow_example_gen.driver")
 
 
 class ArrowExampleGen(FileBasedExampleGen):
@@ -43,7 +43,7 @@ class ArrowExampleGen(FileBasedExampleGen):
 
         `column_types` (from a schema) overrule inference; `domains` holds the allowed values of a column, as text;
         `required_columns` the columns that must be there, with the config key that names each, if given; `units` what
-        stands beside the numbers of a CSV column. Whatever changes the output, this package's source included, becomes
+        stands beside the numbers of a CSV column. Whatever changes the output, its code included, becomes
         part of the execution's properties, by which TFX decides whether a cached result still holds. Raises nothing
         about the data: the executor does.
         """
@@ -57,7 +57,7 @@ class ArrowExampleGen(FileBasedExampleGen):
             "domains": {name: list(values) for name, values in (domains or {}).items()},
             "required_columns": dict(required_columns),
             "units": dict(units or {}),
-            "source": source_fingerprint(Path(__file__).parent, trainer.errors.__file__),
+            "source": source_fingerprint(*SOURCES),
         }
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(Value(string_value=json.dumps(parameters, sort_keys=True)))

@@ -1,14 +1,15 @@
 """The Evaluator component with a choice of engine."""
 
-from pathlib import Path
 from typing import Any
 
 from tfx.components import Evaluator
 from tfx.dsl.components.base import executor_spec
 
-from components import metrics
 from components.batch_evaluator.executor import BatchExecutor, StockExecutor
-from trainer.fingerprint import source_fingerprint
+from janus_core.fingerprint import modules_in, source_fingerprint
+
+SOURCES = ("components.batch_evaluator.executor", *modules_in("components.metrics"))
+"""The configuration names the metrics' modules."""
 
 
 class BatchEvaluator(Evaluator):
@@ -39,5 +40,5 @@ ENGINES: dict[str, type[Evaluator]] = {"batch": BatchEvaluator, "tfma": StockEva
 
 def _add_fingerprint(component: Evaluator) -> None:
     # TFX's cache compares parameters: without this one, an edit of a metric would not be seen.
-    code = source_fingerprint(Path(__file__).parent, Path(metrics.__file__).parent)
+    code = source_fingerprint(*SOURCES)
     component.spec.exec_properties["code"] = code

@@ -1,22 +1,16 @@
 """The ServingCheck component."""
 
-from pathlib import Path
-
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-import serving
 from components.serving_check.config import CheckConfig
 from components.serving_check.driver import Driver
 from components.serving_check.executor import Executor
-from trainer.fingerprint import source_fingerprint
+from janus_core.fingerprint import source_fingerprint
 
-_SERVING = Path(serving.__file__).parent
-SERVING_SOURCES = tuple(
-    _SERVING / name for name in ("c_api.py", "check", "errors.py", "rows.py", "saved_model.py", "warmup.py")
-)
-"""All of `serving` that the check runs."""
+SOURCES = ("components.serving_check.executor", "components.serving_check.driver", "serving.check.__main__")
+"""The last is the process that the model is tried in."""
 
 
 class ServingCheckSpec(ComponentSpec):
@@ -55,6 +49,6 @@ class ServingCheck(base_component.BaseComponent):
             examples=examples,
             blessing=Channel(type=standard_artifacts.InfraBlessing),
             config=config.model_dump_json(),
-            code=source_fingerprint(Path(__file__).parent, *SERVING_SOURCES),
+            code=source_fingerprint(*SOURCES),
         )
         super().__init__(spec=spec)

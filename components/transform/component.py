@@ -1,7 +1,6 @@
 """The TFX component."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tfx.components.transform.component import Transform
@@ -9,10 +8,10 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import transform_pb2
 from tfx.types import BaseChannel
 
-from components import arrow_io
-from components.arrow_example_gen import kinds, tf_example, tfrecord_io
 from components.transform.executor import ANALYZER_CACHE_KEY, Executor
-from trainer.fingerprint import source_fingerprint
+from janus_core.fingerprint import source_fingerprint
+
+SOURCES = ("components.transform.executor",)
 
 
 class ArrowTransform(Transform):
@@ -52,9 +51,7 @@ class ArrowTransform(Transform):
             disable_analyzer_cache=True,
         )
         # TFX's cache compares parameters: without this one, an edit of the code would not be seen.
-        modules = (kinds, tf_example, tfrecord_io)
-        self.spec.exec_properties["code"] = source_fingerprint(
-            Path(__file__).parent, *arrow_io.__path__, *(str(module.__file__) for module in modules)
-        )
+        # What the preprocessing_fn imports is its giver's part.
+        self.spec.exec_properties["code"] = source_fingerprint(*SOURCES)
         if analyzer_cache is not None:
             self.spec.exec_properties[ANALYZER_CACHE_KEY] = analyzer_cache

@@ -253,11 +253,9 @@ def _prepare(job: _Job, display: Display, record: RunRecord, interruption: Inter
 
 def _determined_by() -> dict[str, str]:
     """The code and the libraries that a training's figures depend on."""
-    import components.metrics
-    from pipeline.dag import TRAINER_SOURCES
-    from trainer.fingerprint import source_fingerprint
+    from janus_core.fingerprint import modules_in, source_fingerprint
 
-    code = source_fingerprint(TRAINER_SOURCES, Path(components.metrics.__file__).parent)
+    code = source_fingerprint("pipeline.compare.training", *modules_in("components.metrics"))
     return {"code": code, **{name: version for name, version in stack_versions().items() if name != "tfx"}}
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from janus_core.fingerprint import source_fingerprint
 from pipeline.config import HEADLINE, JanusConfig
 from pipeline.html_report.analysis import Analysis
 from trainer.config import column_of
 from trainer.errors import JanusError
-from trainer.fingerprint import source_fingerprint
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
@@ -80,7 +80,7 @@ def _key(config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> str:
     made_of = {
         "artifacts": {name: [artifact.id, artifact.uri] for name, artifact in artifacts.items()},
         "config": config.model_dump(mode="json", include={"seed", "features", "tasks", "evaluation", "report"}),
-        "code": source_fingerprint(Path(__file__).parent),
+        "code": source_fingerprint(__name__),
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline import plots as plots_module
+from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
 from pipeline.html_report.analysis import Analysis
 from pipeline.html_report.open import PAGE_FILE
 from pipeline.html_report.page import render
 from pipeline.model_card import NOTES_FILE, card_markdown, model_card, read_notes
 from pipeline.report import RunReport
-from trainer.fingerprint import source_fingerprint
 
 CARD_FILE, ANALYSIS_FILE, PLOTS_FILE = "model_card.md", "analysis.json", ".plots.json"
 
@@ -57,7 +56,7 @@ def _key(report: RunReport, config: JanusConfig, analysis: Analysis) -> str:
         "report": report.model_dump(include={"tasks", "history"}),
         "evaluation": config.evaluation.model_dump(mode="json"),
         "analysis": analysis.model_dump(include={"tasks"}),
-        "code": source_fingerprint(Path(__file__).parent, Path(plots_module.__file__)),
+        "code": source_fingerprint(__name__),
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 

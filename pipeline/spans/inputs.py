@@ -8,10 +8,10 @@ from typing import Any
 
 from components.arrow_example_gen.files import file_state, find_files, list_spans, split_path
 from components.arrow_example_gen.spans import Span, choose_span, has_spans
+from janus_core.fingerprint import folder_fingerprint
 from janus_core.packages import PACKAGES, ROOT
 from pipeline.config import JanusConfig
 from pipeline.report import janus_version, stack_versions
-from trainer.fingerprint import source_fingerprint
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def inputs_of(config: JanusConfig, span: int | None = None) -> Inputs | None:
         # Not sorted: the order of features and tasks has a meaning.
         "config": config.model_dump_json(by_alias=True),
         "schema": Path(config.schema_).read_text(encoding="utf-8") if config.schema_ else None,
-        "code": source_fingerprint(*(ROOT / package for package in PACKAGES)),
+        "code": folder_fingerprint(*(ROOT / package for package in PACKAGES)),
         "stack": {"janus": janus_version(), **stack_versions()},
         "files": [[path, *file_state(path)] for path in find_files(config.data, chosen.number)],
     }

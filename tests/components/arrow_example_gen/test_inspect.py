@@ -12,7 +12,6 @@ from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.files import split_path, unseen_split_path
 from components.arrow_example_gen.inspect import check_columns, inspect_source
 from trainer.errors import DataError
-from trainer.fingerprint import source_fingerprint
 
 HASH = {"by": "hash"}
 
@@ -116,18 +115,3 @@ def test_no_span_matches(tmp_path: Path) -> None:
     (tmp_path / "span-x").mkdir()
     with pytest.raises(DataError, match="no file matches .*span-.*no span"):
         inspect_source(config(f"{tmp_path}/span-{{SPAN}}/*.csv"))
-
-
-def test_source_fingerprint_sees_names_and_content(tmp_path: Path) -> None:
-    (tmp_path / "p" / "q").mkdir(parents=True)
-    (tmp_path / "p" / "a.py").write_text("x = 1")
-    first = source_fingerprint(tmp_path / "p")
-    assert len(first) == 16
-    (tmp_path / "p" / "note.txt").write_text("no code")
-    assert source_fingerprint(tmp_path / "p") == first
-    (tmp_path / "p" / "q" / "b.py").write_text("")
-    second = source_fingerprint(tmp_path / "p")
-    (tmp_path / "p" / "a.py").write_text("x = 2")
-    assert len({first, second, source_fingerprint(tmp_path / "p"), source_fingerprint(tmp_path / "p" / "a.py")}) == 4
-    with pytest.raises(FileNotFoundError):
-        source_fingerprint(tmp_path / "nothing")

@@ -55,7 +55,7 @@ def test_configuration_and_code_count(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digest()
     assert digest(window=3) != before
     assert digest(training={"epochs": 2}) != before
-    monkeypatch.setattr(inputs, "source_fingerprint", lambda *paths: "edited")
+    monkeypatch.setattr(inputs, "folder_fingerprint", lambda *paths: "edited")
     assert digest() != before
 
 

@@ -1,0 +1,152 @@
+"""Of each node: an edit of any module that it runs is seen, wherever the module lies."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.anomaly_gate.component import SOURCES as ANOMALY_GATE
+from components.arrow_example_gen.component import SOURCES as EXAMPLE_GEN
+from components.batch_evaluator.component import SOURCES as EVALUATOR
+from components.serving_check.component import SOURCES as SERVING_CHECK
+from components.statistics_gen.component import SOURCES as STATISTICS_GEN
+from components.transform.component import SOURCES as TRANSFORM
+from janus_core import fingerprint
+from janus_core.fingerprint import folder_fingerprint, import_closure, modules_in, source_fingerprint
+from janus_core.packages import PACKAGES, ROOT
+from tests.project import copy_sources
+
+PREPROCESSING, TRAINER = ("trainer.preprocessing",), ("trainer.run",)
+NODES = {
+    "ExampleGen": EXAMPLE_GEN,
+    "StatisticsGen": STATISTICS_GEN,
+    "AnomalyGate": ANOMALY_GATE,
+    "Transform": (*TRANSFORM, *PREPROCESSING),
+    "Trainer": TRAINER,
+    "Evaluator": EVALUATOR,
+    "ServingCheck": SERVING_CHECK,
+}
+# Modules of each node that lie in another package than its executor, and what it does not run.
+EDITS = {
+    "ExampleGen": (
+        ["components/arrow_io/threads.py", "trainer/errors.py", "trainer/config/tasks.py"],
+        "trainer/run.py",
+    ),
+    "StatisticsGen": (["components/arrow_example_gen/tf_example.py", "components/arrow_io/files.py"], "trainer/run.py"),
+    "AnomalyGate": (["trainer/errors.py", "components/anomaly_gate/schema_checks.py"], "trainer/run.py"),
+    "Transform": (["components/arrow_io/records.py", "trainer/encoders/vector.py"], "trainer/run.py"),
+    "Trainer": (["serving/description.py", "trainer/trunks/experts.py", "trainer/config/base.py"], "pipeline/dag.py"),
+    "Evaluator": (["components/metrics/qwk.py", "components/metrics/auc.py"], "trainer/run.py"),
+    "ServingCheck": (
+        ["serving/check/trial.py", "components/arrow_io/records.py"],
+        "trainer/run.py",
+    ),
+}
+
+Sources = Callable[[str, str], None]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sources:
+    """Writes a module of a project of its own, of the packages `trainer` and `serving`."""
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+
+    def write_(name: str, text: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    write_("trainer/__init__.py", "")
+    write_("serving/__init__.py", "")
+    return write_
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_an_edit_of_any_module_that_a_node_runs_is_seen(
+    node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = source_fingerprint(*NODES[node])
+    copy_sources(tmp_path, *PACKAGES)
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    assert source_fingerprint(*NODES[node]) == before, "the folder counts"
+    edited, other = EDITS[node]
+    for name in edited:
+        with (tmp_path / name).open("a") as file:
+            file.write("# edited\n")
+        after = source_fingerprint(*NODES[node])
+        assert after != before, name
+        before = after
+    with (tmp_path / other).open("a") as file:
+        file.write("# edited\n")
+    assert source_fingerprint(*NODES[node]) == before
+
+
+def test_whatever_is_imported_is_in_the_closure() -> None:
+    modules = sorted({module for names in NODES.values() for module in names if not module.endswith("__main__")})
+    code = (
+        f"import sys; {'; '.join(f'import {module}' for module in modules)}\n"
+        "print(*(module.__file__ for name, module in sys.modules.items()"
+        f" if name.partition('.')[0] in {PACKAGES} and getattr(module, '__file__', None)))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    imported = {Path(file) for file in printed.split("\n")[-2].split()}
+    assert ROOT / "components/arrow_io/threads.py" in imported
+    assert imported <= import_closure(*modules)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import serving.used",
+        "from serving import used",
+        "from serving.used import anything",
+        "def later():\n    from serving import used",
+        "try:\n    import serving.used as other\nexcept ImportError:\n    pass",
+    ],
+)
+def test_every_form_of_import_counts(write: Sources, text: str) -> None:
+    write("trainer/run.py", text)
+    write("serving/used.py", "1")
+    before = source_fingerprint("trainer.run")
+    write("serving/used.py", "22")
+    assert source_fingerprint("trainer.run") != before
+
+
+def test_relative_imports_and_circles(write: Sources, tmp_path: Path) -> None:
+    write("trainer/run.py", "from . import a\nfrom .config import b")
+    write("trainer/a.py", "import trainer.run")
+    write("trainer/config/__init__.py", "from ..c import x")
+    write("trainer/config/b.py", "")
+    write("trainer/c.py", "")
+    names = {path.relative_to(tmp_path / "trainer").as_posix() for path in import_closure("trainer.run")}
+    assert names == {"__init__.py", "run.py", "a.py", "config/__init__.py", "config/b.py", "c.py"}
+
+
+def test_what_only_a_type_checker_imports_does_not_count(write: Sources, tmp_path: Path) -> None:
+    write("trainer/run.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import serving.unused\n")
+    write("serving/unused.py", "")
+    assert tmp_path / "serving/unused.py" not in import_closure("trainer.run")
+
+
+def test_a_module_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ModuleNotFoundError, match="there is no module trainer.nothing"):
+        source_fingerprint("trainer.nothing")
+
+
+def test_modules_of_a_package() -> None:
+    assert "components.metrics.auc" in modules_in("components.metrics")
+    assert "components.metrics" not in modules_in("components.metrics")
+
+
+def test_a_folders_fingerprint_sees_names_and_content(tmp_path: Path) -> None:
+    package = tmp_path / "p"
+    package.mkdir()
+    (package / "a.py").write_text("1")
+    first = folder_fingerprint(package)
+    (package / "notes.txt").write_text("not a source")
+    assert folder_fingerprint(package) == first
+    (package / "b.py").write_text("")
+    second = folder_fingerprint(package)
+    (package / "b.py").rename(package / "c.py")
+    assert len({first, second, folder_fingerprint(package)}) == 3
