@@ -14,7 +14,7 @@ def serve(
     rest_port: Annotated[int, typer.Option("--rest-port", min=0, max=65535, help="0 picks a free one.")] = 8501,
     grpc_port: Annotated[int, typer.Option("--grpc-port", min=0, max=65535, help="0 picks a free one.")] = 8500,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    local: Annotated[bool, typer.Option("--local", help="The development server even where Docker works.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="The development server in any case.")] = False,
     labels: Annotated[list[str] | None, typer.Option("--labels", metavar="LABEL=VERSION", help="Repeatable.")] = None,
     log_requests: Annotated[
         Path | None, typer.Option("--log-requests", metavar="FILE", help="Log a sample of requests and answers.")
@@ -23,7 +23,7 @@ def serve(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> None:
-    """Serve the pushed model over REST and gRPC: by TensorFlow Serving's image, or by a development server."""
+    """Serve the pushed model over REST and gRPC: by TensorFlow Serving, or by a development server."""
     with errors_told(verbose):
         environment.prepare(verbose)
         from pipeline.config_file import load_config

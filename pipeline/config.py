@@ -8,7 +8,8 @@ from components.arrow_example_gen.cells import CellForms, forms_of
 from components.arrow_example_gen.config import DataConfig, columns_of_split
 from pipeline.beam.config import BeamConfig
 from pipeline.kubeflow.config import KubeflowConfig
-from serving.deployment.config import DeploymentConfig
+from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
+from serving.deployment.release import serving_release
 from trainer.config import (
     Count,
     Feature,
@@ -127,7 +128,11 @@ class ServingConfig(StrictModel):
         description="Where the model is tried: in a process of its own, or by TFX's InfraValidator in TF Serving's "
         "image, run by Docker or Kubernetes.",
     )
-    image_tag: str = Field("latest", description="Of tensorflow/serving, for docker and kubernetes.")
+    image_tag: str | None = Field(
+        None,
+        description="The tag of tensorflow/serving that `janus serve` and infra_validator run; by default the image of "
+        "`deployment`.",
+    )
     check_rows: Count = Field(64, description="Real rows of the eval split that are sent through each signature.")
     warmup_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
         8, description="Real rows per signature that TF Serving calls the model with before its first request."
@@ -139,6 +144,24 @@ class ServingConfig(StrictModel):
     size_limit_mb: Annotated[Number, Field(gt=0)] | None = Field(None, description="Of the model's files.")
     latency: LatencyConfig = LatencyConfig()
     deployment: DeploymentConfig = Field(DeploymentConfig(), description="How TensorFlow Serving is deployed.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "ServingConfig":
+        batching = self.deployment.batching
+        most = batching.max_batch_size
+        if batching.enabled and self.warmup_rows > most:
+            raise ValueError(
+                f"warmup_rows {self.warmup_rows} is above deployment.batching.max_batch_size {most}: "
+                "TF Serving batches its warm-up requests too, and would refuse this one and with it the model; lower "
+                "warmup_rows or raise max_batch_size"
+            )
+        return self
+
+    def image(self, tensorflow: str) -> tuple[str, str]:
+        """The image of TF Serving for models that this version of TensorFlow trained, and its tag or digest."""
+        if self.image_tag:
+            return STOCK_IMAGE, self.image_tag
+        return self.deployment.image, self.deployment.tag or serving_release(tensorflow)
 
 
 class ReportConfig(StrictModel):

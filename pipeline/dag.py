@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from tfx.components.example_validator.component import ExampleValidator
@@ -312,8 +313,9 @@ def _serving_check(config: JanusConfig, model_trainer: BaseNode, data: _DataNode
         keys = CheckConfig.model_fields
         check = CheckConfig.model_validate(serving.model_dump(include=set(keys)))
         return ServingCheck(model=model, examples=examples, config=check).with_id("ServingCheck")
+    image, tag = serving.image(installed_version("tensorflow"))
     return infra_validator(
-        model, examples, serving.infra_validator, serving.image_tag, serving.warmup_rows, serving.time_limit_seconds
+        model, examples, serving.infra_validator, tag, serving.warmup_rows, serving.time_limit_seconds, image
     ).with_id("ServingCheck")
 
 

@@ -11,6 +11,7 @@ from components.pusher.versions import versions
 from pipeline.config import JanusConfig
 from serving.deployment.config import DeploymentConfig
 from serving.deployment.files import differing, edited, write
+from serving.deployment.release import release_warning, serving_release
 from serving.deployment.render import render
 from serving.deployment.server import server_of
 from trainer.errors import ConfigError
@@ -37,7 +38,8 @@ def run_deployment_job(
     Raises:
         ConfigError: it cannot be deployed so, the folder cannot be written, or files in it were edited by hand.
     """
-    files = deployment_files(config, deployment, output)
+    tensorflow = "" if deployment.tag else trained_with(config.push.path, deployment)
+    files = deployment_files(config, deployment, output, tensorflow)
     changes = differing(output, files)
     if check:
         for name in changes:
@@ -58,30 +60,31 @@ def run_deployment_job(
             raise ConfigError(f"{output} cannot be written: {error}") from error
     written = [str(output / name) for name, text in files.items() if text is not None]
     print("\n".join(written if changes else [f"{output} is up to date"]))
-    for problem in _absent_versions(config, deployment):
+    doubt = release_warning(deployment.tag or serving_release(tensorflow), tensorflow)
+    for problem in [*([doubt] if doubt else []), *_absent_versions(config, deployment)]:
         print(f"warning: {problem}", file=sys.stderr)
     return 0
 
 
-def deployment_files(config: JanusConfig, deployment: DeploymentConfig, output: Path) -> dict[str, str | None]:
+def deployment_files(
+    config: JanusConfig, deployment: DeploymentConfig, output: Path, tensorflow: str
+) -> dict[str, str | None]:
     """File name → content, None for a file that must not be there.
 
     Raises:
         ConfigError: it cannot be deployed so.
     """
     path = config.push.path
-    tensorflow = "" if deployment.tag else (trained_with(path, deployment) or installed_version("tensorflow"))
     try:
         return render(server_of(config.name, path, deployment, tensorflow), _seen_from(output, path))
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
-def trained_with(base: str, deployment: DeploymentConfig) -> str | None:
+def trained_with(base: str, deployment: DeploymentConfig) -> str:
     """The TensorFlow that trained the pushed version that is served, the newest that has a label or the newest.
 
-    Returns:
-        None if there is no version yet.
+    Where there is no version yet, it is the installed one.
 
     Raises:
         ConfigError: the version cannot be read.
@@ -89,7 +92,7 @@ def trained_with(base: str, deployment: DeploymentConfig) -> str | None:
     present = _pushed(base)
     labelled = [version for version in deployment.labels.versions().values() if version in present]
     if not present:
-        return None
+        return installed_version("tensorflow")
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -97,7 +100,7 @@ def trained_with(base: str, deployment: DeploymentConfig) -> str | None:
     try:
         with storage_of(base).open_file(path) as file:
             model = saved_model_pb2.SavedModel.FromString(file.read())
-        return str(model.meta_graphs[0].meta_info_def.tensorflow_version) or None
+        return str(model.meta_graphs[0].meta_info_def.tensorflow_version) or installed_version("tensorflow")
     except (DecodeError, IndexError, OSError) as error:
         raise ConfigError(f"{path} cannot be read: {error}; give serving.deployment.tag") from error
 

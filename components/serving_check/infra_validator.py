@@ -19,6 +19,7 @@ def infra_validator(
     image_tag: str,
     rows: int = 8,
     time_limit_seconds: float = 300,
+    image: str = "tensorflow/serving",
 ) -> BaseNode:
     """Starts tensorflow/serving with the model and sends it real rows of the eval split.
 
@@ -31,11 +32,13 @@ def infra_validator(
         model: the Trainer's.
         examples: raw tf.Examples with a split named eval.
         kind: what runs the image.
-        image_tag: of the image tensorflow/serving.
+        image_tag: of the image, or its sha256 digest.
         rows: how many are sent, and become warm-up requests; 0: one is sent, and the blessing holds no model.
         time_limit_seconds: until the model must be loaded.
+        image: without its tag; must start as tensorflow/serving does.
     """
-    serving_spec = pb.ServingSpec(tensorflow_serving=pb.TensorFlowServing(tags=[image_tag]))
+    places = {"digests" if image_tag.startswith("sha256:") else "tags": [image_tag]}
+    serving_spec = pb.ServingSpec(tensorflow_serving=pb.TensorFlowServing(image_name=image, **places))
     if kind == "docker":
         serving_spec.local_docker.SetInParent()
     else:

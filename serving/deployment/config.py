@@ -107,8 +107,8 @@ class DeploymentConfig(_Strict):
     )
     tag: Annotated[str, _full_match(_TAG, "an image's tag, or sha256:digest")] | None = Field(
         None,
-        description="The image's tag or sha256 digest; by default TF Serving's release for the TensorFlow that trained "
-        "the model.",
+        description="The image's tag or sha256 digest; by default the release of TF Serving that belongs to the "
+        "TensorFlow that trained the model, as far as there is one.",
     )
     rest_port: _Port = Field(8501, description="Of the REST API, in the container and outside.")
     grpc_port: _Port = Field(8500, description="Of the gRPC API, in the container and outside.")

@@ -2,17 +2,52 @@
 
 import re
 
-_PATCHES = {"2.16": "2.16.1", "2.17": "2.17.1", "2.18": "2.18.1", "2.19": "2.19.1"}
-"""The last releases of TF Serving, where that is not .0; both number their minor releases alike, not their patches."""
+RELEASES = ("2.16.1", "2.17.0", "2.17.1", "2.18.0", "2.18.1", "2.19.0", "2.19.1", "2.20.0", "2.21.0")
+"""TensorFlow Serving's releases, oldest first: those of tensorflow-serving-api on PyPI, whose numbers are the tags."""
 
 
 def serving_release(tensorflow: str) -> str:
-    """The version of TF Serving, and so the image's tag, that belongs to a version of TensorFlow.
+    """The release of TensorFlow Serving, and so the image's tag, for a version of TensorFlow.
+
+    Both number their minor releases alike, not their patches. So it is the last patch of the same minor release, else
+    of the next one that there is; beyond the table, its newest release, of which `release_warning` warns.
 
     Raises:
         ValueError: it is no version.
     """
-    minor = re.match(r"\d+\.\d+", tensorflow)
-    if minor is None:
+    wanted = _minor(tensorflow)
+    if wanted is None:
         raise ValueError(f"'{tensorflow}' is no version of TensorFlow")
-    return _PATCHES.get(minor[0], f"{minor[0]}.0")
+    minors = {minor: release for release in RELEASES if (minor := _minor(release))}
+    return next((release for minor, release in minors.items() if minor >= wanted), RELEASES[-1])
+
+
+def release_warning(tag: str, tensorflow: str | None) -> str | None:
+    """What is doubtful about an image's tag, if anything is; nothing is known of tags that are no release's number.
+
+    Args:
+        tag: of the image.
+        tensorflow: the version that trained the model, if it is known.
+    """
+    release, trained = re.match(r"\d+\.\d+\.\d+", tag), _minor(tensorflow or "")
+    if release is None:
+        return None
+    if trained and (_minor(tag) or trained) < trained:
+        return (
+            f"TensorFlow Serving {release[0]} is older than TensorFlow {tensorflow}, which trained the model, and may "
+            f"not know all its operations; the newest release known here is {RELEASES[-1]}, serving.deployment.tag "
+            "takes another"
+        )
+    if release[0] not in RELEASES:
+        return f"no release {release[0]} of TensorFlow Serving is known here; known are {', '.join(RELEASES)}"
+    return None
+
+
+def image_reference(image: str, tag: str) -> str:
+    """An image with its tag or digest."""
+    return f"{image}{'@' if tag.startswith('sha256:') else ':'}{tag}"
+
+
+def _minor(version: str) -> tuple[int, int] | None:
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else None

@@ -2,12 +2,14 @@
 
 import posixpath
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from serving.deployment.config import DNS_LABEL, STOCK_IMAGE, DeploymentConfig
-from serving.deployment.release import serving_release
+from serving.deployment.release import image_reference, serving_release
 
-BINARY = "/usr/bin/tensorflow_model_server"
+PROGRAM = "tensorflow_model_server"
+BINARY = f"/usr/bin/{PROGRAM}"
 """In the stock image. Its entry point would add flags of its own, among them fixed ports."""
 
 CONFIG_FOLDER = "/etc/tensorflow-serving"
@@ -15,6 +17,11 @@ MODELS_CONFIG = "models.config"
 CANARY_MODELS_CONFIG = "models-canary.config"
 BATCHING_CONFIG = "batching.config"
 MONITORING_CONFIG = "monitoring.config"
+
+# A version that cannot be loaded is tried six times. By default these tries are a minute apart and hold up the only
+# thread that looks after versions, so that a rollback would wait five minutes for them.
+LOADING = {"num_load_threads": 2, "load_retry_interval_micros": 10_000_000}
+"""Flags of how versions are loaded."""
 
 _STOCK_SCHEMES = ("gs",)
 """The file systems that the stock server is linked with, besides the local one."""
@@ -39,7 +46,7 @@ class Server:
     @property
     def image(self) -> str:
         """The image with its tag or digest."""
-        return f"{self.config.image}{'@' if self.tag.startswith('sha256:') else ':'}{self.tag}"
+        return image_reference(self.config.image, self.tag)
 
     @property
     def is_remote(self) -> bool:
@@ -104,10 +111,7 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
         "model_config_file": file(models_config),
         "monitoring_config_file": file(MONITORING_CONFIG),
         "file_system_poll_wait_seconds": config.version_poll_seconds,
-        # A version that cannot be loaded is tried six times. By default these tries are a minute apart and hold up
-        # the only thread that looks after versions, so that a rollback would wait five minutes for them.
-        "num_load_threads": 2,
-        "load_retry_interval_micros": 10_000_000,
+        **LOADING,
         # By default as many as the host has cores, however few of them the container may use.
         "tensorflow_intra_op_parallelism": config.cores,
         "tensorflow_inter_op_parallelism": config.cores,
@@ -124,4 +128,15 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
         flags["enable_batching"] = "true"
         # The server refuses this flag without the other.
         flags["batching_parameters_file"] = file(BATCHING_CONFIG)
+    return _words(flags)
+
+
+def plain_arguments(model: str, base_path: str, rest_port: int, grpc_port: int) -> list[str]:
+    """The flags of tensorflow_model_server that serves the newest version of one model, without any files."""
+    return _words(
+        {"port": grpc_port, "rest_api_port": rest_port, "model_name": model, "model_base_path": base_path, **LOADING}
+    )
+
+
+def _words(flags: Mapping[str, str | int]) -> list[str]:
     return [f"--{flag}={value}" for flag, value in flags.items()]

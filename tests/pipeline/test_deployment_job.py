@@ -81,6 +81,37 @@ def test_without_a_version_the_image_is_that_of_the_installed_tensorflow(
     assert service()["image"] == "tensorflow/serving:2.18.1"
 
 
+def test_a_model_beyond_the_known_releases_is_reported(config: JanusConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    push(config.push.path, 17, "2.22.1")
+    assert run_deployment_job(config, DeploymentConfig()) == 0
+    assert service()["image"] == "tensorflow/serving:2.21.0"
+    assert "warning: TensorFlow Serving 2.21.0 is older than TensorFlow 2.22.1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("serving", "image"),
+    [
+        ({}, ("tensorflow/serving", "2.19.1")),
+        ({"image_tag": "latest"}, ("tensorflow/serving", "latest")),
+        ({"deployment": {"tag": "2.20.0"}}, ("tensorflow/serving", "2.20.0")),
+        ({"deployment": {"image": "ours", "tag": "7"}}, ("ours", "7")),
+        ({"image_tag": "2.18.1", "deployment": {"image": "ours"}}, ("tensorflow/serving", "2.18.1")),
+    ],
+)
+def test_serve_deployment_and_infra_validator_have_one_image(serving: dict, image: tuple[str, str]) -> None:
+    assert small_config(Path(), serving=serving).serving.image("2.19.0") == image
+
+
+def test_warm_up_requests_must_fit_into_a_batch() -> None:
+    def batching(size: int, enabled: bool = True, rows: int = 8) -> dict:
+        return {"warmup_rows": rows, "deployment": {"batching": {"enabled": enabled, "max_batch_size": size}}}
+
+    with pytest.raises(ConfigError, match=r"serving: warmup_rows 8 is above deployment\.batching\.max_batch_size 4"):
+        small_config(Path(), serving=batching(4))
+    for fits in (batching(8), batching(4, enabled=False), batching(4, rows=4)):
+        small_config(Path(), serving=fits)
+
+
 def test_a_damaged_model(config: JanusConfig) -> None:
     push(config.push.path, 17, "2.16.2")
     (Path(config.push.path) / "17" / "saved_model.pb").write_bytes(b"\xff")

@@ -53,7 +53,7 @@ def test_infra_validator(kind: Literal["docker", "kubernetes"], platform: str) -
 
     serving = spec("serving_spec", infra_validator_pb2.ServingSpec())
     assert serving.WhichOneof("serving_platform") == platform
-    assert list(serving.tensorflow_serving.tags) == ["2.16.1"]
+    assert (serving.tensorflow_serving.image_name, *serving.tensorflow_serving.tags) == ("tensorflow/serving", "2.16.1")
     assert spec("validation_spec", infra_validator_pb2.ValidationSpec()).max_loading_time_seconds == 100
     request = spec("request_spec", infra_validator_pb2.RequestSpec())
     assert list(request.tensorflow_serving.signature_names) == ["serving_default"]
@@ -62,7 +62,11 @@ def test_infra_validator(kind: Literal["docker", "kubernetes"], platform: str) -
 
 def test_infra_validator_without_warmup() -> None:
     model, examples = importers()
-    node = infra_validator(model.outputs["result"], examples.outputs["result"], "docker", "latest", rows=0)
+    digest = "sha256:" + "a" * 64
+    node = infra_validator(model.outputs["result"], examples.outputs["result"], "docker", digest, rows=0, image="ours")
+    serving = json_format.Parse(node.exec_properties["serving_spec"], infra_validator_pb2.ServingSpec())
+    image = serving.tensorflow_serving
+    assert (image.image_name, list(image.tags), list(image.digests)) == ("ours", [], [digest])
     request = infra_validator_pb2.RequestSpec()
     json_format.Parse(node.exec_properties["request_spec"], request)
     assert (request.num_examples, request.make_warmup) == (1, False)

@@ -3,7 +3,7 @@
 import pytest
 
 from serving.deployment.config import DeploymentConfig
-from serving.deployment.release import serving_release
+from serving.deployment.release import release_warning, serving_release
 from serving.deployment.server import arguments, server_of
 from tests.serving.deployment.rendered import flags, rendered
 
@@ -61,11 +61,39 @@ def test_threads_follow_the_cores() -> None:
 
 @pytest.mark.parametrize(
     ("tensorflow", "release"),
-    [("2.16.2", "2.16.1"), ("2.19.0", "2.19.1"), ("2.21.0", "2.21.0"), ("2.22.1", "2.22.0"), ("2.20.0-rc1", "2.20.0")],
+    [
+        ("2.15.1", "2.16.1"),
+        ("2.16.2", "2.16.1"),
+        ("2.19.0", "2.19.1"),
+        ("2.20.0-rc1", "2.20.0"),
+        ("2.21.0", "2.21.0"),
+        ("2.22.1", "2.21.0"),
+        ("3.0.0", "2.21.0"),
+    ],
 )
 def test_the_image_follows_the_training(tensorflow: str, release: str) -> None:
     assert serving_release(tensorflow) == release
     assert rendered(tensorflow=tensorflow).service["image"] == f"tensorflow/serving:{release}"
+
+
+@pytest.mark.parametrize(
+    ("tag", "tensorflow", "words"),
+    [
+        ("2.16.1", "2.16.2", None),
+        ("2.21.0", "2.16.2", None),
+        ("2.21.0", None, None),
+        ("2.19.1-gpu", "2.19.0", None),
+        ("latest", "2.22.0", None),
+        ("sha256:" + "1" * 64, "2.22.0", None),
+        ("2.21.0", "2.22.1", "2.21.0 is older than TensorFlow 2.22.1"),
+        ("2.16.1", "2.21.0", "2.16.1 is older than TensorFlow 2.21.0"),
+        ("2.22.0", "2.21.0", "no release 2.22.0 of TensorFlow Serving is known here; known are 2.16.1, "),
+        ("2.16.2", None, "no release 2.16.2"),
+    ],
+)
+def test_a_doubtful_release_is_reported(tag: str, tensorflow: str | None, words: str | None) -> None:
+    found = release_warning(tag, tensorflow)
+    assert (found is None) if words is None else (words in (found or ""))
 
 
 def test_no_version() -> None:
