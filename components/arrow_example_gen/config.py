@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from components.arrow_example_gen.times import time_pattern
-from trainer.config import Count, Number, StrictModel
+from trainer.config import Count, Number, StrictModel, reject_bool
 
 _SPAN_SPEC = re.compile(r"\{SPAN(:\d+)?\}")
 _DATE_SPECS = ("{YYYY}", "{MM}", "{DD}")
@@ -78,6 +78,20 @@ class DataConfig(StrictModel):
 
     path: str = Field(description="A folder, file or glob; TFX's {SPAN} and {VERSION} patterns are allowed.")
     format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
+    delimiter: str = Field(",", description="What separates the cells of CSV: one character, such as ';' or tab.")
+    encoding: str = Field("utf-8", description="The encoding of CSV by Python's name, such as cp1252 or utf-16.")
+    skip_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
+        0, description="Lines of CSV before the header, such as a title; blank lines there are skipped anyway."
+    )
+    escape_char: str | None = Field(
+        None,
+        description='Of CSV, the character that makes the next one plain, such as \\ in "a \\"quoted\\" word"; a '
+        "doubled quote is always one quote.",
+    )
+    skip_initial_space: bool = Field(
+        False,
+        description="Whether blanks at the beginning of a CSV cell are skipped, so that a quote after them counts.",
+    )
     null_values: list[str] | dict[str, list[str]] = Field(
         [],
         description="Texts in CSV that count as missing values, beside the empty cell: a list for every column, such "
@@ -120,6 +134,35 @@ class DataConfig(StrictModel):
                 where = f" of column '{column}'" if column else ""
                 raise ValueError(f"decimal and thousands{where} are both '{decimal}': give data.decimal as well")
         return self
+
+    @field_validator("delimiter", "escape_char")
+    @classmethod
+    def _check_character(cls, character: str | None, info: ValidationInfo) -> str | None:
+        character = {"tab": "\t", "\\t": "\t"}.get(character or "", character)
+        if character is not None and (len(character) != 1 or not character.isascii() or character in '"\r\n'):
+            raise ValueError(f"{character!r} is not one ASCII character that is no quote and no line break")
+        if character is not None and character.isalnum():
+            raise ValueError(f"{character!r} is a letter or digit, which the cells hold")
+        if info.field_name == "escape_char" and character == info.data.get("delimiter"):
+            raise ValueError(f"{character!r} separates the cells")
+        return character
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError:
+            raise ValueError(f"there is no encoding '{encoding}'; common ones are utf-8, utf-16 and cp1252") from None
+        return encoding
+
+    @field_validator("delimiter", "encoding", "skip_rows", "escape_char", "skip_initial_space")
+    @classmethod
+    def _check_csv(cls, value: Any, info: ValidationInfo) -> Any:
+        usual = value == cls.model_fields[str(info.field_name)].default
+        if not usual and info.data.get("format") in ("parquet", "tfrecord"):
+            raise ValueError(f"this is said of CSV, and the format is {info.data['format']}")
+        return value
 
     @field_validator("split")
     @classmethod

@@ -3,67 +3,69 @@
 import contextlib
 import csv
 import functools
-import io
-import zlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from components.arrow_example_gen.batch import Batch
 from components.arrow_example_gen.cells import AS_PYTHON, CellForms
-from components.arrow_example_gen.csv_blocks import Block, read_blocks, row_ends, row_lines
-from components.arrow_example_gen.files import open_content
+from components.arrow_example_gen.csv_blocks import Block, quote_after_blanks, read_blocks, row_lines
+from components.arrow_example_gen.csv_dialect import Dialect, open_rows
+from components.arrow_example_gen.csv_header import find_header
 from components.arrow_example_gen.kinds import CellError, Kind
 from trainer.errors import DataError
 
 BLOCK_BYTES = 4 << 20
 """What is parsed at once: large enough for Arrow's vectorised kernels, small enough to keep several in memory."""
 
-_HEADER_BYTES = 64 << 10
-_BOM = b"\xef\xbb\xbf"
+_RFC = Dialect()
 
 
-def read_header(path: str) -> list[str]:
+def read_header(path: str, dialect: Dialect = _RFC) -> list[str]:
     """The column names of a CSV file.
 
-    Raises DataError for an empty file, a header that is not UTF-8, an empty or a repeated name.
+    Raises DataError for an empty file and a header that is no text of the encoding, or that is of another delimiter.
     """
-    return _header(path)[0]
+    return find_header(path, dialect).names
 
 
-def header_bytes(path: str) -> tuple[int, int]:
+def header_bytes(path: str, dialect: Dialect = _RFC) -> tuple[int, int]:
     """(the byte, the line from 1) where the rows after the header begin."""
-    return _header(path)[1:]
+    header = find_header(path, dialect)
+    return header.stop, header.line
 
 
-def has_rows(path: str) -> bool:
+def has_rows(path: str, dialect: Dialect = _RFC) -> bool:
     """Whether anything but blank lines follows the header."""
-    start, line = header_bytes(path)
-    return any(block.data.strip() for block in file_blocks(path, start, None, line))
+    start, line = header_bytes(path, dialect)
+    return any(block.data.strip() for block in file_blocks(path, start, None, line, dialect))
 
 
-def file_blocks(path: str, start: int, stop: int | None, line: int) -> Iterator[Block]:
-    """The rows of a file between two bytes (of the content, where it is compressed) in blocks.
+def file_blocks(path: str, start: int, stop: int | None, line: int, dialect: Dialect = _RFC) -> Iterator[Block]:
+    """The rows of a file between two bytes (of the content, where it is compressed or transcoded) in blocks.
 
     `start` and `stop` are at the beginning of rows; None reads to the end. Raises DataError for a damaged gzip.
     """
-    with open_content(path) as stream:
-        _skip(stream, start, path)
+    with open_rows(path, dialect, start) as read_rows:
         left = None if stop is None else stop - start
 
         def read(count: int) -> bytes:
             nonlocal left
-            data = _read(stream, count if left is None else min(count, left), path)
+            data = read_rows(count if left is None else min(count, left))
             left = None if left is None else left - len(data)
             return data
 
-        yield from read_blocks(read, BLOCK_BYTES, path, start, line)
+        yield from read_blocks(read, BLOCK_BYTES, path, start, line, dialect)
 
 
-def infer_block(block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON) -> dict[str, Kind | None]:
+def infer_block(
+    block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON, dialect: Dialect = _RFC
+) -> dict[str, Kind | None]:
     """The kind of each column of a block. Raises DataError as `parse_block` does."""
-    return {name: forms.kind(name, cells) for name, cells in parse_block(block, path, names, forms).items()}
+    return {name: forms.kind(name, cells) for name, cells in parse_block(block, path, names, forms, dialect).items()}
 
 
 def read_block(
@@ -72,13 +74,14 @@ def read_block(
     names: Sequence[str],
     kinds: Mapping[str, Kind | None],
     forms: CellForms = AS_PYTHON,
+    dialect: Dialect = _RFC,
 ) -> Batch:
     """A block's columns in their kinds; columns of kind None (nothing but missing values) are left out.
 
     Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
     """
-    columns = parse_block(block, path, names, forms)
-    locate = _locator(block, path)
+    columns = parse_block(block, path, names, forms, dialect)
+    locate = _locator(block, path, dialect)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
         kind = kinds[name]
@@ -92,19 +95,23 @@ def read_block(
 
 
 def parse_block(
-    block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON
+    block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON, dialect: Dialect = _RFC
 ) -> dict[str, pa.StringArray]:
     """The columns of a block as text, empty cells and the words for missing values as null.
 
-    Raises DataError, with the line, for a row of another length and for bytes that are not UTF-8.
+    Raises DataError, with the line, for a row of another length, bytes that are not UTF-8, and quotes that only mean
+    something in another format.
     """
     # Positions as names, since pyarrow looks conversions up by name and a header may hold any text.
     places = [str(place) for place in range(len(names))]
+    data = _plain(block.data, dialect)
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(block.data),
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(block.data) + 1, column_names=places),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=block.quoted),
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=places),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=dialect.delimiter, escape_char=dialect.escape_char or False, newlines_in_values=block.quoted
+            ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.string()),
                 null_values=[""],
@@ -113,14 +120,52 @@ def parse_block(
             ),
         )
     except pa.ArrowInvalid as error:
-        raise _explain(block, path, names, error) from error
-    return {
-        name: forms.of(name).known(_one_chunk(table.column(place))) for name, place in zip(names, places, strict=True)
-    }
+        raise _explain(block, path, names, error, dialect) from error
+    columns = {name: _one_chunk(table.column(place)) for name, place in zip(names, places, strict=True)}
+    if block.quoted:
+        _refuse_other_quotes(block, path, columns, dialect)
+    return {name: forms.of(name).known(cells) for name, cells in columns.items()}
+
+
+def _plain(data: bytes, dialect: Dialect) -> bytes:
+    """The rows without what Arrow has no option for."""
+    delimiter = re.escape(dialect.delimiter.encode())
+    if dialect.skip_initial_space:
+        cell = rb' *("(?:[^"]|"")*"[^%b\r\n]*|[^%b\r\n]*)(%b|\r|\n|\Z)' % (delimiter, delimiter, delimiter)
+        data = re.sub(cell, rb"\1\2", data)
+    if dialect.escape_char == "\\" and rb"\N" in data:
+        # What writes backslashes writes \N for a missing value; unescaped it would be the text N.
+        data = re.sub(rb"(?<![^%b\n])\\N(?=[%b\r\n]|\Z)" % (delimiter, delimiter), b"", data)
+    return data
+
+
+def _refuse_other_quotes(block: Block, path: str, columns: Mapping[str, pa.StringArray], dialect: Dialect) -> None:
+    """Quotes after blanks, and backslashes before quotes, would silently become part of the cells."""
+    delimiter = dialect.delimiter.encode()
+    if not dialect.skip_initial_space and (delimiter + b' "' in block.data or b'\n "' in block.data):
+        # A quoted cell may begin so: only its bytes tell.
+        suspect = any(pc.any(pc.match_substring_regex(cells, '^ +"')).as_py() for cells in columns.values())
+        place = quote_after_blanks(block.data, dialect) if suspect else -1
+        if place >= 0:
+            line = block.line + block.data.count(b"\n", 0, place)
+            raise DataError(
+                f"{path}, line {line}: a blank stands before the quote of a cell, so that the quote would be part of "
+                "its text; data.skip_initial_space: true skips such blanks"
+            )
+    if not dialect.escape_char and rb"\"" in block.data:
+        border = re.escape(delimiter)
+        escaped = rb'(?:\A|[%b\n])"(?:[^"\\]|""|\\[^"])*\\"[^"%b\r\n]' % (border, border)
+        found = re.search(escaped, block.data)
+        if found:
+            line = block.line + block.data.count(b"\n", 0, found.end())
+            raise DataError(
+                f'{path}, line {line}: \\" amid a quoted cell; if the backslash keeps the quote from ending the cell: '
+                "data.escape_char: '\\'; else double the quote"
+            )
 
 
 def _remedy(column: str, error: CellError) -> str:
-    """Short text among numbers is often a word for missing; with digits, it may be a number in another form."""
+    """Short text among numbers is often a word for missing; with digits, it may be a number in another dialect."""
     text = str(error.value)
     if not text.isprintable() or len(text) > 30:
         return ""
@@ -137,8 +182,8 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def _locator(block: Block, path: str) -> Callable[[int], str]:
-    find_lines = functools.cache(lambda: row_lines(block.data))
+def _locator(block: Block, path: str, dialect: Dialect) -> Callable[[int], str]:
+    find_lines = functools.cache(lambda: row_lines(block.data, dialect))
 
     def locate(row: int) -> str:
         lines = find_lines()
@@ -148,75 +193,40 @@ def _locator(block: Block, path: str) -> Callable[[int], str]:
     return locate
 
 
-# --- reading ----------------------------------------------------------------------------------------------------
-
-
-def _read(stream: pa.NativeFile, count: int, path: str) -> bytes:
-    try:
-        return stream.read(count)
-    except (OSError, pa.ArrowException, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
-
-
-def _skip(stream: pa.NativeFile, count: int, path: str) -> None:
-    if stream.seekable():
-        stream.seek(count)
-        return
-    while count > 0:
-        data = _read(stream, min(count, BLOCK_BYTES), path)
-        if not data:
-            return
-        count -= len(data)
-
-
-def _header(path: str) -> tuple[list[str], int, int]:
-    with open_content(path) as stream:
-        first = next(read_blocks(lambda count: _read(stream, count, path), _HEADER_BYTES, path), None)
-    if first is None or not first.data.strip(_BOM + b"\r\n"):
-        raise DataError(f"{path} is empty: a CSV file begins with a header line that names the columns")
-    skipped = len(_BOM) if first.data.startswith(_BOM) else 0
-    data = first.data[skipped:]
-    ends = row_ends(data)[0]
-    row = data[: int(ends[0]) + 1] if ends.size else data
-    try:
-        names = next(csv.reader(io.StringIO(row.decode("utf-8"), newline="")))
-    except csv.Error as error:
-        raise DataError(f"{path}, line 1: the header cannot be read ({error})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}, line 1: the header is not UTF-8 (byte {error.start + 1}: {error.reason})") from error
-    _check_names(names, path)
-    return names, skipped + len(row), 1 + row.count(b"\n")
-
-
-def _check_names(names: Sequence[str], path: str) -> None:
-    repeated = list(dict.fromkeys(name for name in names if names.count(name) > 1))
-    if "" in names:
-        raise DataError(f"{path}, line 1: column {names.index('') + 1} has no name")
-    if repeated:
-        raise DataError(f"{path}, line 1: the header names a column twice: {', '.join(map(repr, repeated))}")
-
-
 # --- explaining -------------------------------------------------------------------------------------------------
 
 
-def _explain(block: Block, path: str, names: Sequence[str], error: pa.ArrowInvalid) -> DataError:
+def _explain(block: Block, path: str, names: Sequence[str], error: pa.ArrowInvalid, dialect: Dialect) -> DataError:
     """Reads the block again with Python's csv module, which is slow but knows its line."""
     try:
         text = block.data.decode("utf-8")
     except UnicodeDecodeError as wrong:
         line = block.line + block.data.count(b"\n", 0, wrong.start)
         byte = block.data[wrong.start]
-        return DataError(f"{path}, line {line}: not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8")
-    reader = csv.reader(io.StringIO(text, newline=""))
+        return DataError(
+            f"{path}, line {line}: not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8, or name its encoding, such "
+            "as data.encoding: cp1252"
+        )
+    reader = dialect.rows_of(text)
     last = 0
     # csv gives up at a cell of 128 KiB; Arrow's own words must do then.
     with contextlib.suppress(csv.Error):
         for row in reader:
             if row and len(row) != len(names):
-                shown = ",".join(row)
+                shown = dialect.delimiter.join(row)
                 return DataError(
                     f"{path}, line {block.line + last}: {len(row)} cells, but the header names {len(names)} columns: "
-                    f"{shown[:120]}{'…' if len(shown) > 120 else ''}"
+                    f"{shown[:120]}{'…' if len(shown) > 120 else ''}{_remedy_of_length(row, names, dialect)}"
                 )
             last = reader.line_num
     return DataError(f"{path}, lines {block.line} to {block.line + text.count(chr(10))}: {error}")
+
+
+def _remedy_of_length(row: Sequence[str], names: Sequence[str], dialect: Dialect) -> str:
+    if len(row) > 1 >= len(names):
+        return "; if the table begins with a title: data.skip_rows, the lines before the header"
+    if any(cell.startswith(' "') for cell in row) and not dialect.skip_initial_space:
+        return "; a blank stands before a quote: data.skip_initial_space: true skips such blanks"
+    if any('\\"' in cell or cell.endswith("\\") for cell in row) and not dialect.escape_char:
+        return "; if the backslash keeps what follows from ending the cell: data.escape_char: '\\'"
+    return ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from components.arrow_example_gen import csv_reader, parquet_reader, tfrecord_head
 from components.arrow_example_gen.config import DataConfig, TimeSplit, columns_of_split
+from components.arrow_example_gen.csv_dialect import dialect_of
 from components.arrow_example_gen.files import find_files
 from components.arrow_example_gen.kinds import Kind, widest
 from trainer.errors import DataError
@@ -39,9 +40,10 @@ def inspect_source(data: DataConfig, span: int | None = None) -> Source:
 def inspect_files(files: list[str], data: DataConfig) -> Source:
     """As `inspect_source`, of files that are known already."""
     if data.format == "csv":
-        headers = {path: csv_reader.read_header(path) for path in files}
+        dialect = dialect_of(data)
+        headers = {path: csv_reader.read_header(path, dialect) for path in files}
         _check_same_columns(headers)
-        if not any(csv_reader.has_rows(path) for path in files):
+        if not any(csv_reader.has_rows(path, dialect) for path in files):
             raise DataError(f"{_these(files)}: nothing but a header, there are no rows")
         return Source(files, dict.fromkeys(headers[files[0]]))
     if data.format == "parquet":
@@ -76,7 +78,7 @@ def check_columns(source: Source, data: DataConfig, wanted: Mapping[str, str]) -
 def missing_columns(columns: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
     """A sentence per wanted column (→ the config key that names it) that is not among `columns`."""
     return [
-        f"{key}: the data have no column '{column}'{_nearest(column, columns)}"
+        f"{key}: the data have no column '{column}'{_repeated(column, columns) or _nearest(column, columns)}"
         for column, key in wanted.items()
         if column not in columns
     ]
@@ -127,6 +129,13 @@ def _check_same_columns(columns: Mapping[str, list[str]]) -> None:
 
 def _columns(names: list[str]) -> str:
     return f"column{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
+
+
+def _repeated(column: str, columns: Sequence[str]) -> str:
+    numbered = [f"{column}.{number}" for number in (1, 2)]
+    if not all(name in columns for name in numbered):
+        return ""
+    return f"; the header names it more than once, and each has a number: '{numbered[0]}', '{numbered[1]}'"
 
 
 def _nearest(column: str, columns: Sequence[str]) -> str:

@@ -1,11 +1,13 @@
 """Divides a source into pieces of work, the same on every machine, since each becomes a shard per split."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from components.arrow_example_gen import csv_reader, parquet_reader
 from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.csv_dialect import Dialect, dialect_of, starts_midway
 from components.arrow_example_gen.files import file_size, is_gzip
 
 PIECE_BYTES = 8 << 20
@@ -69,7 +71,10 @@ def _limit(files: list[str]) -> int:
 
 
 def _groups(files: list[str], data: DataConfig, limit: int) -> Iterable[tuple[Piece, ...]]:
-    divide = {"csv": _csv_pieces, "parquet": _parquet_pieces, "tfrecord": _whole_file}[data.format]
+    csv_pieces = partial(_csv_pieces, dialect=dialect_of(data))
+    makers: dict[str, Callable[[str, int], Iterable[Piece]]]
+    makers = {"csv": csv_pieces, "parquet": _parquet_pieces, "tfrecord": _whole_file}
+    divide = makers[data.format]
     return _packed((piece for path in files for piece in divide(path, limit)), limit)
 
 
@@ -86,19 +91,19 @@ def _packed(pieces: Iterable[Piece], limit: int) -> Iterable[tuple[Piece, ...]]:
         yield tuple(group)
 
 
-def _csv_pieces(path: str, limit: int) -> Iterable[Piece]:
-    start, line = csv_reader.header_bytes(path)
+def _csv_pieces(path: str, limit: int, dialect: Dialect) -> Iterable[Piece]:
+    start, line = csv_reader.header_bytes(path, dialect)
     size = file_size(path)
-    if is_gzip(path):
-        # Compressed bytes cannot be entered midway; about a sixth of the content's size.
-        yield Piece(path, start, None, line, size * 6)
+    if not starts_midway(path, dialect):
+        # Compressed bytes are about a sixth of the content's size.
+        yield Piece(path, start, None, line, size * 6 if is_gzip(path) else size)
         return
     if size - start <= limit:
         yield Piece(path, start, size, line, size - start)
         return
     first: tuple[int, int] | None = None
     stop = start
-    for block in csv_reader.file_blocks(path, start, size, line):
+    for block in csv_reader.file_blocks(path, start, size, line, dialect):
         if first is not None and block.stop - first[0] > limit:
             yield Piece(path, first[0], stop, first[1], stop - first[0])
             first = None

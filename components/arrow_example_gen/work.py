@@ -15,6 +15,7 @@ from components.arrow_example_gen.batch import Batch
 from components.arrow_example_gen.cells import CellForms
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_blocks import Block
+from components.arrow_example_gen.csv_dialect import Dialect, dialect_of
 from components.arrow_example_gen.domains import check_domains
 from components.arrow_example_gen.findings import Finding, merge_findings
 from components.arrow_example_gen.kinds import Kind, kind_of_type, widest
@@ -69,11 +70,12 @@ class Result:
 def infer_task(task: Task, job: Job) -> Kinds:
     """The kinds of the CSV columns that are not known yet; columns of damaged pieces are left to `write_task`."""
     kinds: Kinds = {name: None for name in job.columns if name not in job.kinds}
+    dialect = dialect_of(job.data)
     try:
         for piece in task.pieces:
-            names = csv_reader.read_header(piece.path)
-            for block in _csv_blocks(piece):
-                found = csv_reader.infer_block(block, piece.path, names, job.forms)
+            names = csv_reader.read_header(piece.path, dialect)
+            for block in _csv_blocks(piece, dialect):
+                found = csv_reader.infer_block(block, piece.path, names, job.forms, dialect)
                 kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
     except DataError:
         # The same error comes up again in `write_task`, which reports it.
@@ -175,16 +177,17 @@ def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArr
 def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
     for piece in task.pieces:
         if job.data.format == "csv":
-            names = csv_reader.read_header(piece.path)
-            for block in _csv_blocks(piece):
-                yield csv_reader.read_block(block, piece.path, names, kinds, job.forms)
+            dialect = dialect_of(job.data)
+            names = csv_reader.read_header(piece.path, dialect)
+            for block in _csv_blocks(piece, dialect):
+                yield csv_reader.read_block(block, piece.path, names, kinds, job.forms, dialect)
         elif job.data.format == "parquet":
             yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, kinds)
         else:
             yield from tfrecord_io.read_batches(piece.path)
 
 
-def _csv_blocks(piece: Piece) -> Iterator[Block]:
-    blocks = csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line)
+def _csv_blocks(piece: Piece, dialect: Dialect) -> Iterator[Block]:
+    blocks = csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, dialect)
     # Arrow takes blank lines alone for no CSV at all.
     return (block for block in blocks if block.data.strip())

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from components.arrow_example_gen import csv_reader, parquet_reader
-from components.arrow_example_gen.cells import CellForms, forms_of
+from components.arrow_example_gen.cells import forms_of
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_blocks import Block, row_ends
+from components.arrow_example_gen.csv_dialect import Dialect, dialect_of, open_rows, starts_midway
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.files import file_size, is_gzip, open_file
 from components.arrow_example_gen.inspect import inspect_source
@@ -61,8 +62,6 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
         DataError: the files are missing, empty, damaged, not UTF-8 or no tables of commas; names are repeated.
     """
     source = inspect_source(data)
-    if data.format == "csv":
-        _check_separator(list(source.columns), source.files[0])
     rows = min(rows, max(MIN_ROWS, MAX_CELLS // len(source.columns)))
     if data.format == "parquet":
         return _read_parquet(data, source.files, rows)
@@ -94,61 +93,59 @@ def table_format(path: str) -> str:
     return "parquet" if place.suffix.lower() == ".parquet" else "csv"
 
 
-def _check_separator(names: list[str], path: str) -> None:
-    if len(names) > 1:
-        return
-    for separator, shown in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if separator in names[0]:
-            raise DataError(f"{path}, line 1: the cells are separated by {shown}; write the table with commas")
-
-
 # --- CSV --------------------------------------------------------------------------------------------------------
 
 
 def _read_csv(data: DataConfig, files: list[str], rows: int) -> Sample:
-    head, ended = _csv_head(files[:1], rows, _first_bytes(files[0]))
-    row_bytes = max(1.0, sum(len(block.data) for _, block in head) / max(1, _count_rows(head)))
+    dialect = dialect_of(data)
+    head, ended = _csv_head(files[:1], rows, _first_bytes(files[0], dialect), dialect)
+    row_bytes = max(1.0, sum(len(block.data) for _, block in head) / max(1, _count_rows(head, dialect)))
     sizes = [file_size(path) for path in files]
     estimate = int(sum(sizes) / row_bytes)
-    if not (ended and len(files) == 1 and _count_rows(head) <= rows + 1):
-        if rows < 4 * PLACES or estimate <= rows or any(is_gzip(path) for path in files):
-            head, ended = _csv_head(files, rows, MAX_BYTES)
-        elif (spread := _csv_spread(files, sizes, rows, row_bytes, head)) is not None:
+    if not (ended and len(files) == 1 and _count_rows(head, dialect) <= rows + 1):
+        if rows < 4 * PLACES or estimate <= rows or not all(starts_midway(path, dialect) for path in files):
+            head, ended = _csv_head(files, rows, MAX_BYTES, dialect)
+        elif (spread := _csv_spread(files, sizes, rows, row_bytes, head, dialect)) is not None:
             return _csv_sample(data, files, spread, rows, None, estimate)
         else:
-            head, ended = _csv_head(files, rows, MAX_BYTES)
+            head, ended = _csv_head(files, rows, MAX_BYTES, dialect)
     return _csv_sample(data, files, head, rows, ended, estimate)
 
 
-def _first_bytes(path: str) -> int:
-    return csv_reader.BLOCK_BYTES if not is_gzip(path) else MAX_BYTES
+def _first_bytes(path: str, dialect: Dialect) -> int:
+    return csv_reader.BLOCK_BYTES if starts_midway(path, dialect) else MAX_BYTES
 
 
-def _csv_head(files: list[str], rows: int, most_bytes: int) -> tuple[list[tuple[str, Block]], bool]:
+def _csv_head(files: list[str], rows: int, most_bytes: int, dialect: Dialect) -> tuple[list[tuple[str, Block]], bool]:
     """Blocks from the beginning on, and whether they are all there is."""
     blocks: list[tuple[str, Block]] = []
     read = found = 0
     for path in files:
-        start, line = csv_reader.header_bytes(path)
-        for block in csv_reader.file_blocks(path, start, None, line):
+        start, line = csv_reader.header_bytes(path, dialect)
+        for block in csv_reader.file_blocks(path, start, None, line, dialect):
             if read >= most_bytes or found > rows:
                 return blocks, False
             if block.data.strip():
                 blocks.append((path, block))
                 read += len(block.data)
-                found += len(row_ends(block.data)[0])
+                found += len(row_ends(block.data, dialect)[0])
     return blocks, True
 
 
-def _count_rows(blocks: list[tuple[str, Block]]) -> int:
-    return sum(len(row_ends(block.data)[0]) for _, block in blocks)
+def _count_rows(blocks: list[tuple[str, Block]], dialect: Dialect) -> int:
+    return sum(len(row_ends(block.data, dialect)[0]) for _, block in blocks)
 
 
 def _csv_spread(
-    files: list[str], sizes: list[int], rows: int, row_bytes: float, head: list[tuple[str, Block]]
+    files: list[str],
+    sizes: list[int],
+    rows: int,
+    row_bytes: float,
+    head: list[tuple[str, Block]],
+    dialect: Dialect,
 ) -> list[tuple[str, Block]] | None:
     """A block at each of PLACES places; None where rows hold line breaks, in which one cannot find one's place."""
-    if any(len(row_ends(block.data)[0]) < block.data.count(b"\n") for _, block in head):
+    if any(len(row_ends(block.data, dialect)[0]) < block.data.count(b"\n") for _, block in head):
         return None
     piece = int(min(rows * row_bytes, MAX_BYTES) / PLACES) + 1
     ends = np.cumsum(sizes)
@@ -156,25 +153,24 @@ def _csv_spread(
     for place in np.linspace(0, ends[-1], PLACES, endpoint=False).astype(np.int64).tolist():
         index = int(np.searchsorted(ends, place, side="right"))
         path, offset = files[index], place - int(ends[index] - sizes[index])
-        start, _ = csv_reader.header_bytes(path)
-        block = _block_at(path, max(offset, start), piece, start)
+        start, _ = csv_reader.header_bytes(path, dialect)
+        block = _block_at(path, max(offset, start), piece, start, dialect)
         if block is not None:
             blocks.append((path, block))
     return blocks
 
 
-def _block_at(path: str, offset: int, size: int, first: int) -> Block | None:
+def _block_at(path: str, offset: int, size: int, first: int, dialect: Dialect) -> Block | None:
     """Whole rows from about `offset` on; a block without any is None."""
-    with open_file(path) as stream:
-        # From the byte before: a row that begins right here is whole.
-        stream.seek(max(offset - 1, first))
-        data = stream.read(size + csv_reader.BLOCK_BYTES // 16)
+    # From the byte before: a row that begins right here is whole.
+    with open_rows(path, dialect, max(offset - 1, first)) as read:
+        data = read(size + csv_reader.BLOCK_BYTES // 16)
     skipped = 0
     if offset > first:
         skipped = data.find(b"\n") + 1
         if not skipped:
             return None
-    ends, quoted, _ = row_ends(data[skipped:])
+    ends, quoted, _ = row_ends(data[skipped:], dialect)
     ends = ends[: max(1, int(np.searchsorted(ends, size)))]
     if not ends.size:
         return None
@@ -190,10 +186,11 @@ def _csv_sample(
     ended: bool | None,
     estimate: int,
 ) -> Sample:
-    headers = {path: csv_reader.read_header(path) for path in {path for path, _ in blocks}}
-    names = csv_reader.read_header(files[0])
+    dialect = dialect_of(data)
+    headers = {path: csv_reader.read_header(path, dialect) for path in {path for path, _ in blocks}}
+    names = csv_reader.read_header(files[0], dialect)
     placed = ended is not None
-    parsed = [_parse(path, block, headers[path], forms_of(data), placed) for path, block in blocks]
+    parsed = [_parse(path, block, headers[path], data, placed) for path, block in blocks]
     columns, count = {}, sum(len(part[names[0]]) for part in parsed)
     for name in names:
         cells = [part.pop(name) for part in parsed]
@@ -211,9 +208,9 @@ def _csv_sample(
     return Sample(data, files, columns, kept, complete, how, max(estimate, count))
 
 
-def _parse(path: str, block: Block, names: list[str], forms: CellForms, placed: bool) -> dict[str, pa.Array]:
+def _parse(path: str, block: Block, names: list[str], data: DataConfig, placed: bool) -> dict[str, pa.Array]:
     try:
-        return csv_reader.parse_block(block, path, names, forms)
+        return csv_reader.parse_block(block, path, names, forms_of(data), dialect_of(data))
     except DataError as error:
         if placed:
             raise
@@ -310,12 +307,13 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
     sampled = {name: "float" if kind == "int" else kind for name, kind in sampled.items()}
     for path in sample.files:
         if sample.data.format == "csv":
-            header = csv_reader.read_header(path)
-            start, line = csv_reader.header_bytes(path)
+            dialect = dialect_of(sample.data)
+            header = csv_reader.read_header(path, dialect)
+            start, line = csv_reader.header_bytes(path, dialect)
             csv_kinds = {name: sampled.get(name) for name in header}
-            for block in csv_reader.file_blocks(path, start, None, line):
+            for block in csv_reader.file_blocks(path, start, None, line, dialect):
                 if block.data.strip():
-                    batch = csv_reader.read_block(block, path, header, csv_kinds, forms_of(sample.data))
+                    batch = csv_reader.read_block(block, path, header, csv_kinds, forms_of(sample.data), dialect)
                     yield dict(batch.columns), batch.rows
         else:
             kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path), path)

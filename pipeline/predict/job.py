@@ -74,7 +74,8 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
         description = client.description if isinstance(client, LocalClient) else None
         tasks = tasks_of(config, signature, description, options.prefix)
         typed = options.beam or target.suffix.lower() != ".csv"
-        source = open_source(options.input, signature, typed, not options.only_predictions, config.cell_forms())
+        repeated = not options.only_predictions
+        source = open_source(options.input, signature, typed, repeated, config.cell_forms(), config.data)
         check_names(tasks, source.schema.names)
         _check_not_input(target, source)
         absent = absent_columns(source, signature)

@@ -58,10 +58,10 @@ def read_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
 
 
 def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
-    names = csv_reader.read_header(piece.path)
+    names = csv_reader.read_header(piece.path, source.csv)
     kinds = {name: source.kinds.get(name) for name in names}
-    for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line):
-        batch = csv_reader.read_block(block, piece.path, names, kinds, source.forms)
+    for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, source.csv):
+        batch = csv_reader.read_block(block, piece.path, names, kinds, source.forms, source.csv)
         texts = _texts(source, block, piece.path, names) if source.schema else {}
 
         def repeat(start: int, count: int, texts: dict[str, pa.Array] = texts) -> list[pa.Array]:
@@ -72,7 +72,7 @@ def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
 
 def _texts(source: Source, block: Block, path: str, names: Sequence[str]) -> dict[str, pa.Array]:
     """The cells as they are in the file; where the output has a type, as numbers without those that are missing."""
-    texts = csv_reader.parse_block(block, path, names, source.forms.without_null_words())
+    texts = csv_reader.parse_block(block, path, names, source.forms.without_null_words(), source.csv)
     for field in source.schema:
         if not pa.types.is_string(field.type):
             form = source.forms.of(field.name)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from components.arrow_example_gen import csv_reader, parquet_reader
 from components.arrow_example_gen.cells import AS_PYTHON, CellForms
 from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.csv_dialect import Dialect, dialect_of
 from components.arrow_example_gen.files import file_size, find_files, list_paths
 from components.arrow_example_gen.inspect import inspect_files
 from components.arrow_example_gen.kinds import Kind
@@ -45,6 +46,7 @@ class Source:
         kinds: column of the model that the files have → what its values are.
         schema: the columns that the output repeats, with their types there.
         forms: how cells of CSV are written, as in training.
+        data: how the files are read: CSV as that of the training data.
     """
 
     format: Format
@@ -52,7 +54,13 @@ class Source:
     names: list[str]
     kinds: dict[str, Kind]
     schema: pa.Schema
+    data: DataConfig
     forms: CellForms = AS_PYTHON
+
+    @property
+    def csv(self) -> Dialect:
+        """How the files are written, if they are CSV."""
+        return dialect_of(self.data)
 
     def pieces(self) -> list[Piece]:
         """A piece per file."""
@@ -60,7 +68,7 @@ class Source:
         for path in self.files:
             size = file_size(path)
             if self.format == "csv":
-                start, line = csv_reader.header_bytes(path)
+                start, line = csv_reader.header_bytes(path, self.csv)
                 found.append(Piece(path, start, None, line, size))
             elif self.format == "parquet":
                 found.append(Piece(path, 0, parquet_reader.read_metadata(path).num_rows, size=size))
@@ -72,11 +80,16 @@ class Source:
         """Pieces of limited size in groups, for workers side by side."""
         if self.format == "json":
             return [Task(index, (piece,)) for index, piece in enumerate(self.pieces())]
-        return plan_tasks(self.files, DataConfig(path=self.files[0], format=self.format))
+        return plan_tasks(self.files, self.data)
 
 
 def open_source(
-    pattern: str, signature: Signature, typed: bool, repeated: bool, forms: CellForms = AS_PYTHON
+    pattern: str,
+    signature: Signature,
+    typed: bool,
+    repeated: bool,
+    forms: CellForms = AS_PYTHON,
+    trained: DataConfig | None = None,
 ) -> Source:
     """Finds the files and reads their heads; JSON is read once as a whole, since only that tells its columns.
 
@@ -87,12 +100,18 @@ def open_source(
             of those stay text, as it is in the file.
         repeated: whether the output repeats the input's columns.
         forms: how cells of CSV are written.
+        trained: what the configuration says of the training data; CSV is read as theirs.
 
     Raises:
         DataError: there are no files, they cannot be read, have no rows, or lack a column that the model requires.
     """
     form, files = _find(pattern)
-    names = _names(form, files, signature)
+    data = DataConfig(path=files[0])
+    if form == "csv":
+        data = (trained if trained and trained.format == "csv" else data).model_copy(update={"path": files[0]})
+    elif form != "json":
+        data = DataConfig(path=files[0], format=form)
+    names = _names(form, files, signature, data)
     kinds = {name: kind_of(name, info) for name, info in signature.inputs.items() if name in names}
     _check(names, signature, files[0])
     if form == "parquet":
@@ -103,7 +122,7 @@ def open_source(
         fields = list(schema)
     else:
         fields = [pa.field(name, _type(name, kinds, signature, typed or form == "tfrecord")) for name in names]
-    return Source(form, files, names, kinds, pa.schema(fields if repeated else []), forms)
+    return Source(form, files, names, kinds, pa.schema(fields if repeated else []), data, forms)
 
 
 def absent_columns(source: Source, signature: Signature) -> list[str]:
@@ -155,7 +174,7 @@ def _ending(path: str) -> Format | None:
     return "tfrecord" if "tfrecord" in name else None
 
 
-def _names(form: Format, files: Sequence[str], signature: Signature) -> list[str]:
+def _names(form: Format, files: Sequence[str], signature: Signature, data: DataConfig) -> list[str]:
     if form == "json":
         found: dict[str, None] = {}
         rows = 0
@@ -169,7 +188,7 @@ def _names(form: Format, files: Sequence[str], signature: Signature) -> list[str
     if form == "tfrecord":
         return list(signature.inputs)
     if form == "csv":
-        return list(inspect_files(list(files), DataConfig(path=files[0], format=form)).columns)
+        return list(inspect_files(list(files), data).columns)
     schemas = {path: parquet_reader.read_schema(path) for path in files}
     first = schemas[files[0]].names
     problems = [

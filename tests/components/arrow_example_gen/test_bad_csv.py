@@ -40,8 +40,11 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "text in a declared int": (text(GOOD + b"abc,x,yes\n"), r"t\.csv, line 10: column 'a' holds 'abc'.*whole number"),
     "not UTF-8": (text(GOOD + b"9,\xe4,yes\n"), r"t\.csv, line 10: not UTF-8 \(byte 0xe4\)"),
     "header not UTF-8": (text(b"a,\xe4,label\n1,2,yes\n"), r"t\.csv, line 1: the header is not UTF-8"),
-    "repeated column": (text(b"a,b,label,b\n1,2,yes,4\n"), r"t\.csv, line 1: the header names a column twice: 'b'"),
-    "column without a name": (text(b"a,,label\n1,2,yes\n"), r"t\.csv, line 1: column 2 has no name"),
+    "repeated column": (
+        text(b"a,b,label,b\n1,2,yes,4\n"),
+        r"features\.bb: the data have no column 'b'; the header names it more than once, .* 'b\.1', 'b\.2'",
+    ),
+    "column without a name": (text(b"a,,label\n1,2,yes\n"), r"features\.bb: .*columns of .*: a, unnamed_2, label"),
     "unclosed quote": (text(GOOD + b'9,"x,yes\n10,y,no\n'), r"t\.csv, line 10: a quoted cell that is never closed"),
     "value outside the classes": (
         text(GOOD + b"9,x,yse\n10,x,yse\n"),

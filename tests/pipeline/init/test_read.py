@@ -118,8 +118,6 @@ def test_parquet_is_read_from_the_beginnings_of_its_row_groups(tmp_path: Path) -
     [
         (b"", "is empty"),
         (b"a,b\n", "nothing but a header"),
-        (b"a,a,b\n1,2,3\n", "names a column twice: 'a'"),
-        (b",b\n1,2\n", "column 1 has no name"),
         (b"a;b\n1;2\n", "separated by semicolons"),
         (b"a\tb\n1\t2\n", "separated by tabs"),
         (b"a,b\nx,1\n" + "é,2\n".encode("latin-1"), "line 3: not UTF-8"),
