@@ -120,6 +120,7 @@ class ColumnAnalysis(BaseModel):
     measure: str = ""
     distance: float | None = None
     unseen: float | None = Field(None, description="Share of eval's values that the training split does not have.")
+    outside: float | None = Field(None, description="Share of eval's numbers outside the training split's range.")
 
 
 class AnomalyLine(BaseModel):

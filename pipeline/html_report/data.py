@@ -6,32 +6,43 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.anomaly_gate.column import STATISTICS_FILE, read_columns
 from pipeline.html_report.analysis import AnomalyLine, Bar, ColumnAnalysis, ColumnSide
+from pipeline.skew.distances import Bins
+from pipeline.skew.features import Sample, feature_skews
 
 BARS = 8
-"""Of text, the most frequent values and one bar for the others; of numbers, ranges of equal width."""
+"""Of text and of few numbers, the most frequent values and one bar for the others; else ranges of equal width."""
+OUTERMOST = 0.005
+"""Share of the training split's rows beyond each end of the ranges, where bars of their own show what is there."""
 
 ANOMALIES_FILE = "SchemaDiff.pb"
 TRAIN, EVAL = "train", "eval"
 OTHERS = "others"
 
 
-def columns_of(statistics_uri: str, schema: schema_pb2.Schema | None) -> list[ColumnAnalysis]:
+def columns_of(
+    statistics_uri: str,
+    schema: schema_pb2.Schema | None,
+    batches: Mapping[str, Sequence[pa.RecordBatch]] | None = None,
+) -> list[ColumnAnalysis]:
     """Every column, in the order of the training statistics; distances where there is a schema.
 
     Args:
         statistics_uri: folder of StatisticsGen's artifact.
         schema: of the data.
+        batches: split → rows that the numbers' distributions are taken from; TFDV's histograms have each split's own
+            bins, which cannot be compared. None: numbers have neither bars nor distances.
 
     Raises:
         OSError: the artifact's files are gone.
     """
-    found = {split: _load(statistics_uri, split) for split in (TRAIN, EVAL)}
-    sides = {split: read_columns(statistics)[1] for split, statistics in found.items()}
-    raw = {split: _by_name(statistics) for split, statistics in found.items()}
+    found = {split: Sample(_load(statistics_uri, split), (batches or {}).get(split, [])) for split in (TRAIN, EVAL)}
+    sides = {split: read_columns(sample.statistics)[1] for split, sample in found.items()}
+    raw = {split: _by_name(sample.statistics) for split, sample in found.items()}
     names = list(dict.fromkeys([*sides[TRAIN], *sides[EVAL]]))
     columns = []
     for name in names:
@@ -42,10 +53,12 @@ def columns_of(statistics_uri: str, schema: schema_pb2.Schema | None) -> list[Co
                 type=either.type.lower(),
                 train=_side(sides[TRAIN].get(name), raw[TRAIN].get(name)),
                 eval=_side(sides[EVAL].get(name), raw[EVAL].get(name)),
-                bars=_bars(raw[TRAIN].get(name), raw[EVAL].get(name)),
+                bars=_number_bars(*(found[split].numbers(name) for split in (TRAIN, EVAL)))
+                if either.value_counts is None
+                else _text_bars(*(_counts(raw[split].get(name)) for split in (TRAIN, EVAL))),
             )
         )
-    if schema is not None and all(read_columns(statistics)[0] for statistics in found.values()):
+    if schema is not None and all(sides.values()):
         _add_distances(columns, found[TRAIN], found[EVAL], schema)
     return columns
 
@@ -94,16 +107,6 @@ def _side(column: Any | None, feature: Any | None) -> ColumnSide | None:
     return side
 
 
-def _bars(train: Any | None, evaluated: Any | None) -> list[Bar]:
-    """The same bars of both splits."""
-    either = train if train is not None else evaluated
-    if either is None:
-        return []
-    if either.HasField("num_stats"):
-        return _number_bars(_histogram(train), _histogram(evaluated))
-    return _text_bars(_counts(train), _counts(evaluated))
-
-
 def _text_bars(train: Mapping[str, float], evaluated: Mapping[str, float]) -> list[Bar]:
     order = sorted({**train, **evaluated}, key=lambda value: (-train.get(value, 0) - evaluated.get(value, 0), value))
     totals = [sum(counts.values()) or 1.0 for counts in (train, evaluated)]
@@ -121,55 +124,30 @@ def _counts(feature: Any | None) -> dict[str, float]:
     return {bucket.label: bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets}
 
 
-_Buckets = Sequence[tuple[float, float, float]]
-
-
-def _histogram(feature: Any | None) -> _Buckets:
-    """The finite buckets (low, high, count), of equal width."""
-    if feature is None or not feature.HasField("num_stats"):
+def _number_bars(train: np.ndarray, evaluated: np.ndarray) -> list[Bar]:
+    """The same bars of both splits, made for the training split, or the other where it has no values."""
+    basis = train if np.isfinite(train).any() else evaluated
+    basis = basis[np.isfinite(basis)]
+    if not len(basis):
         return []
-    kinds = {histogram.type: histogram for histogram in feature.num_stats.histograms}
-    histogram = kinds.get(statistics_pb2.Histogram.STANDARD)
-    if histogram is None:
-        return []
-    return [
-        (b.low_value, b.high_value, b.sample_count)
-        for b in histogram.buckets
-        if math.isfinite(b.low_value) and math.isfinite(b.high_value)
-    ]
+    values, edges = np.unique(basis), np.empty(0)
+    labels = [f"{value:.6g}" for value in values] + [OTHERS]
+    if len(values) > BARS:
+        low, high = np.quantile(basis, [OUTERMOST, 1 - OUTERMOST])
+        ends = np.linspace(*((low, high) if high > low else (values[0], values[-1])), BARS + 1)
+        values, edges = np.empty(0), np.append(np.nextafter(ends[0], -np.inf), ends[1:])
+        inside = [f"{ends[i]:.4g} – {ends[i + 1]:.4g}" for i in range(BARS)]
+        labels = [f"below {ends[0]:.4g}", *inside, f"above {ends[-1]:.4g}"]
+    bins = Bins(values, edges, -np.inf, np.inf)
+    shares = zip(labels, bins.shares(train), bins.shares(evaluated), strict=False)
+    bars = [Bar(label=label, train=float(before), eval=float(after)) for label, before, after in shares]
+    outer = {0, len(bars) - 1} if len(edges) else {len(bars) - 1}
+    return [bar for place, bar in enumerate(bars) if place not in outer or bar.train or bar.eval]
 
 
-def _number_bars(train: _Buckets, evaluated: _Buckets) -> list[Bar]:
-    buckets = [*train, *evaluated]
-    if not buckets:
-        return []
-    low, high = min(b[0] for b in buckets), max(b[1] for b in buckets)
-    if not high > low:
-        return [Bar(label=f"{low:.4g}", train=float(bool(train)), eval=float(bool(evaluated)))]
-    edges = np.linspace(low, high, BARS + 1)
-    shares = [_rebinned(found, edges) for found in (train, evaluated)]
-    return [
-        Bar(label=f"{edges[i]:.4g} – {edges[i + 1]:.4g}", train=float(shares[0][i]), eval=float(shares[1][i]))
-        for i in range(BARS)
-    ]
-
-
-def _rebinned(buckets: _Buckets, edges: np.ndarray) -> np.ndarray:
-    """Shares of the bins, each bucket spread evenly over its range."""
-    if not buckets:
-        return np.zeros(len(edges) - 1)
-    below = np.zeros(len(edges))
-    for low, high, count in buckets:
-        reached = (edges >= high).astype(float) if high == low else np.clip((edges - low) / (high - low), 0, 1)
-        below += count * reached
-    # A bucket without a width at the lowest edge belongs to the first bin.
-    below[0] = 0
-    return np.diff(below) / below[-1] if below[-1] else np.zeros(len(edges) - 1)
-
-
-def _add_distances(columns: Sequence[ColumnAnalysis], train: Any, evaluated: Any, schema: schema_pb2.Schema) -> None:
-    from pipeline.skew.features import feature_skews
-
+def _add_distances(
+    columns: Sequence[ColumnAnalysis], train: Sample, evaluated: Sample, schema: schema_pb2.Schema
+) -> None:
     known = {feature.name for feature in schema.feature}
     names = [column.name for column in columns if column.name in known]
     found = {skew.column: skew for skew in feature_skews(train, evaluated, schema, names, None)}
@@ -177,6 +155,7 @@ def _add_distances(columns: Sequence[ColumnAnalysis], train: Any, evaluated: Any
         skew = found.get(column.name)
         if skew is not None:
             column.measure, column.distance, column.unseen = skew.measure, skew.distance, skew.unseen
+            column.outside = skew.outside
 
 
 def _finite(value: float) -> float | None:

@@ -53,7 +53,7 @@ def examine(
     analysis = _read(earlier, key)
     if analysis is None:
         analysis = Analysis(key=key)
-        _part(analysis, "the data's statistics", lambda: _add_data(analysis, artifacts))
+        _part(analysis, "the data's statistics", lambda: _add_data(analysis, config, artifacts))
         _part(analysis, "the model", lambda: _add_model(analysis, config, artifacts, progress))
     _part(analysis, "the lineage", lambda: setattr(analysis, "lineage", lineage_of(store, executions)))
     return analysis
@@ -106,14 +106,23 @@ def _part(analysis: Analysis, what: str, add: Callable[[], Any]) -> None:
         analysis.notes.append(f"{what} cannot be shown: {words}")
 
 
-def _add_data(analysis: Analysis, artifacts: "Mapping[str, StoredArtifact]") -> None:
-    from pipeline.html_report.data import anomalies_of, columns_of
+def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:
+    from pipeline.html_report.data import EVAL, TRAIN, anomalies_of, columns_of
+    from pipeline.html_report.sample import draw_records
+    from pipeline.skew.features import batches_of
 
     if "anomalies" in artifacts:
         analysis.anomalies = anomalies_of(artifacts["anomalies"].uri)
     if "statistics" in artifacts:
         schema = _schema(artifacts["schema"].uri) if "schema" in artifacts else None
-        analysis.columns = columns_of(artifacts["statistics"].uri, schema)
+        examples, batches = artifacts.get("examples"), {}
+        if examples is not None and "://" in examples.uri:
+            analysis.notes.append(f"numbers are compared where the examples are on a local disk: not {examples.uri}")
+        elif examples is not None:
+            for split in (TRAIN, EVAL):
+                records, _ = draw_records(f"{examples.uri}/Split-{split}", config.report.sample, config.seed, True)
+                batches[split] = batches_of(records) if records else []
+        analysis.columns = columns_of(artifacts["statistics"].uri, schema, batches)
 
 
 def _schema(uri: str) -> "schema_pb2.Schema":

@@ -116,6 +116,7 @@ def render(
         training=training.get("", []),
         mixtures=mixture_lines(report),
         analysis=analysis,
+        sampled_rows=config.report.sample,
         columns=sorted(analysis.columns, key=lambda column: -(column.distance or 0.0)),
         graph=graph_of(report.components, analysis.lineage),
         slowest=max((c.seconds for c in report.components.values()), default=0.0) or 1.0,

@@ -52,13 +52,14 @@ def part_of(predicted: Predicted, rows: np.ndarray) -> Predicted:
     )
 
 
-def draw_records(split_uri: str, wanted: int, seed: int) -> tuple[list[bytes], int]:
+def draw_records(split_uri: str, wanted: int, seed: int, whole: bool = False) -> tuple[list[bytes], int]:
     """Serialized tf.Examples, drawn without replacement and kept in the split's order, and how many were read.
 
     Args:
         split_uri: the folder of the split.
         wanted: how many; fewer where the split has fewer.
         seed: of the draw, and of the order in which a large split's files are read.
+        whole: whether all of a large split is read: its files may be of different times.
 
     Raises:
         DataError: there is no file, or one is damaged.
@@ -81,7 +82,7 @@ def draw_records(split_uri: str, wanted: int, seed: int) -> tuple[list[bytes], i
             if len(taken) > 2 * wanted:
                 taken = sorted(taken)[:wanted]
             priorities = np.array([key for key, *_ in taken])
-        if read >= READ_PER_SAMPLED * wanted:
+        if not whole and read >= READ_PER_SAMPLED * wanted:
             break
     chosen = sorted(sorted(taken)[:wanted], key=lambda item: item[1:3])
     return [record for *_, record in chosen], read

@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.config import JanusConfig
 from pipeline.display import console_on
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pipeline.skew.features import FeatureSkew
     from pipeline.skew.predictions import PredictionDrift
 
-EVAL_ROWS = 5000
-"""Of the eval split, for the predictions that served ones are compared with."""
+TRAINING_ROWS, EVAL_ROWS = 20_000, 5000
+"""Drawn from the training split for the numbers' distributions, from the eval split for predictions."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,19 @@ class Result:
     rows: int
     features: "list[FeatureSkew]"
     predictions: "list[PredictionDrift]"
+
+    def outliers(self) -> list[str]:
+        """A sentence for each column with served numbers outside the range of the training split."""
+        from pipeline.skew.features import NAMED
+
+        return [
+            f"column '{one.column}': {one.outside_count:,} of {round(one.outside_count / one.outside):,} served values "
+            f"{'is' if one.outside_count == 1 else 'are'} outside the training split's range {one.training_range[0]:g} "
+            f"to {one.training_range[1]:g}: {', '.join(f'{value:g}' for value in one.outside_values)}"
+            + (", …" if len(one.outside_values) == NAMED else "")
+            for one in self.features
+            if one.outside and one.training_range
+        ]
 
     def problems(self) -> list[str]:
         """A sentence for each threshold that is passed."""
@@ -88,6 +101,7 @@ def run_skew_job(config: JanusConfig, options: SkewOptions, verbose: bool = Fals
             "rows": result.rows,
             "features": [one.as_dict() for one in result.features],
             "predictions": [one.as_dict() for one in result.predictions],
+            "outliers": result.outliers(),
             "problems": result.problems(),
         }
         text = json.dumps(document, indent=2)
@@ -111,26 +125,36 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     import tensorflow_data_validation as tfdv
 
     from components.anomaly_gate.column import STATISTICS_FILE
+    from pipeline.html_report.sample import draw_records
     from pipeline.metadata import executions_of_run, open_store
-    from pipeline.skew.features import feature_skews, statistics_of
+    from pipeline.skew.features import Sample, batches_of, feature_skews, sample_of
     from pipeline.skew.predictions import prediction_drifts
 
     run = executions_of_run(open_store(home.metadata), read_latest(home).run_id)
     found = {
         node: execution.output(key)
-        for node, key in (("StatisticsGen", "statistics"), ("ImportSchemaGen", "schema"), ("SchemaGen", "schema"))
+        for node, key in (
+            ("ExampleGen", "examples"),
+            ("StatisticsGen", "statistics"),
+            ("ImportSchemaGen", "schema"),
+            ("SchemaGen", "schema"),
+        )
         if (execution := run.get(node)) is not None
     }
     statistics, schema = found.get("StatisticsGen"), found.get("ImportSchemaGen") or found.get("SchemaGen")
-    if statistics is None or schema is None:
+    examples = found.get("ExampleGen")
+    if statistics is None or schema is None or examples is None:
         raise ConfigError(f"the newest run of pipeline '{home.name}' did not come to its statistics: run it again")
-    training = tfdv.load_stats_binary(f"{statistics.uri}/Split-train/{STATISTICS_FILE}")
+    drawn, _ = draw_records(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True)
+    training = Sample(
+        tfdv.load_stats_binary(f"{statistics.uri}/Split-train/{STATISTICS_FILE}"), batches_of(drawn) if drawn else []
+    )
     columns = list(dict.fromkeys(column_of(name, feature) for name, feature in config.features.items()))
     features = feature_skews(
-        training, statistics_of(rows), tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt"), columns, options.threshold
+        training, sample_of(rows), tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt"), columns, options.threshold
     )
     tasks = {name: bool(classes_of(task)) for name, task in config.tasks.items()}
-    expected = _expected(config, run) if served else {}
+    expected = _expected(config, f"{examples.uri}/Split-eval") if served else {}
     return Result(len(rows), features, prediction_drifts(expected, served, tasks, options.prediction_threshold))
 
 
@@ -155,21 +179,13 @@ def _logged(options: SkewOptions) -> tuple[list[bytes], dict[str, np.ndarray]]:
     return rows, {name: np.concatenate(list(values)) for name, values in outputs.items() if values[0].dtype != object}
 
 
-def _expected(config: JanusConfig, run: Any) -> dict[str, np.ndarray]:
-    """What the newest pushed model answers to the first rows of the eval split."""
-    from components.arrow_io.files import shard_files
-    from components.arrow_io.records import record_batches
+def _expected(config: JanusConfig, split: str) -> dict[str, np.ndarray]:
+    """What the newest pushed model answers to rows drawn from the eval split."""
+    from pipeline.html_report.sample import draw_records
     from pipeline.predict.job import newest_version
     from serving.saved_model import LoadedModel
 
-    examples = run["ExampleGen"].output("examples")
-
-    def records() -> Iterator[bytes]:
-        for path in shard_files(f"{examples.uri}/Split-eval"):
-            for batch in record_batches(path):
-                yield from batch.numpy().tolist()
-
-    rows = [record for record, _ in zip(records(), range(EVAL_ROWS), strict=False)]
+    rows, _ = draw_records(split, EVAL_ROWS, config.seed, whole=True)
     model = LoadedModel(newest_version(config, None))
     try:
         return model.run("serving_default", {"examples": np.array(rows, object)})
@@ -195,7 +211,7 @@ def _view(result: Result) -> RenderableType:
             "" if one.unseen is None else f"{one.unseen:.2%}",
             _verdict(one.skewed, one.threshold, "skewed"),
         )
-    parts: list[RenderableType] = [features]
+    parts: list[RenderableType] = [features, *(Text(line) for line in result.outliers())]
     if result.predictions:
         tasks = Table(title="predictions beside those of the eval split", title_justify="left")
         for name in ("task", "measure", "distance", "threshold", "shift of the mean", ""):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-BINS = 10
+from pipeline.skew.distances import JENSEN_SHANNON, L_INFINITY, bins_of, distance
 
 
 @dataclass(frozen=True)
@@ -59,29 +59,12 @@ def prediction_drifts(
             continue
         before, after = expected[output], served[output]
         if has_classes:
-            distance = float(np.abs(before.mean(axis=0) - after.mean(axis=0)).max())
-            drifts.append(PredictionDrift(task, "L-infinity", distance, threshold))
+            between = distance(L_INFINITY, before.mean(axis=0), after.mean(axis=0))
+            drifts.append(PredictionDrift(task, L_INFINITY, between, threshold))
         else:
             before, after = before.reshape(len(before), -1)[:, 0], after.reshape(len(after), -1)[:, 0]
             shift = float(after.mean(dtype=np.float64) - before.mean(dtype=np.float64))
-            drifts.append(
-                PredictionDrift(task, "Jensen-Shannon", jensen_shannon(*_shares(before, after)), threshold, shift)
-            )
+            bins = bins_of(before)
+            between = distance(JENSEN_SHANNON, bins.shares(before), bins.shares(after))
+            drifts.append(PredictionDrift(task, JENSEN_SHANNON, between, threshold, shift))
     return drifts
-
-
-def jensen_shannon(first: np.ndarray, second: np.ndarray) -> float:
-    """The divergence of two distributions over the same bins, in bits (Lin 1991)."""
-    middle = (first + second) / 2
-    return float(sum(_relative_entropy(shares, middle) for shares in (first, second)) / 2)
-
-
-def _relative_entropy(shares: np.ndarray, of: np.ndarray) -> float:
-    there = shares > 0
-    return float(np.sum(shares[there] * np.log2(shares[there] / of[there])))
-
-
-def _shares(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    edges = np.unique(np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1]))
-    counts = [np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in (before, after)]
-    return counts[0] / counts[0].sum(), counts[1] / counts[1].sum()

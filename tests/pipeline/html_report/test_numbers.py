@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.example import example_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipeline.html_report.analysis import Importance, NodeLineage, TaskAnalysis
+from pipeline.html_report.analysis import Bar, Importance, NodeLineage, TaskAnalysis
 from pipeline.html_report.data import anomalies_of, columns_of
 from pipeline.html_report.errors_of_metrics import metrics_by_task, standard_error
 from pipeline.html_report.figures import importance_plot
@@ -77,6 +77,12 @@ def test_a_sample_is_drawn_evenly_and_always_the_same(split: str) -> None:
     assert of_each.mean() == 10
     assert abs(of_each - 10).max() < 5 * 2.8
     assert abs(of_each.reshape(3, 100).mean(axis=1) - 10).max() < 1
+
+
+def test_all_files_of_a_large_split_are_read_where_it_matters(split: str) -> None:
+    records, read = draw_records(split, 3, seed=1)
+    assert (len({record[:1] for record in records}), read) == (1, 100)
+    assert draw_records(split, 3, seed=1, whole=True)[1] == 300
 
 
 def test_all_of_a_small_split_is_the_sample(split: str) -> None:
@@ -313,36 +319,55 @@ def test_a_part_keeps_its_places() -> None:
 # --- data and pipeline ------------------------------------------------------------------------------------------
 
 
-def write_statistics(folder: Path, split: str, rows: list[example_pb2.Example]) -> None:
-    from pipeline.skew.features import statistics_of
+def write_statistics(folder: Path, split: str, rows: list[example_pb2.Example]) -> Any:
+    """The rows' batches, after their statistics have been written."""
+    from pipeline.skew.features import sample_of
 
     path = folder / f"Split-{split}" / "FeatureStats.pb"
     path.parent.mkdir(parents=True)
-    path.write_bytes(statistics_of([row.SerializeToString() for row in rows]).SerializeToString())
+    sample = sample_of([row.SerializeToString() for row in rows])
+    path.write_bytes(sample.statistics.SerializeToString())
+    return sample.batches
 
 
 def test_both_splits_are_beside_each_other(tmp_path: Path) -> None:
     import tensorflow_data_validation as tfdv
 
-    write_statistics(tmp_path, "train", [example(number=float(i % 10), text="a" if i % 4 else "b") for i in range(100)])
-    write_statistics(
-        tmp_path, "eval", [example(number=float(i % 10 + 5), text="a" if i % 2 else "c") for i in range(40)]
-    )
+    def row(i: int, **values: Any) -> example_pb2.Example:
+        return example(number=float(i % 10), whole=i % 3, **values)
+
+    train = [row(i, text="a" if i % 4 else "b") for i in range(100)]
+    evaluated = [row(i + 5, text="a" if i % 2 else "c") for i in range(39)] + [row(5, text="c")]
+    evaluated[0].features.feature["number"].float_list.value[0] = 99.0
+    batches = {
+        split: write_statistics(tmp_path, split, rows) for split, rows in (("train", train), ("eval", evaluated))
+    }
     schema = tfdv.infer_schema(tfdv.load_stats_binary(f"{tmp_path}/Split-train/FeatureStats.pb"))
-    columns = {column.name: column for column in columns_of(str(tmp_path), schema)}
-    number, text = columns["number"], columns["text"]
+    columns = {column.name: column for column in columns_of(str(tmp_path), schema, batches)}
+    number, whole, text = columns["number"], columns["whole"], columns["text"]
     assert number.train is not None
-    assert number.eval is not None
-    assert (number.train.mean, number.eval.mean) == (4.5, 9.5)
+    assert (number.train.mean, number.train.greatest) == (4.5, 9.0)
     assert [sum(getattr(bar, side) for bar in number.bars) for side in ("train", "eval")] == [pytest.approx(1)] * 2
-    assert number.bars[0].eval == 0
+    assert number.bars[-1] == Bar(label="above 9", train=0.0, eval=0.025)
+    assert number.bars[0] == Bar(label="0 – 1.125", train=0.2, eval=0.2)
+    assert number.outside == 0.025
     assert number.distance is not None
-    assert number.distance > 0.3
-    assert {bar.label: (bar.train, bar.eval) for bar in text.bars} == {"a": (0.75, 0.5), "b": (0.25, 0), "c": (0, 0.5)}
-    assert text.distance == pytest.approx(0.5)
-    assert text.unseen == pytest.approx(0.5)
+    assert number.distance < 0.02
+    assert {bar.label: (bar.train, bar.eval) for bar in whole.bars} == {
+        "0": (0.34, pytest.approx(13 / 40)), "1": (0.33, pytest.approx(13 / 40)), "2": (0.33, pytest.approx(14 / 40))
+    }  # fmt: skip
+    assert whole.distance is not None
+    assert whole.distance < 0.001
+    assert {bar.label: (bar.train, bar.eval) for bar in text.bars} == {
+        "a": (0.75, 0.475), "b": (0.25, 0), "c": (0, 0.525)
+    }  # fmt: skip
+    assert text.distance == pytest.approx(0.525)
+    assert text.unseen == pytest.approx(0.525)
     assert text.train is not None
     assert text.train.distinct == 2
+    without = {column.name: column for column in columns_of(str(tmp_path), schema)}
+    assert (without["number"].distance, without["number"].bars) == (None, [])
+    assert without["text"].bars == text.bars
 
 
 def test_anomalies_are_read(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline.skew.features import FeatureSkew, feature_skews, statistics_of
-from pipeline.skew.job import SkewOptions, run_skew_job
-from pipeline.skew.predictions import jensen_shannon, prediction_drifts
+from pipeline.skew.distances import bins_of, distance, jensen_shannon
+from pipeline.skew.features import FeatureSkew, feature_skews, sample_of
+from pipeline.skew.job import Result, SkewOptions, run_skew_job
+from pipeline.skew.predictions import prediction_drifts
 from serving.request_log import RequestLog
 from tests.pipeline.small import small_config
 from tests.serving.test_request_log import predict_log
@@ -39,8 +41,8 @@ def rows(seed: int, scale: float = 1.0, shares: tuple[float, ...] = (0.6, 0.3, 0
 
 
 def skews(served: list[bytes], threshold: float | None = None, **thresholds: float) -> dict[str, FeatureSkew]:
-    training = statistics_of(rows(1, late="yes"))
-    found = feature_skews(training, statistics_of(served), schema(**thresholds), COLUMNS, threshold)
+    training = sample_of(rows(1, late="yes"))
+    found = feature_skews(training, sample_of(served), schema(**thresholds), COLUMNS, threshold)
     return {one.column: one for one in found}
 
 
@@ -59,7 +61,7 @@ def test_a_changed_unit_and_swapped_categories_are_found() -> None:
 def test_the_distance_of_categories_is_the_largest_difference_of_shares() -> None:
     training, served = ["A"] * 60 + ["B"] * 40, ["A"] * 25 + ["B"] * 50 + ["C"] * 25
     before, after = ([example_of({"distance": 1.0, "carrier": c}) for c in given] for given in (training, served))
-    found = feature_skews(statistics_of(before), statistics_of(after), schema(), COLUMNS, None)
+    found = feature_skews(sample_of(before), sample_of(after), schema(), COLUMNS, None)
     carrier = next(one for one in found if one.column == "carrier")
     assert carrier.distance == pytest.approx(0.35, abs=1e-6)
     assert carrier.unseen == pytest.approx(0.25)
@@ -72,6 +74,78 @@ def test_a_column_that_no_request_has_is_skewed_where_it_has_a_threshold() -> No
     assert found["distance"].missing_serving == 1.0
     assert found["distance"].skewed
     assert not skews(served)["distance"].skewed
+
+
+def compared(training: np.ndarray, served: np.ndarray) -> tuple[FeatureSkew, float]:
+    """Our figure of a column, and TFDV's, which unites the bins of each side's own range (TFDV's anomalies/metrics.cc,
+    AlignHistograms)."""
+    made = schema_pb2.Schema()
+    made.feature.add(name="n", type=schema_pb2.INT).skew_comparator.jensen_shannon_divergence.threshold = 0.1
+    before, after = (sample_of([example_of({"n": int(n)}) for n in side]) for side in (training, served))
+    (ours,) = feature_skews(before, after, made, ["n"], None)
+    info = tfdv.validate_statistics(before.statistics, made, serving_statistics=after.statistics).drift_skew_info
+    return ours, info[0].skew_measurements[0].value
+
+
+def test_one_outlier_is_no_skew_but_is_named() -> None:
+    weekdays = np.arange(16_014) % 7
+    ours, theirs = compared(weekdays, np.append(weekdays, 99))
+    assert theirs > 0.3
+    assert ours.distance == pytest.approx(0.5 / 16_015, rel=0.01)
+    assert not ours.skewed
+    assert (ours.outside_count, ours.outside_values, ours.training_range) == (1, (99.0,), (0.0, 6.0))
+    assert Result(16_015, [ours], []).outliers() == [
+        "column 'n': 1 of 16,015 served values is outside the training split's range 0 to 6: 99"
+    ]
+    assert Result(16_015, [ours], []).problems() == []
+
+
+def test_whole_numbers_of_one_distribution_are_near_whatever_their_maxima() -> None:
+    rng = np.random.default_rng(0)
+    loans, others = np.minimum(rng.poisson(1.22, 8000), 6), np.minimum(rng.poisson(1.22, 2000), 6)
+    ours, theirs = compared(np.append(loans, 7), others)
+    assert theirs > 0.2
+    assert ours.distance is not None
+    assert ours.distance < 0.002
+    assert ours.outside_count == 0
+
+
+def test_a_bin_is_as_wide_as_the_training_split_says() -> None:
+    few = bins_of(np.array([1.0, 2.0, 2.0, 5.0]), 0.0, 9.0)
+    # 1, 2 and 5 themselves, any other, below 0, above 9.
+    assert few.shares(np.array([1, 2, 3, 9, -1, np.inf, 5, 5])).tolist() == [0.125, 0.125, 0.25, 0.25, 0.125, 0.125]
+    assert few.outside(np.array([-1.0, 0.0, 9.0, 10.0])).tolist() == [-1.0, 10.0]
+    rng = np.random.default_rng(1)
+    rain = np.where(rng.random(5000) < 0.9, 0.0, rng.exponential(1.0, 5000))
+    bins = bins_of(rain)
+    assert bins.single.tolist() == [0.0]
+    assert bins.shares(rain)[1:-2] == pytest.approx(np.full(10, 0.01), abs=0.002)
+    assert bins.shares(rain).sum() == pytest.approx(1)
+    # A number in another unit is as far as can be.
+    assert distance("Jensen-Shannon", bins.shares(rain), bins.shares(rain + 1000)) == 1
+    assert bins.shares(np.empty(0)).tolist() == [0.0] * 13
+
+
+def test_the_schema_may_choose_the_measure() -> None:
+    training, served = ([example_of({"n": n, "t": t}) for n, t in side] for side in ([(1, "a"), (2, "b")], [(2, "b")]))
+    made = schema_pb2.Schema()
+    made.feature.add(name="n", type=schema_pb2.INT).skew_comparator.infinity_norm.threshold = 0.2
+    made.feature.add(name="t", type=schema_pb2.BYTES).skew_comparator.jensen_shannon_divergence.threshold = 0.5
+    sides = sample_of(training), sample_of(served)
+    number, text = feature_skews(*sides, made, ["n", "t"], None)
+    assert (number.measure, number.distance, number.skewed) == ("L-infinity", 0.5, True)
+    by_hand = jensen_shannon(np.array([0.5, 0.5]), np.array([0.0, 1.0]))
+    assert (text.measure, text.distance, text.skewed) == ("Jensen-Shannon", pytest.approx(by_hand), False)
+    made.feature[0].skew_comparator.Clear()
+    made.feature[0].skew_comparator.normalized_abs_difference.threshold = 0.2
+    with pytest.raises(ConfigError, match="column 'n' is normalized_abs_difference, which"):
+        feature_skews(*sides, made, ["n"], None)
+
+
+def test_values_that_tfdv_does_not_list_are_not_called_unseen() -> None:
+    training = [example_of({"carrier": f"c{i}"}) for i in range(1200)]
+    (found,) = feature_skews(sample_of(training), sample_of(training[600:]), schema(), ["carrier"], None)
+    assert found.unseen is None
 
 
 def test_the_order_of_the_log_does_not_matter() -> None:
