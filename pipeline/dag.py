@@ -2,8 +2,7 @@
 
 import hashlib
 import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -40,7 +39,7 @@ from components.transform.component import ArrowTransform
 from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
-from pipeline.schema_tools import NUMERIC_TASKS, ColumnType, column_types, read_schema
+from pipeline.schema_tools import NUMERIC_TASKS, ColumnType, column_types, only_columns, read_schema, to_text
 from trainer.config import MultilabelTask, Task, column_of
 
 PREPROCESSING_FN = "trainer.preprocessing.preprocessing_fn"
@@ -116,8 +115,10 @@ def create_data_pipeline(config: JanusConfig, places: Places) -> Pipeline:
 
 
 def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
-    """The part that infers a schema from the training split, by the data alone: no curated types, no classes."""
-    example_gen = ArrowExampleGen(data=config.data, seed=config.seed, units=config.units()).with_id("ExampleGen")
+    """The part that infers a schema of the columns that are used, by the data alone: no curated types, no classes."""
+    example_gen = ArrowExampleGen(
+        data=config.data, seed=config.seed, units=config.units(), columns=config.named_columns()
+    ).with_id("ExampleGen")
     statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
     return _pipeline(config, places, [example_gen, statistics_gen, _inferred_schema(statistics_gen)])
 
@@ -198,7 +199,7 @@ def _data_nodes(config: JanusConfig, places: Places, span: int | None) -> _DataN
     if config.schema_ is None:
         schema_gen = _inferred_schema(statistics_gen)
     else:
-        copy = _schema_copy(Path(config.schema_), places)
+        copy = _schema_copy(Path(config.schema_), config.named_columns(), places)
         schema_gen = ImportSchemaGen(schema_file=copy).with_id("ImportSchemaGen")
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
@@ -219,6 +220,7 @@ def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
         column_types=types,
         domains=config.label_domains(),
         units=config.units(),
+        columns=config.named_columns(),
         range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 
@@ -230,14 +232,18 @@ def _inferred_schema(statistics_gen: BaseNode) -> BaseNode:
     ).with_id("SchemaGen")
 
 
-def _schema_copy(schema: Path, places: Places) -> str:
-    """A copy under its content's digest: ImportSchemaGen is cached by the path alone."""
-    digest = hashlib.sha256(schema.read_bytes()).hexdigest()[:16]
+def _schema_copy(schema: Path, columns: Collection[str], places: Places) -> str:
+    """A copy of what it says of `columns`, under its digest: ImportSchemaGen is cached by the path alone.
+
+    Other columns are not ingested: the examples do not have them.
+    """
+    text = to_text(only_columns(read_schema(schema), columns))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     copy = places.schemas / digest / "schema.pbtxt"
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         staging = copy.with_name(f".{copy.name}-{os.getpid()}")
-        shutil.copyfile(schema, staging)
+        staging.write_text(text, encoding="utf-8")
         staging.replace(copy)
     return f"{places.schemas_at or places.schemas}/{digest}/{copy.name}"
 

@@ -15,7 +15,7 @@ from pipeline.home import Home, now
 from pipeline.interruption import interruptible
 from pipeline.preflight import check_data, check_metadata
 from pipeline.progress import RunRecord
-from pipeline.schema_tools import Difference, differences, read_schema, to_freeze, to_text
+from pipeline.schema_tools import Difference, differences, only_columns, read_schema, to_freeze, to_text
 from pipeline.session import own_arguments_hidden, recorded
 from trainer.errors import ConfigError
 
@@ -50,7 +50,7 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
                 if record.failure:
                     raise record.failure.error from None
                 raise
-        known = read_schema(path) if path.exists() else None
+        known = only_columns(read_schema(path), config.named_columns()) if path.exists() else None
         found = differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
         if found:
             console.print(difference_table(found, path, known is not None))

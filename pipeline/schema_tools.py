@@ -1,7 +1,7 @@
 """Reads curated schemas, checks them against the configuration, and compares them with inferred ones."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -87,6 +87,18 @@ def check_schema(schema: schema_pb2.Schema, path: Path, config: JanusConfig) -> 
 def column_types(schema: schema_pb2.Schema) -> dict[str, ColumnType]:
     """Column → int, float or bytes, as ExampleGen is told them."""
     return {feature.name: _COLUMN_TYPES[feature.type] for feature in schema.feature if feature.type in _COLUMN_TYPES}
+
+
+def only_columns(schema: schema_pb2.Schema, columns: Collection[str]) -> schema_pb2.Schema:
+    """The schema without other columns, and without domains that only those have."""
+    result = schema_pb2.Schema()
+    result.CopyFrom(schema)
+    for kept in (feature for feature in schema.feature if feature.name not in columns):
+        result.feature.remove(kept)
+    domains = {feature.domain for feature in result.feature}
+    for unused in (domain for domain in schema.string_domain if domain.name not in domains):
+        result.string_domain.remove(unused)
+    return result
 
 
 def to_freeze(schema: schema_pb2.Schema, config: JanusConfig) -> schema_pb2.Schema:

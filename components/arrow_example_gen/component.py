@@ -1,7 +1,7 @@
 """The TFX component."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from google.protobuf.struct_pb2 import Value
@@ -37,13 +37,15 @@ class ArrowExampleGen(FileBasedExampleGen):
         domains: Mapping[str, Sequence[str]] | None = None,
         required_columns: Mapping[str, str] | Sequence[str] = (),
         units: Mapping[str, str] | None = None,
+        columns: Collection[str] | None = None,
         range_config: range_config_pb2.RangeConfig | None = None,
     ):
         """Describes what to read.
 
         `column_types` (from a schema) overrule inference; `domains` holds the allowed values of a column, as text;
         `required_columns` the columns that must be there, with the config key that names each, if given; `units` what
-        stands beside the numbers of a CSV column. Whatever changes the output, its code included, becomes
+        stands beside the numbers of a CSV column. Only `columns` are written, all by default: the others may hold
+        personal data, and may be of any type. Whatever changes the output, its code included, becomes
         part of the execution's properties, by which TFX decides whether a cached result still holds. Raises nothing
         about the data: the executor does.
         """
@@ -57,6 +59,7 @@ class ArrowExampleGen(FileBasedExampleGen):
             "domains": {name: list(values) for name, values in (domains or {}).items()},
             "required_columns": dict(required_columns),
             "units": dict(units or {}),
+            "columns": None if columns is None else sorted(columns),
             "source": source_fingerprint(*SOURCES),
         }
         custom_config = example_gen_pb2.CustomConfig()

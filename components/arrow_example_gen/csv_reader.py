@@ -4,7 +4,7 @@ import contextlib
 import csv
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,10 +62,16 @@ def file_blocks(path: str, start: int, stop: int | None, line: int, dialect: Dia
 
 
 def infer_block(
-    block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON, dialect: Dialect = _RFC
+    block: Block,
+    path: str,
+    names: Sequence[str],
+    forms: CellForms = AS_PYTHON,
+    dialect: Dialect = _RFC,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, Kind | None]:
-    """The kind of each column of a block. Raises DataError as `parse_block` does."""
-    return {name: forms.kind(name, cells) for name, cells in parse_block(block, path, names, forms, dialect).items()}
+    """The kind of each wanted column of a block. Raises DataError as `parse_block` does."""
+    columns = parse_block(block, path, names, forms, dialect, wanted)
+    return {name: forms.kind(name, cells) for name, cells in columns.items()}
 
 
 def read_block(
@@ -76,11 +82,11 @@ def read_block(
     forms: CellForms = AS_PYTHON,
     dialect: Dialect = _RFC,
 ) -> Batch:
-    """A block's columns in their kinds; columns of kind None (nothing but missing values) are left out.
+    """A block's columns in their kinds; those of kind None (nothing but missing values) or of none are left out.
 
     Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
     """
-    columns = parse_block(block, path, names, forms, dialect)
+    columns = parse_block(block, path, names, forms, dialect, kinds)
     locate = _locator(block, path, dialect)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
@@ -91,19 +97,25 @@ def read_block(
             converted[name] = forms.convert(name, cells, kind)
         except CellError as error:
             raise DataError(f"{locate(error.row)}: {error.describe(name, kind)}{_remedy(name, error)}") from error
-    return Batch(converted, len(columns[names[0]]), locate)
+    return Batch(converted, len(next(iter(columns.values()))), locate)
 
 
 def parse_block(
-    block: Block, path: str, names: Sequence[str], forms: CellForms = AS_PYTHON, dialect: Dialect = _RFC
+    block: Block,
+    path: str,
+    names: Sequence[str],
+    forms: CellForms = AS_PYTHON,
+    dialect: Dialect = _RFC,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, pa.StringArray]:
-    """The columns of a block as text, empty cells and the words for missing values as null.
+    """The columns of a block (those `wanted`, all by default) as text, empty cells and words for missing as null.
 
-    Raises DataError, with the line, for a row of another length, bytes that are not UTF-8, and quotes that only mean
-    something in another format.
+    Raises DataError, with the line, for a row of another length, bytes of these columns that are not UTF-8, and quotes
+    that only mean something in another format.
     """
     # Positions as names, since pyarrow looks conversions up by name and a header may hold any text.
     places = [str(place) for place in range(len(names))]
+    chosen = {place: name for place, name in zip(places, names, strict=True) if wanted is None or name in wanted}
     data = _plain(block.data, dialect)
     try:
         table = arrow_csv.read_csv(
@@ -114,6 +126,7 @@ def parse_block(
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.string()),
+                include_columns=list(chosen),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -121,7 +134,7 @@ def parse_block(
         )
     except pa.ArrowInvalid as error:
         raise _explain(block, path, names, error, dialect) from error
-    columns = {name: _one_chunk(table.column(place)) for name, place in zip(names, places, strict=True)}
+    columns = {name: _one_chunk(table.column(place)) for place, name in chosen.items()}
     if block.quoted:
         _refuse_other_quotes(block, path, columns, dialect)
     return {name: forms.of(name).known(cells) for name, cells in columns.items()}

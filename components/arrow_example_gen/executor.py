@@ -20,14 +20,19 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.arrow_example_gen.cells import forms_of
-from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.config import DataConfig, HashSplit
 from components.arrow_example_gen.driver import TRAINING_SPANS_KEY, read_parameters
 from components.arrow_example_gen.files import select_files
 from components.arrow_example_gen.findings import describe, merge_findings
 from components.arrow_example_gen.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
 from components.arrow_example_gen.kinds import Kind
 from components.arrow_example_gen.plan import SpanFiles, Task, plan_spans, plan_tasks
-from components.arrow_example_gen.settings import SETTINGS_PROPERTY, TRAINING_SPANS_PROPERTY, settings_digest
+from components.arrow_example_gen.settings import (
+    COLUMNS_PROPERTY,
+    SETTINGS_PROPERTY,
+    TRAINING_SPANS_PROPERTY,
+    settings_digest,
+)
 from components.arrow_example_gen.work import (
     SPLITS,
     Job,
@@ -85,6 +90,8 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         if data.by_span:
             artifact.set_string_custom_property(TRAINING_SPANS_PROPERTY, json.dumps(_training_rows(tasks, results)))
         artifact.set_string_custom_property(SETTINGS_PROPERTY, settings_digest(parameters))
+        if parameters["columns"] is not None:
+            artifact.set_string_custom_property(COLUMNS_PROPERTY, json.dumps(parameters["columns"]))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 
@@ -131,11 +138,20 @@ def _training_rows(tasks: list[Task], results: list[Result]) -> list[dict[str, i
 
 
 def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: str) -> Job:
-    kinds: dict[str, Kind | None] = dict(parameters["column_types"])
+    if parameters["columns"] is None and source.unusable:
+        raise DataError("; ".join(source.unusable.values()), list(source.unusable.values()))
+    wanted = set(source.columns if parameters["columns"] is None else parameters["columns"])
+    # Rows that differ in a column that is not ingested are others all the same: a feature that is added later must not
+    # move rows from one split to the other.
+    whole_rows = isinstance(data.split, HashSplit) and not data.split.key
+    columns = [name for name in source.columns if whole_rows or name in wanted]
+    # What a schema says of a column that is not used need not hold.
+    kinds: dict[str, Kind | None] = {name: k for name, k in parameters["column_types"].items() if name in wanted}
     if data.format == "parquet":
-        kinds = {name: kinds.get(name, kind) for name, kind in source.columns.items()}
+        kinds = {name: kinds.get(name, source.columns[name]) for name in columns}
     forms = forms_of(data, parameters["units"])
-    return Job(data, parameters["seed"], list(source.columns), kinds, parameters["domains"], staging, forms)
+    ingested = None if parameters["columns"] is None else frozenset(wanted)
+    return Job(data, parameters["seed"], columns, kinds, parameters["domains"], staging, forms, ingested)
 
 
 def _read_result(staging: str, index: int) -> Result:

@@ -110,7 +110,7 @@ def select_files(paths: Iterable[str], data: DataConfig) -> list[str]:
 def open_file(path: str) -> pa.NativeFile:
     """Opens a local file, or an address that pyarrow.fs knows (gs://, s3://, hdfs://), for random reads."""
     if "://" in path:
-        system, inner = fs.FileSystem.from_uri(path)
+        system, inner = _file_system(path)
         return system.open_input_file(inner)
     return pa.OSFile(path, "rb")
 
@@ -129,7 +129,7 @@ def is_gzip(path: str) -> bool:
 def file_size(path: str) -> int:
     """The size of a file in bytes."""
     if "://" in path:
-        system, inner = fs.FileSystem.from_uri(path)
+        system, inner = _file_system(path)
         return system.get_file_info(inner).size
     return Path(path).stat().st_size
 
@@ -137,7 +137,7 @@ def file_size(path: str) -> int:
 def file_state(path: str) -> tuple[int, int]:
     """A file's size in bytes and the time of its last change in nanoseconds: what tells that it was written anew."""
     if "://" in path:
-        system, inner = fs.FileSystem.from_uri(path)
+        system, inner = _file_system(path)
         info = system.get_file_info(inner)
         return info.size, info.mtime_ns or 0
     found = Path(path).stat()
@@ -150,7 +150,7 @@ def list_paths(pattern: str) -> list[str]:
         return sorted(glob.glob(pattern))  # noqa: PTH207 (Path.glob takes no absolute pattern)
     magic = _MAGIC.search(pattern)
     fixed = pattern[: magic.start()] if magic else pattern
-    system, inner = fs.FileSystem.from_uri(fixed.rpartition("/")[0])
+    system, inner = _file_system(fixed.rpartition("/")[0])
     scheme = pattern[: pattern.index("://") + 3]
     depth = pattern.count("/")
     found = system.get_file_info(fs.FileSelector(inner, recursive=True, allow_not_found=True))
@@ -164,16 +164,29 @@ def list_spans(base: str, pattern: str) -> list[Span]:
     return spans_of((path[below:] for path in list_paths(f"{base}/{SPEC.sub('*', pattern)}")), pattern)
 
 
+def _file_system(address: str) -> tuple[fs.FileSystem, str]:
+    """The file system of an address, and the path in it. Raises DataError where it is none of files."""
+    try:
+        return fs.FileSystem.from_uri(address)
+    except (pa.ArrowInvalid, NotImplementedError) as error:
+        # The rest of a database's address may hold a password.
+        scheme = address.partition("://")[0]
+        raise DataError(
+            f"data.path: {scheme}://… is no address of files: give a path, or an address of gs://, s3:// or hdfs://; "
+            "of a database, export the table to Parquet"
+        ) from error
+
+
 def _is_folder(path: str) -> bool:
     if "://" in path:
-        system, inner = fs.FileSystem.from_uri(path)
+        system, inner = _file_system(path)
         return system.get_file_info(inner).type == fs.FileType.Directory
     return Path(path).is_dir()
 
 
 def _exists(path: str) -> bool:
     if "://" in path:
-        system, inner = fs.FileSystem.from_uri(path)
+        system, inner = _file_system(path)
         return system.get_file_info(inner).type != fs.FileType.NotFound
     return Path(path).exists()
 

@@ -5,7 +5,7 @@ Needs neither TFX nor TensorFlow, so that the command line reports bad data befo
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.arrow_example_gen import csv_reader, parquet_reader, tfrecord_head
 from components.arrow_example_gen.config import DataConfig, TimeSplit, columns_of_split
@@ -20,12 +20,14 @@ class Source:
     """The files of a data source and its columns in their order.
 
     A kind is None where the files' heads do not tell: in CSV, and for Parquet's null type. `complete` is false for
-    TFRecords, whose records need not all have every feature.
+    TFRecords, whose records need not all have every feature. `unusable` are columns that may be there, but not be used,
+    each with the reason.
     """
 
     files: list[str]
     columns: dict[str, Kind | None]
     complete: bool = True
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 def inspect_source(data: DataConfig, span: int | None = None) -> Source:
@@ -47,7 +49,8 @@ def inspect_files(files: list[str], data: DataConfig) -> Source:
             raise DataError(f"{_these(files)}: nothing but a header, there are no rows")
         return Source(files, dict.fromkeys(headers[files[0]]))
     if data.format == "parquet":
-        return Source(files, _parquet_columns(files))
+        columns, unusable = _parquet_columns(files)
+        return Source(files, columns, unusable=unusable)
     first: dict[str, Kind | None] = {}
     empty = True
     for path in files:
@@ -62,14 +65,18 @@ def inspect_files(files: list[str], data: DataConfig) -> Source:
 
 
 def check_columns(source: Source, data: DataConfig, wanted: Mapping[str, str]) -> None:
-    """Raises DataError for every column that the config names and the data lack.
+    """Raises DataError for every column that the config names and the data lack, or hold in a form of no use.
 
     `wanted` gives, for each column, the config key that names it ("features.distance", "tasks.status.label").
     The split's columns are checked as well.
     """
     if not source.complete:
         return
-    problems = missing_columns(list(source.columns), {**split_columns(data), **wanted})
+    wanted = {**split_columns(data), **wanted}
+    unusable = [f"{key}: {source.unusable[column]}" for column, key in wanted.items() if column in source.unusable]
+    if unusable:
+        raise DataError("; ".join(unusable), unusable)
+    problems = missing_columns(list(source.columns), wanted)
     if problems:
         names = ", ".join(source.columns)
         raise DataError(f"{'; '.join(problems)} (columns of {source.files[0]}: {names})", problems)
@@ -90,26 +97,32 @@ def split_columns(data: DataConfig) -> dict[str, str]:
     return dict.fromkeys(columns_of_split(data.split), key)
 
 
-def _parquet_columns(files: list[str]) -> dict[str, Kind | None]:
+def _parquet_columns(files: list[str]) -> tuple[dict[str, Kind | None], dict[str, str]]:
+    """The kinds of the usable columns, and why the others are not."""
     schemas = {path: parquet_reader.read_schema(path) for path in files}
     _check_same_columns({path: schema.names for path, schema in schemas.items()})
     if not any(parquet_reader.read_metadata(path).num_rows for path in files):
         raise DataError(f"{_these(files)}: there are no rows")
-    kinds = {path: parquet_reader.column_kinds(schema, path) for path, schema in schemas.items()}
-    merged = dict(kinds[files[0]])
-    owner = dict.fromkeys(merged, files[0])
-    for path in files[1:]:
-        for name, kind in kinds[path].items():
-            if kind is None:
+    kinds = {path: parquet_reader.column_kinds(schema) for path, schema in schemas.items()}
+    merged: dict[str, Kind | None] = dict.fromkeys(schemas[files[0]].names)
+    owner: dict[str, str] = {}
+    unusable: dict[str, str] = {}
+    for path, schema in schemas.items():
+        for name in schema.names:
+            if name not in kinds[path]:
+                unusable.setdefault(name, parquet_reader.unsupported(schema, name, path))
                 continue
-            if merged[name] is not None and "bytes" in (kind, merged[name]) and kind != merged[name]:
-                raise DataError(
+            kind, known = kinds[path][name], merged[name]
+            if known is not None and kind is not None and "bytes" in (kind, known) and kind != known:
+                unusable.setdefault(
+                    name,
                     f"column '{name}' is {schemas[owner[name]].field(name).type} in {owner[name]}, "
-                    f"but {schemas[path].field(name).type} in {path}"
+                    f"but {schema.field(name).type} in {path}",
                 )
-            owner[name] = path if merged[name] is None else owner[name]
-            merged[name] = widest(merged[name], kind)
-    return merged
+            if known is None and kind is not None:
+                owner[name] = path
+            merged[name] = widest(known, kind)
+    return {name: kind for name, kind in merged.items() if name not in unusable}, unusable
 
 
 def _check_same_columns(columns: Mapping[str, list[str]]) -> None:

@@ -6,7 +6,7 @@ number of their unit; lists of these several values. Structs, maps and lists of 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -36,24 +36,27 @@ def read_metadata(path: str) -> pq.FileMetaData:
         return _parquet_file(source, path).metadata
 
 
-def column_kinds(schema: pa.Schema, path: str) -> dict[str, Kind | None]:
-    """The kind of each column; None where the type is null. Raises DataError naming every unsupported column."""
+def column_kinds(schema: pa.Schema) -> dict[str, Kind | None]:
+    """The kind of each column that a tf.Example can hold; None where the type is null."""
     kinds = {field.name: _kind(field.type) for field in schema}
-    problems = [
-        f"{path}: column '{name}' is of type {schema.field(name).type}, which a tf.Example cannot hold; "
+    return {name: kind for name, kind in kinds.items() if kind != "unsupported"}  # type: ignore[misc]
+
+
+def unsupported(schema: pa.Schema, column: str, path: str) -> str:
+    """A sentence on a column that `column_kinds` leaves out."""
+    return (
+        f"{path}: column '{column}' is of type {schema.field(column).type}, which a tf.Example cannot hold; "
         "flatten it into columns of numbers, text or lists of them"
-        for name, kind in kinds.items()
-        if kind == "unsupported"
-    ]
-    if problems:
-        raise DataError(problems[0], problems)
-    return kinds  # type: ignore[return-value]
+    )
 
 
-def read_batches(path: str, start: int, stop: int, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
+def read_batches(
+    path: str, start: int, stop: int, kinds: Mapping[str, Kind | None], needed: Collection[str] | None = None
+) -> Iterator[Batch]:
     """The rows [start, stop) of a file in the given kinds, streamed.
 
-    Raises DataError, with the row (from 0), for a value that its kind cannot hold, and for damaged data.
+    Raises DataError, with the row (from 0), for a value that its kind cannot hold, and for damaged data. A column that
+    is not `needed` (all are by default) is left out of the batch where it has such a value.
     """
     with open_file(path) as source:
         file = _parquet_file(source, path)
@@ -66,7 +69,7 @@ def read_batches(path: str, start: int, stop: int, kinds: Mapping[str, Kind | No
         for record_batch in _record_batches(file, groups, names, path):
             begin, end = max(start - position, 0), min(stop - position, record_batch.num_rows)
             if begin < end:
-                yield _convert(record_batch.slice(begin, end - begin), position + begin, path, kinds)
+                yield _convert(record_batch.slice(begin, end - begin), position + begin, path, kinds, needed)
             position += record_batch.num_rows
             if position >= stop:
                 return
@@ -91,7 +94,13 @@ def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], p
         yield batch
 
 
-def _convert(record_batch: pa.RecordBatch, first: int, path: str, kinds: Mapping[str, Kind | None]) -> Batch:
+def _convert(
+    record_batch: pa.RecordBatch,
+    first: int,
+    path: str,
+    kinds: Mapping[str, Kind | None],
+    needed: Collection[str] | None,
+) -> Batch:
     batch = Batch({}, record_batch.num_rows, lambda row: f"{path}, row {first + row}")
     columns = {}
     for name, kind in kinds.items():
@@ -101,7 +110,8 @@ def _convert(record_batch: pa.RecordBatch, first: int, path: str, kinds: Mapping
         try:
             columns[name] = to_kind(_canonical(column), kind)
         except CellError as error:
-            raise DataError(f"{batch.locate(error.row)}: {error.describe(name, kind)}") from error
+            if needed is None or name in needed:
+                raise DataError(f"{batch.locate(error.row)}: {error.describe(name, kind)}") from error
     return batch.with_columns(columns)
 
 

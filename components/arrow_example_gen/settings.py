@@ -8,6 +8,9 @@ from typing import Any
 SETTINGS_PROPERTY = "janus_settings"
 """Custom property of the Examples artifact: the digest of the settings that it was ingested with."""
 
+COLUMNS_PROPERTY = "janus_columns"
+"""Custom property of the Examples artifact: JSON of the columns that were ingested; absent where all of them were."""
+
 TRAINING_SPANS_PROPERTY = "training_spans"
 """Custom property of the Examples artifact of a split by span: JSON of the spans that train, with their rows."""
 
@@ -16,8 +19,9 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
     """16 hex digits over what says what an ingested row means and which split it may be in.
 
     `parameters` are those of ArrowExampleGen. The code is left out: the examples of an earlier version stay usable. So
-    is the point in time of a split by time, which moves on with the spans; a key that is hashed to eval, on the other
-    hand, must not be in the train split of another span.
+    are the ingested columns, of which there may be more than are used, and the point in time of a split by time, which
+    moves on with the spans; a key that is hashed to eval, on the other hand, must not be in the train split of another
+    span.
     """
     data = parameters["data"]
     by_time, by_hash = data["split"]["by"] == "time", data["split"]["by"] == "hash"

@@ -99,6 +99,8 @@ def _list_payload(column: pa.Array, kind: Kind) -> pa.BinaryArray:
     if kind == "int":
         parts = _varints(values)
     else:
+        # What is decoded from tf.Examples is large_binary.
+        values = values.cast(pa.binary())
         parts = _join([_by_length(_lengths(values), lambda size: b"\x0a" + varint(size)), values])
     ends = _offsets(parts)
     return _cut(parts.buffers()[2], ends[offsets], column)

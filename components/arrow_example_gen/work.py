@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +35,11 @@ Kinds = dict[str, Kind | None]
 
 @dataclass(frozen=True)
 class Job:
-    """What all tasks of a run have in common. `kinds` holds the columns whose kind is known beforehand."""
+    """What all tasks of a run have in common.
+
+    `columns` are read, `kinds` holds those whose kind is known beforehand. `ingested` are written, None for all: the
+    others only tell rows apart.
+    """
 
     data: DataConfig
     seed: int
@@ -44,6 +48,11 @@ class Job:
     domains: dict[str, list[str]]
     staging: str
     forms: CellForms
+    ingested: frozenset[str] | None = None
+
+    def is_ingested(self, column: str) -> bool:
+        """Whether a column is written."""
+        return self.ingested is None or column in self.ingested
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ def infer_task(task: Task, job: Job) -> Kinds:
         for piece in task.pieces:
             names = csv_reader.read_header(piece.path, dialect)
             for block in _csv_blocks(piece, dialect):
-                found = csv_reader.infer_block(block, piece.path, names, job.forms, dialect)
+                found = csv_reader.infer_block(block, piece.path, names, job.forms, dialect, list(kinds))
                 kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
     except DataError:
         # The same error comes up again in `write_task`, which reports it.
@@ -106,7 +115,7 @@ def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
     problems: list[str] = []
     try:
         for batch in _batches(task, job, kinds):
-            _note_kinds(seen, batch)
+            _note_kinds(seen, batch, job)
             findings = merge_findings([*findings, *_write_batch(batch, job, writers, task, attempt)])
     except DataError as error:
         problems = error.problems
@@ -133,10 +142,10 @@ def result_path(staging: str, index: int) -> str:
     return FileSystems.join(staging, f"result-{index:05d}.json")
 
 
-def _note_kinds(seen: dict[str, Kind], batch: Batch) -> None:
+def _note_kinds(seen: dict[str, Kind], batch: Batch, job: Job) -> None:
     for name, column in batch.columns.items():
         kind = kind_of_type(column.type)
-        if kind is None or column.null_count == batch.rows:
+        if kind is None or column.null_count == batch.rows or not job.is_ingested(name):
             continue
         if seen.setdefault(name, kind) != kind:
             raise DataError(f"{batch.locate(0)}: from here on, column '{name}' is {kind}, before it was {seen[name]}")
@@ -151,7 +160,7 @@ def _write_batch(
     else:
         evaluated, missing = eval_rows(batch, job.data.split, job.seed)
         yield from missing
-    for part, chosen in _encoded(batch, evaluated):
+    for part, chosen in _encoded(_only_ingested(batch, job), evaluated):
         for split, rows in zip(SPLITS, (~chosen, chosen), strict=True):
             if not rows.any():
                 continue
@@ -160,6 +169,13 @@ def _write_batch(
                 stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
                 writers[split] = GzipRecordWriter(stream)
             writers[split].write(part if rows.all() else part.filter(pa.array(rows)))
+
+
+def _only_ingested(batch: Batch, job: Job) -> Batch:
+    if all(map(job.is_ingested, batch.columns)):
+        return batch
+    columns = {name: column for name, column in batch.columns.items() if job.is_ingested(name)}
+    return replace(batch, columns=columns, records=None)
 
 
 def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArray, np.ndarray]]:
@@ -175,14 +191,15 @@ def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArr
 
 
 def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
+    wanted = {name: kinds.get(name) for name in job.columns}
     for piece in task.pieces:
         if job.data.format == "csv":
             dialect = dialect_of(job.data)
             names = csv_reader.read_header(piece.path, dialect)
             for block in _csv_blocks(piece, dialect):
-                yield csv_reader.read_block(block, piece.path, names, kinds, job.forms, dialect)
+                yield csv_reader.read_block(block, piece.path, names, wanted, job.forms, dialect)
         elif job.data.format == "parquet":
-            yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, kinds)
+            yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, wanted, job.ingested)
         else:
             yield from tfrecord_io.read_batches(piece.path)
 

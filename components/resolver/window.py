@@ -1,5 +1,6 @@
 """The strategy of the WindowResolver: the examples of the newest spans."""
 
+import json
 import logging
 from collections.abc import Iterable
 
@@ -9,7 +10,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
-from components.arrow_example_gen.settings import SETTINGS_PROPERTY
+from components.arrow_example_gen.settings import COLUMNS_PROPERTY, SETTINGS_PROPERTY
 from components.resolver.lineage import passed_gate
 
 Artifacts = dict[str, list[Artifact]]
@@ -53,6 +54,9 @@ class NewestSpans(ResolverStrategy):
         """Why the newest must not be joined with it; None if it may be."""
         if _settings(artifact) != _settings(newest):
             return "ingested with other settings"
+        lacking = _lacking_columns(artifact, newest)
+        if lacking:
+            return f"ingested without {', '.join(lacking)}; `--span {span_of(artifact)}` ingests it again"
         if not passed_gate(store, artifact.id, self._gate):
             return f"not passed by {self._gate.rpartition('.')[2]}"
         return None if fileio.exists(artifact.uri) else "its files are gone"
@@ -66,6 +70,14 @@ def span_of(artifact: Artifact) -> int:
 
 def _settings(artifact: Artifact) -> str:
     return str(artifact.get_string_custom_property(SETTINGS_PROPERTY))
+
+
+def _lacking_columns(artifact: Artifact, newest: Artifact) -> list[str]:
+    """The columns of the newest that were not ingested, quoted; none where all of the table's were."""
+    mine, wanted = (a.get_string_custom_property(COLUMNS_PROPERTY) for a in (artifact, newest))
+    if not mine or not wanted:
+        return []
+    return [f"'{column}'" for column in sorted({*json.loads(wanted)} - {*json.loads(mine)})]
 
 
 def _earlier_spans(examples: Iterable[Artifact], newest: Artifact) -> list[tuple[int, list[Artifact]]]:

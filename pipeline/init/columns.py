@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.kinds import Kind, is_list, kind_of_type, list_offsets
@@ -298,8 +297,7 @@ def repeated_rows(columns: Sequence[Profile]) -> int:
 def _codes(column: Profile) -> np.ndarray:
     if column.kind is None:
         return np.zeros(column.rows, np.uint64)
-    array = pc.cast(column.array, pa.string()) if column.listed and column.kind == "bytes" else column.array
     if column.listed:
-        return np.array([hash(str(value)) & 0x7FFFFFFFFFFFFFFF for value in array.to_pylist()], np.uint64)
-    indices = array.dictionary_encode().indices.fill_null(-1)
+        return np.array([hash(str(value)) & 0x7FFFFFFFFFFFFFFF for value in column.array.to_pylist()], np.uint64)
+    indices = column.array.dictionary_encode().indices.fill_null(-1)
     return (indices.to_numpy(zero_copy_only=False).astype(np.int64) + 1).astype(np.uint64)

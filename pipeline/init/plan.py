@@ -100,6 +100,13 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Ca
     check_targets(target_names, list(sample.columns))
     status(f"counting values of {len(sample.columns):,} columns")
     profiles = {column: profile(column, array) for column, array in sample.columns.items()}
+    unusable = [
+        f"target {shown(column)}: {sample.unusable[column]}, which is no label; make columns of numbers or text of it"
+        for column in target_names
+        if column in sample.unusable
+    ]
+    if unusable:
+        raise DataError("\n".join(unusable), unusable)
     target_columns = [profiles[column] for column in target_names]
     others = [column for column in profiles.values() if column.name not in target_names]
     times = split.time_columns(others)
@@ -113,7 +120,7 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Ca
         if (label := label_of(target, column)) is not None
     }
     division = split.propose(sample, times[:1], labels, whole)
-    columns = _columns(others, labels, division, status)
+    columns = _columns(others, sample.unusable, labels, division, status)
     if not any(column.used for column in columns):
         reasons = "; ".join(f"{shown(plan.column.name)}: {plan.guess.reason}" for plan in columns[:10])
         raise DataError(f"no column of {sample.data.path} makes a feature ({reasons})")
@@ -135,13 +142,19 @@ def _whole(sample: Sample, columns: Sequence[Profile]) -> dict[str, WholeColumn]
 
 
 def _columns(
-    others: Sequence[Profile], labels: Mapping[str, Label], division: Division, status: Callable[[str], None]
+    others: Sequence[Profile],
+    unusable: Mapping[str, str],
+    labels: Mapping[str, Label],
+    division: Division,
+    status: Callable[[str], None],
 ) -> list[ColumnPlan]:
     names: set[str] = set()
     plans = []
     for place, column in enumerate(others, 1):
         status(f"column {place:,} of {len(others):,}: what it tells of the targets")
         guessed = split.unseen_under(division, column, guess(column))
+        if column.name in unusable:
+            guessed = Guess("dropped", f"{unusable[column.name]}, which has no kind of feature")
         name = unique_name(column.name, names)
         scores = {}
         if guessed.kind != "dropped":

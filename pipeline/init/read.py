@@ -1,7 +1,7 @@
 """A bounded sample of a table, in the kinds that ExampleGen would read it in."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from components.arrow_example_gen.csv_blocks import Block, row_ends
 from components.arrow_example_gen.csv_dialect import Dialect, dialect_of, open_rows, starts_midway
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.files import file_size, is_gzip, open_file
-from components.arrow_example_gen.inspect import inspect_source
+from components.arrow_example_gen.inspect import Source, inspect_source
 from components.arrow_example_gen.kinds import Kind, kind_of_text, kind_of_type, text_to_kind, to_kind, widest
 from pipeline.init.markers import markers_of_columns
 from trainer.errors import DataError
@@ -42,6 +42,7 @@ class Sample:
         complete: whether these are all rows.
         how: what was read, as a phrase.
         total_rows: of the whole table; an estimate for CSV that was not read to its end.
+        unusable: columns that no feature can be made of, whatever they hold, with the reason; null in `columns`.
     """
 
     data: DataConfig
@@ -51,6 +52,7 @@ class Sample:
     complete: bool
     how: str
     total_rows: int
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
@@ -64,7 +66,7 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     source = inspect_source(data)
     rows = min(rows, max(MIN_ROWS, MAX_CELLS // len(source.columns)))
     if data.format == "parquet":
-        return _read_parquet(data, source.files, rows)
+        return _read_parquet(data, source, rows)
     sample = _read_csv(data, source.files, rows)
     markers = markers_of_columns(sample.columns.values())
     if markers:
@@ -221,7 +223,8 @@ def _parse(path: str, block: Block, names: list[str], data: DataConfig, placed: 
 # --- Parquet ----------------------------------------------------------------------------------------------------
 
 
-def _read_parquet(data: DataConfig, files: list[str], rows: int) -> Sample:
+def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
+    files = source.files
     groups = [(path, start, stop) for path in files for start, stop in _row_groups(path)]
     total = sum(stop - start for _, start, stop in groups)
     chosen = groups
@@ -229,21 +232,28 @@ def _read_parquet(data: DataConfig, files: list[str], rows: int) -> Sample:
         places = np.linspace(0, len(groups), min(len(groups), _ROW_GROUPS), endpoint=False).astype(int)
         each = -(-rows // len(places))
         chosen = [(path, start, min(stop, start + each)) for path, start, stop in (groups[i] for i in places)]
-    kinds = {path: parquet_reader.column_kinds(parquet_reader.read_schema(path), path) for path in files}
+    kinds = {path: _usable_kinds(path, source.unusable) for path in files}
     parts = [
         batch for path, start, stop in chosen for batch in parquet_reader.read_batches(path, start, stop, kinds[path])
     ]
     count = sum(part.rows for part in parts)
     columns = {}
     for name in parquet_reader.read_schema(files[0]).names:
-        kind = widest(*(found[name] for found in kinds.values()))
+        kind = widest(*(found.get(name) for found in kinds.values()))
         arrays = [to_kind(part.columns[name], kind) if name in part.columns else pa.nulls(part.rows) for part in parts]
         columns[name] = _concatenated(arrays, count)
     complete = total <= rows
     how = f"all {count:,} rows"
     if not complete:
         how = f"{count:,} of {total:,} rows, from the beginnings of {len(chosen):,} of {len(groups):,} row groups"
-    return Sample(data, files, columns, count, complete, how, total)
+    types = parquet_reader.read_schema(files[0])
+    unusable = {name: f"of type {types.field(name).type}" for name in source.unusable}
+    return Sample(data, files, columns, count, complete, how, total, unusable)
+
+
+def _usable_kinds(path: str, unusable: Collection[str]) -> dict[str, Kind | None]:
+    kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))
+    return {name: kind for name, kind in kinds.items() if name not in unusable}
 
 
 def _row_groups(path: str) -> Iterator[tuple[int, int]]:
@@ -316,7 +326,7 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
                     batch = csv_reader.read_block(block, path, header, csv_kinds, forms_of(sample.data), dialect)
                     yield dict(batch.columns), batch.rows
         else:
-            kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path), path)
+            kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))
             rows = parquet_reader.read_metadata(path).num_rows
             wanted: dict[str, Kind | None] = {name: kinds[name] for name in names}
             for batch in parquet_reader.read_batches(path, 0, rows, wanted):

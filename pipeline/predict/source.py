@@ -117,7 +117,10 @@ def open_source(
     if form == "parquet":
         schema = parquet_reader.read_schema(files[0])
         # A column of the null type says nothing.
-        known = parquet_reader.column_kinds(pa.schema([schema.field(name) for name in kinds]), files[0])
+        known = parquet_reader.column_kinds(schema)
+        problems = [parquet_reader.unsupported(schema, name, files[0]) for name in kinds if name not in known]
+        if problems:
+            raise DataError("; ".join(problems), problems)
         kinds = {name: kind for name, kind in kinds.items() if known[name] is not None}
         fields = list(schema)
     else:

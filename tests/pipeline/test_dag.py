@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.dag import (
@@ -14,6 +15,7 @@ from pipeline.dag import (
     example_gen_of,
     expectations_of,
 )
+from pipeline.schema_tools import read_schema
 from tests.pipeline.small import small_config, write_table
 from trainer.config import TrainerConfig
 
@@ -126,18 +128,27 @@ def test_a_change_touches_what_depends_on_it(folder: Path, changed: dict[str, An
     assert changed_nodes(folder, **changed) == nodes
 
 
-def test_another_feature_touches_transform_but_not_the_examples(folder: Path) -> None:
-    features = {"distance": {"kind": "numeric"}}
-    assert changed_nodes(folder, features=features) == {"AnomalyGate", "Transform", "Trainer"}
+def test_a_feature_of_another_column_is_ingested_and_of_the_same_only_transformed(folder: Path) -> None:
+    same = {"distance": {"kind": "numeric", "scale": "log"}, "carrier": {"kind": "categorical", "embed": 2}}
+    assert changed_nodes(folder, features=same) == {"Transform", "Trainer"}
+    # A slice needs the column all the same.
+    assert changed_nodes(folder, features={"distance": {"kind": "numeric"}}) == {"AnomalyGate", "Transform", "Trainer"}
+    fewer = changed_nodes(folder, features={"carrier": {"kind": "categorical"}})
+    assert fewer == {"ExampleGen", "ImportSchemaGen", "AnomalyGate", "Transform", "Trainer"}
 
 
 def test_an_edited_schema_is_imported_again(folder: Path) -> None:
     before = parameters(build(folder))
-    Path("small.pbtxt").write_text(SCHEMA + "# a remark\n")
+    unused = 'feature { name: "mail" type: BYTES domain: "mail" }\nstring_domain { name: "mail" value: "a@b.c" }\n'
+    Path("small.pbtxt").write_text(SCHEMA + "# a remark\n" + unused)
+    same = parameters(build(folder))
+    assert same["ImportSchemaGen"] == before["ImportSchemaGen"], "what it says of a column that is not used is left out"
+    Path("small.pbtxt").write_text(SCHEMA.replace("type: INT", "type: FLOAT"))
     after = parameters(build(folder))
-    assert {node for node in before if before[node] != after[node]} == {"ImportSchemaGen"}
-    copy = Path(after["ImportSchemaGen"]["schema_file"])
-    assert copy.read_text() == SCHEMA + "# a remark\n"
+    assert {node for node in before if before[node] != after[node]} == {"ExampleGen", "ImportSchemaGen"}
+    copy = read_schema(Path(after["ImportSchemaGen"]["schema_file"]))
+    assert [feature.name for feature in copy.feature] == ["distance", "carrier", "late", "delay"]
+    assert copy.feature[0].type == schema_pb2.FLOAT
 
 
 def test_an_edited_source_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,4 +216,6 @@ def test_a_schema_is_inferred_from_the_data_alone(folder: Path) -> None:
     places = Places(root="root", metadata=None, schemas=Path("schemas"), checkpoints=None)
     pipeline = create_schema_pipeline(small_config(folder, schema="small.pbtxt"), places)
     assert [node.id for node in pipeline.components] == ["ExampleGen", "StatisticsGen", "SchemaGen"]
-    assert '"column_types": {}' in str(pipeline.components[0].exec_properties).replace("\\", "")
+    parameters = str(pipeline.components[0].exec_properties).replace("\\", "")
+    assert '"column_types": {}' in parameters
+    assert '"columns": ["carrier", "delay", "distance", "late"]' in parameters

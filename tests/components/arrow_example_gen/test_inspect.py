@@ -115,3 +115,9 @@ def test_no_span_matches(tmp_path: Path) -> None:
     (tmp_path / "span-x").mkdir()
     with pytest.raises(DataError, match="no file matches .*span-.*no span"):
         inspect_source(config(f"{tmp_path}/span-{{SPAN}}/*.csv"))
+
+
+def test_a_database_is_no_file_and_its_password_is_not_printed() -> None:
+    with pytest.raises(DataError, match=r"postgresql://… is no address of files.*export the table to Parquet") as error:
+        inspect_source(config("postgresql://me:secret@host:5432/shop"))
+    assert "secret" not in str(error.value)

@@ -1,5 +1,6 @@
 """Which examples are trained on together."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.types import standard_artifacts
 
-from components.arrow_example_gen.settings import SETTINGS_PROPERTY
+from components.arrow_example_gen.settings import COLUMNS_PROPERTY, SETTINGS_PROPERTY
 from components.resolver.window import NewestSpans
 
 GATE = "components.anomaly_gate.component.AnomalyGate"
@@ -161,3 +162,13 @@ def test_spans_may_be_text(ingested: Ingested) -> None:
     for artifact, span in zip(ingested.all, ("9", "10"), strict=True):
         artifact.mlmd_artifact.custom_properties["span"].string_value = span
     assert ingested.resolve(2) == ids[::-1]
+
+
+def test_a_span_that_was_ingested_without_a_feature_is_left_out(
+    ingested: Ingested, told: pytest.LogCaptureFixture
+) -> None:
+    ids = [ingested.add(span) for span in (1, 2, 3, 4)]
+    for artifact, columns in zip(ingested.all[1:], (["a", "b", "c"], ["a"], ["a", "b"]), strict=True):
+        artifact.set_string_custom_property(COLUMNS_PROPERTY, json.dumps(columns))
+    assert ingested.resolve(3) == [ids[3], ids[1], ids[0]], "the first has all columns of its table"
+    assert "span 3 is left out (ingested without 'b'; `--span 3` ingests it again)" in told.text

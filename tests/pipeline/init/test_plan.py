@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from components.arrow_example_gen.config import TimeSplit
+from components.arrow_example_gen.config import DataConfig, TimeSplit
 from pipeline.init import plan as plan_module
 from pipeline.init.columns import profile
 from pipeline.init.gates import rounded_down
 from pipeline.init.leakage import Label, score
 from pipeline.init.names import unique_name
+from pipeline.init.plan import make_plan
+from pipeline.init.read import read_sample
 from pipeline.init.sizes import sizes_for
 from tests.pipeline.init.tables import plan_of, shop
 from trainer.errors import DataError
@@ -159,3 +162,17 @@ def test_the_fewer_rows_the_smaller_the_batches() -> None:
 def test_limits_are_rounded_down(value: float, down: float) -> None:
     assert rounded_down(value) == pytest.approx(down)
     assert rounded_down(value) <= value
+
+
+def test_lists_of_text_and_structs_are_left_out(tmp_path: Path) -> None:
+    columns = shop(200)
+    columns["tags"] = [["a", "b"][: row % 3] or None for row in range(200)]
+    columns["place"] = [{"lat": 0.1 * row} for row in range(200)]
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    plan = make_plan("t", read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet")), ["bought"])
+    reasons = {column.column.name: column.guess.reason for column in plan.columns if not column.used}
+    assert reasons["tags"] == "lists of text have no kind of feature"
+    assert reasons["place"] == "of type struct<lat: double>, which has no kind of feature"
+    sample = read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"))
+    with pytest.raises(DataError, match=r"target 'place': of type struct<lat: double>, which is no label"):
+        make_plan("t", sample, ["place"])
