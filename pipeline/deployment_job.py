@@ -61,8 +61,9 @@ def run_deployment_job(
     written = [str(output / name) for name, text in files.items() if text is not None]
     print("\n".join(written if changes else [f"{output} is up to date"]))
     doubt = release_warning(deployment.tag or serving_release(tensorflow), tensorflow)
-    for problem in [*([doubt] if doubt else []), *_absent_versions(config, deployment)]:
-        print(f"warning: {problem}", file=sys.stderr)
+    for problem in [doubt, _unreadable(config.push.path, deployment.user_id), *_absent_versions(config, deployment)]:
+        if problem:
+            print(f"warning: {problem}", file=sys.stderr)
     return 0
 
 
@@ -124,6 +125,19 @@ def _pushed(base: str) -> list[int]:
         raise ConfigError(
             f"{base} cannot be read, to see what trained the model: {error}; give serving.deployment.tag"
         ) from error
+
+
+def _unreadable(base: str, user: int) -> str | None:
+    """The first of the newest version's places that the server's user may not read, if the versions are here."""
+    if is_url(base) or not (present := versions(base)):
+        return None
+    newest = Path(base) / str(present[-1])
+    for path in (Path(base), newest, newest / SAVED_MODEL):
+        stat, needed = path.stat(), 0o5 if path.is_dir() else 0o4
+        shift = 6 if stat.st_uid == user else 3 if stat.st_gid == user else 0
+        if (stat.st_mode >> shift) & needed != needed:
+            return f"user {user} (serving.deployment.user_id) cannot read {path}: chmod -R a+rX {base}"
+    return None
 
 
 def _absent_versions(config: JanusConfig, deployment: DeploymentConfig) -> list[str]:

@@ -60,7 +60,9 @@ def publish(source: str, base: str, version: int, before_visible: Callable[[], N
     staging = folder / f"{_STAGING}{version}-{os.getpid()}"
     try:
         _copy(source, staging)
+        _make_readable(staging)
         for path in staging.rglob("*"):
+            _make_readable(path)
             sync(path)
         sync(staging)
         before_visible()
@@ -99,6 +101,7 @@ def write_text(base: str, name: str, text: str) -> None:
     staging = Path(base) / f"{_STAGING}{name.lstrip('.')}-{os.getpid()}"
     try:
         staging.write_text(text, encoding="utf-8")
+        _make_readable(staging)
         sync(staging)
         staging.replace(Path(base) / name)
         sync(Path(base))
@@ -138,13 +141,19 @@ def sync(path: Path) -> None:
 
 
 def make_folders(folder: Path) -> None:
-    """Makes a folder and those above it, so that they outlive a power cut."""
+    """Makes a folder and those above it, so that they outlive a power cut, and everybody may read them."""
     if folder.is_dir():
         return
     make_folders(folder.parent)
     folder.mkdir(exist_ok=True)
+    _make_readable(folder)
     # A new folder's name stands in its parent.
     sync(folder.parent)
+
+
+def _make_readable(path: Path) -> None:
+    # The server runs as a user of its own, whatever the umask here and the model's modes are.
+    path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
 
 
 def _copy(source: str, target: Path) -> None:

@@ -161,6 +161,22 @@ def test_a_file_where_the_folder_should_be(config: JanusConfig) -> None:
         run_deployment_job(config, PINNED)
 
 
+def test_a_version_that_the_server_may_not_read_is_reported(
+    config: JanusConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    push(config.push.path, 17, "2.16.2")
+    model = Path(config.push.path) / "17" / "saved_model.pb"
+    model.chmod(0o640)
+    assert run_deployment_job(config, PINNED) == 0
+    assert capsys.readouterr().err == (
+        "warning: user 1000 (serving.deployment.user_id) cannot read serving/small/17/saved_model.pb: chmod -R a+rX "
+        "serving/small\n"
+    )
+    model.chmod(0o644)
+    run_deployment_job(config, PINNED)
+    assert capsys.readouterr().err == ""
+
+
 def test_an_object_store_of_which_the_image_knows_nothing(config: JanusConfig) -> None:
     remote = config.model_copy(update={"push": config.push.model_copy(update={"path": "s3://bucket/small"})})
     with pytest.raises(ConfigError, match="no s3://"):

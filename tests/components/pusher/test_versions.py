@@ -1,13 +1,15 @@
 """A folder of versions: whole, newest kept, nothing left behind."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from components.pusher import local
+from components.pusher.push import push
 from components.pusher.retention import retain
-from components.pusher.storage import content_digest
+from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, remove_leftovers, version_for, versions
 from trainer.errors import JanusError
 
@@ -24,6 +26,26 @@ def make_model(folder: Path, content: str) -> Path:
     (folder / "saved_model.pb").write_text(content)
     (folder / "variables" / "variables.index").write_text(content * 1000)
     return folder
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_every_user_may_read_a_version_whatever_the_umask(tmp_path: Path, private: bool) -> None:
+    model = make_model(tmp_path / "model", "one")
+    if private:
+        for path in (model, *model.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    before = os.umask(0o077)
+    try:
+        pushed = push(model, tmp_path / "made" / "serving", keep=5)
+        storage_of("serving").write_text(str(tmp_path / "made" / "serving"), "labels.json", "{}")
+    finally:
+        os.umask(before)
+    assert pushed.version
+    modes = {path.relative_to(tmp_path).as_posix(): path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    found = {name: mode for name, mode in modes.items() if name.startswith("made") and not name.endswith(".lock")}
+    version = f"made/serving/{pushed.version}"
+    assert {"made", "made/serving", version, f"{version}/saved_model.pb", "made/serving/labels.json"} <= found.keys()
+    assert {name: mode for name, mode in found.items() if mode not in (0o755, 0o644)} == {}
 
 
 def test_a_published_version_is_the_model(model: Path, tmp_path: Path) -> None:
