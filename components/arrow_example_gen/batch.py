@@ -8,7 +8,8 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class Batch:
-    """Columns of int64, float32, binary or lists of them; a column that is absent is missing in every row.
+    """Columns of int64, float64, binary or lists of them, as exact as the file's (float32 in tf.Examples that were
+    read); a column that is absent is missing in every row.
 
     `locate` names a row (from 0) for messages: its file and line or row. `records` are the rows already encoded.
     """

@@ -123,15 +123,15 @@ class CellForms:
             self.units.get(column),
         )
 
-    def kind(self, column: str, cells: pa.StringArray) -> Kind | None:
-        """The narrowest kind that holds every cell; None if all are missing."""
+    def kind(self, column: str, cells: pa.StringArray, wide: Kind = "bytes") -> Kind | None:
+        """The narrowest kind that holds every cell; None if all are missing; `wide` as in `kind_of_text`."""
         try:
-            return kind_of_text(self.of(column).plain(cells))
+            return kind_of_text(self.of(column).plain(cells), wide)
         except CellError:
             return "bytes"
 
     def convert(self, column: str, cells: pa.StringArray, kind: Kind) -> pa.Array:
-        """Cells as int64, float32 or binary. Raises CellError for the first that is no number."""
+        """Cells as int64, float64 or binary. Raises CellError for the first that is no number."""
         if kind == "bytes":
             return text_to_kind(cells, kind)
         form = self.of(column)

@@ -68,10 +68,11 @@ def infer_block(
     forms: CellForms = AS_PYTHON,
     dialect: Dialect = _RFC,
     wanted: Collection[str] | None = None,
+    wide: Mapping[str, Kind] | None = None,
 ) -> dict[str, Kind | None]:
-    """The kind of each wanted column of a block. Raises DataError as `parse_block` does."""
+    """The kind of each wanted column of a block; `wide` as in `kind_of_text`. Raises DataError as `parse_block` does."""
     columns = parse_block(block, path, names, forms, dialect, wanted)
-    return {name: forms.kind(name, cells) for name, cells in columns.items()}
+    return {name: forms.kind(name, cells, (wide or {}).get(name, "bytes")) for name, cells in columns.items()}
 
 
 def read_block(

@@ -19,13 +19,14 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.arrow_example_gen import parquet_reader
 from components.arrow_example_gen.cells import forms_of
 from components.arrow_example_gen.config import DataConfig, HashSplit
 from components.arrow_example_gen.driver import TRAINING_SPANS_KEY, read_parameters
 from components.arrow_example_gen.files import select_files
 from components.arrow_example_gen.findings import describe, merge_findings
 from components.arrow_example_gen.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
-from components.arrow_example_gen.kinds import Kind
+from components.arrow_example_gen.kinds import Kind, merge_kinds
 from components.arrow_example_gen.plan import SpanFiles, Task, plan_spans, plan_tasks
 from components.arrow_example_gen.settings import (
     COLUMNS_PROPERTY,
@@ -38,7 +39,6 @@ from components.arrow_example_gen.work import (
     Job,
     Result,
     infer_task,
-    merge_kinds,
     result_path,
     shard_path,
     write_task,
@@ -101,7 +101,7 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             work = pipeline | "Tasks" >> beam.Create(tasks) | "Spread" >> beam.Reshuffle()
             side = []
-            if job.data.format == "csv" and unknown:
+            if job.data.format != "tfrecord" and unknown:
                 found = work | "InferKinds" >> beam.ParDo(Threaded(infer_task, threads), job)
                 side = [beam.pvalue.AsSingleton(found | "MergeKinds" >> beam.CombineGlobally(merge_kinds))]
             _ = work | "WriteShards" >> beam.ParDo(Threaded(write_task, threads), job, *side)
@@ -148,10 +148,12 @@ def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: 
     # What a schema says of a column that is not used need not hold.
     kinds: dict[str, Kind | None] = {name: k for name, k in parameters["column_types"].items() if name in wanted}
     if data.format == "parquet":
-        kinds = {name: kinds.get(name, source.columns[name]) for name in columns}
+        undecided = parquet_reader.undecided_columns(source.files)
+        kinds |= {name: source.columns[name] for name in columns if name not in {*kinds, *undecided}}
+    types = source.columns if data.format == "parquet" else {}
     forms = forms_of(data, parameters["units"])
     ingested = None if parameters["columns"] is None else frozenset(wanted)
-    return Job(data, parameters["seed"], columns, kinds, parameters["domains"], staging, forms, ingested)
+    return Job(data, parameters["seed"], columns, kinds, types, parameters["domains"], staging, forms, ingested)
 
 
 def _read_result(staging: str, index: int) -> Result:

@@ -1,12 +1,14 @@
 """Reads Parquet files into columns of the three kinds that a tf.Example holds.
 
-booleans and integers become int; floats and decimals float (32 bit, as in tf.Example); text, binary and dictionaries
-bytes; dates, times and timestamps ISO 8601 text in UTC (which sorts, so that a time split works on it); durations the
-number of their unit; lists of these several values. Structs, maps and lists of lists have no place in a tf.Example.
+booleans and integers become int, and so do doubles and decimals of which all are whole, other floats and decimals
+float; integers beyond 2^53 become text, as in CSV; text, binary and dictionaries bytes; dates, times and timestamps ISO
+8601 text in UTC (which sorts, so that a time split works on it); durations the number of their unit; lists of these
+several values. Structs, maps and lists of lists have no place in a tf.Example.
 """
 
+import contextlib
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,16 @@ import pyarrow.parquet as pq
 
 from components.arrow_example_gen.batch import Batch
 from components.arrow_example_gen.files import open_file
-from components.arrow_example_gen.kinds import CellError, Kind, is_list, large_list, list_offsets, to_kind
+from components.arrow_example_gen.kinds import (
+    CellError,
+    Kind,
+    is_list,
+    kind_of_numbers,
+    large_list,
+    list_offsets,
+    to_kind,
+    widest,
+)
 from trainer.errors import DataError
 
 BATCH_ROWS = 1 << 15
@@ -48,6 +59,44 @@ def unsupported(schema: pa.Schema, column: str, path: str) -> str:
         f"{path}: column '{column}' is of type {schema.field(column).type}, which a tf.Example cannot hold; "
         "flatten it into columns of numbers, text or lists of them"
     )
+
+
+def undecided_columns(files: Iterable[str]) -> set[str]:
+    """The columns whose values decide their kind: doubles, decimals and integers of 64 bits."""
+    return {field.name for path in files for field in read_schema(path) if _is_undecided(field.type)}
+
+
+def infer_kinds(path: str, start: int, stop: int, wide: Mapping[str, Kind]) -> dict[str, Kind | None]:
+    """The kinds of the columns named by `wide`, by the rows [start, stop); None where all are missing or NaN.
+
+    `wide` gives the kind of each where integers are beyond EXACT.
+
+    Raises DataError for damaged data.
+    """
+    found: dict[str, Kind | None] = {}
+    with open_file(path) as source:
+        file = _parquet_file(source, path)
+        schema = file.schema_arrow
+        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
+        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
+        for name, beyond in wide.items():
+            arrow_type = schema.field(name).type
+            if not _is_undecided(arrow_type):
+                kind = _kind(arrow_type)
+                found[name] = kind if kind != "unsupported" else None  # type: ignore[assignment]
+                continue
+            extremes = _integer_extremes(file, name, groups)
+            if extremes is not None:
+                found[name] = kind_of_numbers(pa.array(extremes, arrow_type), beyond)
+                continue
+            found[name] = None
+            for record_batch in _record_batches(file, groups, [name], path) if groups else ():
+                column = record_batch.column(0)
+                column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+                found[name] = widest(found[name], kind_of_numbers(column, beyond))
+                if found[name] in ("float", "bytes") and not pa.types.is_integer(column.type):
+                    break
+    return found
 
 
 def read_batches(
@@ -108,7 +157,7 @@ def _convert(
             continue
         column = record_batch.column(record_batch.schema.get_field_index(name))
         try:
-            columns[name] = to_kind(_canonical(column), kind)
+            columns[name] = to_kind(_canonical(column, kind), kind)
         except CellError as error:
             if needed is None or name in needed:
                 raise DataError(f"{batch.locate(error.row)}: {error.describe(name, kind)}") from error
@@ -135,6 +184,28 @@ def _kind(arrow_type: pa.DataType, nested: bool = False) -> Kind | str | None:
     return "unsupported"
 
 
+def _integer_extremes(file: pq.ParquetFile, name: str, groups: list[int]) -> list[int] | None:
+    """Least and greatest values, by the footer; None where it does not say them, and for other types."""
+    if not pa.types.is_integer(file.schema_arrow.field(name).type):
+        return None
+    found = []
+    for group in map(file.metadata.row_group, groups):
+        columns = (group.column(place) for place in range(group.num_columns))
+        statistics = next(column.statistics for column in columns if column.path_in_schema == name)
+        if statistics is None or not statistics.has_min_max:
+            return None
+        found += [statistics.min, statistics.max]
+    return found
+
+
+def _is_undecided(arrow_type: pa.DataType) -> bool:
+    types = pa.types
+    if types.is_dictionary(arrow_type):
+        return _is_undecided(arrow_type.value_type)
+    wide_integer = types.is_int64(arrow_type) or types.is_uint64(arrow_type)
+    return bool(wide_integer or types.is_float64(arrow_type) or types.is_decimal(arrow_type))
+
+
 def _is_text(arrow_type: pa.DataType) -> bool:
     types = pa.types
     return bool(
@@ -146,27 +217,40 @@ def _is_text(arrow_type: pa.DataType) -> bool:
     )
 
 
-def _canonical(column: pa.Array) -> pa.Array:
-    """The column as int64, float32, binary or a large list of them."""
+def _canonical(column: pa.Array, kind: Kind | None = None) -> pa.Array:
+    """The column as int64, float64, binary or a large list of them; `kind` where the way to it would lose digits."""
     types = pa.types
     if types.is_dictionary(column.type):
-        return _canonical(column.dictionary_decode())
+        return _canonical(column.dictionary_decode(), kind)
     if is_list(column.type):
         return _canonical_list(column)
     if types.is_unsigned_integer(column.type):
-        return _unsigned(column)
+        return column.cast(pa.string()).cast(pa.binary()) if kind == "bytes" else _unsigned(column)
     if types.is_boolean(column.type) or types.is_integer(column.type) or types.is_duration(column.type):
         return column.cast(pa.int64())
     if types.is_float16(column.type):
-        numbers = column.to_numpy(zero_copy_only=False).astype(np.float32)
+        numbers = column.to_numpy(zero_copy_only=False).astype(np.float64)
         return pa.array(numbers, mask=column.is_null().to_numpy(zero_copy_only=False))
     if types.is_floating(column.type):
-        return column.cast(pa.float32(), safe=False)
+        return column.cast(pa.float64())
     if types.is_decimal(column.type):
-        return column.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
+        return _decimals(column, kind)
     if types.is_temporal(column.type):
         return _iso(column).cast(pa.binary())
     return column.cast(pa.binary())
+
+
+def _decimals(column: pa.Array, kind: Kind | None) -> pa.Array:
+    if kind == "int":
+        # Where it cannot be done, the way over float64 tells which value it is.
+        with contextlib.suppress(pa.ArrowInvalid):
+            return column.cast(pa.int64())
+    if kind == "bytes":
+        texts = [None if value is None else f"{value:f}" for value in column.to_pylist()]
+        return pa.array([text and (text.rstrip("0").rstrip(".") if "." in text else text) for text in texts]).cast(
+            pa.binary()
+        )
+    return column.cast(pa.float64(), safe=False)
 
 
 def _canonical_list(column: pa.Array) -> pa.LargeListArray:

@@ -91,6 +91,9 @@ def _int_hashes(values: pa.Array) -> np.ndarray:
 
 def _float_hashes(values: pa.Array) -> np.ndarray:
     numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
+    # Whole numbers are exact, fractions as float32: so 0.1 is the same in CSV, in Parquet's floats and in a tf.Example.
+    with np.errstate(over="ignore"):
+        numbers = np.where(np.floor(numbers) == numbers, numbers, numbers.astype(np.float32))
     whole = (np.floor(numbers) == numbers) & (np.abs(numbers) < 2.0**63)
     integers = np.where(whole, numbers, 0).astype(np.int64).view(np.uint64)
     # All NaNs are one value.

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from components.arrow_example_gen.csv_blocks import Block
 from components.arrow_example_gen.csv_dialect import Dialect, dialect_of
 from components.arrow_example_gen.domains import check_domains
 from components.arrow_example_gen.findings import Finding, merge_findings
-from components.arrow_example_gen.kinds import Kind, kind_of_type, widest
+from components.arrow_example_gen.kinds import Kind, kind_of_type, narrow, widest
 from components.arrow_example_gen.plan import Piece, Task
 from components.arrow_example_gen.splits import eval_rows
 from components.arrow_example_gen.tf_example import encode_examples, encoded_bytes
@@ -37,14 +37,15 @@ Kinds = dict[str, Kind | None]
 class Job:
     """What all tasks of a run have in common.
 
-    `columns` are read, `kinds` holds those whose kind is known beforehand. `ingested` are written, None for all: the
-    others only tell rows apart.
+    `columns` are read; `kinds` holds those whose kind is known beforehand, `types` what the files' types say of the
+    others, for want of a value. `ingested` are written, None for all: the others only tell rows apart.
     """
 
     data: DataConfig
     seed: int
     columns: list[str]
     kinds: Kinds
+    types: Kinds
     domains: dict[str, list[str]]
     staging: str
     forms: CellForms
@@ -77,14 +78,11 @@ class Result:
 
 
 def infer_task(task: Task, job: Job) -> Kinds:
-    """The kinds of the CSV columns that are not known yet; columns of damaged pieces are left to `write_task`."""
+    """The kinds of the columns that are not known yet; columns of damaged pieces are left to `write_task`."""
     kinds: Kinds = {name: None for name in job.columns if name not in job.kinds}
-    dialect = dialect_of(job.data)
     try:
         for piece in task.pieces:
-            names = csv_reader.read_header(piece.path, dialect)
-            for block in _csv_blocks(piece, dialect):
-                found = csv_reader.infer_block(block, piece.path, names, job.forms, dialect, list(kinds))
+            for found in _inferred(piece, job, list(kinds)):
                 kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
     except DataError:
         # The same error comes up again in `write_task`, which reports it.
@@ -92,13 +90,14 @@ def infer_task(task: Task, job: Job) -> Kinds:
     return kinds
 
 
-def merge_kinds(found: Iterable[Kinds]) -> Kinds:
-    """The widest kind of each column."""
-    merged: Kinds = {}
-    for kinds in found:
-        for name, kind in kinds.items():
-            merged[name] = widest(merged.get(name), kind)
-    return merged
+def _inferred(piece: Piece, job: Job, unknown: list[str]) -> Iterator[Kinds]:
+    if job.data.format == "parquet":
+        yield parquet_reader.infer_kinds(piece.path, piece.start, piece.stop or 0, dict.fromkeys(unknown, "bytes"))
+        return
+    dialect = dialect_of(job.data)
+    names = csv_reader.read_header(piece.path, dialect)
+    for block in _csv_blocks(piece, dialect):
+        yield csv_reader.infer_block(block, piece.path, names, job.forms, dialect, unknown)
 
 
 def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
@@ -108,6 +107,7 @@ def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
     their names when they are whole, so that a repeated or twin attempt does no harm.
     """
     kinds = {**(inferred or {}), **job.kinds}
+    kinds = {name: job.types.get(name) if kind is None else kind for name, kind in kinds.items()}
     attempt = uuid.uuid4().hex
     writers: dict[str, GzipRecordWriter] = {}
     seen: dict[str, Kind] = {}
@@ -182,11 +182,12 @@ def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArr
     if batch.records is not None:
         yield batch.records, evaluated
         return
-    size = encoded_bytes(batch.columns)
+    narrowed = {name: narrow(column) for name, column in batch.columns.items()}
+    size = encoded_bytes(narrowed)
     step = max(1, batch.rows * ENCODED_BYTES // max(size, 1))
     for start in range(0, batch.rows, step):
         rows = min(step, batch.rows - start)
-        columns = {name: column.slice(start, rows) for name, column in batch.columns.items()}
+        columns = {name: column.slice(start, rows) for name, column in narrowed.items()}
         yield encode_examples(columns, rows), evaluated[start : start + rows]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.arrow_example_gen import csv_reader, parquet_reader
 from components.arrow_example_gen.cells import forms_of
@@ -15,7 +16,16 @@ from components.arrow_example_gen.csv_dialect import Dialect, dialect_of, open_r
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.files import file_size, is_gzip, open_file
 from components.arrow_example_gen.inspect import Source, inspect_source
-from components.arrow_example_gen.kinds import Kind, kind_of_text, kind_of_type, text_to_kind, to_kind, widest
+from components.arrow_example_gen.kinds import (
+    Kind,
+    kind_of_text,
+    kind_of_type,
+    merge_kinds,
+    narrow,
+    text_to_kind,
+    to_kind,
+    widest,
+)
 from pipeline.init.markers import markers_of_columns
 from trainer.errors import DataError
 
@@ -37,7 +47,7 @@ class Sample:
     Attributes:
         data: what to read, as the configuration will say it, with its default split.
         files: the files.
-        columns: name → int64, float32, binary, or a list of them; null type where no row has a value.
+        columns: name → int64, float64, binary, or a list of them; null type where no row has a value.
         rows: sampled rows.
         complete: whether these are all rows.
         how: what was read, as a phrase.
@@ -194,13 +204,15 @@ def _csv_sample(
     placed = ended is not None
     parsed = [_parse(path, block, headers[path], data, placed) for path, block in blocks]
     columns, count = {}, sum(len(part[names[0]]) for part in parsed)
+    complete = bool(ended) and count <= rows
     for name in names:
         cells = [part.pop(name) for part in parsed]
         kind = widest(*(kind_of_text(part) for part in cells))
         column = pa.concat_arrays([text_to_kind(part, kind) for part in cells]) if kind else pa.nulls(count)
-        columns[name] = column.slice(0, rows) if ended is not None else column
+        column = column.slice(0, rows) if ended is not None else column
+        with_point = not complete and kind == "int" and any(pc.any(pc.match_substring(c, ".")).as_py() for c in cells)
+        columns[name] = _as_written(column) if with_point else column
     kept = min(count, rows) if ended is not None else count
-    complete = bool(ended) and count <= rows
     if complete:
         how, estimate = f"all {count:,} rows", count
     elif ended is None:
@@ -233,16 +245,22 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
         each = -(-rows // len(places))
         chosen = [(path, start, min(stop, start + each)) for path, start, stop in (groups[i] for i in places)]
     kinds = {path: _usable_kinds(path, source.unusable) for path in files}
+    undecided = [name for name in kinds[files[0]] if name in parquet_reader.undecided_columns(files)]
+    wide: dict[str, Kind] = dict.fromkeys(undecided, "bytes")
+    inferred = merge_kinds(parquet_reader.infer_kinds(path, start, stop, wide) for path, start, stop in chosen)
+    by_value = {name: kind for name, kind in inferred.items() if kind is not None}
+    typed = {name: widest(*(found[name] for found in kinds.values())) for name in undecided}
+    kinds = {path: {**found, **by_value} for path, found in kinds.items()}
     parts = [
         batch for path, start, stop in chosen for batch in parquet_reader.read_batches(path, start, stop, kinds[path])
     ]
-    count = sum(part.rows for part in parts)
+    count, complete = sum(part.rows for part in parts), total <= rows
     columns = {}
     for name in parquet_reader.read_schema(files[0]).names:
         kind = widest(*(found.get(name) for found in kinds.values()))
         arrays = [to_kind(part.columns[name], kind) if name in part.columns else pa.nulls(part.rows) for part in parts]
-        columns[name] = _concatenated(arrays, count)
-    complete = total <= rows
+        column = _concatenated(arrays, count)
+        columns[name] = _as_written(column) if not complete and typed.get(name) == "float" else column
     how = f"all {count:,} rows"
     if not complete:
         how = f"{count:,} of {total:,} rows, from the beginnings of {len(chosen):,} of {len(groups):,} row groups"
@@ -254,6 +272,16 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
 def _usable_kinds(path: str, unusable: Collection[str]) -> dict[str, Kind | None]:
     kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))
     return {name: kind for name, kind in kinds.items() if name not in unusable}
+
+
+def _as_written(column: pa.Array) -> pa.Array:
+    """A sample of whole numbers that are written as others; as these, unless a tf.Example would not hold them then.
+
+    The rows that were not sampled may have fractions.
+    """
+    if kind_of_type(column.type) != "int" or to_kind(narrow(to_kind(column, "float")), "int") != column:
+        return column
+    return to_kind(column, "float")
 
 
 def _row_groups(path: str) -> Iterator[tuple[int, int]]:
@@ -328,6 +356,6 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
         else:
             kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))
             rows = parquet_reader.read_metadata(path).num_rows
-            wanted: dict[str, Kind | None] = {name: kinds[name] for name in names}
+            wanted: dict[str, Kind | None] = {name: sampled[name] or kinds[name] for name in names}
             for batch in parquet_reader.read_batches(path, 0, rows, wanted):
                 yield dict(batch.columns), batch.rows

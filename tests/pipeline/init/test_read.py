@@ -154,3 +154,31 @@ def test_the_format_is_known_by_the_first_bytes(tmp_path: Path) -> None:
         table_format(str(tmp_path / "book.xlsx"))
     with pytest.raises(DataError, match="unpack it"):
         table_format(str(tmp_path / "t.csv.bz2"))
+
+
+def test_whole_numbers_are_whole_however_they_are_written(tmp_path: Path) -> None:
+    ids = [2**60 + place for place in range(20)]
+    doubles = [None, *(float(10**8 + place) for place in range(19))]
+    table = pa.table({"id": pa.array(ids), "wide": pa.array([2**64 - 1] * 20, pa.uint64()), "shop": doubles})
+    pq.write_table(table, tmp_path / "t.parquet")
+    csv = write_csv(tmp_path / "t.csv", {name: table[name].to_pylist() for name in table.column_names})
+    for sample in (sample_of(csv), read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"))):
+        assert sample.columns["id"].to_pylist() == [str(value).encode() for value in ids]
+        assert sample.columns["wide"].to_pylist() == [b"18446744073709551615"] * 20
+        assert sample.columns["shop"].to_pylist() == [None, *range(10**8, 10**8 + 19)]
+        assert pa.types.is_integer(sample.columns["shop"].type)
+
+
+def test_rows_that_were_not_sampled_may_have_fractions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "MIN_ROWS", 20)
+    columns = {"size": [float(i % 9) for i in range(100)], "id": [1e8 + i for i in range(100)], "n": range(100)}
+    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), tmp_path / "t.parquet")
+    csv = sample_of(write_csv(tmp_path / "t.csv", columns), rows=30)
+    parquet = read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"), 30)
+    for sample in (csv, parquet):
+        assert not sample.complete
+        assert {name: str(column.type) for name, column in sample.columns.items()} == {
+            "size": "double",
+            "id": "int64",
+            "n": "int64",
+        }
