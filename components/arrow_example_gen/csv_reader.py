@@ -70,7 +70,7 @@ def infer_block(
     wanted: Collection[str] | None = None,
     wide: Mapping[str, Kind] | None = None,
 ) -> dict[str, Kind | None]:
-    """The kind of each wanted column of a block; `wide` as in `kind_of_text`. Raises DataError as `parse_block` does."""
+    """The kind of each wanted column; `wide` as in `kind_of_text`. Raises DataError as `parse_block` does."""
     columns = parse_block(block, path, names, forms, dialect, wanted)
     return {name: forms.kind(name, cells, (wide or {}).get(name, "bytes")) for name, cells in columns.items()}
 
