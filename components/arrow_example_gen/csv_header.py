@@ -14,7 +14,8 @@ from trainer.errors import DataError
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What separates cells, and what it is called."""
 
-_SEP = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)
+SEP = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)
+"""Excel's line before the header."""
 _ROWS = 50
 """So many rows after the header say whether all rows end with a delimiter."""
 
@@ -98,7 +99,7 @@ def _first_row(head: bytes, path: str, dialect: Dialect) -> tuple[int, int]:
             )
         start, line = end + 1, line + 1
     start, line = _after_blank_lines(head, start, line)
-    sep = _SEP.match(head, start)
+    sep = SEP.match(head, start)
     if sep:
         given = sep[1].decode("latin-1")
         if given != dialect.delimiter:

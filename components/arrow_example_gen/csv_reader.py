@@ -166,16 +166,23 @@ def _refuse_other_quotes(block: Block, path: str, columns: Mapping[str, pa.Strin
                 f"{path}, line {line}: a blank stands before the quote of a cell, so that the quote would be part of "
                 "its text; data.skip_initial_space: true skips such blanks"
             )
-    if not dialect.escape_char and rb"\"" in block.data:
-        border = re.escape(delimiter)
-        escaped = rb'(?:\A|[%b\n])"(?:[^"\\]|""|\\[^"])*\\"[^"%b\r\n]' % (border, border)
-        found = re.search(escaped, block.data)
-        if found:
-            line = block.line + block.data.count(b"\n", 0, found.end())
-            raise DataError(
-                f'{path}, line {line}: \\" amid a quoted cell; if the backslash keeps the quote from ending the cell: '
-                "data.escape_char: '\\'; else double the quote"
-            )
+    place = escaped_quote(block.data, dialect) if not dialect.escape_char else -1
+    if place >= 0:
+        line = block.line + block.data.count(b"\n", 0, place)
+        raise DataError(
+            f'{path}, line {line}: \\" amid a quoted cell; if the backslash keeps the quote from ending the cell: '
+            "data.escape_char: '\\'; else double the quote"
+        )
+
+
+def escaped_quote(data: bytes, dialect: Dialect) -> int:
+    """Where a backslash and a quote stand amid a quoted cell, so that the quote cannot be the cell's last; else -1."""
+    if rb"\"" not in data:
+        return -1
+    border = re.escape(dialect.delimiter.encode())
+    cell = rb'(?:\A|[%b\n])"(?:[^"\\]|""|\\[^"])*\\"[^"%b\r\n]' % (border, border)
+    found = re.search(cell, data)
+    return found.end() if found else -1
 
 
 def _remedy(column: str, error: CellError) -> str:

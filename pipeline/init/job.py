@@ -22,7 +22,7 @@ from pipeline.init.interactive import agreed, ask
 from pipeline.init.names import unique_name
 from pipeline.init.plan import Plan, make_plan, words
 from pipeline.init.read import DEFAULT_ROWS, read_sample, table_format
-from pipeline.init.write import config_text, schema_text, write_both
+from pipeline.init.write import config_text, scalar, schema_text, write_both
 from pipeline.schema_tools import check_schema, read_schema
 from trainer.config.base import NAME_PATTERN
 from trainer.errors import ConfigError
@@ -105,6 +105,8 @@ def _cell(text: str) -> str:
 
 
 def _print_warnings(plan: Plan, console: Console) -> None:
+    for key, reason in plan.sample.reasons.items():
+        console.print(Text(f"data.{key} {scalar(getattr(plan.sample.data, key))}: {reason}"))
     console.print(Text(f"split {plan.division.reason}"))
     for name, gates in plan.gates.items():
         console.print(Text(f"task {name}: {gates.reason}"))

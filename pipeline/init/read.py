@@ -1,7 +1,7 @@
 """A bounded sample of a table, in the kinds that ExampleGen would read it in."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_blocks import Block, row_ends
 from components.arrow_example_gen.csv_dialect import Dialect, dialect_of, open_rows, starts_midway
 from components.arrow_example_gen.domains import as_text
-from components.arrow_example_gen.files import file_size, is_gzip, open_file
+from components.arrow_example_gen.files import file_size, find_files, is_gzip, open_file
 from components.arrow_example_gen.inspect import Source, inspect_source
 from components.arrow_example_gen.kinds import (
     Kind,
@@ -26,6 +26,7 @@ from components.arrow_example_gen.kinds import (
     to_kind,
     widest,
 )
+from pipeline.init.dialect import find_dialect
 from pipeline.init.markers import markers_of_columns
 from trainer.errors import DataError
 
@@ -53,6 +54,7 @@ class Sample:
         how: what was read, as a phrase.
         total_rows: of the whole table; an estimate for CSV that was not read to its end.
         unusable: columns that no feature can be made of, whatever they hold, with the reason; null in `columns`.
+        reasons: key of `data` that says how CSV is written → what it was found by.
     """
 
     data: DataConfig
@@ -63,16 +65,21 @@ class Sample:
     how: str
     total_rows: int
     unusable: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
-    """Reads about `rows` rows, fewer of a wide table.
+    """Reads about `rows` rows, fewer of a wide table, in the dialect that a CSV file is found to have.
 
     Where columns of numbers hold words for `missing`, these become `data.null_values`.
 
     Raises:
-        DataError: the files are missing, empty, damaged, not UTF-8 or no tables of commas; names are repeated.
+        DataError: the files are missing, empty, damaged or no tables.
     """
+    reasons: dict[str, str] = {}
+    if data.format == "csv":
+        found, reasons = find_dialect(find_files(data))
+        data = data.model_copy(update=found)
     source = inspect_source(data)
     rows = min(rows, max(MIN_ROWS, MAX_CELLS // len(source.columns)))
     if data.format == "parquet":
@@ -81,7 +88,7 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     markers = markers_of_columns(sample.columns.values())
     if markers:
         sample = _read_csv(data.model_copy(update={"null_values": markers}), source.files, rows)
-    return sample
+    return replace(sample, reasons=reasons)
 
 
 def table_format(path: str) -> str:

@@ -62,6 +62,7 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         "data:",
         f"  path: {scalar(data.path)}",
         f"  format: {data.format}",
+        *(f"  {key}: {scalar(getattr(data, key))}  # {_comment(why)}" for key, why in plan.sample.reasons.items()),
         *_null_values(data.null_values),
         f"  # {_comment(plan.division.reason)}",
         f"  split: {_split(plan)}",

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.arrow_example_gen.config import DataConfig
-from pipeline.init import read
+from pipeline.init import dialect, read
 from pipeline.init.read import read_sample, read_whole_columns, table_format
 from tests.pipeline.init.tables import sample_of, write_csv
 from trainer.errors import DataError
@@ -118,9 +118,6 @@ def test_parquet_is_read_from_the_beginnings_of_its_row_groups(tmp_path: Path) -
     [
         (b"", "is empty"),
         (b"a,b\n", "nothing but a header"),
-        (b"a;b\n1;2\n", "separated by semicolons"),
-        (b"a\tb\n1\t2\n", "separated by tabs"),
-        (b"a,b\nx,1\n" + "é,2\n".encode("latin-1"), "line 3: not UTF-8"),
         (b"a,b\n1,2\n3\n", "line 3: 1 cells"),
     ],
 )
@@ -131,8 +128,11 @@ def test_what_is_no_table_is_told(tmp_path: Path, content: bytes, words: str) ->
         sample_of(path)
 
 
-def test_another_encoding_amid_a_large_file_is_told_by_its_byte(tmp_path: Path) -> None:
+def test_another_encoding_amid_a_large_file_is_told_by_its_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "t.csv"
+    monkeypatch.setattr(dialect, "MOST_BYTES", 1 << 20)
     path.write_bytes(b"a,b\n" + b"plain,1\n" * 800_000 + "é,2\n".encode("latin-1") * 400_000)
     with pytest.raises(DataError, match=r"after byte [\d,]+: not UTF-8"):
         sample_of(path, rows=10_000)
