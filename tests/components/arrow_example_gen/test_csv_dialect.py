@@ -162,7 +162,7 @@ def test_a_large_file_of_another_encoding_is_one_piece(tmp_path: Path, monkeypat
     found = table(tmp_path / "t.csv", encoding="utf-16")
     assert found["id"] == [str(number) for number in range(9_000)]
     assert set(found["name"]) == {"Müller"}
-    kinds = infer_task(task, Job(data, 0, ["id", "name"], {}, {}, "", AS_PYTHON))
+    kinds = infer_task(task, Job(data, 0, ["id", "name"], {}, {}, {}, "", AS_PYTHON))
     assert kinds == {"id": "int", "name": "bytes"}
 
 
@@ -200,3 +200,13 @@ def test_examples_of_earlier_versions_stay_usable() -> None:
     before = {key: usual[key] for key in ("path", "format", "split", "window", "null_values")}
     digests = [settings_digest({"data": data, **settings}) for data in (before, usual, {**usual, "delimiter": ";"})]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_an_unused_column_may_hold_anything_but_other_cells(tmp_path: Path) -> None:
+    """Other quotes and another encoding matter where a column is wanted; a row of another length always does."""
+    (tmp_path / "t.csv").write_bytes(b'a,note\n1,"say \\"hi\\" now"\n2, "x"\n3,\xe4\n')
+    start, line = csv_reader.header_bytes(str(tmp_path / "t.csv"))
+    (block,) = csv_reader.file_blocks(str(tmp_path / "t.csv"), start, None, line)
+    assert csv_reader.read_block(block, "t.csv", ["a", "note"], {"a": "int"}).columns["a"].to_pylist() == [1, 2, 3]
+    with pytest.raises(DataError, match="line 4: not UTF-8"):
+        csv_reader.parse_block(block, "t.csv", ["a", "note"])
