@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -64,9 +65,8 @@ class CellForm:
         if not self._applies(cells):
             return cells
         parts = pc.extract_regex(cells, self.pattern)
-        digits = pc.not_equal(pc.binary_length(_joined(parts, "whole", "fraction", "special")), 0)
         blank = pc.match_substring_regex(cells, r"^\s*$")
-        wrong = pc.and_kleene(pc.invert(pc.fill_null(digits, False)), pc.invert(blank))
+        wrong = pc.and_kleene(pc.invert(_has_digits(parts)), pc.invert(blank))
         row = pc.index(wrong, True).as_py()
         if row >= 0:
             raise CellError(row, cells[row].as_py(), self.reason)
@@ -77,6 +77,10 @@ class CellForm:
         pieces = [*(_part(parts, name) for name in signs), whole, point, fraction]
         text = pc.binary_join_element_wise(*pieces, _part(parts, "exponent"), _part(parts, "special"), "")
         return pc.if_else(blank, pa.scalar(None, cells.type), text)
+
+    def holds(self, values: pa.StringArray) -> np.ndarray:
+        """bool [values], whether each is a number as this form writes them."""
+        return _has_digits(pc.extract_regex(values, self.pattern)).to_numpy(zero_copy_only=False).astype(bool)
 
     @property
     def reason(self) -> str:
@@ -101,8 +105,9 @@ def _part(parts: pa.StructArray, name: str) -> pa.StringArray:
     return pc.fill_null(pc.struct_field(parts, [index]), "")
 
 
-def _joined(parts: pa.StructArray, *names: str) -> pa.StringArray:
-    return pc.binary_join_element_wise(*(_part(parts, name) for name in names), "")
+def _has_digits(parts: pa.StructArray) -> pa.BooleanArray:
+    text = pc.binary_join_element_wise(*(_part(parts, name) for name in ("whole", "fraction", "special")), "")
+    return pc.not_equal(text, "")
 
 
 @dataclass(frozen=True)

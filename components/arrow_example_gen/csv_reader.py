@@ -88,7 +88,7 @@ def read_block(
     Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
     """
     columns = parse_block(block, path, names, forms, dialect, kinds)
-    locate = _locator(block, path, dialect)
+    locate = locator(block, path, dialect)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
         kind = kinds[name]
@@ -204,7 +204,8 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def _locator(block: Block, path: str, dialect: Dialect) -> Callable[[int], str]:
+def locator(block: Block, path: str, dialect: Dialect) -> Callable[[int], str]:
+    """Names a row of a block, counted from 0, by file and line."""
     find_lines = functools.cache(lambda: row_lines(block.data, dialect))
 
     def locate(row: int) -> str:

@@ -1,8 +1,7 @@
 """What each column seems to be, and the reason for it."""
 
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +10,8 @@ import pyarrow as pa
 
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.kinds import Kind, is_list, kind_of_type, list_offsets
-from pipeline.init.markers import markers_among_numbers
+from pipeline.init.names import CODE_TOKENS, ID_TOKENS, POSTCODE_TOKENS, names_a_code, tokens_of
+from pipeline.init.written import AMBIGUOUS, ISO, Mixed, Written, as_numbers, time_form_of
 
 Guessed = Literal["numeric", "categorical", "hashed", "cyclical", "vector", "dropped"]
 
@@ -22,11 +22,30 @@ FEWEST_SHARE = 0.01
 """A column with values in fewer rows may have none in the training split."""
 
 _TEXT_WORDS = 3.0
-# As a split by time takes it; times in several zones do not sort as text.
-_ISO = re.compile(r"\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?(Z|[+-]\d{2}:?\d{2})?")
-_ID_TOKENS = frozenset({"id", "ids", "uuid", "guid", "key", "pk", "rowid", "index", "idx", "identifier", "tailnum"})
-_CODE_TOKENS = frozenset(
-    {"zip", "zipcode", "postcode", "code", "type", "class", "category", "region", "area", "tract", "store", "zone"}
+_SMALL_STEP = 2
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
+_IP_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){3,7}")
+_CODE = re.compile(r"(?=.*\d)[\w\-:/.#]+")
+_PERSON_TOKENS = frozenset(
+    {"ssn", "passport", "iban", "phone", "telephone", "mobile", "fax", "username", "login"}
+    | {"surname", "lastname", "firstname", "forename", "fullname", "nickname"}
+)
+_NAMED_TOKENS = frozenset(
+    {
+        "first",
+        "last",
+        "full",
+        "family",
+        "given",
+        "middle",
+        "maiden",
+        "user",
+        "customer",
+        "client",
+        "patient",
+        "employee",
+    }
+    | {"member", "passenger", "contact", "driver", "owner", "person", "student", "applicant", "holder"}
 )
 _BIRTH_TOKENS = frozenset({"birth", "born", "dob", "birthday", "birthdate"})
 _TIME_TOKENS = frozenset({"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at", "when"})
@@ -58,6 +77,7 @@ class Profile:
         missing: those without a value; NaN counts as missing.
         values: the different values in the order of frequency, as text, with their rows; empty for lists.
         numbers: float64 [rows], NaN where missing; None for text and lists.
+        written: how its numbers stand in CSV, where Python would not read them.
     """
 
     name: str
@@ -68,6 +88,12 @@ class Profile:
     missing: int
     values: dict[str, int]
     numbers: np.ndarray | None
+    written: Written | None = None
+
+    @property
+    def unit(self) -> str | None:
+        """What stands beside its numbers in CSV."""
+        return self.written.form.unit if self.written else None
 
     @property
     def present(self) -> int:
@@ -85,14 +111,29 @@ class Profile:
 
 @dataclass(frozen=True)
 class Guess:
-    """What is proposed for a column: a feature of a kind with its keys, or to drop it."""
+    """What is proposed for a column: a feature of a kind with its keys, or to drop it.
+
+    `as_text`: digits of CSV are read as text, since 01234 is not 1234.
+    """
 
     kind: Guessed
     reason: str
     options: dict[str, Any] = field(default_factory=dict)
+    as_text: bool = False
 
 
-def profile(name: str, array: pa.Array) -> Profile:
+@dataclass(frozen=True)
+class TimeForm:
+    """How a column writes points in time: ISO, `epoch`, `yyyymmdd`, a format of strptime, or AMBIGUOUS.
+
+    `odd` are the values that are no such times, with their rows.
+    """
+
+    form: str
+    odd: dict[str, int] = field(default_factory=dict)
+
+
+def profile(name: str, array: pa.Array, written: Written | None = None) -> Profile:
     """Counts a column's values."""
     kind, listed, rows = kind_of_type(array.type), is_list(array.type), len(array)
     if kind is None or listed:
@@ -110,7 +151,7 @@ def profile(name: str, array: pa.Array) -> Profile:
     found = zip(counts.field("values").take(pa.array(order)).to_pylist(), order.tolist(), strict=True)
     tallies = counts.field("counts").to_numpy()
     values = {as_text(value): int(tallies[place]) for value, place in found if value == value}
-    return Profile(name, array, kind if missing < rows else None, False, rows, missing, values, numbers)
+    return Profile(name, array, kind if missing < rows else None, False, rows, missing, values, numbers, written)
 
 
 def guess(column: Profile) -> Guess:
@@ -128,21 +169,22 @@ def guess(column: Profile) -> Guess:
     return _guess_number(column)
 
 
-def tokens_of(name: str) -> list[str]:
-    """The words of a column's name, in lower case: `pickupHour_2` has pickup, hour and 2."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain)
-    return [token.lower() for token in re.findall(r"[A-Za-z]+|\d+", parted)]
-
-
 def shown(value: str, most: int = 40) -> str:
     """A value in a comment or message: on one line, cut where it is long."""
     plain = "".join(char if char.isprintable() else " " for char in value)
     return f"'{plain[:most]}…'" if len(plain) > most else f"'{plain}'"
 
 
+def counted(rows: int) -> str:
+    """`1 row`, `1,234 rows`."""
+    return "1 row" if rows == 1 else f"{rows:,} rows"
+
+
 def is_row_number(column: Profile) -> bool:
-    """Whether a whole number is different in every row and only grows or only falls."""
+    """Whether a whole number is different in every row and only grows or only falls, by steps of one on the whole.
+
+    By larger steps, it may be that the table is sorted by it.
+    """
     if (
         column.numbers is None
         or not column.whole
@@ -152,16 +194,16 @@ def is_row_number(column: Profile) -> bool:
     ):
         return False
     steps = np.diff(column.numbers)
-    return bool((steps > 0).all() or (steps < 0).all())
+    monotonic = bool((steps > 0).all() or (steps < 0).all())
+    return monotonic and (bool((steps == steps[0]).all()) or bool(np.median(np.abs(steps)) <= _SMALL_STEP))
 
 
-def time_form(column: Profile) -> str | None:
-    """`iso`, `epoch` or `yyyymmdd` where the values are points in time; None where they are not."""
+def time_of(column: Profile) -> TimeForm | None:
+    """How the values are points in time; None where (nearly) all would have to be, and are not."""
     if column.listed or not column.present or _BIRTH_TOKENS & set(tokens_of(column.name)):
         return None
     if column.kind == "bytes":
-        matches = [_ISO.fullmatch(value) for value in column.values]
-        return "iso" if all(matches) and len({match[5] for match in matches if match}) == 1 else None
+        return _text_times(column)
     if column.numbers is None or not column.whole:
         return None
     found = column.numbers[~np.isnan(column.numbers)]
@@ -169,10 +211,26 @@ def time_form(column: Profile) -> str | None:
     if not _TIME_TOKENS & set(tokens_of(column.name)):
         return None
     if any(lowest <= least and greatest <= 4.2 * lowest for lowest in (5e8, 5e11, 5e14, 5e17)):
-        return "epoch"
+        return TimeForm("epoch")
     if least >= 19000101 and greatest <= 21991231 and (found // 100 % 100 <= 12).all() and (found % 100 <= 31).all():
-        return "yyyymmdd"
+        return TimeForm("yyyymmdd")
     return None
+
+
+def time_form(column: Profile) -> str | None:
+    """The form of `time_of`; None where the values are no points in time."""
+    found = time_of(column)
+    return found.form if found else None
+
+
+def _text_times(column: Profile) -> TimeForm | None:
+    found = time_form_of(*_distinct(column))
+    return TimeForm(*found) if found else None
+
+
+def _distinct(column: Profile) -> tuple[pa.StringArray, np.ndarray]:
+    """The different values as text, and their rows."""
+    return pa.array(list(column.values), pa.string()), np.array(list(column.values.values()), np.int64)
 
 
 # --- lists and text ---------------------------------------------------------------------------------------------
@@ -193,28 +251,90 @@ def _guess_text(column: Profile) -> Guess:
     distinct, ratio = len(column.values), len(column.values) / column.present
     if any("\\x" in value and not _is_utf8(column) for value in column.values):
         return Guess("dropped", "not text: bytes that are not UTF-8")
-    if time_form(column):
-        return Guess("dropped", "points in time, for which there is no encoder; add columns such as month or hour")
-    markers = markers_among_numbers(column.values)
-    if markers:
-        return Guess(
-            "dropped", f"numbers, but for {', '.join(map(shown, markers))}: leave these cells empty to use the column"
-        )
+    tokens = set(tokens_of(column.name))
+    personal = _personal(column, tokens)
+    if personal:
+        return Guess("dropped", personal)
+    if times := time_of(column):
+        return Guess("dropped", f"points in time{_described(times)}, for which there is no encoder; {_ADD_PARTS}")
+    if POSTCODE_TOKENS & tokens:
+        return _category(column, "postcodes", as_text=True)
+    numbers = as_numbers(*_distinct(column), names_a_code(column.name))
+    if isinstance(numbers, Written):
+        return Guess("dropped", _numbers_as_text(numbers))
     words = float(np.average([value.count(" ") + 1 for value in column.values], weights=list(column.values.values())))
+    few = distinct <= MOST_CATEGORIES and ratio <= 0.5
+    if isinstance(numbers, Mixed) and not few and not names_a_code(column.name):
+        return Guess("dropped", _mixed_numbers(numbers))
     if words > _TEXT_WORDS and ratio > 0.5:
         return Guess("dropped", f"free text ({words:.0f} words on average), for which there is no encoder")
     if ratio > 0.9 and distinct > 20:
-        return Guess("dropped", f"identifier: {distinct:,} values in {column.present:,} rows")
+        values = f"{distinct:,} values in {column.present:,} rows"
+        codes = sum(bool(_CODE.fullmatch(value)) for value in column.values) > 0.9 * distinct
+        if codes or ID_TOKENS & tokens:
+            return Guess("dropped", f"identifier: {values}")
+        return Guess("dropped", f"text that hardly repeats: {values}, so that little can be learnt of each")
     return _category(column, "text")
 
 
-def _category(column: Profile, what: str) -> Guess:
+def _personal(column: Profile, tokens: set[str]) -> str | None:
+    """Why the values identify people, by what they are or by the column's name; None if they do not."""
+    matches = {"e-mail addresses": _EMAIL, "network addresses": _IP_ADDRESS}
+    for what, pattern in matches.items():
+        if (
+            sum(rows for value, rows in column.values.items() if pattern.fullmatch(value.strip()))
+            > 0.8 * column.present
+        ):
+            return f"{what}, which identify people"
+    if _BIRTH_TOKENS & tokens and time_form_of(*_distinct(column)):
+        return "dates of birth, which identify people; add a column of ages to use them"
+    return _personal_name(column, tokens)
+
+
+def _personal_name(column: Profile, tokens: set[str]) -> str | None:
+    named = "name" in tokens and _NAMED_TOKENS & tokens
+    if (_PERSON_TOKENS & tokens or named or {"social", "security"} <= tokens) and len(column.values) > 2:
+        return "identifies people, by the column's name"
+    return None
+
+
+_ADD_PARTS = "add columns such as month or hour"
+
+
+def _described(times: TimeForm) -> str:
+    form = "" if times.form in (ISO, AMBIGUOUS) else f" ({times.form})"
+    odd = f", but for {_some(times.odd)}" if times.odd else ""
+    return form + odd
+
+
+def _numbers_as_text(numbers: Written) -> str:
+    """Why text of Parquet is left out: of CSV, such columns are read as numbers."""
+    if numbers.form.null_words:
+        return f"numbers, but for {_some(numbers.form.null_words)}: leave these cells empty to use the column"
+    return f"numbers as text, {numbers.shown or 'with blanks'}: store them as numbers to use the column"
+
+
+def _mixed_numbers(numbers: Mixed) -> str:
+    if numbers.units:
+        return f"numbers in several units ({', '.join(numbers.units)}): write them in one to use the column"
+    return (
+        f"numbers in {100 * numbers.share:.0f} % of the rows, but not {_some(numbers.others)}: write them alike, or "
+        "name what is missing in data.null_values, to use the column"
+    )
+
+
+def _some(values: Collection[str], most: int = 3) -> str:
+    more = f" and {len(values) - most:,} more" if len(values) > most else ""
+    return ", ".join(map(shown, list(values)[:most])) + more
+
+
+def _category(column: Profile, what: str, as_text: bool = False) -> Guess:
     distinct = len(column.values)
     values = f"{distinct:,} value{'s' if distinct > 1 else ''}"
     if distinct <= MOST_CATEGORIES and distinct <= max(20, column.present / 3):
-        return Guess("categorical", f"{what}, {values}")
+        return Guess("categorical", f"{what}, {values}", as_text=as_text)
     buckets = int(min(max(64, 2 ** np.ceil(np.log2(distinct * 1.5))), 1 << 16))
-    return Guess("hashed", f"{what} of high cardinality, {values}", {"buckets": buckets})
+    return Guess("hashed", f"{what} of high cardinality, {values}", {"buckets": buckets}, as_text)
 
 
 def _is_utf8(column: Profile) -> bool:
@@ -238,9 +358,15 @@ def _guess_number(column: Profile) -> Guess:
         return Guess("dropped", f"infinite in {int((~np.isfinite(found)).sum()):,} rows; correct the values to use it")
     if form := time_form(column):
         return Guess("dropped", f"points in time ({form}), which a model could only extrapolate from")
+    if personal := _personal_name(column, set(tokens)):
+        return Guess("dropped", personal)
     if is_row_number(column):
         return Guess("dropped", "identifier: a number that grows from row to row")
-    if column.whole and _ID_TOKENS & set(tokens[-1:] + tokens[:1]) and distinct > 20:
+    if column.unit:
+        return _scaled(column, found)
+    if column.whole and POSTCODE_TOKENS & set(tokens) and distinct > 2:
+        return _category(column, "postcodes", as_text=True)
+    if column.whole and ID_TOKENS & set(tokens[-1:] + tokens[:1]) and distinct > 20:
         if distinct > 0.9 * column.present:
             return Guess("dropped", f"identifier: {distinct:,} values in {column.present:,} rows, and by its name")
         return _category(column, "identifies something by its name")
@@ -249,7 +375,7 @@ def _guess_number(column: Profile) -> Guess:
         if cycle:
             period, what = cycle
             return Guess("cyclical", f"{what}, from {found.min():g} to {found.max():g}", {"period": period})
-        if _CODE_TOKENS & set(tokens) and distinct > 2 and distinct <= 0.5 * column.present:
+        if CODE_TOKENS & set(tokens) and distinct > 2 and distinct <= 0.5 * column.present:
             return _category(column, "a code by its name")
     return _scaled(column, found)
 
@@ -271,6 +397,10 @@ def _scaled(column: Profile, found: np.ndarray) -> Guess:
     distinct = len(column.values)
     options: dict[str, Any] = {}
     reason = f"number, {distinct:,} values from {found.min():g} to {found.max():g}"
+    if column.unit:
+        options["unit"] = column.unit
+    if column.written and column.written.shown:
+        reason += f", {column.written.shown}"
     deviation = float(found.std())
     skew = float(np.mean(((found - found.mean()) / deviation) ** 3)) if deviation > 0 else 0.0
     if abs(skew) > 3 and distinct > 10:

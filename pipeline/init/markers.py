@@ -2,9 +2,27 @@
 
 from collections.abc import Iterable
 
-import pyarrow as pa
-
-MISSING_MARKERS = frozenset({"na", "n/a", "#n/a", "null", "none", "?", "-", "--", ".", "missing", "unknown", "nil"})
+MISSING_MARKERS = frozenset(
+    {
+        "na",
+        "n/a",
+        "n.a.",
+        "nan",
+        "null",
+        "(null)",
+        "[null]",
+        "<na>",
+        "<null>",
+        "\\n",
+        "none",
+        "nil",
+        "missing",
+        "unknown",
+    }
+    | {"?", "-", "--", ".", "#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"}
+)
+CERTAIN_MARKERS = MISSING_MARKERS - {"na", "none", "missing", "unknown", "-", "--", "."}
+"""Those that are no class of a label; NA is one now and then."""
 _FEWEST_NUMBERS = 2
 
 
@@ -15,16 +33,6 @@ def markers_among_numbers(values: Iterable[str]) -> list[str]:
     for value in values:
         (words if value.strip().lower() in MISSING_MARKERS else rest).append(value)
     return words if words and len(rest) >= _FEWEST_NUMBERS and all(map(is_number, rest)) else []
-
-
-def markers_of_columns(columns: Iterable[pa.Array]) -> list[str]:
-    """Those of all columns, sorted; binary columns are looked at, others have no words."""
-    found: set[str] = set()
-    for column in columns:
-        if pa.types.is_binary(column.type):
-            unique = [value for value in column.unique().to_pylist() if value is not None]
-            found.update(markers_among_numbers(value.decode("utf-8", errors="replace") for value in unique))
-    return sorted(found)
 
 
 def is_number(text: str) -> bool:

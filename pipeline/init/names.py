@@ -5,6 +5,12 @@ import unicodedata
 from collections.abc import Collection
 
 _LONGEST = 60
+ID_TOKENS = frozenset({"id", "ids", "uuid", "guid", "key", "pk", "rowid", "index", "idx", "identifier", "tailnum"})
+CODE_TOKENS = frozenset(
+    {"zip", "zipcode", "postcode", "code", "type", "class", "category", "region", "area", "tract", "store", "zone"}
+)
+POSTCODE_TOKENS = frozenset({"zip", "zipcode", "postcode", "postal", "postalcode", "plz", "pincode"})
+_NUMBER_TOKENS = frozenset({"phone", "telephone", "mobile", "fax", "ticket", "account", "iban", "version", "sku", "ip"})
 
 
 def unique_name(column: str, taken: Collection[str], suffix: str = "column") -> str:
@@ -25,3 +31,15 @@ def unique_name(column: str, taken: Collection[str], suffix: str = "column") -> 
     while (numbered := f"{name}_{number}" if name in taken else name) in taken:
         number += 1
     return numbered
+
+
+def tokens_of(name: str) -> list[str]:
+    """The words of a column's name, in lower case: `pickupHour_2` has pickup, hour and 2."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain)
+    return [token.lower() for token in re.findall(r"[A-Za-z]+|\d+", parted)]
+
+
+def names_a_code(name: str) -> bool:
+    """Whether a column of this name holds codes or identifiers, of which digits are not numbers."""
+    return bool((ID_TOKENS | CODE_TOKENS | POSTCODE_TOKENS | _NUMBER_TOKENS) & set(tokens_of(name)))

@@ -1,19 +1,23 @@
 """All that is proposed for a table, and how it comes about."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import pyarrow as pa
+
+from components.arrow_example_gen.cells import CellForm
 from components.arrow_example_gen.config import TimeSplit
 from pipeline.init import gates as gate_rules
 from pipeline.init import leakage, split
-from pipeline.init.columns import Guess, Profile, guess, profile, repeated_rows, shown
+from pipeline.init.columns import Guess, Profile, counted, guess, profile, repeated_rows, shown
 from pipeline.init.gates import TaskGates
 from pipeline.init.leakage import Label, Score
 from pipeline.init.names import unique_name
 from pipeline.init.read import Sample, WholeColumn, read_whole_columns
 from pipeline.init.sizes import Sizes, sizes_for
 from pipeline.init.split import Division
-from pipeline.init.targets import Target, check_targets, guess_targets, label_of
+from pipeline.init.targets import Target, check_targets, guess_targets, label_of, words_for_missing
+from pipeline.init.written import Written, data_as_written
 from trainer.errors import DataError
 
 MOST_FEATURES = 250
@@ -98,8 +102,9 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Ca
         DataError: a target cannot be learnt, or no column is left to learn from.
     """
     check_targets(target_names, list(sample.columns))
+    sample = _without_words_for_missing(sample, target_names)
     status(f"counting values of {len(sample.columns):,} columns")
-    profiles = {column: profile(column, array) for column, array in sample.columns.items()}
+    profiles = {column: profile(column, array, sample.written.get(column)) for column, array in sample.columns.items()}
     unusable = [
         f"target {shown(column)}: {sample.unusable[column]}, which is no label; make columns of numbers or text of it"
         for column in target_names
@@ -109,7 +114,7 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Ca
         raise DataError("\n".join(unusable), unusable)
     target_columns = [profiles[column] for column in target_names]
     others = [column for column in profiles.values() if column.name not in target_names]
-    times = split.time_columns(others)
+    times, unfit = split.time_columns(others)
     if not sample.complete:
         status("reading all rows for the targets' values")
     whole = _whole(sample, [*target_columns, *times[:1]])
@@ -119,7 +124,7 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Ca
         for target, column in zip(targets, target_columns, strict=True)
         if (label := label_of(target, column)) is not None
     }
-    division = split.propose(sample, times[:1], labels, whole)
+    division = split.propose(sample, times[:1], labels, whole, unfit)
     columns = _columns(others, sample.unusable, labels, division, status)
     if not any(column.used for column in columns):
         reasons = "; ".join(f"{shown(plan.column.name)}: {plan.guess.reason}" for plan in columns[:10])
@@ -132,6 +137,20 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Ca
     plan = Plan(name, sample, columns, targets, target_columns, division, gates, sizes_for(rows), [])
     plan.warnings.extend(_warnings(plan, list(profiles.values())))
     return plan
+
+
+def _without_words_for_missing(sample: Sample, targets: Sequence[str]) -> Sample:
+    """The sample, in which values of text labels such as nan are missing, as they will be in a run."""
+    if sample.data.format != "csv":
+        return sample
+    words = {name: found for name in targets if (found := words_for_missing(profile(name, sample.columns[name])))}
+    if not words:
+        return sample
+    forms = {name: CellForm(tuple(found)) for name, found in words.items()}
+    columns = {name: form.known(sample.columns[name].cast(pa.string())) for name, form in forms.items()}
+    known = {**sample.columns, **{name: cells.cast(pa.binary()) for name, cells in columns.items()}}
+    written = {**sample.written, **{name: Written(forms[name], found) for name, found in words.items()}}
+    return replace(sample, data=data_as_written(sample.data, known, written), columns=known, written=written)
 
 
 def _whole(sample: Sample, columns: Sequence[Profile]) -> dict[str, WholeColumn]:
@@ -185,6 +204,8 @@ def _strongest(plans: list[ColumnPlan]) -> list[ColumnPlan]:
 def _warnings(plan: Plan, profiles: Sequence[Profile]) -> list[str]:
     warnings = [warning for target in plan.targets for warning in target.warnings]
     warnings += _leaks(plan)
+    for used, label in [*((c, True) for c in plan.target_columns), *((c.column, False) for c in plan.features)]:
+        warnings += _unread(used.name, used.written, label) if used.written else []
     repeated = repeated_rows(profiles)
     if repeated:
         part = "; the split keeps equal rows together" if not isinstance(plan.division.split, TimeSplit) else ""
@@ -198,6 +219,25 @@ def _warnings(plan: Plan, profiles: Sequence[Profile]) -> list[str]:
         column = shown(groups[0].column.name)
         warnings.append(f"rows that share a {column} may be in both parts; `key: [{column}]` in data.split parts them")
     return [*warnings, *plan.division.notes]
+
+
+def _unread(name: str, written: Written, label: bool) -> list[str]:
+    """Which values of a column count as missing, where that is not certain to be meant."""
+    warnings = []
+    for value, rows in written.words.items() if label else ():
+        warnings.append(
+            f"target {shown(name)}: {shown(value)} in {counted(rows)} counts as missing, by data.null_values"
+        )
+    for value, rows in written.odd.items():
+        place = f" ({written.where[value]})" if value in written.where else ""
+        what = "is no number and counts as missing, by data.null_values"
+        warnings.append(f"{shown(name)}: {shown(value)} in {counted(rows)}{place} {what}")
+    if written.ambiguous:
+        warnings.append(
+            f"{shown(name)}: the comma of {shown(written.ambiguous)} is read as one between thousands; if it is a "
+            f'decimal comma, write data.decimal: {{{name}: ","}} instead of data.thousands'
+        )
+    return warnings
 
 
 def _leaks(plan: Plan) -> list[str]:

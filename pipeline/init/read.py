@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.arrow_example_gen import csv_reader, parquet_reader
-from components.arrow_example_gen.cells import forms_of
+from components.arrow_example_gen.cells import CellForms, forms_of
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_blocks import Block, row_ends
 from components.arrow_example_gen.csv_dialect import Dialect, dialect_of, open_rows, starts_midway
@@ -27,7 +27,7 @@ from components.arrow_example_gen.kinds import (
     widest,
 )
 from pipeline.init.dialect import find_dialect
-from pipeline.init.markers import markers_of_columns
+from pipeline.init.written import Written, data_as_written, read_as_written
 from trainer.errors import DataError
 
 DEFAULT_ROWS = 100_000
@@ -55,6 +55,7 @@ class Sample:
         total_rows: of the whole table; an estimate for CSV that was not read to its end.
         unusable: columns that no feature can be made of, whatever they hold, with the reason; null in `columns`.
         reasons: key of `data` that says how CSV is written → what it was found by.
+        written: columns that write numbers in another way than Python, or hold words among them.
     """
 
     data: DataConfig
@@ -66,12 +67,19 @@ class Sample:
     total_rows: int
     unusable: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, Written] = field(default_factory=dict)
+
+    @property
+    def forms(self) -> CellForms:
+        """How the cells of CSV are written."""
+        units = {name: how.form.unit for name, how in self.written.items() if how.form.unit}
+        return forms_of(self.data, units)
 
 
 def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     """Reads about `rows` rows, fewer of a wide table, in the dialect that a CSV file is found to have.
 
-    Where columns of numbers hold words for `missing`, these become `data.null_values`.
+    How columns write numbers, and which of their values are none, becomes `written` and keys of `data`.
 
     Raises:
         DataError: the files are missing, empty, damaged or no tables.
@@ -85,10 +93,11 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     if data.format == "parquet":
         return _read_parquet(data, source, rows)
     sample = _read_csv(data, source.files, rows)
-    markers = markers_of_columns(sample.columns.values())
-    if markers:
-        sample = _read_csv(data.model_copy(update={"null_values": markers}), source.files, rows)
-    return replace(sample, reasons=reasons)
+    columns, written = read_as_written(sample.columns)
+    written = find_odd_values(sample, written)
+    return replace(
+        sample, data=data_as_written(sample.data, columns, written), columns=columns, written=written, reasons=reasons
+    )
 
 
 def table_format(path: str) -> str:
@@ -308,6 +317,31 @@ def _concatenated(arrays: list[pa.Array], rows: int) -> pa.Array:
     return pa.concat_arrays([pa.nulls(len(a), known[0]) if pa.types.is_null(a.type) else a for a in arrays])
 
 
+def find_odd_values(sample: Sample, written: Mapping[str, Written]) -> dict[str, Written]:
+    """Adds where values that are no numbers first stand, in the first MAX_BYTES of each file."""
+    open_values = {(name, value) for name, how in written.items() for value in how.odd}
+    places: dict[tuple[str, str], str] = {}
+    dialect = dialect_of(sample.data)
+    for path in sample.files if open_values else ():
+        header = csv_reader.read_header(path, dialect)
+        start, line = csv_reader.header_bytes(path, dialect)
+        for block in csv_reader.file_blocks(path, start, None, line, dialect):
+            if not open_values or block.start - start > MAX_BYTES:
+                break
+            if not block.data.strip():
+                continue
+            cells = csv_reader.parse_block(block, path, header, dialect=dialect)
+            for name, value in sorted(open_values):
+                row = pc.index(cells[name], pa.scalar(value)).as_py()
+                if row >= 0:
+                    places[name, value] = csv_reader.locator(block, path.removeprefix("./"), dialect)(row)
+                    open_values.remove((name, value))
+    return {
+        name: replace(how, where={value: places[name, value] for value in how.odd if (name, value) in places})
+        for name, how in written.items()
+    }
+
+
 # --- what a sample cannot tell ----------------------------------------------------------------------------------
 
 
@@ -358,7 +392,7 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
             csv_kinds = {name: sampled.get(name) for name in header}
             for block in csv_reader.file_blocks(path, start, None, line, dialect):
                 if block.data.strip():
-                    batch = csv_reader.read_block(block, path, header, csv_kinds, forms_of(sample.data), dialect)
+                    batch = csv_reader.read_block(block, path, header, csv_kinds, sample.forms, dialect)
                     yield dict(batch.columns), batch.rows
         else:
             kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))

@@ -1,20 +1,20 @@
 """How rows are divided into train and eval: by time where there is a time, else by a hash."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.arrow_example_gen.batch import Batch
 from components.arrow_example_gen.config import HashSplit, Split, TimeSplit
 from components.arrow_example_gen.splits import eval_rows
-from pipeline.init.columns import Guess, Profile, shown, time_form
+from components.arrow_example_gen.times import parse_times
+from pipeline.init.columns import Guess, Profile, TimeForm, counted, shown, time_form, time_of
 from pipeline.init.leakage import Label
 from pipeline.init.read import Sample, WholeColumn
+from pipeline.init.written import AMBIGUOUS, ISO
 
 EVAL_SHARE = 0.2
 EVAL_SHARE_OF_FEW = 0.3
@@ -37,18 +37,49 @@ class Division:
     notes: tuple[str, ...] = ()
 
 
-def time_columns(columns: Sequence[Profile]) -> list[Profile]:
-    """Columns that a split by time could go by, the most telling first."""
-    forms = {column.name: time_form(column) for column in columns}
-    fit = [c for c in columns if forms[c.name] and not c.missing and len(c.values) >= FEWEST_TIMES]
-    return sorted(fit, key=lambda column: (forms[column.name] != "iso", -len(column.values)))
+def time_columns(columns: Sequence[Profile]) -> tuple[list[Profile], list[str]]:
+    """Columns that a split by time could go by, the most telling first; and why others that hold times cannot."""
+    fit, notes = [], []
+    for column in columns:
+        times = time_of(column)
+        if times is None:
+            continue
+        if reason := _unfit(column, times):
+            notes.append(f"no split by {shown(column.name)}: {reason}")
+        else:
+            fit.append((times.form in ("epoch", "yyyymmdd"), -len(column.values), column))
+    return [column for *_, column in sorted(fit, key=lambda entry: entry[:2])], notes
+
+
+def _unfit(column: Profile, times: TimeForm) -> str | None:
+    """Why a split cannot go by a column of times."""
+    if times.form == AMBIGUOUS:
+        example = next(iter(column.values))
+        return (
+            f"whether {shown(example)} begins with the day or the month is not certain; if with the day, write "
+            f'split: {{by: time, column: {column.name}, format: "%d/%m/%Y", eval_from: …}}'
+        )
+    if times.odd:
+        return f"{', '.join(map(shown, list(times.odd)[:3]))} in {counted(sum(times.odd.values()))} is no time"
+    if column.missing:
+        return f"it is missing in {column.missing:,} of {column.rows:,} rows"
+    if len(column.values) < FEWEST_TIMES:
+        return f"it holds {len(column.values)} different times only"
+    return None
 
 
 def propose(
-    sample: Sample, times: Sequence[Profile], labels: Mapping[str, Label], whole: Mapping[str, WholeColumn]
+    sample: Sample,
+    times: Sequence[Profile],
+    labels: Mapping[str, Label],
+    whole: Mapping[str, WholeColumn],
+    unfit: Sequence[str] = (),
 ) -> Division:
-    """By the first time column that leaves labels of every class in both parts, else by a hash of all columns."""
-    notes = []
+    """By the first time column that leaves labels of every class in both parts, else by a hash of all columns.
+
+    `unfit` are notes on columns of times that a split cannot go by.
+    """
+    notes = [*unfit]
     for column in times:
         found = whole.get(column.name)
         if found and found.missing:
@@ -59,7 +90,11 @@ def propose(
         if division and lacking is None:
             return replace(division, notes=tuple(notes))
         notes.append(f"no split by {shown(column.name)}: {lacking or 'too many rows share one time'}")
-    return replace(by_hash(sample, labels), notes=tuple(notes))
+    division = by_hash(sample, labels)
+    if notes:
+        reason = division.reason.replace("no column tells a time", "no column of times can divide the table")
+        division = replace(division, reason=f"{reason} ({notes[0].partition(', write')[0]})")
+    return replace(division, notes=tuple(notes))
 
 
 def by_hash(sample: Sample, labels: Mapping[str, Label]) -> Division:
@@ -115,7 +150,8 @@ def _by_time(sample: Sample, column: Profile) -> Division | None:
     start = _start(column)
     if start is None:
         return None
-    split = TimeSplit(by="time", column=column.name, eval_from=start)
+    form = time_form(column) if column.kind == "bytes" else None
+    split = TimeSplit(by="time", column=column.name, eval_from=start, format=None if form == ISO else form)
     evaluated, _ = eval_rows(Batch({column.name: column.array}, sample.rows, str), split, 0)
     share = float(evaluated.mean())
     if not 0.05 <= share <= 0.5:
@@ -131,12 +167,17 @@ def _start(column: Profile) -> Any:
     """The first time of the newest fifth: of a date and time the date alone, if it cuts about as well."""
     if column.numbers is not None:
         return float(np.quantile(column.numbers, 1 - EVAL_SHARE, method="higher"))
-    ordered = np.sort(np.array(pc.replace_substring(column.array.cast(pa.string()), " ", "T").to_pylist()))
-    exact = str(ordered[int(len(ordered) * (1 - EVAL_SHARE))])
-    day = re.match(r"\d{4}-\d{2}-\d{2}", exact)
-    if day and 0.1 <= float((ordered >= day.group()).mean()) <= 0.3:
-        return day.group()
-    return exact
+    form = time_form(column)
+    times = parse_times(column.array.cast(pa.string()), None if form == ISO else form)
+    # In one zone the clock of that zone does; in several, only instants have an order.
+    offsets = np.unique(times.local - times.instant)
+    ordered = np.sort(times.local if len(offsets) == 1 else times.instant).astype("datetime64[us]")
+    zone = "" if len(offsets) == 1 else "Z"
+    exact = ordered[int(len(ordered) * (1 - EVAL_SHARE))]
+    day = exact.astype("datetime64[D]")
+    if 0.1 <= float((ordered >= day).mean()) <= 0.3:
+        return f"{day}T00:00{zone}" if zone else str(day)
+    return str(exact).removesuffix(".000000") + zone
 
 
 def _lacking(evaluated: np.ndarray, labels: Mapping[str, Label]) -> str | None:

@@ -11,10 +11,10 @@ import numpy as np
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.kinds import list_offsets
 from pipeline.config import RESERVED_TASK_NAMES
-from pipeline.init.columns import Profile, is_row_number, shown, time_form, tokens_of
+from pipeline.init.columns import Profile, is_row_number, shown, time_form
 from pipeline.init.leakage import Label
-from pipeline.init.markers import is_number, markers_among_numbers
-from pipeline.init.names import unique_name
+from pipeline.init.markers import CERTAIN_MARKERS, MISSING_MARKERS, is_number, markers_among_numbers
+from pipeline.init.names import names_a_code, tokens_of, unique_name
 from pipeline.init.read import WholeColumn
 from trainer.errors import ConfigError, DataError
 
@@ -22,10 +22,12 @@ TaskKind = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"
 
 MOST_CLASSES = 100
 MOST_NUMBERED_CLASSES = 20
+MOST_CODES = 10
+"""So many whole numbers that do not count from 0 or 1 are taken for classes all the same, with a warning."""
 FEWEST_ROWS_OF_CLASS = 5
+"""A number with fewer rows per value is measured rather than classified."""
 MODE_SHARE = 0.4
 """Where so many labels are one value, it is the median or near it, and no model has a lower absolute error."""
-"""A number with fewer rows per value is measured rather than classified."""
 _RESERVED = RESERVED_TASK_NAMES | {"shared"}
 _POSITIVE = ("yes", "true", "y", "t", "1", "positive", "pos", "male", "malignant", "bad", "late", "fraud", "spam")
 _ORDER_TOKENS = frozenset({"rating", "stars", "grade", "quality", "level", "rank", "score", "severity", "stage"})
@@ -102,6 +104,14 @@ def guess_targets(columns: Sequence[Profile], whole: Mapping[str, WholeColumn]) 
     return targets
 
 
+def words_for_missing(column: Profile) -> dict[str, int]:
+    """The values of a text label that say that there is none, such as nan or N/A, with their rows."""
+    if column.numbers is not None or column.listed:
+        return {}
+    words = {value: rows for value, rows in column.values.items() if value.strip().lower() in CERTAIN_MARKERS | {""}}
+    return words if len(column.values) - len(words) >= 2 else {}
+
+
 def label_of(target: Target, column: Profile) -> Label | None:
     """The target's labels in the sample's rows; None where a row has several."""
     if target.kind == "multilabel":
@@ -168,6 +178,8 @@ def _warnings(target: Target, column: Profile, values: Mapping[str, int]) -> tup
         rows = f"{column.missing:,} of {column.rows:,} rows"
         warnings.append(f"target {shown(column.name)}: missing in {rows}, which are masked for it")
     if target.classes and target.kind != "multilabel":
+        warnings += _doubtful_classes(target, values)
+    if target.classes and target.kind != "multilabel":
         counts = {name: values.get(name, 0) for name in target.classes}
         total = sum(counts.values())
         rarest = min(counts, key=lambda name: counts[name])
@@ -177,7 +189,28 @@ def _warnings(target: Target, column: Profile, values: Mapping[str, int]) -> tup
                 f"target {shown(column.name)}: imbalanced, class {shown(rarest)} is {100 * share:.2g} % of the labels "
                 f"({counts[rarest]:,} of {total:,}); watch auc rather than accuracy, and see `class_weights: balanced`"
             )
-    return tuple(warnings)
+    return (*target.warnings, *warnings)
+
+
+def _doubtful_classes(target: Target, values: Mapping[str, int]) -> list[str]:
+    """Classes that may stand for a missing label, or for one another."""
+    who = f"target {shown(target.column)}"
+    warnings = [
+        f"{who}: class {shown(value)} ({values.get(value, 0):,} rows) may stand for a missing label; if it does, take "
+        f"it out of classes and write data.null_values: {{{target.column}: [{shown(value)}]}}"
+        for value in target.classes
+        if value.strip().lower() in MISSING_MARKERS
+    ]
+    alike: dict[str, list[str]] = {}
+    for value in target.classes:
+        alike.setdefault(" ".join(value.split()).casefold(), []).append(value)
+    for variants in alike.values():
+        if len(variants) > 1:
+            listed = ", ".join(f"{shown(value)} ({values.get(value, 0):,} rows)" for value in variants)
+            warnings.append(
+                f"{who}: {listed} differ in case or blanks only and are classes of their own; write them alike"
+            )
+    return warnings
 
 
 def _listed(name: str, column: Profile, who: str) -> Target:
@@ -200,16 +233,20 @@ def _of_text(name: str, column: Profile, values: Mapping[str, int], who: str) ->
     if separated:
         return separated
     if len(values) > MOST_CLASSES or len(values) > 0.5 * column.present:
-        everyone = len(column.values) == column.present
-        what = "different in every row" if everyone else f"{len(values):,} different values"
-        raise DataError(
-            f"{who}: text, {what}; at most {MOST_CLASSES} classes of several rows each can be learnt: "
-            "choose another target, or group its values"
-        )
+        raise _too_many_classes(column, values, who, "text")
     classes = sorted(values)
     if len(classes) == 2:
         return _binary(name, column, values)
     return Target(name, column.name, "multiclass", f"text, {len(classes)} values", {"classes": classes})
+
+
+def _too_many_classes(column: Profile, values: Mapping[str, int], who: str, what: str) -> DataError:
+    everyone = len(column.values) == column.present
+    values_shown = "different in every row" if everyone else f"{len(values):,} different values"
+    return DataError(
+        f"{who}: {what}, {values_shown}; at most {MOST_CLASSES} classes of several rows each are proposed: choose "
+        "another target, group its values, or write the task by hand (kind: multiclass, classes: [...])"
+    )
 
 
 def _separated(name: str, column: Profile, values: Mapping[str, int]) -> Target | None:
@@ -246,37 +283,71 @@ def _of_numbers(name: str, column: Profile, values: Mapping[str, int], who: str)
     found = numbers[~np.isnan(numbers)]
     tokens = set(tokens_of(column.name))
     distinct = len(values)
-    whole = column.whole and all(re.fullmatch(r"-?\d+", value) for value in values)
+    whole = column.whole and not column.unit and all(re.fullmatch(r"-?\d+", value) for value in values)
     if whole and distinct == 2:
         return _binary(name, column, values)
-    if whole and distinct <= MOST_NUMBERED_CLASSES and min(values.values()) >= 1:
-        ordered = sorted(values, key=int)
-        contiguous = int(ordered[-1]) - int(ordered[0]) == distinct - 1
-        enough = len(found) / distinct >= FEWEST_ROWS_OF_CLASS
-        if contiguous and enough and tokens & _ORDER_TOKENS:
-            reason = f"{distinct} whole numbers from {ordered[0]} to {ordered[-1]}, which have an order by the name"
-            return Target(name, column.name, "ordinal", reason, {"classes": ordered})
-        if contiguous and enough and not tokens & _COUNT_TOKENS and int(ordered[0]) in (0, 1):
-            reason = f"{distinct} whole numbers from {ordered[0]} to {ordered[-1]}, taken for classes"
-            return Target(name, column.name, "multiclass", reason, {"classes": ordered})
-    if whole and tokens & _COUNT_TOKENS and found.min() >= 0:
+    counted = bool(tokens & _COUNT_TOKENS) and found.min() >= 0
+    if whole and not counted and len(found) / distinct >= FEWEST_ROWS_OF_CLASS:
+        classes = _numbered_classes(name, column, sorted(values, key=int), tokens, who)
+        if classes:
+            return classes
+    if whole and counted:
         return Target(name, column.name, "count", f"whole numbers from 0 to {found.max():g}, a count by its name")
-    return _regression(name, column, found)
+    return _regression(name, column, found, numbered=whole)
 
 
-def _regression(name: str, column: Profile, found: np.ndarray) -> Target:
+def _numbered_classes(name: str, column: Profile, ordered: list[str], tokens: set[str], who: str) -> Target | None:
+    """The task where whole numbers are classes: few of them, or codes by the column's name."""
+    distinct = len(ordered)
+    contiguous = int(ordered[-1]) - int(ordered[0]) == distinct - 1
+    which = f"{distinct} whole numbers from {ordered[0]} to {ordered[-1]}"
+    if distinct <= MOST_NUMBERED_CLASSES and contiguous and tokens & _ORDER_TOKENS:
+        reason = f"{which}, which have an order by the name"
+        return Target(name, column.name, "ordinal", reason, {"classes": ordered})
+    if distinct <= MOST_NUMBERED_CLASSES and contiguous and int(ordered[0]) in (0, 1):
+        return Target(name, column.name, "multiclass", f"{which}, taken for classes", {"classes": ordered})
+    if names_a_code(column.name):
+        if distinct > MOST_CLASSES:
+            raise _too_many_classes(column, column.values, who, "codes by its name")
+        return Target(name, column.name, "multiclass", f"{which}, codes by the name", {"classes": ordered})
+    if distinct > MOST_CODES:
+        return None
+    warning = (
+        f"{who}: {', '.join(ordered)} are taken for classes, as they are few; if they measure something, write "
+        "kind: regression and no classes"
+    )
+    return Target(name, column.name, "multiclass", f"{which}, taken for classes", {"classes": ordered}, (warning,))
+
+
+def _regression(name: str, column: Profile, found: np.ndarray, numbered: bool = False) -> Target:
+    options: dict[str, Any] = {"unit": column.unit} if column.unit else {}
+    warnings = _perhaps_codes(column, found) if numbered else ()
     deviation = float(found.std())
     skew = float(np.mean(((found - found.mean()) / deviation) ** 3)) if deviation > 0 else 0.0
     reason = f"number, {len(column.values):,} values from {found.min():g} to {found.max():g}"
+    if column.written and column.written.shown:
+        reason += f", {column.written.shown}"
     mode, rows = next(iter(column.values.items()))
     if rows > MODE_SHARE * len(found):
         share = 100 * rows / len(found)
         reason += f"; {share:.0f} % are {shown(mode)}, which no absolute error beats: the squared loss aims at the mean"
-        return Target(name, column.name, "regression", reason, {"loss": "mse"})
+        return Target(name, column.name, "regression", reason, {"loss": "mse", **options}, warnings)
     if abs(skew) > 1:
         reason += f"; skewness {skew:.1f}: the absolute loss aims at the median, as its gate does"
-        return Target(name, column.name, "regression", reason, {"loss": "mae"})
-    return Target(name, column.name, "regression", reason, {"loss": "huber"})
+        return Target(name, column.name, "regression", reason, {"loss": "mae", **options}, warnings)
+    return Target(name, column.name, "regression", reason, {"loss": "huber", **options}, warnings)
+
+
+def _perhaps_codes(column: Profile, found: np.ndarray) -> tuple[str, ...]:
+    """A warning where each of many whole numbers from 0 or 1 on comes several times, as codes of classes do."""
+    distinct = len(column.values)
+    dense = found.min() in (0, 1) and found.max() - found.min() == distinct - 1
+    if distinct > MOST_NUMBERED_CLASSES and not (dense and len(found) / distinct >= FEWEST_ROWS_OF_CLASS):
+        return ()
+    return (
+        f"target {shown(column.name)}: {distinct:,} whole numbers are predicted as a number (regression); if they are "
+        "codes of classes, write kind: multiclass and classes: [...]",
+    )
 
 
 def _listing(columns: Sequence[str], most: int = 20) -> str:

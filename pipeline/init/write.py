@@ -10,8 +10,9 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.arrow_example_gen.config import HashSplit, TimeSplit
-from pipeline.init.columns import Profile, shown
+from pipeline.init.columns import Profile, counted, shown
 from pipeline.init.plan import ColumnPlan, Plan, words
+from pipeline.init.read import Sample
 from trainer.errors import ConfigError
 
 _MOST_DROPPED = 100
@@ -63,7 +64,7 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         f"  path: {scalar(data.path)}",
         f"  format: {data.format}",
         *(f"  {key}: {scalar(getattr(data, key))}  # {_comment(why)}" for key, why in plan.sample.reasons.items()),
-        *_null_values(data.null_values),
+        *_cells(plan.sample),
         f"  # {_comment(plan.division.reason)}",
         f"  split: {_split(plan)}",
         "",
@@ -129,16 +130,41 @@ def _comment(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _null_values(values: Any) -> list[str]:
-    if not values:
-        return []
-    return [f"  null_values: {scalar(values)}  # found amid numbers; counts as missing in every column, also of text"]
+def _cells(sample: Sample) -> list[str]:
+    """How the cells of CSV are written, where it is not as Python writes them."""
+    lines = []
+    for key, marks, usual in (("decimal", sample.data.decimal, "."), ("thousands", sample.data.thousands, None)):
+        if marks != usual:
+            own = {_key(name): _quoted(mark) for name, mark in marks.items()} if isinstance(marks, dict) else {}
+            value = (
+                "{" + ", ".join(f"{name}: {mark}" for name, mark in own.items()) + "}" if own else _quoted(str(marks))
+            )
+            lines.append(f"  {key}: {value}")
+    words = sample.data.null_values
+    if isinstance(words, list) and words:
+        lines.append(
+            f"  null_values: [{', '.join(map(_quoted, words))}]  # among numbers; count as missing in every column"
+        )
+    elif isinstance(words, dict):
+        lines.append("  null_values:  # texts that count as missing in these columns")
+        for name, listed in words.items():
+            how = sample.written.get(name)
+            rows = {**how.words, **how.odd} if how else {}
+            reason = ", ".join(f"{shown(word)} in {counted(rows[word])}" for word in listed[:5] if word in rows)
+            lines.append(f"    {_key(name)}: [{', '.join(map(_quoted, listed))}]" + (f"  # {reason}" if reason else ""))
+    return lines
+
+
+def _key(name: str) -> str:
+    """A column's name as a key of a mapping."""
+    return str(scalar(name))
 
 
 def _split(plan: Plan) -> str:
     split = plan.division.split
     if isinstance(split, TimeSplit):
-        return flow({"by": "time", "column": split.column, "eval_from": _quoted_time(split)})
+        form = {"format": split.format} if split.format else {}
+        return flow({"by": "time", "column": split.column, **form, "eval_from": _quoted_time(split)})
     assert isinstance(split, HashSplit)
     return flow({"by": "hash", "eval_fraction": split.eval_fraction})
 
@@ -238,6 +264,8 @@ def _schema_feature(column: Profile, reason: str, plan: Plan, classes: Sequence[
 def _type(column: Profile, plan: Plan) -> int:
     """As read; of CSV that was not read to its end, a number is one with a fraction, and a category text."""
     kind = column.kind or "bytes"
+    if plan.sample.data.format == "csv" and column.name in {c.column.name for c in plan.features if c.guess.as_text}:
+        return int(_TYPES["bytes"])
     if plan.sample.data.format == "csv" and not plan.sample.complete and kind == "int":
         numeric = {c.column.name for c in plan.features if c.guess.kind in ("numeric", "cyclical", "vector")}
         numeric |= {t.column for t in plan.targets if t.kind in ("regression", "count")}

@@ -33,6 +33,8 @@ WORDS = [f"w{number}" for number in range(2000)]
         ("word", [WORDS[i % 300] for i in range(1000)], "hashed", {"buckets": 512}),
         ("customer_id", RANDOM.randint(0, 90, ROWS).tolist(), "hashed", {"buckets": 128}),
         ("area code", RANDOM.randint(200, 230, ROWS).tolist(), "categorical", {}),
+        ("zip", RANDOM.randint(10_000, 10_090, ROWS).tolist(), "hashed", {"buckets": 128}),
+        ("income", np.cumsum(RANDOM.randint(1, 900, ROWS)).tolist(), "numeric", {}),
         ("month", [i % 12 + 1 for i in range(ROWS)], "cyclical", {"period": 12}),
         ("pickupHour", [i % 24 for i in range(ROWS)], "cyclical", {"period": 24}),
         ("day_of_week", [i % 7 for i in range(ROWS)], "cyclical", {"period": 7}),
@@ -62,6 +64,21 @@ def test_features(name: str, values: list[Any], kind: str, options: dict[str, An
         ("created", [1_700_000_000 + 977 * (i * 7 % ROWS) for i in range(ROWS)], r"points in time \(epoch\)"),
         ("temp", ["NA" if i % 9 == 0 else str(i) for i in range(ROWS)], "numbers, but for 'NA': leave these cells"),
         ("ratio", [float("inf"), *[float(i) for i in range(ROWS)]], "infinite in 1 rows"),
+        ("label", [f"{a} {b}" for a, b in zip(WORDS, WORDS[9:], strict=False)][:ROWS], "text that hardly repeats: 200"),
+        ("contact", [f"w{i}@example.org" for i in range(ROWS)], "e-mail addresses, which identify people"),
+        ("e-mail", [f"w{i % 40}@example.org" for i in range(ROWS)], "e-mail addresses"),
+        ("host", [f"10.0.{i % 7}.{i}" for i in range(ROWS)], "network addresses"),
+        ("phone", [5_550_000 + 7 * (i * 13 % 97) for i in range(ROWS)], "identifies people, by the column's name"),
+        ("customer name", [WORDS[i % 50] for i in range(ROWS)], "identifies people"),
+        ("date_of_birth", [f"19{i % 90 + 10}-01-{i % 28 + 1:02d}" for i in range(ROWS)], "dates of birth"),
+        ("day", [f"{i % 28 + 1}/03/2021" for i in range(ROWS)], r"points in time \(%d/%m/%Y\), for which"),
+        ("price", [f"1,{i:03d}.50" for i in range(ROWS)], "numbers as text, written with ',' between thousands"),
+        ("load", [f"{i / 7:.2f} kg" if i % 3 else f"{i} g" for i in range(ROWS)], r"several units \(kg, g\)"),
+        (
+            "temp",
+            [f"{i / 7:.2f}" if i % 4 else f"n{i}" for i in range(ROWS)],
+            "numbers in 75 % of the rows, but not 'n0'",
+        ),
         ("lists", [[1.0] * (1 + i % 3) for i in range(ROWS)], "lists of 1 to 3 numbers"),
         ("tags", [["a", "b"] for i in range(ROWS)], "lists of text"),
         ("blob", [b"\xff\xfe" + bytes([i % 5]) for i in range(ROWS)], "not UTF-8"),
@@ -79,8 +96,15 @@ def test_a_value_that_is_there_or_not_is_no_constant() -> None:
 
 def test_points_in_time() -> None:
     assert time_form(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"])) == "iso"
-    assert time_form(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00+01:00"])) is None
-    assert time_form(column("t", ["01/02/2024", "02/02/2024"])) is None
+    assert time_form(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00+01:00"])) == "iso"
+    assert time_form(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00"])) is None
+    assert time_form(column("t", ["2024-01-01 00:00:00 UTC", "2024-01-02 00:00:00 UTC"])) == "iso"
+    assert time_form(column("t", ["01/02/2024", "02/02/2024"])) == "day or month first"
+    assert time_form(column("t", ["01/02/2024", "22/02/2024"])) == "%d/%m/%Y"
+    assert time_form(column("t", ["01/02/2024 9:30 AM", "02/22/2024 1:00 PM"])) == "%m/%d/%Y %I:%M %p"
+    assert time_form(column("t", ["04.03.2021", "31.03.2021"])) == "%d.%m.%Y"
+    assert time_form(column("t", ["2021/03/04", "2021/12/31"])) == "%Y/%m/%d"
+    assert time_form(column("t", ["04-Mar-21", "31-Mar-21"])) == "%d-%b-%y"
     assert time_form(column("date", [20240131, 20240201])) == "yyyymmdd"
     assert time_form(column("date_of_birth", ["1980-01-01", "1990-01-01"])) is None
     assert time_form(column("revenue", [1_500_000_000, 1_600_000_000])) is None

@@ -67,7 +67,7 @@ def test_words_for_missing_stand_in_the_configuration(tmp_path: Path, monkeypatc
     assert (code, err) == (0, "")
     config = load_config("configs/shop.yaml")
     check_data(config)
-    assert config.data.null_values == ["NA"]
+    assert config.data.null_values == {"price": ["NA"], "spent": ["NA"]}
     assert (config.features["price"].kind, config.tasks["spent"].kind) == ("numeric", "regression")
 
 

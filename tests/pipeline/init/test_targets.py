@@ -1,5 +1,6 @@
 """What kind of task each target makes, and which targets make none."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ def target_of(name: str, values: list[Any]) -> Any:
         ("species", ["c", "a", "b", "a"] * 50, "multiclass", {"classes": ["a", "b", "c"]}),
         ("digit", [i % 10 for i in range(ROWS)], "multiclass", {"classes": [str(i) for i in range(10)]}),
         ("quality", [i % 5 + 1 for i in range(ROWS)], "ordinal", {"classes": ["1", "2", "3", "4", "5"]}),
+        ("trend", [i % 3 - 1 for i in range(ROWS)], "multiclass", {"classes": ["-1", "0", "1"]}),
+        ("status", [(200, 404, 500)[i % 3] for i in range(ROWS)], "multiclass", {"classes": ["200", "404", "500"]}),
+        ("area code", [i % 25 * 7 for i in range(ROWS)], "multiclass", {"classes": [str(i * 7) for i in range(25)]}),
         ("num_claims", RANDOM.poisson(1.0, ROWS).tolist(), "count", {}),
         ("height", RANDOM.normal(170, 9, ROWS).tolist(), "regression", {"loss": "huber"}),
         ("wait", RANDOM.exponential(9, ROWS).tolist(), "regression", {"loss": "mae"}),
@@ -53,12 +57,44 @@ def test_kinds(name: str, values: list[Any], kind: str, options: dict[str, Any])
         ("y", list(range(ROWS)), "it is an identifier"),
         ("y", [f"2024-01-{i % 28 + 1:02d}" for i in range(ROWS)], "points in time"),
         ("y", ["NA", *map(str, range(ROWS))], "numbers, but for 'NA': leave these cells empty"),
+        ("word", [f"w{i % 500}" for i in range(5_000)], "text, 500 different values; at most 100 classes"),
+        ("class", [i % 500 * 3 for i in range(5_000)], "codes by its name, 500 different values; at most 100 classes"),
         ("y", [float("inf"), *map(float, range(ROWS))], "infinite in 1 rows"),
     ],
 )
 def test_what_cannot_be_learnt_is_refused(name: str, values: list[Any], words: str) -> None:
     with pytest.raises(DataError, match=words):
         target_of(name, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            [i % 3 - 1 for i in range(ROWS)],
+            "-1, 0, 1 are taken for classes, as they are few; if they measure something",
+        ),
+        (
+            [i % 500 for i in range(5_000)],
+            "500 whole numbers are predicted as a number .*; if they are codes of classes",
+        ),
+        ([i % 15 * 10 for i in range(ROWS)], "15 whole numbers are predicted as a number"),
+        (["No", "no", "yes ", "yes"] * 50, r"'No' \(50 rows\), 'no' \(50 rows\) differ in case or blanks only"),
+        (["EU", "NA", "AS", "EU"] * 50, r"class 'NA' \(50 rows\) may stand for a missing label; if it does"),
+    ],
+)
+def test_what_is_not_certain_of_a_target_is_named(values: list[Any], words: str) -> None:
+    target, _ = target_of("y", values)
+    assert re.search(words, "\n".join(target.warnings)), target.warnings
+
+
+def test_words_that_are_no_class_are_missing(tmp_path: Path) -> None:
+    labels = ["nan", "N/A", "?", "yes", "no", "no"] * 50
+    plan = plan_of(tmp_path, {"x": np.arange(300.0)[::-1].tolist(), "y": labels, "z": ["?", "p"] * 150}, "y")
+    assert plan.targets[0].classes == ["no", "yes"]
+    assert plan.sample.data.null_values == {"y": ["nan", "N/A", "?"]}
+    assert "target 'y': '?' in 50 rows counts as missing, by data.null_values" in plan.warnings
+    assert plan.sample.columns["z"].null_count == 0
 
 
 def test_a_target_that_no_column_is_named_with_the_nearest() -> None:
