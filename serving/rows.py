@@ -18,8 +18,8 @@ from serving.errors import Code, RequestError
 FLOAT, DOUBLE, STRING = 1, 2, 7
 """The dtypes of `serving_columns`, by their numbers in tensorflow/core/framework/types.proto."""
 
-EXACT = 2**53
-"""The greatest size up to which every whole number is exact as float64."""
+EXACT = 2**53 - 1
+"""The greatest size of a whole number that no other rounds to as float64, such as 2^53 + 1 to 2^53."""
 
 _LISTS = {"string": ("bytes_list",), "float": ("float_list", "int64_list"), "int": ("int64_list", "float_list")}
 """What a tf.Example may hold a column's values in, the usual one first."""
@@ -93,6 +93,36 @@ def columns_of_rows(definition: Any, rows: Sequence[Mapping[str, Any]]) -> dict[
         RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column.
     """
     return _columns(definition, lambda column: _cells(column, rows, _given, _usual_given))
+
+
+def require_values(definition: Any, columns: Mapping[str, np.ndarray]) -> None:
+    """Refuses inputs of `serving_columns` that the model would refuse too, or an older one answer with nonsense.
+
+    Args:
+        definition: the SignatureDef of `serving_columns`.
+        columns: input → array [rows, …] of the signature's dtype.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column: a required value is missing, or
+            a whole number is not whole, or beyond `EXACT`.
+    """
+    for name, values in columns.items():
+        column = _of_signature(name, definition)
+        missing = values == b"" if column.dtype == "string" else np.isnan(values)
+        if column.required:
+            _refuse(name, missing.reshape(len(values), -1).all(axis=1), values, "is missing, but required")
+        if column.dtype == "int":
+            whole = missing | (np.floor(values) == values)
+            _refuse(name, ~whole | np.isinf(values), values, "is {}, not a whole number")
+            beyond = f"is {{:.0f}}, beyond {EXACT}, up to which whole numbers are exact"
+            _refuse(name, ~missing & (np.abs(values) > EXACT), values, beyond)
+
+
+def _refuse(name: str, wrong: np.ndarray, values: np.ndarray, what: str) -> None:
+    if wrong.any():
+        place = tuple(np.argwhere(wrong)[0])
+        message = f"row {place[0] + 1}: column '{name}' {what.format(values[place])}"
+        raise RequestError(Code.INVALID_ARGUMENT, message)
 
 
 def example_of_row(description: ModelDescription, row: Mapping[str, Any]) -> bytes:

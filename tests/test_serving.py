@@ -121,6 +121,15 @@ def test_the_docs_python_answers(served: Served) -> None:
     assert "on_time" in done.stdout
 
 
+@pytest.mark.needs("node")
+def test_the_docs_javascript_answers(served: Served) -> None:
+    (code,) = _blocks("javascript")
+    done = served.run(["node", "--input-type=module", "--eval", served.here(code)])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("200 ")
+    assert '"arr_delay": [' in done.stdout
+
+
 def test_the_docs_janus_lines_work(served: Served) -> None:
     commands = _commands("janus")
     assert len(commands) == 3

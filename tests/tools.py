@@ -80,6 +80,12 @@ TOOLS = {
         remedy="kubernetes.io/docs/tasks/tools",
         in_ci=False,
     ),
+    "node": Tool(
+        tests="the JavaScript of docs/serving.md",
+        present=lambda: shutil.which("node") is not None,
+        remedy="apt-get install --no-install-recommends nodejs",
+        in_ci=False,
+    ),
 }
 
 

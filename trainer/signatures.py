@@ -1,6 +1,6 @@
 """The exported model: TF Serving's signatures over the raw columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -16,6 +16,7 @@ from tensorflow.saved_model import (
     REGRESS_OUTPUTS,
 )
 
+from trainer.assertions import Column, per_row, require_finite, require_values
 from trainer.config import TrainerConfig, column_of
 from trainer.heads.base import Head
 from trainer.names import column_arguments, label_name, weight_name
@@ -76,23 +77,32 @@ class ServingModule(tf.Module):
         return self._predict(tf.io.parse_example(examples, self._feature_spec))
 
     def _serve_columns(self, **arguments: tf.Tensor) -> dict[str, tf.Tensor]:
-        rows = tf.reduce_max([tf.shape(values)[0] for values in arguments.values()])
-        columns = {name: arguments[argument] for name, argument in self.arguments.items()}
-        return self._predict({name: self._raw(name, values, rows) for name, values in columns.items()})
+        columns = [self._column(name) for name in self.arguments]
+        given = [arguments[argument] for argument in self.arguments.values()]
+        table = list(zip(columns, per_row(list(zip(columns, given, strict=True))), strict=True))
+        raw = {column.name: self._raw(column.name, values) for column, values in table}
+        return self._predict(raw, require_values(table))
 
     def _labels_of_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         transformed = self.transform_layer(tf.io.parse_example(examples, self._label_spec))
         names = [name(task) for task in self.tasks for name in (label_name, weight_name)]
         return {name: transformed[name] for name in names}
 
-    def _predict(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    def _predict(self, raw: Mapping[str, Any], required: Sequence[tf.Operation] = ()) -> dict[str, tf.Tensor]:
+        """The outputs, which are given once the assertions hold, whichever of them is asked for."""
         transformed = self.transform_layer(raw)
         features = {name: transformed[name] for name in self._network.input}
         raw_outputs = self._network(features, training=False)
         outputs: dict[str, tf.Tensor] = {}
         for name, head in self._heads.items():
             outputs.update(head.outputs(raw_outputs[name]))
-        return outputs
+        with tf.control_dependencies([*required, *require_finite(features)]):
+            return {name: tf.identity(values) for name, values in outputs.items()}
+
+    def _column(self, name: str) -> Column:
+        spec = self._feature_spec[name]
+        required = isinstance(spec, tf.io.FixedLenFeature)
+        return Column(name, self._vector_lengths.get(name, 1), required, spec.dtype == tf.int64)
 
     def _column_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}
@@ -103,20 +113,17 @@ class ServingModule(tf.Module):
             specs[name] = tf.TensorSpec([None] if length is None else [None, length], dtype, name=self.arguments[name])
         return specs
 
-    def _raw(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> Any:
-        """A column as Transform's graph takes it; a single value stands for every row."""
+    def _raw(self, name: str, values: tf.Tensor) -> Any:
+        """A column [rows, width] as Transform's graph takes it."""
         spec = self._feature_spec[name]
-        shape = tf.concat([[rows], tf.shape(values)[1:]], axis=0)
-        values = tf.broadcast_to(values, shape)
         if isinstance(spec, tf.io.FixedLenFeature):
-            return tf.reshape(tf.cast(values, spec.dtype), tf.concat([[rows], tf.constant(spec.shape, tf.int32)], 0))
-        dense = values if values.shape.rank == 2 else values[:, None]
-        present = dense != "" if dense.dtype == tf.string else tf.logical_not(tf.math.is_nan(dense))
+            return tf.reshape(tf.cast(values, spec.dtype), [-1, *spec.shape])
+        present = values != "" if values.dtype == tf.string else tf.logical_not(tf.math.is_nan(values))
         indices = tf.where(present)
-        kept = tf.gather_nd(dense, indices)
-        if spec.dtype != dense.dtype:
+        kept = tf.gather_nd(values, indices)
+        if spec.dtype != values.dtype:
             kept = tf.cast(kept, spec.dtype)
-        return tf.SparseTensor(indices, kept, tf.shape(dense, out_type=tf.int64))
+        return tf.SparseTensor(indices, kept, tf.shape(values, out_type=tf.int64))
 
 
 def export(module: ServingModule, path: str) -> None:

@@ -1,6 +1,6 @@
 """Requests to a model's signatures, made of raw rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,3 +78,21 @@ def string_columns(definition: Any) -> list[str]:
 def required_columns(definition: Any) -> list[str]:
     """The inputs of serving_columns that a request may not leave out."""
     return sorted(set(definition.inputs) - set(definition.defaults))
+
+
+def values_to_refuse(definition: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Inputs of serving_columns, each with a value of one row that it must not take.
+
+    Whole numbers come as float64, so that infinities, fractions and numbers beyond 2^53 must be refused; in a required
+    column also what means a missing value.
+    """
+    from tensorflow import dtypes
+
+    for name, info in sorted(definition.inputs.items()):
+        shape = [1, *(dimension.size for dimension in info.tensor_shape.dim[1:])]
+        dtype = dtypes.as_dtype(info.dtype)
+        values: list[float | bytes] = [np.inf, -np.inf, 1e30, 0.5] if dtype == dtypes.float64 else []
+        if name not in definition.defaults:
+            values.append(b"" if dtype == dtypes.string else np.nan)
+        for value in values:
+            yield name, np.full(shape, value, object if dtype == dtypes.string else dtype.as_numpy_dtype)

@@ -20,10 +20,11 @@ from serving.check.requests import (
     signatures_of,
     string_columns,
     take,
+    values_to_refuse,
     with_unseen,
     without_others,
 )
-from serving.errors import RequestError
+from serving.errors import Code, RequestError
 from serving.saved_model import LoadedModel
 
 BATCH_SIZES = (1, 7, 1024)
@@ -118,7 +119,8 @@ class _Trial:
         return answers, problems + _disagreement(answers, self._names)
 
     def other_rows(self) -> list[str]:
-        """What is wrong with the answers to a row without optional columns, and to unseen values in string columns."""
+        """What is wrong with the answers to a row without optional columns, to unseen values in string columns, and to
+        values that no row may have."""
         problems = []
         for other in _other_rows(self._rows[0], self._model.signature(COLUMNS)):
             answers: dict[str, Answers] = {}
@@ -133,6 +135,20 @@ class _Trial:
                     continue
                 problems += unusable(signature, answers[signature], [other.name])
             problems += _disagreement(answers, [other.name])
+        return problems + self._unrefused() if COLUMNS in self._inputs else problems
+
+    def _unrefused(self) -> list[str]:
+        """What is answered that serving_columns must refuse: it would be cast to nonsense, or was never trained on."""
+        problems = []
+        row = take(self._inputs[COLUMNS], np.arange(1))
+        for column, value in values_to_refuse(self._model.signature(COLUMNS)):
+            who = f"{COLUMNS}: {value.reshape(-1)[0]} in column {column}"
+            try:
+                self._model.run(COLUMNS, {**row, column: value})
+                problems.append(f"{who} is answered, and should be refused")
+            except RequestError as error:
+                if error.code != Code.INVALID_ARGUMENT:
+                    problems.append(f"{who} is refused as {error.code.name}: {error}")
         return problems
 
     def batches(self, answers: dict[str, Answers]) -> list[str]:

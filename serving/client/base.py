@@ -10,7 +10,7 @@ import numpy as np
 
 from serving.client.signature import Signature
 from serving.errors import Code, RequestError
-from serving.rows import columns_of_rows
+from serving.rows import columns_of_rows, require_values
 
 
 class Client(abc.ABC):
@@ -42,7 +42,7 @@ class Client(abc.ABC):
 
         Args:
             columns: input → array or list [rows] or [rows, length]; texts as str or bytes, missing values as "" or
-                NaN. An input that has a default may be absent.
+                NaN. An input that has a default may be absent; those without are required, and must not be missing.
             outputs: those wanted; by default all.
 
         Returns:
@@ -59,7 +59,10 @@ class Client(abc.ABC):
                 Code.INVALID_ARGUMENT,
                 f"the model has no output '{unknown[0]}'; there are {', '.join(sorted(signature.outputs))}",
             )
-        return self._predict(signature.arrays(columns), outputs)
+        arrays = signature.arrays(columns)
+        if self.signature_name == "serving_columns":
+            require_values(signature, arrays)
+        return self._predict(arrays, outputs)
 
     def predict_rows(
         self, rows: Sequence[Mapping[str, Any]], outputs: Sequence[str] | None = None

@@ -148,6 +148,8 @@ def _array(name: str, info: TensorInfo, values: Any) -> np.ndarray:
         found = _texts(values) if info.dtype == STRING else np.asarray(values).astype(info.numpy, casting="same_kind")
     except (TypeError, ValueError) as error:
         raise _wrong(f"input '{name}' cannot be read as {np.dtype(info.numpy).name}: {error}") from error
+    if len(info.sizes) == 1 and found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
     if info.sizes and found.ndim != len(info.sizes):
         raise _wrong(f"input '{name}' has the shape {list(found.shape)} instead of {info.sizes}")
     if found.ndim == 0:

@@ -11,7 +11,14 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.description import ColumnDescription, ModelDescription
 from serving.errors import Code, RequestError
-from serving.rows import columns_of_examples, columns_of_rows, example_of_row, rows_of_examples
+from serving.rows import (
+    EXACT,
+    columns_of_examples,
+    columns_of_rows,
+    example_of_row,
+    require_values,
+    rows_of_examples,
+)
 from tests.trainer import harness
 
 FLOAT, DOUBLE, STRING = 1, 2, 7
@@ -90,7 +97,7 @@ ROWS = st.lists(
     st.fixed_dictionaries(
         {"distance": st.floats(width=32, allow_nan=False), "carrier": st.text(min_size=1)},
         optional={
-            "seats": st.none() | st.integers(-(2**53), 2**53),
+            "seats": st.none() | st.integers(-EXACT, EXACT),
             "tail": st.none() | st.text(),
             "board": st.none() | st.lists(st.floats(width=32, allow_nan=False), min_size=3, max_size=3),
         },
@@ -134,8 +141,10 @@ def test_a_row_of_text_becomes_an_example_of_the_columns_types() -> None:
         ({"distance": "1_000"}, "column 'distance' is '1_000', not a number"),
         ({"seats": 3.5}, "column 'seats' is 3.5, not a whole number"),
         ({"seats": "inf"}, "column 'seats' is inf, not a whole number"),
-        ({"seats": 2**53 + 1}, f"column 'seats' is {2**53 + 1}, beyond {2**53}, up to which whole numbers are exact"),
-        ({"seats": str(2**53 + 1)}, f"column 'seats' is {2**53 + 1}, beyond {2**53}"),
+        ({"seats": 2**53 + 1}, f"column 'seats' is {2**53 + 1}, beyond {EXACT}, up to which whole numbers are exact"),
+        # As float64 it is 2^53 + 1 too.
+        ({"seats": 2**53}, f"column 'seats' is {2**53}, beyond {EXACT}"),
+        ({"seats": str(2**53 + 1)}, f"column 'seats' is {2**53 + 1}, beyond {EXACT}"),
         ({"tail": True}, "column 'tail' is bool, not text"),
         ({"board": 1.0}, "column 'board' has one value instead of 3"),
     ],
@@ -225,3 +234,28 @@ def test_values_read_back_are_plain_and_short() -> None:
     assert rows_of_examples(DESCRIPTION, [record]) == [
         {"distance": 0.1, "seats": 2**60, "carrier": "Zürich", "tail": None, "board": None}
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("seats", np.inf, "is inf, not a whole number"),
+        ("seats", 3.5, "is 3.5, not a whole number"),
+        ("seats", 2.0**53, f"is {2**53}, beyond {EXACT}, up to which whole numbers are exact"),
+        ("distance", np.nan, "is missing, but required"),
+        ("carrier", b"", "is missing, but required"),
+    ],
+)
+def test_arrays_that_would_be_cast_to_nonsense_are_refused(name: str, value: Any, message: str) -> None:
+    columns = {
+        "distance": np.float32([1, 2]),
+        "seats": np.float64([3, np.nan]),
+        "carrier": np.array([b"UA", b"EV"], object),
+        "board": np.float32([[1, 2, 3], [np.nan] * 3]),
+    }
+    require_values(SIGNATURE, columns)
+    columns[name][1] = value
+    with pytest.raises(RequestError) as refused:
+        require_values(SIGNATURE, columns)
+    assert str(refused.value) == f"row 2: column '{name}' {message}"
+    assert refused.value.code == Code.INVALID_ARGUMENT

@@ -93,6 +93,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The table, transformed and trained."""
     folder = tmp_path_factory.mktemp("trained")
     config, table = small_config(), small_table()
-    transform = run_transform(table, config, folder)
+    transform = run_transform(table, config, folder, required=["hour"])
     run_fn(fn_args(config, folder, folder / "checkpoints"))
     return Trained(table, config, transform, folder)

@@ -1,6 +1,7 @@
 """Runs Transform and the Trainer's run_fn on a pyarrow table, as TFX would."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,15 @@ _TYPES = {
 }
 
 
-def schema_of(table: pa.Table) -> schema_pb2.Schema:
-    """An optional feature per column."""
+def schema_of(table: pa.Table, required: Collection[str] = ()) -> schema_pb2.Schema:
+    """A feature per column, optional but for those that every row must have."""
     schema = schema_pb2.Schema()
     for field in table.schema:
         value_type = field.type.value_type if pa.types.is_list(field.type) else field.type
-        schema.feature.add(name=field.name, type=_TYPES[value_type])
+        feature = schema.feature.add(name=field.name, type=_TYPES[value_type])
+        if field.name in required:
+            feature.presence.min_fraction = 1.0
+            feature.shape.dim.add(size=1)
     return schema
 
 
@@ -49,9 +53,11 @@ def as_lists(table: pa.Table) -> pa.RecordBatch:
     )
 
 
-def run_transform(table: pa.Table, config: TrainerConfig, folder: Path) -> tft.TFTransformOutput:
+def run_transform(
+    table: pa.Table, config: TrainerConfig, folder: Path, required: Collection[str] = ()
+) -> tft.TFTransformOutput:
     """Analyzes and transforms the table; transformed examples lie in `folder`/examples*.gz."""
-    schema = schema_of(table)
+    schema = schema_of(table, required)
     representations = tensor_representation_util.InferTensorRepresentationsFromSchema(schema)
     adapter_config = tfxio.TensorAdapterConfig(as_lists(table).schema, representations)
     custom = {"preprocessing": config.preprocessing().model_dump_json()}

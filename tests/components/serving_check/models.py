@@ -54,8 +54,9 @@ def slow(x: tf.Tensor, color: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
 
 
 class _Model(tf.Module):
-    def __init__(self, price: Price, columns_price: Price):
+    def __init__(self, price: Price, columns_price: Price, refuses: bool):
         super().__init__()
+        self._refuses = refuses
         self._price, self._columns_price = price, columns_price
         self.scale = tf.Variable(2.0)
         self.offsets = tf.Variable(tf.zeros([1 << 12]))
@@ -81,6 +82,11 @@ class _Model(tf.Module):
     )
     def serving_columns(self, x: tf.Tensor, color: tf.Tensor, stops: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = tf.shape(x)
+        if self._refuses:
+            whole = (tf.floor(stops) == stops) & (tf.abs(stops) < 2**53)
+            right = tf.reduce_all(tf.math.is_nan(stops) | whole) & ~tf.reduce_any(tf.math.is_nan(x))
+            with tf.control_dependencies([tf.debugging.Assert(right, ["wrong values"])]):
+                rows = tf.identity(rows)
         stops = tf.cast(tf.broadcast_to(stops, rows), tf.float32)
         return self._outputs(self._columns_price, x, tf.broadcast_to(color, rows), stops)
 
@@ -102,9 +108,14 @@ class _Model(tf.Module):
         }
 
 
-def save_model(folder: Path, price: Price = good_price, columns_price: Price | None = None) -> Path:
-    """A SavedModel in `folder` with serving_default, serving_columns, and the signature `level` of a task."""
-    module = _Model(price, columns_price or price)
+def save_model(
+    folder: Path, price: Price = good_price, columns_price: Price | None = None, refuses: bool = True
+) -> Path:
+    """A SavedModel in `folder` with serving_default, serving_columns, and the signature `level` of a task.
+
+    It refuses wrong values in serving_columns, or not.
+    """
+    module = _Model(price, columns_price or price, refuses)
     names = ("serving_default", "serving_columns")
     tf.saved_model.save(module, str(folder), signatures={name: getattr(module, name) for name in names})
     edit(folder, _finish)

@@ -69,6 +69,17 @@ def test_a_real_row_that_gives_infinity(tmp_path: Path) -> None:
     assert len(found) == 4
 
 
+def test_values_that_should_be_refused(tmp_path: Path) -> None:
+    found = problems_of(save_model(tmp_path / "model", refuses=False))
+    assert found == [
+        *(
+            f"serving_columns: {value} in column stops is answered, and should be refused"
+            for value in ("inf", "-inf", "1e+30", "0.5")
+        ),
+        "serving_columns: nan in column x is answered, and should be refused",
+    ]
+
+
 def test_answers_that_depend_on_the_batch(tmp_path: Path) -> None:
     found = problems_of(save_model(tmp_path / "model", models.relative_to_batch))
     assert any(

@@ -37,6 +37,8 @@ def test_every_client_gets_the_same_answers(any_client: Client) -> None:
     rows = [{"distance": 1, "carrier": "EV", "stops": 1}, {"distance": "-2"}, {"distance": 0.5, "stops": 2.0}]
     np.testing.assert_allclose(any_client.predict_rows(rows)["delay"], found["delay"], atol=1e-5)
     assert set(any_client.predict(COLUMNS, ["delay"])) == {"delay"}
+    nested = any_client.predict({name: [[value] for value in values] for name, values in COLUMNS.items()})
+    np.testing.assert_array_equal(nested["delay"], found["delay"])
 
 
 def test_every_client_says_what_is_wrong(any_client: Client) -> None:
@@ -44,6 +46,16 @@ def test_every_client_says_what_is_wrong(any_client: Client) -> None:
         any_client.predict_rows([{"distance": 1}, {"distance": "far"}])
     with pytest.raises(RequestError, match="has no output 'price'; there are delay"):
         any_client.predict(COLUMNS, ["price"])
+    for name, value, what in (
+        ("stops", 1e30, "is 1000000000000000019884624838656, beyond 9007199254740991"),
+        ("stops", float("inf"), "is inf, not a whole number"),
+        ("distance", float("nan"), "is missing, but required"),
+    ):
+        with pytest.raises(RequestError, match=f"row 2: column '{name}' {what}") as refused:
+            any_client.predict({**COLUMNS, name: [1.0, value, 2.0]})
+        assert refused.value.code == Code.INVALID_ARGUMENT
+    with pytest.raises(RequestError, match=r"input 'stops' has the shape \[3, 2\]"):
+        any_client.predict({**COLUMNS, "stops": [[1.0, 2.0]] * 3})
     with pytest.raises(RequestError) as missing:
         any_client.predict({"carrier": ["UA"]})
     assert missing.value.code == Code.INVALID_ARGUMENT

@@ -186,6 +186,18 @@ EXAMPLES: dict[str, tuple[str, Any, str]] = {
     "mixed": ("classify", {"examples": [{"distance": [1.5, "a"]}]}, "feature: distance expecting type: float"),
     "too large": ("classify", {"examples": [{"distance": 2**63}]}, "Only int64_t is supported"),
     "wrong dtype": ("classify", {"examples": [{"distance": "far"}]}, "distance"),
+    # tensorflow_serving/util/json_tensor.cc, AddValueToFeature: a JSON number without a point is an int64.
+    "whole number for a float": (
+        "classify",
+        {"examples": [{"distance": 41}]},
+        "Key: distance, Index: 0.  Data types don't match. Data type: int64 but expected type: float",
+    ),
+    "float for a whole number": (
+        "classify",
+        {"examples": [{"distance": 41.0, "stops": 719.0}]},
+        "Key: stops, Index: 0.  Data types don't match. Data type: float but expected type: int64",
+    ),
+    "both forms in a list": ("regress", {"examples": [{"distance": [1.0, 2]}]}, "distance expecting type: float"),
     "missing": ("classify", {"examples": [{"stops": 1}]}, "distance (data type: float) is required"),
     "no signature of this name": (
         "classify",

@@ -1,0 +1,133 @@
+"""Assertions of the served graph: a request that the model would answer with nonsense is refused, by column.
+
+TensorFlow's casts do not check: NaN, infinity and 1e30 all become the least int64. Messages have names without quotes,
+since TensorFlow's Assert would escape those.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from serving.rows import EXACT
+
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Column:
+    """A raw column, as a request may give it.
+
+    Attributes:
+        name: the column's.
+        width: values per row.
+        required: whether NaN and the empty text, which mean a missing value, are refused.
+        whole: whether its values are whole numbers, as float64.
+    """
+
+    name: str
+    width: int
+    required: bool
+    whole: bool
+
+
+def per_row(given: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
+    """Each column as [rows, width]; the value of a single row stands for all of them.
+
+    A column of one value per row may come as [rows] or as [rows, 1]. Another shape, or another number of rows than the
+    rest, fails as INVALID_ARGUMENT with the column's name.
+    """
+    widths = tf.constant([column.width for column, _ in given])
+    counts = tf.stack([tf.reduce_prod(tf.shape(values)[:1]) for _, values in given])
+    sizes = tf.stack([tf.size(values) for _, values in given])
+    rows = tf.reduce_max(counts)
+    uneven = tf.where(sizes != counts * widths)[:, 0]
+    short = tf.where((counts != rows) & (counts != 1))[:, 0]
+    names = tf.constant([column.name for column, _ in given])
+    most = tf.strings.join([" rows, but column ", names[tf.argmax(counts)], " has ", tf.strings.as_string(rows)])
+    problems = tf.concat(
+        [
+            tf.gather(
+                [f"column {column.name} must have {_values(column.width)} per row" for column, _ in given], uneven
+            ),
+            tf.strings.join(
+                ["column ", tf.gather(names, short), " has ", tf.strings.as_string(tf.gather(counts, short)), most]
+            ),
+        ],
+        0,
+    )
+    with tf.control_dependencies([_require_none(problems, "column_shapes")]):
+        counts, rows = tf.identity(counts), tf.identity(rows)
+    found = []
+    for place, (column, values) in enumerate(given):
+        # Without the count a vector of another length would fail here, by the name of a node.
+        count = -1 if column.width == 1 else counts[place]
+        found.append(tf.broadcast_to(tf.reshape(values, [count, column.width]), [rows, column.width]))
+    return found
+
+
+def require_values(table: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Operation]:
+    """Assertions that whole numbers are such, finite and exact, and that nothing required is missing.
+
+    Args:
+        table: columns and their values [rows, width], text, float32, or float64 for whole numbers.
+
+    Returns:
+        Operations that must run before anything of the answer is given.
+    """
+    whole = [(column, values) for column, values in table if column.whole]
+    others = [(column, values) for column, values in table if column.required and not column.whole]
+    problems = []
+    if whole:
+        problems.append(_not_whole(whole))
+    if others:
+        missing = tf.stack([_any_missing(values) for _, values in others])
+        names = tf.constant([f"column {column.name} is missing, but required" for column, _ in others])
+        problems.append(tf.boolean_mask(names, missing))
+    return [_require_none(tf.concat(problems, 0), "column_values")] if problems else []
+
+
+def require_finite(features: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
+    """An assertion that the numbers which the network is given are finite.
+
+    An infinite number, or one so far from the training data that its scaled value is beyond float32, would give NaN, or
+    a constant where an activation saturates.
+
+    Args:
+        features: transformed feature → [rows, n], of which float32 ones are looked at.
+    """
+    numbers = {name: values for name, values in features.items() if values.dtype.is_floating}
+    if not numbers:
+        return []
+    names = [name for name, values in numbers.items() for _ in range(values.shape[1])]
+    good = tf.reduce_all(tf.math.is_finite(tf.concat(list(numbers.values()), axis=1)), axis=0)
+    texts = tf.constant([f"feature {name} is infinite, or too large for its scale" for name in names])
+    return [_require_none(tf.boolean_mask(texts, ~good), "feature_values")]
+
+
+def _not_whole(table: Sequence[tuple[Column, tf.Tensor]]) -> tf.Tensor:
+    """A sentence for each value that is wrong, string [n]."""
+    values = tf.concat([values for _, values in table], axis=1)
+    optional = tf.constant([not column.required for column, _ in table for _ in range(column.width)])
+    missing = tf.math.is_nan(values)
+    exact = (tf.abs(values) <= EXACT) & (tf.floor(values) == values)
+    places = tf.where(~(exact | (missing & optional)))[:_MOST_NAMED]
+    names = tf.constant([f"column {column.name} is " for column, _ in table for _ in range(column.width)])
+    wrong = tf.gather_nd(values, places)
+    told = tf.strings.join([tf.strings.as_string(wrong, shortest=True), f", not a whole number up to {EXACT}"])
+    told = tf.where(tf.math.is_nan(wrong), "missing, but required", told)
+    return tf.strings.join([tf.gather(names, places[:, 1]), told])
+
+
+def _values(width: int) -> str:
+    return "one value" if width == 1 else f"{width} values"
+
+
+def _any_missing(values: tf.Tensor) -> tf.Tensor:
+    missing = values == "" if values.dtype == tf.string else tf.math.is_nan(values)
+    return tf.reduce_any(tf.reduce_all(missing, axis=1))
+
+
+def _require_none(problems: tf.Tensor, name: str) -> tf.Operation:
+    message = tf.strings.reduce_join(problems[:_MOST_NAMED], separator="; ")
+    return tf.debugging.Assert(tf.equal(tf.size(problems), 0), [message], name=name)
