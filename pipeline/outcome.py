@@ -16,7 +16,7 @@ from pipeline.config import JanusConfig
 from pipeline.metadata import NodeExecution
 from pipeline.report import RunReport
 from pipeline.results import EvaluationResult, read_evaluation
-from pipeline.training_history import finite, kept_epoch, read_history
+from pipeline.training_history import finite, kept_epoch, read_history, read_labelled
 from trainer.config import MultilabelTask, Task
 from trainer.errors import GateError, ServingError
 from trainer.gates import utilisation_of
@@ -106,7 +106,9 @@ def _add_counts(outcome: Outcome, config: JanusConfig, execution: NodeExecution 
         rows, columns = read_split(artifact.uri, split)
         outcome.examples[split] = rows
         for name, task in config.tasks.items():
-            outcome.tasks[name]["labelled"][split] = _labelled(task, rows, columns.get(task.label))
+            # How many of the labels have a weight, the Trainer and the Evaluator count.
+            if task.sample_weight is None:
+                outcome.tasks[name]["labelled"][split] = _labelled(task, rows, columns.get(task.label))
 
 
 def _labelled(task: Task, rows: int, column: Column | None) -> int:
@@ -119,6 +121,8 @@ def _add_history(outcome: Outcome, config: JanusConfig, execution: NodeExecution
     artifact = execution.output("model_run") if execution else None
     history = read_history(artifact.uri) if artifact else []
     outcome.history = finite(history)
+    for name, rows in read_labelled(artifact.uri).items() if artifact else ():
+        outcome.tasks[name]["labelled"]["train"] = rows
     stopping = config.training.early_stopping
     kept = kept_epoch(history, stopping.min_delta if stopping else 0.0) or {}
     for name, task in outcome.tasks.items():

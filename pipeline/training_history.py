@@ -1,11 +1,12 @@
-"""The history that the Trainer leaves: every epoch's losses, metrics and weights."""
+"""The history that the Trainer leaves: every epoch's losses, metrics and weights, and how many labels there were."""
 
 import json
 import math
+from typing import Any
 
 from tfx.dsl.io import fileio
 
-HISTORY_FILE = "history.json"
+HISTORY_FILE, LABELLED_FILE = "history.json", "labelled.json"
 MONITOR = "val_balanced_loss"
 
 Epoch = dict[str, float]
@@ -18,9 +19,17 @@ def read_history(model_run_uri: str) -> list[Epoch]:
     Args:
         model_run_uri: folder of the Trainer's `model_run` artifact.
     """
-    path = f"{model_run_uri}/{HISTORY_FILE}"
+    return _read(f"{model_run_uri}/{HISTORY_FILE}", [])
+
+
+def read_labelled(model_run_uri: str) -> dict[str, int]:
+    """Task → rows of the train split with a label and a weight above 0; empty if the training has not ended."""
+    return _read(f"{model_run_uri}/{LABELLED_FILE}", {})
+
+
+def _read(path: str, default: Any) -> Any:
     if not fileio.exists(path):
-        return []
+        return default
     with fileio.open(path, "r") as file:
         return json.load(file)
 

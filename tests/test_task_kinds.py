@@ -218,11 +218,14 @@ def test_labelled_rows_are_counted(finished: Finished, task: str) -> None:
     assert 0 < labelled["train"] <= finished.report["examples"]["train"]
 
 
-def test_labels_in_training_are_counted_by_their_column(finished: Finished) -> None:
+def test_labels_in_training_are_counted_with_their_weights(finished: Finished) -> None:
     tasks = finished.report["tasks"]
-    in_eval = sum(bool(row.get("visits")) for row in finished.rows)
-    assert tasks["visits"]["labelled"]["train"] == ROWS - ROWS // 10 - in_eval
-    assert tasks["topics"]["labelled"]["train"] == finished.report["examples"]["train"], "none is a label, too"
+    weighed = {row for row in range(ROWS) if row % 13 and row % 17}
+    for task, every in {"visits": 10, "delay": 8}.items():
+        in_both_splits = sum(row % every != 0 for row in weighed)
+        assert tasks[task]["labelled"]["train"] == in_both_splits - np.count_nonzero(finished.weights[task])
+    everywhere = finished.report["examples"]["train"]
+    assert tasks["topics"]["labelled"]["train"] == everywhere, "none is a label, too"
 
 
 BY_FORMULA: dict[str, Callable[..., dict[str, float]]] = {

@@ -1,7 +1,7 @@
 """The Trainer's input: transformed examples, in memory where they fit, else streamed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class TrainingData:
         validation_rows: rows of the validation part.
         labels: label and weight columns of the training part, for label statistics.
         in_memory: whether the examples are held in memory.
+        labelled: task → rows of both parts with a label and a weight above 0.
     """
 
     train: tf.data.Dataset
@@ -45,6 +46,7 @@ class TrainingData:
     validation_rows: int
     labels: Columns
     in_memory: bool
+    labelled: dict[str, int] = field(default_factory=dict)
 
 
 def read_training_data(
@@ -103,6 +105,7 @@ def read_training_data(
         validation_rows=held_out,
         labels={name: _scalars(values[order[held_out:]]) for name, values in label_columns.items()},
         in_memory=packed is not None,
+        labelled={task: int(np.count_nonzero(label_columns.get(weight_name(task), 0))) for task in tasks},
     )
 
 

@@ -33,7 +33,7 @@ class MultiTaskModel(keras.Model):
         self.structure = network
         self.network = network.model
         self.balancing = make_balancing(config, heads, network)
-        self._heads = dict(heads)
+        self.heads = dict(heads)
         self._shared = frozenset(id(variable) for variable in network.shared_variables)
         self._last_shared = last_shared_variables(network)
         self._counted = [name for name, task in config.tasks.items() if task.loss_weight > 0]
@@ -42,12 +42,24 @@ class MultiTaskModel(keras.Model):
         kinds = ("weight", "conflict") if self.balancing.tracks_conflicts else ("weight",)
         self._training_means = NamedMeans([*loss_names, *(f"{name}_{kind}" for kind in kinds for name in heads)])
         self._validation_means = NamedMeans(loss_names)
+        self.not_finite_at = tf.Variable(
+            tf.zeros([len(heads)], tf.int64),
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            name="not_finite_at",
+        )
+        """Per task, the first step, from 1, whose loss was not finite; 0 if there is none."""
         self._headlines = {name: head.make_metric() for name, head in heads.items()}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """All that is reset between epochs."""
         return [self._training_means, self._validation_means, *self._headlines.values()]
+
+    @property
+    def stops_at_once(self) -> bool:
+        """Whether a loss that is not finite is an error: scaled losses of float16 may be, then a step is skipped."""
+        return not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """The network is built already; Keras's way, by a batch's mean over the replicas, fails on nested batches."""
@@ -62,6 +74,7 @@ class MultiTaskModel(keras.Model):
         with tf.GradientTape(persistent=True) as tape:
             own_losses = self._own_losses(labels, self.network(features, training=True), weights)
         losses, labelled, present = self._over_replicas(own_losses, weights)
+        self._check_finite(losses)
         step = Step(
             tape=tape,
             own_losses=own_losses,
@@ -96,7 +109,7 @@ class MultiTaskModel(keras.Model):
         self._validation_means.update_state(
             _with_total(losses, self.balancing.loss_weights(losses, present)), tf.concat([[1.0], labelled], axis=0)
         )
-        for name, head in self._heads.items():
+        for name, head in self.heads.items():
             rows = (rows_of_replicas(values[name]) for values in (labels, raw, weights))
             head.update_metric(self._headlines[name], *rows)
         logs = self._validation_means.by_name()
@@ -105,12 +118,21 @@ class MultiTaskModel(keras.Model):
         logs[BALANCED_LOSS] = tf.add_n(relative) / len(relative)
         return as_step_logs(logs)
 
+    def _check_finite(self, losses: tf.Tensor) -> None:
+        finite, before = tf.math.is_finite(losses), tf.convert_to_tensor(self.not_finite_at)
+        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64) + 1
+        noted = self.not_finite_at.assign(tf.where(finite | (before > 0), before, step), read_value=False)
+        if self.stops_at_once:
+            with tf.control_dependencies([noted] if noted is not None else []):
+                # Not tf.debugging.Assert, which would cost a branch in each step.
+                tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=["a loss is not finite"])
+
     def _own_losses(self, labels: Any, raw: Any, weights: Any) -> list[tf.Tensor]:
-        return [head.loss(labels[name], raw[name], weights[name]) for name, head in self._heads.items()]
+        return [head.loss(labels[name], raw[name], weights[name]) for name, head in self.heads.items()]
 
     def _over_replicas(self, own_losses: list[tf.Tensor], weights: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Over the rows of all replicas: losses, sums of weights, and which tasks count; float32 [T] each."""
-        labelled = [tf.reduce_sum(weights[name]) for name in self._heads]
+        labelled = [tf.reduce_sum(weights[name]) for name in self.heads]
         losses, sums = tf.unstack(sum_over_replicas(tf.stack([tf.stack(own_losses), tf.stack(labelled)])))
         return losses, sums, tf.cast(sums > 0, tf.float32) * (self.balancing.priors > 0)
 

@@ -17,6 +17,7 @@ from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHist
 from trainer.config import TrainerConfig, classes_of
 from trainer.description import describe_model
 from trainer.distribution import is_chief, make_strategy, replicas
+from trainer.divergence import fit
 from trainer.errors import DataError
 from trainer.gates import GateUtilisation
 from trainer.heads import heads_of
@@ -38,7 +39,8 @@ def run_fn(fn_args: FnArgs) -> None:
     in which a killed training finds its checkpoints again.
 
     Raises:
-        DataError: a task has no label, or the split is too small to hold rows out.
+        DataError: a task has no label, the split is too small to hold rows out, or a column makes a loss NaN.
+        JanusError: a loss is NaN, whatever the columns.
     """
     config = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"])
     # Before any other work of TensorFlow's: the workers' connection must be made at start-up.
@@ -62,6 +64,7 @@ def run_fn(fn_args: FnArgs) -> None:
         save_weights(weights_folder(model_folder), config, transform, model.network, heads)
         Path(run_folder).mkdir(parents=True, exist_ok=True)
         (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+        (Path(run_folder) / "labelled.json").write_text(json.dumps(data.labelled), encoding="utf-8")
     if checkpoints and chief:
         shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -173,15 +176,7 @@ def _fit(
     )
     epochs = first if stopped else config.training.epochs
     if first < epochs:
-        model.fit(
-            data.train,
-            validation_data=data.validation,
-            initial_epoch=first,
-            epochs=epochs,
-            callbacks=callbacks,
-            verbose=0,
-            shuffle=False,
-        )
+        fit(model, data, config, callbacks, initial_epoch=first, epochs=epochs)
     else:
         best.set_model(model)
         best.on_train_end()

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from trainer.balancings import make_balancing
 from trainer.callbacks import BalancingEpoch, BestWeights, EpochHistory, ShuffleEpoch
 from trainer.config import TrainerConfig
+from trainer.divergence import fit
 from trainer.heads.base import Head
 from trainer.input import TrainingData
 from trainer.network import build_network
@@ -55,6 +56,9 @@ def train_trial(
         transform: what wrote the examples.
         data: the training split; may hold more tasks than the configuration names.
         repetition: another one has other initial weights and another shuffle; the rows held out stay the same.
+
+    Raises:
+        DataError, JanusError: a loss is not finite; see `divergence.fit`.
     """
     keras.backend.clear_session()
     seeded = config.model_copy(update={"seed": config.seed + repetition})
@@ -63,14 +67,8 @@ def train_trial(
     model = make_model(seeded, transform, heads)
     best, history = BestWeights(seeded.training.early_stopping), EpochHistory()
     started = time.monotonic()
-    model.fit(
-        data.train,
-        validation_data=data.validation,
-        epochs=seeded.training.epochs,
-        callbacks=[_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history],
-        verbose=0,
-        shuffle=False,
-    )
+    callbacks = [_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history]
+    fit(model, data, seeded, callbacks, epochs=seeded.training.epochs)
     return Trial(
         network=model.network,
         heads=heads,

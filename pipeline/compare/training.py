@@ -13,6 +13,7 @@ from pipeline.compare.journal import Journal, training_key
 from pipeline.compare.measure import Plan, measured
 from pipeline.compare.results import Training
 from trainer.config import TrainerConfig
+from trainer.errors import JanusError
 from trainer.evaluate import predictions, read_transformed
 from trainer.input import TrainingData
 from trainer.progress import PROGRESS, readable_seconds
@@ -139,7 +140,10 @@ def carry_out(
 
 
 def _train(wanted: Planned, key: str, examples: Examples, plan: Plan) -> Training:
-    trial = train_trial(wanted.config, examples.transform, examples.training, wanted.repetition)
+    try:
+        trial = train_trial(wanted.config, examples.transform, examples.training, wanted.repetition)
+    except JanusError as error:
+        raise type(error)(f"{wanted.label}, seed {wanted.config.seed + wanted.repetition}: {error}") from error
     metrics = measured(predictions(trial.network, trial.heads, examples.evaluation), plan)
     training = Training(
         key=key,
