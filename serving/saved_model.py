@@ -109,6 +109,7 @@ class LoadedModel:
             what = f"sent extra: {{{','.join(wrong)}}}" if wrong else ""
             what += "; " if wrong and missing else ""
             what += f"missing but required: {{{','.join(missing)}}}" if missing else ""
+            # In words of our own: the server asks for the names before, in TensorFlow Serving's.
             raise RequestError(
                 Code.INVALID_ARGUMENT,
                 f"input keys do not match the signature's: {what}; expected: {{{','.join(sorted(expected))}}}",

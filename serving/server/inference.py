@@ -220,10 +220,19 @@ def _check_inputs(signature: Any, request: predict_pb2.PredictRequest) -> None:
             f"len({_set(given)}) != len({_set(expected)}). Sent extra: {_set(given - expected)}. "
             f"Missing but required: {_set(expected - given)}.",
         )
-    for alias in sorted(given - expected):
+    # The words are those of GetInputValues in TensorFlow's cc/saved_model/util.cc.
+    for alias in sorted(expected - given - set(signature.defaults)):
         raise RequestError(
             Code.INVALID_ARGUMENT,
-            f"input tensor alias not found in signature: {alias}. Inputs expected to be in the set {_set(expected)}.",
+            f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found in request and no "
+            f"default value provided. Inputs expected to be in the request {_set(given)}, or default input alias set: "
+            + ",".join(sorted(signature.defaults)),
+        )
+    if given - expected:
+        raise RequestError(
+            Code.INVALID_ARGUMENT,
+            f"Inputs contains invalid name. Used request inputs: {','.join(sorted(given & expected))}, request input: "
+            + ",".join(sorted(given)),
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from serving.description import ModelDescription, read_description
 from serving.errors import Code, RequestError
 from serving.saved_model import LoadedModel
-from serving.server.versions import complete_versions, fingerprint
+from serving.server.versions import GREATEST, complete_versions, fingerprint, newest_number
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class ModelManager:
         poll_seconds: float = 1.0,
         labels: Mapping[str, int] | None = None,
         on_change: Callable[[VersionStatus], None] | None = None,
+        warn: Callable[[str], None] = log.warning,
     ):
         """Loads nothing yet.
 
@@ -79,12 +80,15 @@ class ModelManager:
             poll_seconds: between looks into it.
             labels: label → version; these versions stay loaded as long as they are there.
             on_change: called with each new status, from the thread that loads or that ends a request.
+            warn: called with what TensorFlow Serving would not serve as this server does.
         """
         self.name = name
         self.base_path = Path(base_path)
         self.labels = dict(labels or {})
         self._poll_seconds = poll_seconds
         self._on_change = on_change
+        self._warn = warn
+        self._passed_over: str | None = None
         self._lock = threading.Lock()
         self._entries: dict[int, _Entry] = {}
         self._statuses: dict[int, VersionStatus] = {}
@@ -185,6 +189,7 @@ class ModelManager:
             if found is None:
                 # As TensorFlow Serving: a base path that is away for a moment takes no version away.
                 return
+            self._warn_of_another_newest(found)
             wanted = self._wanted(found)
             for version in wanted:
                 if not self._stopped.is_set() and self._to_load(version, found[version]):
@@ -199,6 +204,17 @@ class ModelManager:
             except Exception:
                 log.exception("%s could not be read; the versions stay as they are", self.base_path)
             self._stopped.wait(self._poll_seconds)
+
+    def _warn_of_another_newest(self, found: Mapping[int, Path]) -> None:
+        newest = newest_number(self.base_path)
+        passed_over = newest[1] if newest and newest[0] > max(found, default=-GREATEST) else None
+        if passed_over is not None and passed_over != self._passed_over:
+            self._warn(
+                f"warning: {self.base_path / passed_over} has no saved_model.pb. TensorFlow Serving takes it for the "
+                "newest version and cannot load it: one that is running keeps what it serves, one that is started "
+                "serves no version. This server passes it over."
+            )
+        self._passed_over = passed_over
 
     def _wanted(self, found: Mapping[int, Path]) -> list[int]:
         newest = {max(found)} if found else set()

@@ -83,7 +83,7 @@ def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> I
 
     Args:
         options: what and where.
-        tell: called with a line for each version that is served, or cannot be.
+        tell: called with a line for each version that is served, or cannot be, and with warnings.
 
     Raises:
         AddressError: a port is in use, or the host is none of this machine's.
@@ -98,7 +98,7 @@ def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> I
         set_health(servicer, manager.available)
         _tell(options.name, status, tell)
 
-    manager = ModelManager(options.name, options.base_path, options.poll_seconds, options.labels, on_change)
+    manager = ModelManager(options.name, options.base_path, options.poll_seconds, options.labels, on_change, tell)
     inference = Inference(manager, requests.record if requests else None)
     try:
         with _listener(options) as listener:
@@ -162,7 +162,10 @@ def _tell(name: str, status: VersionStatus, tell: Callable[[str], None]) -> None
         tell(f"version {status.version} of {name} is served")
     elif status.error:
         first = status.error.strip().splitlines()[0]
-        tell(f"version {status.version} of {name} cannot be loaded, and is left out until its files change: {first}")
+        tell(
+            f"version {status.version} of {name} cannot be loaded, and is left out until its files change (TensorFlow "
+            f"Serving: until it is started anew): {first}"
+        )
     elif status.state == State.END:
         tell(f"version {status.version} of {name} is unloaded")
 

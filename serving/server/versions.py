@@ -1,8 +1,10 @@
 """TensorFlow Serving's base path: a folder with a folder per version, named by its number."""
 
+import re
 from pathlib import Path
 
 GREATEST = 2**63 - 1
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,40}\s*", re.ASCII)
 
 
 def complete_versions(base: Path) -> dict[int, Path] | None:
@@ -21,6 +23,20 @@ def complete_versions(base: Path) -> dict[int, Path] | None:
         if number is not None and (folder / "saved_model.pb").is_file():
             found.setdefault(number, folder)
     return found
+
+
+def newest_number(base: Path) -> tuple[int, str] | None:
+    """What TensorFlow Serving takes for the newest version: number and name, whether it can be loaded or not.
+
+    That is any file or folder whose name absl::SimpleAtoi reads (sources/storage_path/
+    file_system_storage_path_source.cc).
+    """
+    try:
+        names = [path.name for path in base.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    numbers = [(int(name), name) for name in names if _NUMBER.fullmatch(name)]
+    return max((found for found in numbers if -GREATEST <= found[0] <= GREATEST), default=None)
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:

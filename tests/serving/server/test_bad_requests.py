@@ -1,5 +1,9 @@
-"""Bad requests: TensorFlow Serving's own codes and words, and a server that answers the next good one."""
+"""Bad requests: TensorFlow Serving's own codes, its words as far as they are its, and a server that lives on.
 
+The parse errors are RapidJSON's there and the graph's errors TensorFlow's: of those only the beginning is compared.
+"""
+
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -260,8 +264,17 @@ BY_GRPC: dict[str, tuple[Any, grpc.StatusCode, str]] = {
         grpc.StatusCode.FAILED_PRECONDITION,
         'Serving signature key "none" not found.',
     ),
-    "wrong name": (predict_request("sums", {"speed": COLUMN}), INVALID, "speed"),
-    "missing required": (predict_request("serving_columns", {"carrier": [b"UA"]}), INVALID, "distance"),
+    "wrong name": (
+        predict_request("serving_columns", {"distance": COLUMN, "speed": COLUMN}),
+        INVALID,
+        "Inputs contains invalid name. Used request inputs: distance, request input: distance,speed",
+    ),
+    "missing required": (
+        predict_request("serving_columns", {"carrier": [b"UA"]}),
+        INVALID,
+        "not found in request and no default value provided. Inputs expected to be in the request {carrier}, or "
+        "default input alias set: carrier,stops",
+    ),
     "missing without defaults": (predict_request("sums", {}), INVALID, "input size does not match signature: 0!=1"),
     "more than there are": (
         predict_request("sums", {"pairs": COLUMN, "speed": COLUMN}),
@@ -386,6 +399,8 @@ def test_a_body_above_the_limit_is_refused(client: Client) -> None:
         with client_of:
             sized = client_of.post("/v1/models/tiny:predict", content=b" " * 1001)
             chunked = client_of.post("/v1/models/tiny:predict", content=iter([b" " * 600] * 2))
+            packed = {"Content-Encoding": "gzip"}
+            bomb = client_of.post("/v1/models/tiny:predict", content=gzip.compress(b" " * 10**6)[:900], headers=packed)
             within = client_of.post("/v1/models/tiny:predict", content=b" " * 1000)
-    assert [answer.status_code for answer in (sized, chunked, within)] == [413, 413, 400]
+    assert [answer.status_code for answer in (sized, chunked, bomb, within)] == [413, 413, 413, 400]
     assert sized.json() == {"error": "The body is larger than 1000 bytes"}

@@ -53,6 +53,37 @@ def test_the_newest_complete_version_is_served(publish: Publish, tmp_path: Path)
     manager.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "is_folder", "newer"),
+    [
+        ("10", True, True),
+        ("+11", True, True),
+        ("012", False, True),
+        ("8", True, False),
+        ("-14", True, False),
+        ("10-copy", True, False),
+        (".staging-11", True, False),
+        ("9" * 20, True, False),
+    ],
+)
+def test_a_newest_version_that_tensorflow_serving_could_not_load_is_reported(
+    publish: Publish, tmp_path: Path, name: str, is_folder: bool, newer: bool
+) -> None:
+    publish(tmp_path, 9)
+    path = tmp_path / name
+    if is_folder:
+        path.mkdir()
+    else:
+        path.touch()
+    warnings: list[str] = []
+    manager = ModelManager("tiny", tmp_path, warn=warnings.append)
+    manager.poll()
+    manager.poll()
+    assert newest(manager) == 9
+    assert [text.partition(" has no saved_model.pb. ")[0] for text in warnings] == [f"warning: {path}"] * newer
+    manager.close()
+
+
 def test_without_a_version_nothing_is_found(tmp_path: Path) -> None:
     manager = ModelManager("tiny", tmp_path / "none")
     manager.poll()

@@ -1,5 +1,6 @@
 """Answers by REST, in all the forms that TensorFlow Serving's API has."""
 
+import gzip
 import json
 
 import numpy as np
@@ -128,6 +129,20 @@ def test_a_body_of_ten_megabytes_is_answered(client: Client) -> None:
     assert len(body) > 10_000_000
     answer = client.http.post("/v1/models/tiny:predict", content=body)
     assert answer.json() == {"outputs": [3.75] * rows}
+
+
+def test_a_body_may_be_gzipped(client: Client) -> None:
+    body = gzip.compress(json.dumps({"signature_name": "sums", "instances": [[1, 2]]}).encode())
+    for encoding in ("gzip", "x-gzip"):
+        answer = client.http.post("/v1/models/tiny:predict", content=body, headers={"Content-Encoding": encoding})
+        assert (answer.status_code, answer.json()) == (200, {"predictions": [3.0]})
+
+
+@pytest.mark.parametrize("body", [b'{"instances": [1]}', gzip.compress(b"{" * 1000)[:-20], b""])
+def test_a_body_that_is_no_gzip_is_an_empty_one(client: Client, body: bytes) -> None:
+    answer = client.http.post("/v1/models/tiny:predict", content=body, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 400
+    assert "JSON Parse error: The document is empty" in answer.json()["error"]
 
 
 def test_the_api_is_described(client: Client) -> None:
