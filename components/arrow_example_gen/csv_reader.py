@@ -15,6 +15,7 @@ from components.arrow_example_gen.cells import AS_PYTHON, CellForms
 from components.arrow_example_gen.csv_blocks import Block, quote_after_blanks, read_blocks, row_lines
 from components.arrow_example_gen.csv_dialect import Dialect, open_rows
 from components.arrow_example_gen.csv_header import find_header
+from components.arrow_example_gen.files import partitions_of
 from components.arrow_example_gen.kinds import CellError, Kind
 from trainer.errors import DataError
 
@@ -30,6 +31,11 @@ def read_header(path: str, dialect: Dialect = _RFC) -> list[str]:
     Raises DataError for an empty file and a header that is no text of the encoding, or that is of another delimiter.
     """
     return find_header(path, dialect).names
+
+
+def read_columns(path: str, dialect: Dialect = _RFC) -> list[str]:
+    """The columns of a CSV file, those that its folders' names give included. Raises DataError as `read_header`."""
+    return list(dict.fromkeys([*read_header(path, dialect), *partitions_of(path)]))
 
 
 def header_bytes(path: str, dialect: Dialect = _RFC) -> tuple[int, int]:
@@ -138,6 +144,9 @@ def parse_block(
     columns = {name: _one_chunk(table.column(place)) for place, name in chosen.items()}
     if block.quoted:
         _refuse_other_quotes(block, path, columns, dialect)
+    for name, value in partitions_of(path).items():
+        if name not in names and (wanted is None or name in wanted):
+            columns[name] = pa.array([value] * table.num_rows, pa.string())
     return {name: forms.of(name).known(cells) for name, cells in columns.items()}
 
 

@@ -1,8 +1,8 @@
 """The driver: decides which files a run reads before TFX looks into its cache."""
 
+import glob
 import json
 import logging
-import os
 from typing import Any
 
 from google.protobuf.struct_pb2 import Value
@@ -15,7 +15,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from components.arrow_example_gen.config import DataConfig
-from components.arrow_example_gen.files import list_spans, split_path
+from components.arrow_example_gen.files import below_folder, list_spans, split_path
 from components.arrow_example_gen.spans import Span, choose_span, describe_spans, has_spans, training_spans
 
 TRAINING_SPANS_KEY = "training_spans"
@@ -40,7 +40,8 @@ class SpanDriver(FileBasedDriver):
         """Called by TFX; raises DataError if there is no such span, or none to train on."""
         data = TypeAdapter(DataConfig).validate_python(read_parameters(exec_properties)["data"])
         base, pattern = split_path(data)
-        exec_properties = {**exec_properties, **_input_of(base, pattern)}
+        # TFX makes a glob of both.
+        exec_properties = {**exec_properties, **_input_of(glob.escape(base), pattern)}
         if not has_spans(pattern):
             return super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
         spans = list_spans(base, pattern)
@@ -87,8 +88,7 @@ def _asked(exec_properties: dict[str, Any]) -> int | None:
 
 
 def _fingerprint(base: str, span: Span) -> str:
-    pattern = os.path.join(base, span.pattern)  # noqa: PTH118 (an address, not always a path)
-    return io_utils.generate_fingerprint(f"span-{span.number}", pattern)
+    return io_utils.generate_fingerprint(f"span-{span.number}", below_folder(base, span.pattern))
 
 
 def _tell(evaluated: Span, training: list[Span], data: DataConfig) -> None:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+from typing import Literal
+from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import fs
@@ -38,23 +40,43 @@ def split_path(data: DataConfig) -> tuple[str, str]:
     """(folder, pattern below it) as TFX's `input_base` and split pattern, by what is there.
 
     The folder is the longest leading part of `data.path` without wildcards or specs. A pattern that matches folders,
-    such as `day-{SPAN}`, is continued by the format's own file pattern.
+    such as `day-{SPAN}`, is continued by the format's own file pattern. What is there under the very name that is given
+    is meant by it, whatever a pattern would make of its brackets.
     """
     path = data.path
-    pattern = FOLDER_PATTERNS[data.format]
-    if not _MAGIC.search(path):
+    if not has_spans(path) and (not _MAGIC.search(path) or _exists(path)):
         if _is_folder(path):
-            return path.rstrip("/") or "/", pattern
+            folder = path.rstrip("/")
+            return folder or "/", pattern_in(folder, FOLDER_PATTERNS[data.format])
         folder, _, name = path.rpartition("/")
-        return folder or ("/" if path.startswith("/") else "."), name
+        return folder or ("/" if path.startswith("/") else "."), glob.escape(name)
     parts = path.rstrip("/").split("/")
-    first = next(i for i, part in enumerate(parts) if _MAGIC.search(part))
+    # A folder may have brackets in its name.
+    plain = (_MAGIC.search(part) and not _is_folder("/".join(parts[: i + 1])) for i, part in enumerate(parts))
+    first = next((i for i, magic in enumerate(plain) if magic), len(parts) - 1)
     base = "/".join(parts[:first]) or ("/" if path.startswith("/") else ".")
     below = "/".join(parts[first:])
-    found = list_paths(f"{base}/{SPEC.sub('*', below)}")
+    if has_spans(below):
+        # The numbers and dates of spans are the only classes of characters there.
+        below = below.replace("[", "[[]")
+    found = list_paths(below_folder(base, SPEC.sub("*", below)))
     if path.endswith("/") or (found and all(_is_folder(match) for match in found)):
-        below = f"{below}/{pattern}"
+        below = f"{below}/{FOLDER_PATTERNS[data.format]}"
     return base, below
+
+
+def pattern_in(folder: str, pattern: str) -> str:
+    """The pattern of a folder's files; where it has none but is partitioned, of those in its partitions."""
+    levels = ""
+    if all(_is_folder(path) for path in list_paths(below_folder(folder, pattern))):
+        while any(_is_folder(path) for path in list_paths(below_folder(folder, f"{levels}*=*"))):
+            levels += "*=*/"
+    return levels + pattern
+
+
+def below_folder(folder: str, pattern: str) -> str:
+    """The glob of a pattern below a folder, whose name is taken as it is."""
+    return f"{glob.escape(folder)}/{pattern}"
 
 
 def unseen_split_path(data: DataConfig) -> tuple[str, str]:
@@ -83,11 +105,11 @@ def find_files(data: DataConfig, span: int | None = None) -> list[str]:
     if not has_spans(pattern):
         if span is not None:
             raise DataError(f"data.path: '{data.path}' has no {{SPAN}}, so there is no span {span} to choose")
-        return select_files(list_paths(f"{base}/{pattern}"), data)
+        return select_files(list_paths(below_folder(base, pattern)), data)
     spans = list_spans(base, pattern)
     newest = choose_span(spans, data, span)
     chosen = [newest, *(training_spans(spans, newest, data) if data.by_span else [])]
-    return [path for found in chosen for path in select_files(list_paths(f"{base}/{found.pattern}"), data)]
+    return [path for found in chosen for path in select_files(list_paths(below_folder(base, found.pattern)), data)]
 
 
 def select_files(paths: Iterable[str], data: DataConfig) -> list[str]:
@@ -102,9 +124,24 @@ def select_files(paths: Iterable[str], data: DataConfig) -> list[str]:
     files = [path for path in files if not _is_folder(path)]
     if files:
         return files
-    if not ours and not _MAGIC.search(data.path):
+    if not ours and not re.search("[*?{]", data.path):
         raise DataError(f"data.path: there is no file '{data.path}'{_similar(data.path)}")
+    other = _other_format(data)
+    if other:
+        raise DataError(
+            f"data.path: '{data.path}' holds no {_WANTED[data.format]}, but {_WANTED[other]}; data.format: {other}"
+        )
     raise DataError(f"data.path: '{data.path}' holds no {_WANTED[data.format]}{_holds(data.path)}")
+
+
+def partitions_of(path: str) -> dict[str, str | None]:
+    """The columns that a file's folders give by their names, as Hive and Spark write them: `year=2024/month=01`.
+
+    What stands for a missing value there is None.
+    """
+    parts = [part.partition("=") for part in path.split("/")[:-1]]
+    found = {unquote(name): unquote(value) for name, mark, value in parts if name and mark}
+    return {name: None if value == "__HIVE_DEFAULT_PARTITION__" else value for name, value in found.items()}
 
 
 def open_file(path: str) -> pa.NativeFile:
@@ -161,7 +198,7 @@ def list_paths(pattern: str) -> list[str]:
 def list_spans(base: str, pattern: str) -> list[Span]:
     """The spans of `split_path`'s folder and pattern, in ascending order, each in its latest version."""
     below = len(base.rstrip("/")) + 1
-    return spans_of((path[below:] for path in list_paths(f"{base}/{SPEC.sub('*', pattern)}")), pattern)
+    return spans_of((path[below:] for path in list_paths(below_folder(base, SPEC.sub("*", pattern)))), pattern)
 
 
 def _file_system(address: str) -> tuple[fs.FileSystem, str]:
@@ -175,6 +212,17 @@ def _file_system(address: str) -> tuple[fs.FileSystem, str]:
             f"data.path: {scheme}://… is no address of files: give a path, or an address of gs://, s3:// or hdfs://; "
             "of a database, export the table to Parquet"
         ) from error
+
+
+def _other_format(data: DataConfig) -> Literal["csv", "parquet"] | None:
+    """The format that a folder has files of, instead of the one that is looked for."""
+    others: tuple[Literal["csv", "parquet"], ...] = ("csv", "parquet")
+    for form in others if _is_folder(data.path) else ():
+        folder = data.path.rstrip("/")
+        paths = list_paths(below_folder(folder, pattern_in(folder, FOLDER_PATTERNS[form])))
+        if form != data.format and any(_NAMES[form].search(path) for path in paths):
+            return form
+    return None
 
 
 def _is_folder(path: str) -> bool:

@@ -43,7 +43,7 @@ def inspect_files(files: list[str], data: DataConfig) -> Source:
     """As `inspect_source`, of files that are known already."""
     if data.format == "csv":
         dialect = dialect_of(data)
-        headers = {path: csv_reader.read_header(path, dialect) for path in files}
+        headers = {path: csv_reader.read_columns(path, dialect) for path in files}
         _check_same_columns(headers)
         if not any(csv_reader.has_rows(path, dialect) for path in files):
             raise DataError(f"{_these(files)}: nothing but a header, there are no rows")

@@ -8,6 +8,7 @@ several values. Structs, maps and lists of lists have no place in a tf.Example.
 
 import contextlib
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.arrow_example_gen.batch import Batch
-from components.arrow_example_gen.files import open_file
+from components.arrow_example_gen.files import open_file, partitions_of
 from components.arrow_example_gen.kinds import (
     CellError,
     Kind,
@@ -38,7 +39,18 @@ def read_schema(path: str) -> pa.Schema:
     repeated = [name for name in dict.fromkeys(schema.names) if schema.names.count(name) > 1]
     if repeated:
         raise DataError(f"{path}: the schema names a column twice: {', '.join(map(repr, repeated))}")
+    for name, value in _partitions(path, schema).items():
+        schema = schema.append(pa.field(name, value.type))
     return schema
+
+
+def _partitions(path: str, schema: pa.Schema) -> dict[str, pa.Scalar]:
+    """The columns of `partitions_of` that the file does not have itself, each with its one value."""
+    found = {name: value for name, value in partitions_of(path).items() if name not in schema.names}
+    return {
+        name: pa.scalar(int(value), pa.int32()) if value and re.fullmatch(r"-?\d{1,9}", value) else pa.scalar(value)
+        for name, value in found.items()
+    }
 
 
 def read_metadata(path: str) -> pq.FileMetaData:
@@ -76,7 +88,7 @@ def infer_kinds(path: str, start: int, stop: int, wide: Mapping[str, Kind]) -> d
     found: dict[str, Kind | None] = {}
     with open_file(path) as source:
         file = _parquet_file(source, path)
-        schema = file.schema_arrow
+        schema = read_schema(path)
         begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
         groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
         for name, beyond in wide.items():
@@ -90,7 +102,7 @@ def infer_kinds(path: str, start: int, stop: int, wide: Mapping[str, Kind]) -> d
                 found[name] = kind_of_numbers(pa.array(extremes, arrow_type), beyond)
                 continue
             found[name] = None
-            for record_batch in _record_batches(file, groups, [name], path) if groups else ():
+            for record_batch in record_batches(file, groups, [name], path) if groups else ():
                 column = record_batch.column(0)
                 column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
                 found[name] = widest(found[name], kind_of_numbers(column, beyond))
@@ -115,7 +127,7 @@ def read_batches(
             return
         position = int(begins[groups[0]])
         names = [name for name, kind in kinds.items() if kind is not None]
-        for record_batch in _record_batches(file, groups, names, path):
+        for record_batch in record_batches(file, groups, names, path):
             begin, end = max(start - position, 0), min(stop - position, record_batch.num_rows)
             if begin < end:
                 yield _convert(record_batch.slice(begin, end - begin), position + begin, path, kinds, needed)
@@ -128,11 +140,17 @@ def _parquet_file(source: pa.NativeFile, path: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(source)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error})") from error
+        source.seek(0)
+        other = "" if source.read(4) == b"PAR1" else "; if it is CSV: data.format: csv"
+        raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error}){other}") from error
 
 
-def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], path: str) -> Iterator[pa.RecordBatch]:
-    batches = file.iter_batches(BATCH_ROWS, row_groups=groups, columns=names, use_threads=False)
+def record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], path: str) -> Iterator[pa.RecordBatch]:
+    """The named columns of some row groups, of partitions as well. Raises DataError for damaged data."""
+    partitions = _partitions(path, file.schema_arrow)
+    # Without any column of the file, there would be no rows.
+    own = [name for name in names if name not in partitions] or file.schema_arrow.names[:1]
+    batches = file.iter_batches(BATCH_ROWS, row_groups=groups, columns=own, use_threads=False)
     while True:
         try:
             batch = next(batches, None)
@@ -140,7 +158,10 @@ def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], p
             raise DataError(f"{path}: row groups {groups} cannot be read, they are damaged ({error})") from error
         if batch is None:
             return
-        yield batch
+        columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
+        for name, value in partitions.items():
+            columns[name] = pa.array([value.as_py()] * batch.num_rows, value.type)
+        yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
 def _convert(

@@ -156,4 +156,4 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 def _glob_regex(pattern: str) -> str:
-    return re.escape(pattern).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+    return re.escape(pattern).replace(r"\[\[\]", r"\[").replace(r"\*", "[^/]*").replace(r"\?", "[^/]")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,8 @@ def table_format(path: str) -> str:
     """
     place = Path(path)
     if place.is_dir():
-        return "parquet" if any(file.suffix.lower() == ".parquet" for file in place.iterdir()) else "csv"
+        files = chain(place.iterdir(), place.glob("*=*/**/*"))
+        return "parquet" if any(file.suffix.lower() == ".parquet" for file in files) else "csv"
     if place.is_file():
         with open_file(path) as stream:
             head = stream.read(4)
@@ -216,7 +218,7 @@ def _csv_sample(
 ) -> Sample:
     dialect = dialect_of(data)
     headers = {path: csv_reader.read_header(path, dialect) for path in {path for path, _ in blocks}}
-    names = csv_reader.read_header(files[0], dialect)
+    names = csv_reader.read_columns(files[0], dialect)
     placed = ended is not None
     parsed = [_parse(path, block, headers[path], data, placed) for path, block in blocks]
     columns, count = {}, sum(len(part[names[0]]) for part in parsed)
@@ -389,7 +391,7 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
             dialect = dialect_of(sample.data)
             header = csv_reader.read_header(path, dialect)
             start, line = csv_reader.header_bytes(path, dialect)
-            csv_kinds = {name: sampled.get(name) for name in header}
+            csv_kinds = {name: sampled.get(name) for name in csv_reader.read_columns(path, dialect)}
             for block in csv_reader.file_blocks(path, start, None, line, dialect):
                 if block.data.strip():
                     batch = csv_reader.read_block(block, path, header, csv_kinds, sample.forms, dialect)

@@ -59,7 +59,7 @@ def read_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
 
 def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
     names = csv_reader.read_header(piece.path, source.csv)
-    kinds = {name: source.kinds.get(name) for name in names}
+    kinds = {name: source.kinds.get(name) for name in source.names}
     for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, source.csv):
         batch = csv_reader.read_block(block, piece.path, names, kinds, source.forms, source.csv)
         texts = _texts(source, block, piece.path, names) if source.schema else {}
@@ -123,7 +123,7 @@ def _repeated_batches(source: Source, path: str, start: int, stop: int) -> Itera
         begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
         groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
         position = int(begins[groups[0]]) if groups else 0
-        for batch in file.iter_batches(parquet_reader.BATCH_ROWS, groups, source.schema.names, use_threads=False):
+        for batch in parquet_reader.record_batches(file, groups, source.schema.names, path):
             begin, end = max(start - position, 0), min(stop - position, batch.num_rows)
             if begin < end:
                 yield batch.slice(begin, end - begin)

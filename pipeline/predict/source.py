@@ -1,5 +1,6 @@
 """Finds the rows' files, and checks their columns against the model's before anything is predicted."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from components.arrow_example_gen import csv_reader, parquet_reader
 from components.arrow_example_gen.cells import AS_PYTHON, CellForms
 from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_dialect import Dialect, dialect_of
-from components.arrow_example_gen.files import file_size, find_files, list_paths
+from components.arrow_example_gen.files import below_folder, file_size, find_files, list_paths, pattern_in
 from components.arrow_example_gen.inspect import inspect_files
 from components.arrow_example_gen.kinds import Kind
 from components.arrow_example_gen.plan import Piece, Task, plan_tasks
@@ -146,7 +147,7 @@ def _find(pattern: str) -> tuple[Format, list[str]]:
         except DataError as error:
             problems = [problem.replace("data.path", "--input", 1) for problem in error.problems]
             raise DataError(problems[0], problems) from error
-    listed = list_paths(f"{pattern.rstrip('/')}/*.json*") if Path(pattern).is_dir() else list_paths(pattern)
+    listed = list_paths(_within(pattern, "*.json*"))
     files = [path for path in listed if _ending(path) == "json"]
     if not files:
         raise DataError(f"--input: there is no file '{pattern}'")
@@ -158,8 +159,7 @@ def _format(pattern: str) -> Format:
     named = _ending(pattern)
     if named:
         return named
-    within = f"{pattern.rstrip('/')}/*" if Path(pattern).is_dir() else pattern
-    found = sorted({form for path in list_paths(within) if (form := _ending(path))})
+    found = sorted({form for path in list_paths(_within(pattern, "*")) if (form := _ending(path))})
     if len(found) == 1:
         return found[0]
     if found:
@@ -167,6 +167,14 @@ def _format(pattern: str) -> Format:
     if Path(pattern).is_file():
         raise DataError(f"--input: '{pattern}' ends in none of {', '.join(_ENDINGS)}, and is not named *tfrecord*")
     raise DataError(f"--input: '{pattern}' matches no file that ends in one of {', '.join(_ENDINGS)}")
+
+
+def _within(pattern: str, names: str) -> str:
+    """The glob of a folder's files, of one file, or the pattern itself."""
+    if Path(pattern).is_dir():
+        folder = pattern.rstrip("/")
+        return below_folder(folder, pattern_in(folder, names))
+    return glob.escape(pattern) if Path(pattern).exists() else pattern
 
 
 def _ending(path: str) -> Format | None:
