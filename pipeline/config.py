@@ -135,7 +135,12 @@ class ServingConfig(StrictModel):
     )
     check_rows: Count = Field(64, description="Real rows of the eval split that are sent through each signature.")
     warmup_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
-        8, description="Real rows per signature that TF Serving calls the model with before its first request."
+        8, description="Rows per signature that TF Serving calls the model with before its first request."
+    )
+    warmup: Literal["synthetic", "real"] = Field(
+        "synthetic",
+        description="What warm-up requests and the server's page hold: rows made of the statistics, or rows of the "
+        "eval split, which are then part of the pushed model.",
     )
     time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(300, description="Of the whole check.")
     memory_limit_mb: Annotated[Number, Field(gt=0)] = Field(
@@ -236,6 +241,11 @@ class JanusConfig(StrictModel):
             problems += [
                 f"evaluation.slices: '{key}' is the label of task '{owners[key]}'" for key in keys if key in owners
             ]
+            problems += [
+                f"evaluation.slices: '{key}' is sensitive, and slices are named by its values"
+                for key in keys
+                if key in self.sensitive_columns()
+            ]
         words = self.data.null_values
         for name, task in self.tasks.items():
             classes = classes_of(task)
@@ -317,6 +327,14 @@ class JanusConfig(StrictModel):
         for column in columns_of_split(self.data.split):
             columns.setdefault(column, "data.split")
         return columns
+
+    def sensitive_columns(self) -> list[str]:
+        """Columns whose values no report, message or pushed request may show."""
+        columns = {column_of(name, feature) for name, feature in self.features.items() if feature.sensitive}
+        # What parts rows into splits is nearly always an identifier of persons or things.
+        key = set(columns_of_split(self.data.split)) if self.data.split.by == "hash" else set()
+        used = {column for column, place in self.named_columns().items() if place != "data.split"}
+        return sorted(columns | (key - used))
 
     def label_domains(self) -> dict[str, list[str]]:
         """Label column → the class values that may stand in it, alone or in a list.

@@ -141,7 +141,13 @@ def expectations_of(config: JanusConfig) -> Expectations:
             length=getattr(feature, "length", 1),
         )
     weights = {column: WeightExpectation(tasks=tasks) for column, tasks in weighted.items()}
-    return Expectations(labels=labels, features=features, weights=weights, curated=config.schema_ is not None)
+    return Expectations(
+        labels=labels,
+        features=features,
+        weights=weights,
+        curated=config.schema_ is not None,
+        sensitive=config.sensitive_columns(),
+    )
 
 
 def _label_expectation(name: str, task: Task) -> LabelExpectation:
@@ -221,6 +227,7 @@ def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
         domains=config.label_domains(),
         units=config.units(),
         columns=config.named_columns(),
+        sensitive=config.sensitive_columns(),
         range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 
@@ -317,11 +324,14 @@ def _serving_check(config: JanusConfig, model_trainer: BaseNode, data: _DataNode
     serving, model, examples = config.serving, model_trainer.outputs["model"], data.example_gen.outputs["examples"]
     if serving.infra_validator == "process":
         keys = CheckConfig.model_fields
-        check = CheckConfig.model_validate(serving.model_dump(include=set(keys)))
-        return ServingCheck(model=model, examples=examples, config=check).with_id("ServingCheck")
+        given = {**serving.model_dump(include=set(keys)), "sensitive": config.sensitive_columns()}
+        check, statistics = CheckConfig.model_validate(given), data.statistics_gen.outputs["statistics"]
+        return ServingCheck(model=model, examples=examples, statistics=statistics, config=check).with_id("ServingCheck")
+    # InfraValidator knows no warm-up requests but those of real rows.
+    warmup = serving.warmup == "real" and not config.sensitive_columns()
     image, tag = serving.image(installed_version("tensorflow"))
     return infra_validator(
-        model, examples, serving.infra_validator, tag, serving.warmup_rows, serving.time_limit_seconds, image
+        model, examples, serving.infra_validator, tag, serving.warmup_rows, serving.time_limit_seconds, image, warmup
     ).with_id("ServingCheck")
 
 

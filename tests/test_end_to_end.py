@@ -3,6 +3,7 @@
 The runs share one project, a copy of the sources, and build on each other in the order of the fixtures.
 """
 
+import csv
 import json
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from nbclient import NotebookClient
 
 from janus_core.packages import PACKAGES
+from serving.warmup import FILE as WARMUP_FILE
+from tests.components.examples import read_records
 from tests.project import SOURCES, copy_sources
 
 pytestmark = pytest.mark.slow
@@ -22,6 +25,7 @@ pytestmark = pytest.mark.slow
 ROWS = 3000
 SETTINGS = (
     "training.epochs=2",
+    "features.contact={kind: hashed, buckets: 16, sensitive: true}",
     "evaluation.gates={status: {auc: {min: 0.5, max_drop: 0.3}}, arr_delay: {mae: {max: 60.0}}}",
 )
 AFTER_TRAINING = {"Resolver", "Evaluator", "ServingCheck", "Pusher"}
@@ -93,7 +97,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         capture_output=True,
         check=True,
     )
+    add_persons(folder)
     return Project(folder)
+
+
+def add_persons(folder: Path) -> None:
+    """A column that nothing uses, and one that is sensitive."""
+    path = folder / "data/flights/flights.csv"
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*header, "mail", "contact"])
+        writer.writerows([*row, f"p{n}@example.com", f"c{n % 20}@example.org"] for n, row in enumerate(rows))
+    with (folder / "schema/flights.pbtxt").open("a") as file:
+        file.write('feature { name: "contact" type: BYTES }\n')
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +178,19 @@ def test_a_run_from_nothing_ends_with_a_pushed_model(project: Project, first: Ru
     assert first.report["blessed"]
     assert first.report["problems"] == []
     assert first.report["peak_memory_mb"] < 4096
+
+
+def test_personal_data_stay_where_they_are(project: Project, first: Run) -> None:
+    home = project.folder / "runs/flights"
+    examples = [record for path in home.glob("root/ExampleGen/*/*/Split-*") for record in read_records(path)]
+    assert any(b"@example.org" in record for record in examples)
+    assert not any(b"@example.com" in record for record in examples), "nothing uses the column"
+    assert not any(b"@example.com" in path.read_bytes() for path in home.rglob("*") if path.is_file())
+    report = [path for path in (home / "latest").resolve().rglob("*") if path.is_file()]
+    pushed = [path for path in (project.folder / "serving/flights").rglob("*") if path.is_file()]
+    names = {path.name for path in (*report, *pushed)}
+    assert names > {"report.html", "analysis.json", "model_card.md", "run.log", "janus.json", WARMUP_FILE.name}
+    assert [path for path in (*report, *pushed) if b"@example.org" in path.read_bytes()] == []
 
 
 def test_the_report_counts_rows_and_labels(first: Run) -> None:

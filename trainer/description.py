@@ -48,6 +48,7 @@ def _tasks(config: TrainerConfig, definitions: Any) -> dict[str, TaskDescription
 
 def _columns(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, ColumnDescription]:
     spec = transform.raw_feature_spec()
+    sensitive = {column_of(name, feature) for name, feature in config.features.items() if feature.sensitive}
     columns: dict[str, ColumnDescription] = {}
     for name, feature in config.features.items():
         column = column_of(name, feature)
@@ -62,7 +63,7 @@ def _columns(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[st
         )
         described.features.append(name)
         described.kinds.append(feature.kind)
-        if feature.kind == "categorical":
+        if feature.kind == "categorical" and column not in sensitive:
             values = _values(name, transform)
             # Of features that keep different numbers of values of the same column, the one that keeps most.
             described.values = max(described.values, values, key=len)

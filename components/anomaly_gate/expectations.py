@@ -47,9 +47,11 @@ class Expectations(StrictModel):
         weights: column → its tasks.
         curated: whether the schema was written down, or inferred from the very training split it is checked with. In
             the latter case a new value or a missing one in the other split is no contradiction.
+        sensitive: columns whose values no message may show.
     """
 
     labels: dict[str, LabelExpectation]
     features: dict[str, FeatureExpectation]
     weights: dict[str, WeightExpectation] = {}
     curated: bool
+    sensitive: list[str] = []

@@ -1,7 +1,7 @@
 """One thing that is wrong with the data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,13 @@ class Finding:
     expected: str
     seen: str
     count: str = ""
+
+    def without_values(self) -> "Finding":
+        """The same of a column whose values may not be shown."""
+        if self.seen.startswith("none"):
+            return self
+        expected = "values of the schema's domain" if self.expected.startswith("one of ") else self.expected
+        return replace(self, expected=expected, seen="values that are not shown (sensitive)")
 
     def __str__(self) -> str:
         many = f" ({self.count})" if self.count else ""

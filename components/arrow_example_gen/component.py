@@ -38,6 +38,7 @@ class ArrowExampleGen(FileBasedExampleGen):
         required_columns: Mapping[str, str] | Sequence[str] = (),
         units: Mapping[str, str] | None = None,
         columns: Collection[str] | None = None,
+        sensitive: Collection[str] = (),
         range_config: range_config_pb2.RangeConfig | None = None,
     ):
         """Describes what to read.
@@ -45,9 +46,9 @@ class ArrowExampleGen(FileBasedExampleGen):
         `column_types` (from a schema) overrule inference; `domains` holds the allowed values of a column, as text;
         `required_columns` the columns that must be there, with the config key that names each, if given; `units` what
         stands beside the numbers of a CSV column. Only `columns` are written, all by default: the others may hold
-        personal data, and may be of any type. Whatever changes the output, its code included, becomes
-        part of the execution's properties, by which TFX decides whether a cached result still holds. Raises nothing
-        about the data: the executor does.
+        personal data, and may be of any type. No message shows values of `sensitive` ones. Whatever changes the output,
+        its code included, becomes part of the execution's properties, by which TFX decides whether a cached result
+        still holds. Raises nothing about the data: the executor does.
         """
         if not isinstance(required_columns, Mapping):
             required_columns = dict.fromkeys(required_columns, "config")
@@ -60,6 +61,7 @@ class ArrowExampleGen(FileBasedExampleGen):
             "required_columns": dict(required_columns),
             "units": dict(units or {}),
             "columns": None if columns is None else sorted(columns),
+            "sensitive": sorted(sensitive),
             "source": source_fingerprint(*SOURCES),
         }
         custom_config = example_gen_pb2.CustomConfig()

@@ -88,12 +88,14 @@ def read_block(
     kinds: Mapping[str, Kind | None],
     forms: CellForms = AS_PYTHON,
     dialect: Dialect = _RFC,
+    sensitive: Collection[str] = (),
 ) -> Batch:
     """A block's columns in their kinds; those of kind None (nothing but missing values) or of none are left out.
 
-    Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
+    Raises DataError, with the line, as `parse_block` does and for text in a numeric column; values of sensitive columns
+    are not part of the message.
     """
-    columns = parse_block(block, path, names, forms, dialect, kinds)
+    columns = parse_block(block, path, names, forms, dialect, kinds, shown=not sensitive)
     locate = locator(block, path, dialect)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
@@ -103,7 +105,9 @@ def read_block(
         try:
             converted[name] = forms.convert(name, cells, kind)
         except CellError as error:
-            raise DataError(f"{locate(error.row)}: {error.describe(name, kind)}{_remedy(name, error)}") from error
+            hidden = name in sensitive
+            remedy = "" if hidden else _remedy(name, error)
+            raise DataError(f"{locate(error.row)}: {error.describe(name, kind, hidden)}{remedy}") from error
     return Batch(converted, len(next(iter(columns.values()))), locate)
 
 
@@ -114,11 +118,12 @@ def parse_block(
     forms: CellForms = AS_PYTHON,
     dialect: Dialect = _RFC,
     wanted: Collection[str] | None = None,
+    shown: bool = True,
 ) -> dict[str, pa.StringArray]:
     """The columns of a block (those `wanted`, all by default) as text, empty cells and words for missing as null.
 
     Raises DataError, with the line, for a row of another length, bytes of these columns that are not UTF-8, and quotes
-    that only mean something in another format.
+    that only mean something in another format. The message shows the row if it may be `shown`.
     """
     # Positions as names, since pyarrow looks conversions up by name and a header may hold any text.
     places = [str(place) for place in range(len(names))]
@@ -140,7 +145,7 @@ def parse_block(
             ),
         )
     except pa.ArrowInvalid as error:
-        raise _explain(block, path, names, error, dialect) from error
+        raise _explain(block, path, names, error, dialect, shown) from error
     columns = {name: _one_chunk(table.column(place)) for place, name in chosen.items()}
     if block.quoted:
         _refuse_other_quotes(block, path, columns, dialect)
@@ -228,7 +233,9 @@ def locator(block: Block, path: str, dialect: Dialect) -> Callable[[int], str]:
 # --- explaining -------------------------------------------------------------------------------------------------
 
 
-def _explain(block: Block, path: str, names: Sequence[str], error: pa.ArrowInvalid, dialect: Dialect) -> DataError:
+def _explain(
+    block: Block, path: str, names: Sequence[str], error: pa.ArrowInvalid, dialect: Dialect, shown: bool
+) -> DataError:
     """Reads the block again with Python's csv module, which is slow but knows its line."""
     try:
         text = block.data.decode("utf-8")
@@ -245,13 +252,15 @@ def _explain(block: Block, path: str, names: Sequence[str], error: pa.ArrowInval
     with contextlib.suppress(csv.Error):
         for row in reader:
             if row and len(row) != len(names):
-                shown = dialect.delimiter.join(row)
+                content = dialect.delimiter.join(row)
+                content = f": {content[:120]}{'…' if len(content) > 120 else ''}" if shown else ""
                 return DataError(
-                    f"{path}, line {block.line + last}: {len(row)} cells, but the header names {len(names)} columns: "
-                    f"{shown[:120]}{'…' if len(shown) > 120 else ''}{_remedy_of_length(row, names, dialect)}"
+                    f"{path}, line {block.line + last}: {len(row)} cells, but the header names {len(names)} columns"
+                    f"{content}{_remedy_of_length(row, names, dialect)}"
                 )
             last = reader.line_num
-    return DataError(f"{path}, lines {block.line} to {block.line + text.count(chr(10))}: {error}")
+    words = error if shown else "the rows cannot be parsed"
+    return DataError(f"{path}, lines {block.line} to {block.line + text.count(chr(10))}: {words}")
 
 
 def _remedy_of_length(row: Sequence[str], names: Sequence[str], dialect: Dialect) -> str:

@@ -153,7 +153,19 @@ def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: 
     types = source.columns if data.format == "parquet" else {}
     forms = forms_of(data, parameters["units"])
     ingested = None if parameters["columns"] is None else frozenset(wanted)
-    return Job(data, parameters["seed"], columns, kinds, types, parameters["domains"], staging, forms, ingested)
+    sensitive = frozenset(parameters["sensitive"])
+    return Job(
+        data,
+        parameters["seed"],
+        columns,
+        kinds,
+        types,
+        parameters["domains"],
+        staging,
+        forms,
+        ingested,
+        sensitive,
+    )
 
 
 def _read_result(staging: str, index: int) -> Result:

@@ -34,11 +34,12 @@ class CellError(ValueError):
         super().__init__(reason)
         self.row, self.value, self.reason = row, value, reason
 
-    def describe(self, column: str, kind: Kind) -> str:
-        """What is wrong, without where."""
+    def describe(self, column: str, kind: Kind, sensitive: bool = False) -> str:
+        """What is wrong, without where; of a sensitive column, without the value."""
         wanted = {"int": "a whole number", "float": "a number", "bytes": "text"}[kind]
         reason = f" ({self.reason})" if self.reason else ""
-        return f"column '{column}' holds '{self.value}', which is not {wanted}{reason}"
+        value = "a value" if sensitive else f"'{self.value}'"
+        return f"column '{column}' holds {value}, which is not {wanted}{reason}"
 
 
 def widest(*kinds: Kind | None) -> Kind | None:

@@ -112,12 +112,18 @@ def infer_kinds(path: str, start: int, stop: int, wide: Mapping[str, Kind]) -> d
 
 
 def read_batches(
-    path: str, start: int, stop: int, kinds: Mapping[str, Kind | None], needed: Collection[str] | None = None
+    path: str,
+    start: int,
+    stop: int,
+    kinds: Mapping[str, Kind | None],
+    needed: Collection[str] | None = None,
+    sensitive: Collection[str] = (),
 ) -> Iterator[Batch]:
     """The rows [start, stop) of a file in the given kinds, streamed.
 
     Raises DataError, with the row (from 0), for a value that its kind cannot hold, and for damaged data. A column that
-    is not `needed` (all are by default) is left out of the batch where it has such a value.
+    is not `needed` (all are by default) is left out of the batch where it has such a value. No message shows a value of
+    a sensitive one.
     """
     with open_file(path) as source:
         file = _parquet_file(source, path)
@@ -130,7 +136,8 @@ def read_batches(
         for record_batch in record_batches(file, groups, names, path):
             begin, end = max(start - position, 0), min(stop - position, record_batch.num_rows)
             if begin < end:
-                yield _convert(record_batch.slice(begin, end - begin), position + begin, path, kinds, needed)
+                part = record_batch.slice(begin, end - begin)
+                yield _convert(part, position + begin, path, kinds, needed, sensitive)
             position += record_batch.num_rows
             if position >= stop:
                 return
@@ -170,6 +177,7 @@ def _convert(
     path: str,
     kinds: Mapping[str, Kind | None],
     needed: Collection[str] | None,
+    sensitive: Collection[str],
 ) -> Batch:
     batch = Batch({}, record_batch.num_rows, lambda row: f"{path}, row {first + row}")
     columns = {}
@@ -181,7 +189,8 @@ def _convert(
             columns[name] = to_kind(_canonical(column, kind), kind)
         except CellError as error:
             if needed is None or name in needed:
-                raise DataError(f"{batch.locate(error.row)}: {error.describe(name, kind)}") from error
+                words = error.describe(name, kind, name in sensitive)
+                raise DataError(f"{batch.locate(error.row)}: {words}") from error
     return batch.with_columns(columns)
 
 

@@ -39,6 +39,7 @@ class Job:
 
     `columns` are read; `kinds` holds those whose kind is known beforehand, `types` what the files' types say of the
     others, for want of a value. `ingested` are written, None for all: the others only tell rows apart.
+    No message shows values of `sensitive` ones.
     """
 
     data: DataConfig
@@ -50,6 +51,7 @@ class Job:
     staging: str
     forms: CellForms
     ingested: frozenset[str] | None = None
+    sensitive: frozenset[str] = frozenset()
 
     def is_ingested(self, column: str) -> bool:
         """Whether a column is written."""
@@ -198,9 +200,11 @@ def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator
             dialect = dialect_of(job.data)
             names = csv_reader.read_header(piece.path, dialect)
             for block in _csv_blocks(piece, dialect):
-                yield csv_reader.read_block(block, piece.path, names, wanted, job.forms, dialect)
+                yield csv_reader.read_block(block, piece.path, names, wanted, job.forms, dialect, job.sensitive)
         elif job.data.format == "parquet":
-            yield from parquet_reader.read_batches(piece.path, piece.start, piece.stop or 0, wanted, job.ingested)
+            yield from parquet_reader.read_batches(
+                piece.path, piece.start, piece.stop or 0, wanted, job.ingested, job.sensitive
+            )
         else:
             yield from tfrecord_io.read_batches(piece.path)
 

@@ -20,6 +20,7 @@ class ServingCheckSpec(ComponentSpec):
     INPUTS = {
         "model": ChannelParameter(type=standard_artifacts.Model),
         "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
     }
     OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.InfraBlessing)}
 
@@ -36,17 +37,19 @@ class ServingCheck(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, model: BaseChannel, examples: BaseChannel, config: CheckConfig):
+    def __init__(self, model: BaseChannel, examples: BaseChannel, statistics: BaseChannel, config: CheckConfig):
         """Describes the check.
 
         Args:
             model: the Trainer's.
             examples: raw tf.Examples with a split named eval.
+            statistics: of these examples, with a split named train.
             config: the limits.
         """
         spec = ServingCheckSpec(
             model=model,
             examples=examples,
+            statistics=statistics,
             blessing=Channel(type=standard_artifacts.InfraBlessing),
             config=config.model_dump_json(),
             code=source_fingerprint(*SOURCES),

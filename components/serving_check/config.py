@@ -1,6 +1,6 @@
 """The limits of the serving check."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,7 +23,9 @@ class CheckConfig(StrictModel):
 
     Attributes:
         check_rows: how many rows of the eval split are sent through each signature, the first ones.
-        warmup_rows: how many of them go with the model as warm-up requests.
+        warmup_rows: how many rows go with the model as warm-up requests.
+        warmup: whether these are made of statistics, or the first ones of the eval split.
+        sensitive: columns whose values are made of nothing in either.
         time_limit_seconds: of the model's process.
         memory_limit_mb: of the model's process, resident.
         size_limit_mb: of the model's files; None: any.
@@ -32,6 +34,8 @@ class CheckConfig(StrictModel):
 
     check_rows: Count = 64
     warmup_rows: Annotated[int, Field(ge=0)] = 8
+    warmup: Literal["synthetic", "real"] = "synthetic"
+    sensitive: list[str] = []
     time_limit_seconds: Limit = 300
     memory_limit_mb: Limit = 4096
     size_limit_mb: Limit | None = None

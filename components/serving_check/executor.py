@@ -1,19 +1,23 @@
 """Tries the model, writes the blessing, and the model that goes with it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
+from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import path_utils
 
+from components.anomaly_gate.column import STATISTICS_FILE
 from components.serving_check.check import check_model
 from components.serving_check.config import CheckConfig
 from components.serving_check.result import write_check
 from components.serving_check.rows import first_rows
 from components.serving_check.stamp import stamp
+from components.serving_check.synthetic import synthetic_rows, without_values
 
 CONFIG = "config"
 MODEL_ID = "current_model_id"
@@ -44,9 +48,12 @@ class Executor(base_executor.BaseExecutor):
         folder.mkdir(parents=True, exist_ok=True)
         model = Path(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))
         rows = first_rows(input_dict[specs.EXAMPLES_KEY], "eval", max(config.check_rows, config.warmup_rows))
-        result = check_model(model, rows[: config.check_rows], config)
+        warmup = _warmup_rows(rows, artifact_utils.get_single_uri(input_dict[specs.STATISTICS_KEY]), config)
+        real = rows[: config.check_rows]
+        # TF Serving does not load a model that refuses one of its warm-up requests.
+        result = check_model(model, [*real, *warmup], config).model_copy(update={"rows": len(real)})
         if result.passed:
-            stamp(model, Path(path_utils.stamped_model_path(blessing.uri)), rows[: config.warmup_rows])
+            stamp(model, Path(path_utils.stamped_model_path(blessing.uri)), warmup)
             blessing.set_int_custom_property(HAS_MODEL, 1)
         for problem in result.problems:
             logging.error("Serving check: %s", problem)
@@ -54,3 +61,11 @@ class Executor(base_executor.BaseExecutor):
         blessing.set_int_custom_property(MODEL_ID, artifact.id)
         blessing.set_int_custom_property(BLESSED, int(result.passed))
         (folder / (BLESSED_FILE if result.passed else NOT_BLESSED_FILE)).touch()
+
+
+def _warmup_rows(rows: Sequence[bytes], statistics_uri: str, config: CheckConfig) -> list[bytes]:
+    path = Path(statistics_uri) / "Split-train" / STATISTICS_FILE
+    (statistics,) = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets
+    real = list(rows[: config.warmup_rows]) if config.warmup == "real" else []
+    made = synthetic_rows(rows, statistics, len(real) or config.warmup_rows, config.sensitive)
+    return without_values(real, made, config.sensitive) if real else made

@@ -20,6 +20,7 @@ def infra_validator(
     rows: int = 8,
     time_limit_seconds: float = 300,
     image: str = "tensorflow/serving",
+    warmup: bool = True,
 ) -> BaseNode:
     """Starts tensorflow/serving with the model and sends it real rows of the eval split.
 
@@ -33,9 +34,10 @@ def infra_validator(
         examples: raw tf.Examples with a split named eval.
         kind: what runs the image.
         image_tag: of the image, or its sha256 digest.
-        rows: how many are sent, and become warm-up requests; 0: one is sent, and the blessing holds no model.
+        rows: how many are sent; 0: one is sent. Without warm-up requests, the blessing holds no model.
         time_limit_seconds: until the model must be loaded.
         image: without its tag; must start as tensorflow/serving does.
+        warmup: whether the rows become warm-up requests, and so part of the model.
     """
     places = {"digests" if image_tag.startswith("sha256:") else "tags": [image_tag]}
     serving_spec = pb.ServingSpec(tensorflow_serving=pb.TensorFlowServing(image_name=image, **places))
@@ -52,6 +54,6 @@ def infra_validator(
             tensorflow_serving=pb.TensorFlowServingRequestSpec(signature_names=list(SIGNATURES)),
             split_name="eval",
             num_examples=max(rows, 1),
-            make_warmup=rows > 0,
+            make_warmup=warmup and rows > 0,
         ),
     )

@@ -256,7 +256,9 @@ def _columns(run: RunFolder, recorded: _Recorded, notes: list[str]) -> dict[str,
         from pipeline.html_report.data import columns_of
 
         try:
-            found = columns_of(recorded.statistics_uri, None)
+            features = recorded.config.get("features", {}).items()
+            sensitive = [given.get("column") or name for name, given in features if given.get("sensitive")]
+            found = columns_of(recorded.statistics_uri, None, sensitive=sensitive)
         except OSError as error:
             notes.append(f"the data statistics of run {run.report.run_id} are gone: {error}")
             return {}

@@ -1,7 +1,7 @@
 """The data as TFDV and ExampleValidator describe them: both splits beside each other, and what is wrong."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def columns_of(
     statistics_uri: str,
     schema: schema_pb2.Schema | None,
     batches: Mapping[str, Sequence[pa.RecordBatch]] | None = None,
+    sensitive: Collection[str] = (),
 ) -> list[ColumnAnalysis]:
     """Every column, in the order of the training statistics; distances where there is a schema.
 
@@ -36,6 +37,7 @@ def columns_of(
         schema: of the data.
         batches: split → rows that the numbers' distributions are taken from; TFDV's histograms have each split's own
             bins, which cannot be compared. None: numbers have neither bars nor distances.
+        sensitive: columns of which no value may be shown: neither bars nor extremes.
 
     Raises:
         OSError: the artifact's files are gone.
@@ -58,13 +60,17 @@ def columns_of(
                 else _text_bars(*(_counts(raw[split].get(name)) for split in (TRAIN, EVAL))),
             )
         )
+    for column in (column for column in columns if column.name in sensitive):
+        column.bars = []
+        for side in filter(None, (column.train, column.eval)):
+            side.least = side.median = side.greatest = None
     if schema is not None and all(sides.values()):
         _add_distances(columns, found[TRAIN], found[EVAL], schema)
     return columns
 
 
-def anomalies_of(anomalies_uri: str) -> list[AnomalyLine]:
-    """What ExampleValidator found, of both splits.
+def anomalies_of(anomalies_uri: str, sensitive: Collection[str] = ()) -> list[AnomalyLine]:
+    """What ExampleValidator found, of both splits; of sensitive columns its short words, which have no values.
 
     Raises:
         OSError: the artifact's files are gone.
@@ -77,7 +83,7 @@ def anomalies_of(anomalies_uri: str) -> list[AnomalyLine]:
         found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
         for name, info in sorted(found.anomaly_info.items()):
             severity = anomalies_pb2.AnomalyInfo.Severity.Name(info.severity).lower()
-            text = info.description or info.short_description
+            text = info.short_description if name in sensitive else info.description or info.short_description
             lines.append(AnomalyLine(split=split, column=name, severity=severity, text=text))
     return lines
 

@@ -79,7 +79,7 @@ def _artifacts(executions: "Mapping[str, NodeExecution]") -> "dict[str, StoredAr
 def _key(config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> str:
     made_of = {
         "artifacts": {name: [artifact.id, artifact.uri] for name, artifact in artifacts.items()},
-        "config": config.model_dump(mode="json", include={"seed", "features", "tasks", "evaluation", "report"}),
+        "config": config.model_dump(mode="json", include={"seed", "data", "features", "tasks", "evaluation", "report"}),
         "code": source_fingerprint(__name__),
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
@@ -112,7 +112,7 @@ def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, 
     from pipeline.skew.features import batches_of
 
     if "anomalies" in artifacts:
-        analysis.anomalies = anomalies_of(artifacts["anomalies"].uri)
+        analysis.anomalies = anomalies_of(artifacts["anomalies"].uri, config.sensitive_columns())
     if "statistics" in artifacts:
         schema = _schema(artifacts["schema"].uri) if "schema" in artifacts else None
         examples, batches = artifacts.get("examples"), {}
@@ -122,7 +122,7 @@ def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, 
             for split in (TRAIN, EVAL):
                 records, _ = draw_records(f"{examples.uri}/Split-{split}", config.report.sample, config.seed, True)
                 batches[split] = batches_of(records) if records else []
-        analysis.columns = columns_of(artifacts["statistics"].uri, schema, batches)
+        analysis.columns = columns_of(artifacts["statistics"].uri, schema, batches, config.sensitive_columns())
 
 
 def _schema(uri: str) -> "schema_pb2.Schema":

@@ -166,7 +166,7 @@ def answer_tasks(definition: Any, description: ModelDescription | None) -> list[
     ]
 
 
-def real_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]:
+def example_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]:
     """The rows of the warm-up requests: the text that is filled in for each field, empty where the value is missing."""
     columns = {
         field.name: ColumnDescription(dtype=field.dtype, required=field.required, length=field.length, many=field.many)
@@ -176,7 +176,7 @@ def real_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]
         records = warmup_rows(served.path)[:MOST_ROWS]
         rows = rows_of_examples(ModelDescription(tasks={}, columns=columns), records)
     except RequestError as error:
-        log.warning("the page of version %d has no real rows: %s", served.version, error)
+        log.warning("the page of version %d has no example rows: %s", served.version, error)
         return []
     return [[cell_text(row[field.name]) for field in fields] for row in rows]
 
@@ -201,7 +201,7 @@ def _context(served: ServedVersion) -> dict[str, Any]:
         tasks = answer_tasks(definition, served.description)
     except _NoFormError as error:
         return {**context, "problem": f"{error}."}
-    rows = real_rows(served, fields)
+    rows = example_rows(served, fields)
     return {
         **context,
         "fields": fields,

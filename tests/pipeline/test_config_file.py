@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config_file import config_json_schema, load_config, parse_config
+from tests.pipeline.small import small_config
 from trainer.config import NumericFeature, SharedBottomTrunk
 from trainer.errors import ConfigError
 
@@ -113,6 +114,7 @@ def test_shipped_configurations_are_valid(file: Path) -> None:
         ("evaluation.gates.status.auc", {}, ["evaluation.gates.status.auc", "at least one of"]),
         ("evaluation.gates.status.auc", {"min": 0.9, "max": 0.1}, ["nothing can pass"]),
         ("evaluation.slices", [["status"]], ["evaluation.slices", "label of task 'status'"]),
+        ("features.carrier.sensitive", True, ["evaluation.slices: 'carrier' is sensitive, and slices are named by"]),
         ("model.towers.stats", [8], ["model.towers.stats: no such task"]),
         ("model.trunk.kind", "mmo", ["model.trunk.kind: 'mmo' is unknown. Did you mean 'mmoe'?", "cross_stitch"]),
         ("model.trunk", "mmoe", ["model.trunk: expected a mapping", "{kind: mmoe}"]),
@@ -377,3 +379,13 @@ def test_any_value_anywhere_is_accepted_or_a_config_error(data: st.DataObject) -
     node[key] = data.draw(JSON)
     with contextlib.suppress(ConfigError):
         assert parse_config(raw).name
+
+
+def test_sensitive_columns_are_those_of_features_and_of_a_key(tmp_path: Path) -> None:
+    features = {
+        "age": {"kind": "numeric"},
+        "who": {"kind": "hashed", "buckets": 9, "column": "mail", "sensitive": True},
+    }
+    split = {"by": "hash", "key": ["customer", "age"]}
+    config = small_config(tmp_path, features=features, data={"path": "data", "split": split}, evaluation={})
+    assert config.sensitive_columns() == ["customer", "mail"], "age is a feature, which is shown"

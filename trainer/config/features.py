@@ -11,6 +11,9 @@ class FeatureConfig(StrictModel):
     """What every kind of feature shares."""
 
     column: str | None = Field(None, description="The column's name in the data; by default the feature's own name.")
+    sensitive: bool = Field(
+        False, description="Keep its values out of reports, messages, warm-up requests and the model's description."
+    )
     missing_indicator: bool = Field(False, description="Add an input that is 1 where the value is missing, else 0.")
 
 

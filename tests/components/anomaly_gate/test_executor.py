@@ -1,5 +1,6 @@
 """The gate as TFX calls it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ EXPECTATIONS = Expectations(
 )
 
 
-def check(tmp_path: Path, train: dict[str, list[Any]], evaluation: dict[str, list[Any]]) -> None:
+def check(
+    tmp_path: Path, train: dict[str, list[Any]], evaluation: dict[str, list[Any]], sensitive: Sequence[str] = ()
+) -> None:
     """Lays the artifacts out and runs the executor."""
     artifacts = {
         "statistics": standard_artifacts.ExampleStatistics(),
@@ -46,7 +49,7 @@ def check(tmp_path: Path, train: dict[str, list[Any]], evaluation: dict[str, lis
     Executor().Do(
         {name: [artifact] for name, artifact in artifacts.items()},
         {},
-        {"expectations": EXPECTATIONS.model_dump_json()},
+        {"expectations": EXPECTATIONS.model_copy(update={"sensitive": list(sensitive)}).model_dump_json()},
     )
 
 
@@ -65,6 +68,18 @@ def test_all_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
     ]
     assert all(problem in str(caught.value) for problem in caught.value.problems)
     assert "janus schema" in str(caught.value)
+
+
+def test_values_of_a_sensitive_column_are_not_shown(tmp_path: Path) -> None:
+    train = {"late": ["yes", "maybe"], "distance": ["x9", "y9"]}
+    with pytest.raises(DataError) as caught:
+        check(tmp_path, train, {"late": ["no", "no"], "distance": [1, 2]}, ["distance", "late"])
+    assert caught.value.problems == [
+        "distance, train split: expected a number for feature 'distance'; saw values that are not shown (sensitive) "
+        "(2 rows)",
+        "late, train split: expected values of the schema's domain; saw values that are not shown (sensitive) "
+        "(1 of 2 rows)",
+    ]
 
 
 def test_a_component_is_cached_by_what_it_expects_and_by_its_code() -> None:

@@ -97,3 +97,27 @@ def test_a_column_of_no_use_is_refused_where_it_is_used(tmp_path: Path) -> None:
         check_columns(source, data, {"place": "features.where"})
     with pytest.raises(DataError, match="there is no|have no column 'plaice'"):
         check_columns(source, data, {"plaice": "features.where"})
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_values_of_sensitive_columns_are_in_no_message(form: str, tmp_path: Path) -> None:
+    data = data_config(write(tmp_path / "in", form), form, BY_KEY)
+    for sensitive, words in ((["size"], "holds a value, which is not a whole number"), ([], "holds 'many', which")):
+        with pytest.raises(DataError, match=words) as error:
+            run(
+                data,
+                tmp_path / str(len(sensitive)),
+                columns=["id", "size", "day"],
+                column_types={"size": "int"},
+                sensitive=sensitive,
+            )
+        assert ("many" in str(error.value)) == (not sensitive)
+
+
+def test_a_row_with_a_sensitive_column_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,day,mail\n1,2,a@b.c\n1,2,d@e.f,3\n")
+    for sensitive in (["mail"], []):
+        with pytest.raises(DataError, match="line 3: 4 cells, but the header names 3 columns") as error:
+            run(data_config(path), tmp_path / "out", columns=["id", "mail"], sensitive=sensitive)
+        assert ("d@e.f" in str(error.value)) == (not sensitive)

@@ -27,7 +27,7 @@ def compiled(node: BaseNode, *others: BaseNode) -> Any:
     """The node in the IR of a pipeline."""
     pipeline = Compiler().compile(Pipeline("p", pipeline_root="root", components=[*others, node]))
     (found,) = [one.pipeline_node for one in pipeline.nodes if one.pipeline_node.node_info.id == node.id]
-    assert set(found.inputs.inputs) == {"examples", "model"}
+    assert set(found.inputs.inputs) == {"examples", "model"} | ({"statistics"} & set(node.inputs))
     assert list(found.outputs.outputs) == ["blessing"]
     assert found.outputs.outputs["blessing"].artifact_spec.type.name == "InfraBlessing"
     return found
@@ -36,8 +36,10 @@ def compiled(node: BaseNode, *others: BaseNode) -> Any:
 def test_the_check() -> None:
     model, examples = importers()
     config = CheckConfig(check_rows=3, size_limit_mb=5)
-    check = ServingCheck(model=model.outputs["result"], examples=examples.outputs["result"], config=config)
-    parameters = compiled(check, model, examples).parameters.parameters
+    statistics = Importer("statistics", standard_artifacts.ExampleStatistics).with_id("Statistics")
+    inputs = {"model": model, "examples": examples, "statistics": statistics}
+    check = ServingCheck(**{name: node.outputs["result"] for name, node in inputs.items()}, config=config)
+    parameters = compiled(check, *inputs.values()).parameters.parameters
     assert CheckConfig.model_validate_json(parameters["config"].field_value.string_value) == config
     assert parameters["code"].field_value.string_value
 
@@ -70,3 +72,10 @@ def test_infra_validator_without_warmup() -> None:
     request = infra_validator_pb2.RequestSpec()
     json_format.Parse(node.exec_properties["request_spec"], request)
     assert (request.num_examples, request.make_warmup) == (1, False)
+
+
+def test_infra_validator_without_warmup_requests() -> None:
+    model, examples = importers()
+    node = infra_validator(model.outputs["result"], examples.outputs["result"], "docker", "2.16.1", warmup=False)
+    request = compiled(node, model, examples).parameters.parameters["request_spec"].field_value.string_value
+    assert not json_format.Parse(request, infra_validator_pb2.RequestSpec()).make_warmup

@@ -25,7 +25,8 @@ from components.serving_check.stamp import stamp
 from serving.check.findings import read_findings
 from serving.saved_model import LoadedModel
 from serving.warmup import FILE as WARMUP_FILE
-from serving.warmup import read_warmup, replay
+from serving.warmup import read_warmup, replay, warmup_rows
+from tests.components.anomaly_gate.statistics import write_split
 from tests.components.examples import artifact_at, example, examples_artifact
 from tests.components.serving_check.models import ROWS
 from trainer.errors import DataError
@@ -43,7 +44,10 @@ def run(folder: Path, model: Path, config: CheckConfig) -> standard_artifacts.In
     shards = {"train": [[example({"x": 9.0})]], "eval": [ROWS[:2], ROWS[2:]]}
     examples = examples_artifact(folder / "examples", shards)
     blessing = artifact_at(standard_artifacts.InfraBlessing, folder / "blessing")
-    inputs = {"model": [artifact], "examples": [examples]}
+    table = {"x": [0.25, 0.5, 0.75, 1.0] * 5, "color": [b"red"] * 15 + [b"rare"] * 5, "stops": [1, 2, 3, 4] * 5}
+    write_split(folder / "statistics", "train", table)
+    statistics = artifact_at(standard_artifacts.ExampleStatistics, folder / "statistics")
+    inputs = {"model": [artifact], "examples": [examples], "statistics": [statistics]}
     Executor().Do(inputs, {"blessing": [blessing]}, {"config": config.model_dump_json()})
     return blessing
 
@@ -75,6 +79,27 @@ def test_a_good_model_is_blessed_and_stamped(tmp_path: Path, good_model: Path) -
         replay(model, log)
     model.close()
     assert b"label" not in (pushed / WARMUP_FILE).read_bytes()
+    rows = [tf.train.Example.FromString(row).features.feature for row in warmup_rows(pushed)]
+    assert [(row["color"].bytes_list.value[0], row["stops"].int64_list.value[0]) for row in rows] == [
+        (b"red", 2),
+        (b"red", 3),
+    ], "made of the statistics"
+
+
+def test_real_rows_go_with_the_model_where_wanted(
+    tmp_path: Path, good_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(executor_module, "check_model", lambda model, rows, config: asked.append(rows) or PASSED)
+    config = CheckConfig(check_rows=3, warmup_rows=2, warmup="real", sensitive=["x"])
+    blessing = run(tmp_path, good_model, config)
+    rows = warmup_rows(Path(blessing.uri) / "stamped_model")
+    found = [tf.train.Example.FromString(row).features.feature for row in rows]
+    real = [tf.train.Example.FromString(row).features.feature for row in ROWS[:2]]
+    assert [row["color"] for row in found] == [row["color"] for row in real]
+    assert [list(row["x"].float_list.value) for row in found] == [[0.0], [0.0]]
+    assert asked[0][:3] == ROWS[:3]
+    assert len(asked[0]) == 5, "the check answers the warm-up rows, too: TF Serving must"
 
 
 def test_a_model_that_fails_is_not_blessed(tmp_path: Path, good_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

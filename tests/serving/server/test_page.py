@@ -273,7 +273,7 @@ def test_real_rows_are_filled_in_one_after_the_other(
 ) -> None:
     page = open_page(server)
     for index in (0, 1, 0):
-        page.get_by_role("button", name="Fill in a real row").click()
+        page.get_by_role("button", name="Fill in an example row").click()
         expect(page.locator("#said")).to_contain_text(f"Row {index + 1} of {len(ROWS)}")
         carrier = ROWS[index]["carrier"][0]
         expect(page.get_by_label("carrier *", exact=True)).to_have_value(carrier)
@@ -373,7 +373,7 @@ def test_a_model_without_description_has_a_form_of_its_signature(
     with running(ServerOptions("page", tmp_path, rest_port=0, grpc_port=0)) as server:
         until(lambda: server.manager.available, "the model is served")
         page = open_page(server)
-        assert page.get_by_role("button", name="Fill in a real row").count() == 0
+        assert page.get_by_role("button", name="Fill in an example row").count() == 0
         fill(page, {**REQUIRED, "stops": "2", "tags": 'wifi, "a, b"', HARD: "x"})
         predict(page)
         values = of_example(answers, warmup_rows(answers.path)[0])
@@ -426,7 +426,7 @@ def test_it_can_be_used_by_the_keyboard_alone(server: RunningServer, open_page: 
     for _ in range(6):
         keys.press("Tab")
         order.append(page.evaluate(focused))
-    assert order == ["stops", "tags", HARD, "Predict", "Fill in a real row", "Clear"]
+    assert order == ["stops", "tags", HARD, "Predict", "Fill in an example row", "Clear"]
     keys.press("Shift+Tab")
     keys.press("Space")
     expect(page.get_by_label("stops", exact=True)).to_have_value("2")
@@ -454,7 +454,7 @@ def test_it_fits_the_screen_and_can_be_read(
     page = open_page(server, size, scheme)
     page.get_by_role("button", name="Predict").click()
     assert least_contrast(page) >= 4.5
-    page.get_by_role("button", name="Fill in a real row").click()
+    page.get_by_role("button", name="Fill in an example row").click()
     predict(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     assert least_contrast(page) >= 4.5
