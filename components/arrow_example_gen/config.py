@@ -10,6 +10,8 @@ from components.arrow_example_gen.times import time_pattern
 from trainer.config import Count, Number, StrictModel, reject_bool
 
 _SPAN_SPEC = re.compile(r"\{SPAN(:\d+)?\}")
+_CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "space": " ", "backslash": "\\"}
+"""What may be written for characters that YAML or a shell takes for its own."""
 _DATE_SPECS = ("{YYYY}", "{MM}", "{DD}")
 
 
@@ -78,7 +80,10 @@ class DataConfig(StrictModel):
 
     path: str = Field(description="A folder, file or glob; TFX's {SPAN} and {VERSION} patterns are allowed.")
     format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
-    delimiter: str = Field(",", description="What separates the cells of CSV: one character, such as ';' or tab.")
+    delimiter: str = Field(
+        ",",
+        description="What separates the cells of CSV: a character such as ';', or comma, semicolon, tab, bar or space.",
+    )
     encoding: str = Field("utf-8", description="The encoding of CSV by Python's name, such as cp1252 or utf-16.")
     skip_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
         0, description="Lines of CSV before the header, such as a title; blank lines there are skipped anyway."
@@ -138,7 +143,7 @@ class DataConfig(StrictModel):
     @field_validator("delimiter", "escape_char")
     @classmethod
     def _check_character(cls, character: str | None, info: ValidationInfo) -> str | None:
-        character = {"tab": "\t", "\\t": "\t"}.get(character or "", character)
+        character = _CHARACTERS.get(character or "", character)
         if character is not None and (len(character) != 1 or not character.isascii() or character in '"\r\n'):
             raise ValueError(f"{character!r} is not one ASCII character that is no quote and no line break")
         if character is not None and character.isalnum():

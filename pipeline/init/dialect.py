@@ -38,9 +38,7 @@ def find_dialect(files: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
         found["encoding"], reasons["encoding"] = encoding, "by its first bytes"
     elif not head.startswith(BOM) and (line := _line_not_utf8(files)) is not None:
         found["encoding"] = "cp1252"
-        reasons["encoding"] = (
-            f"not UTF-8, so guessed; are the accents right in {line}? Python's name of the right one stands here"
-        )
+        reasons["encoding"] = f"guessed: the file is not UTF-8; another is right if these letters are wrong: {line}"
     text = head.decode(found.get("encoding", "utf-8"), errors="replace").removeprefix("\ufeff")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     dialect, leading = _best(text)

@@ -42,6 +42,7 @@ CASES: dict[str, tuple[bytes, dict[str, Any]]] = {
     "semicolons": (PLAIN.replace(",", ";").encode(), {"delimiter": ";"}),
     "tabs": (PLAIN.replace(",", "\t").encode(), {"delimiter": "\t"}),
     "tabs by name": (PLAIN.replace(",", "\t").encode(), {"delimiter": "tab"}),
+    "bars by name": (PLAIN.replace(",", "|").encode(), {"delimiter": "bar"}),
     "bars": (PLAIN.replace(",", "|").encode(), {"delimiter": "|"}),
     "Excel's sep": (b"\xef\xbb\xbfsep=;\r\n" + PLAIN.replace(",", ";").encode(), {"delimiter": ";"}),
     "title rows": (b'Sales of "2024\n\n' + PLAIN.encode(), {"skip_rows": 1}),

@@ -58,7 +58,7 @@ def test_another_encoding_is_guessed_and_said(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "t.csv").write_bytes(b"a,b\n" + b"plain,1\n" * 5_000 + "Jürgen Müller,2\n".encode("cp1252"))
     found, reasons = find_dialect([str(tmp_path / "t.csv")])
     assert found == {"encoding": "cp1252"}
-    assert "are the accents right in 'Jürgen Müller,2'?" in reasons["encoding"]
+    assert "these letters are wrong: 'Jürgen Müller,2'" in reasons["encoding"]
     assert sample_of(tmp_path / "t.csv").columns["a"].to_pylist()[-1] == "Jürgen Müller".encode()
     monkeypatch.setattr(dialect, "MOST_BYTES", 10_000)
     assert find_dialect([str(tmp_path / "t.csv")])[0] == {}
