@@ -63,7 +63,13 @@ def predict(
     only_predictions: Annotated[
         bool, typer.Option("--only-predictions", help="Leave the input's columns out of the output.")
     ] = False,
-    prefix: Annotated[str, typer.Option("--prefix", help="Before the tasks' names in the output's columns.")] = "",
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            help="Before the tasks' names in the output's columns; default: predicted_ where the input has such names.",
+        ),
+    ] = None,
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> None:

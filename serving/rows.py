@@ -21,6 +21,8 @@ FLOAT, DOUBLE, STRING = 1, 2, 7
 EXACT = 2**53 - 1
 """The greatest size of a whole number that no other rounds to as float64, such as 2^53 + 1 to 2^53."""
 
+MISSING = "is missing, but required"
+
 _LISTS = {"string": ("bytes_list",), "float": ("float_list", "int64_list"), "int": ("int64_list", "float_list")}
 """What a tf.Example may hold a column's values in, the usual one first."""
 
@@ -110,7 +112,7 @@ def require_values(definition: Any, columns: Mapping[str, np.ndarray]) -> None:
         column = _of_signature(name, definition)
         missing = values == b"" if column.dtype == "string" else np.isnan(values)
         if column.required:
-            _refuse(name, missing.reshape(len(values), -1).all(axis=1), values, "is missing, but required")
+            _refuse(name, missing.reshape(len(values), -1).all(axis=1), values, MISSING)
         if column.dtype == "int":
             whole = missing | (np.floor(values) == values)
             _refuse(name, ~whole | np.isinf(values), values, "is {}, not a whole number")
@@ -226,7 +228,7 @@ def _cells(
         for row in rows:
             cell = cell_of(column, row)
             if cell is None and column.required:
-                raise _WrongValueError("is missing, but required")
+                raise _WrongValueError(MISSING)
             cells.append(cell)
     except _WrongValueError as error:
         raise RequestError(Code.INVALID_ARGUMENT, f"row {len(cells) + 1}: column '{column.name}' {error}") from error

@@ -4,11 +4,17 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.arrow_example_gen.kinds import Kind, is_list, list_offsets
 from serving.client import Signature, TensorInfo
-from serving.rows import DOUBLE, EXACT, FLOAT, STRING
+from serving.rows import DOUBLE, EXACT, FLOAT, MISSING, STRING
 from trainer.errors import DataError
+
+REQUIRED = (
+    f"{MISSING}: the schema demands a value in every row; fill it, or, for the model to take missing values (the "
+    "feature's `missing`), remove the column's `shape` from the schema and train again"
+)
 
 _KINDS: dict[int, Kind] = {FLOAT: "float", DOUBLE: "int", STRING: "bytes"}
 
@@ -65,8 +71,10 @@ class _RowError(Exception):
 
 def _array(column: pa.Array, info: TensorInfo, required: bool) -> np.ndarray:
     missing = column.is_null().to_numpy(zero_copy_only=False)
-    if required and missing.any():
-        raise _RowError(_first(missing), "is missing, but required")
+    if required:
+        absent = missing | _means_missing(column)
+        if absent.any():
+            raise _RowError(_first(absent), REQUIRED)
     if pa.types.is_null(column.type):
         column = column.cast({FLOAT: pa.float32(), DOUBLE: pa.int64(), STRING: pa.binary()}[info.dtype])
     if is_list(column.type):
@@ -77,6 +85,15 @@ def _array(column: pa.Array, info: TensorInfo, required: bool) -> np.ndarray:
     if info.sizes[1] > 1 and not missing.all():
         raise _RowError(_first(~missing), f"has one value instead of {info.sizes[1]}")
     return np.repeat(values[:, None], max(info.sizes[1], 1), axis=1)
+
+
+def _means_missing(column: pa.Array) -> np.ndarray:
+    """Where a column of single values has NaN or an empty text."""
+    if pa.types.is_floating(column.type):
+        return np.isnan(column.to_numpy(zero_copy_only=False))
+    if pa.types.is_binary(column.type):
+        return pc.equal(column, b"").fill_null(False).to_numpy(zero_copy_only=False)
+    return np.zeros(len(column), bool)
 
 
 def _array_of_lists(column: pa.Array, info: TensorInfo, missing: np.ndarray) -> np.ndarray:

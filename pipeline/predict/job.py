@@ -22,7 +22,7 @@ from pipeline.predict.predict import predict_in_order
 from pipeline.predict.progress import shown_progress
 from pipeline.predict.reading import Chunk, read_chunks
 from pipeline.predict.source import Source, absent_columns, open_source
-from pipeline.predict.tasks import TaskColumns, check_names, tasks_of
+from pipeline.predict.tasks import PREFIX, TaskColumns, named_apart, tasks_of
 from pipeline.predict.writing import require_free, staging_of, whole_file
 from serving.client import Client, LocalClient, RequestError, connect
 from trainer.errors import ConfigError, JanusError, ServingError
@@ -72,15 +72,26 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
         except RequestError as error:
             raise ServingError(f"{model}: {error.code.name}: {error}") from error
         description = client.description if isinstance(client, LocalClient) else None
-        tasks = tasks_of(config, signature, description, options.prefix)
+        tasks = tasks_of(config, signature, description, options.prefix or "")
         typed = options.beam or target.suffix.lower() != ".csv"
         repeated = not options.only_predictions
-        source = open_source(options.input, signature, typed, repeated, config.cell_forms(), config.data)
-        check_names(tasks, source.schema.names)
+        # With Beam, the machine that starts the work need not read all of it.
+        source = open_source(
+            options.input, signature, typed, repeated, not options.beam, config.cell_forms(), config.data
+        )
+        named = named_apart(tasks, source.schema.names, options.prefix)
+        if named != tasks:
+            console.print(
+                f"the input has columns that are called like predictions, which are prefixed by {PREFIX}: "
+                f"{', '.join(field.name for task in named for field in task.fields)}",
+                markup=False,
+            )
+        tasks = named
         _check_not_input(target, source)
         absent = absent_columns(source, signature)
         if absent:
             console.print(f"not in the input, so missing in every row: {'; '.join(absent)}", markup=False)
+        ready = time.monotonic()
         if options.beam:
             client.close()
             from pipeline.beam.check import check_arguments
@@ -92,9 +103,10 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
             rows = predict_on_beam(model, source, signature, tasks, target, options, arguments)
         else:
             rows = _write(client, source, tasks, target, options, console)
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - ready
     console.print(
-        f"{rows:,} rows by {model} → {target} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f} rows/s)",
+        f"{rows:,} rows by {model} → {target} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f} rows/s), after "
+        f"{ready - started:.1f} s of loading",
         markup=False,
     )
 

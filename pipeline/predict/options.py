@@ -29,7 +29,8 @@ class PredictOptions:
         beam: divide the work by Beam, run with `beam.args`.
         force: replace the output.
         only_predictions: leave out the input's columns.
-        prefix: stands before the tasks' names in the output's columns.
+        prefix: stands before the tasks' names in the output's columns; None: nothing does, or `predicted_` where the
+            input has columns that are called like predictions.
     """
 
     input: str
@@ -46,7 +47,7 @@ class PredictOptions:
     beam: bool = False
     force: bool = False
     only_predictions: bool = False
-    prefix: str = ""
+    prefix: str | None = None
 
     def check(self) -> None:
         """Raises ConfigError for options that do not go together."""

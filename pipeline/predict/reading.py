@@ -17,11 +17,11 @@ from components.arrow_example_gen.csv_blocks import Block
 from components.arrow_example_gen.files import open_file
 from components.arrow_example_gen.kinds import CellError, is_list, to_kind
 from components.arrow_example_gen.plan import Piece
-from pipeline.predict.arrays import arrays_of
+from pipeline.predict.arrays import REQUIRED, arrays_of
 from pipeline.predict.json_reader import JsonRow, read_json_rows
 from pipeline.predict.source import Source
 from serving.client import RequestError, Signature
-from serving.rows import columns_of_rows
+from serving.rows import MISSING, columns_of_rows
 from trainer.errors import DataError
 
 
@@ -185,7 +185,7 @@ def _json_inputs(signature: Signature, path: str, group: Sequence[JsonRow]) -> d
             try:
                 columns_of_rows(signature, [row.values])
             except RequestError as error:
-                what = str(error).removeprefix("row 1: ")
+                what = str(error).removeprefix("row 1: ").replace(MISSING, REQUIRED)
                 raise DataError(f"{path}, line {row.line}: {what}") from error
         raise
 
@@ -199,6 +199,8 @@ def _typed_value(value: Any, wanted: pa.DataType) -> Any:
     if is_list(wanted):
         items = value if isinstance(value, list) else [value]
         return [_typed_value(item, wanted.value_type) for item in items]
+    if pa.types.is_boolean(wanted):
+        return value
     if isinstance(value, str) and not value.strip():
         return None
     number = float(value) if pa.types.is_floating(wanted) else _whole(value)

@@ -14,11 +14,12 @@ from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.csv_dialect import Dialect, dialect_of
 from components.arrow_example_gen.files import below_folder, file_size, find_files, list_paths, pattern_in
 from components.arrow_example_gen.inspect import inspect_files
-from components.arrow_example_gen.kinds import Kind
+from components.arrow_example_gen.kinds import Kind, is_list
 from components.arrow_example_gen.plan import Piece, Task, plan_tasks
 from pipeline.predict.arrays import kind_of
+from pipeline.predict.column_types import kind_of_json, type_of_json, types_of_csv
 from pipeline.predict.json_reader import read_json_rows
-from serving.client import Signature
+from serving.client import Signature, TensorInfo
 from serving.client.signature import nearest
 from trainer.errors import DataError
 
@@ -34,6 +35,9 @@ _ENDINGS: dict[str, Format] = {
     ".jsonl.gz": "json",
 }
 _TYPES: dict[Kind, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "bytes": pa.string()}
+
+AS_IT_IS = {b"cells": b"numbers"}
+"""Metadata of a text field that holds numbers as the input writes them, for a CSV output to write them again."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ def open_source(
     signature: Signature,
     typed: bool,
     repeated: bool,
+    looked_at: bool = True,
     forms: CellForms = AS_PYTHON,
     trained: DataConfig | None = None,
 ) -> Source:
@@ -97,9 +102,10 @@ def open_source(
     Args:
         pattern: a file, folder or glob.
         signature: the model's.
-        typed: whether the output has types, so that the model's columns of CSV and JSON get theirs; all other columns
-            of those stay text, as it is in the file.
+        typed: whether the output has types; else numbers of CSV and JSON stay as they are written (`AS_IT_IS`).
         repeated: whether the output repeats the input's columns.
+        looked_at: whether CSV is read as a whole for the types of columns that the model does not take; else those stay
+            text.
         forms: how cells of CSV are written.
         trained: what the configuration says of the training data; CSV is read as theirs.
 
@@ -112,7 +118,7 @@ def open_source(
         data = (trained if trained and trained.format == "csv" else data).model_copy(update={"path": files[0]})
     elif form != "json":
         data = DataConfig(path=files[0], format=form)
-    names = _names(form, files, signature, data)
+    names, types = _names(form, files, signature, data)
     kinds = {name: kind_of(name, info) for name, info in signature.inputs.items() if name in names}
     _check(names, signature, files[0])
     if form == "parquet":
@@ -125,7 +131,11 @@ def open_source(
         kinds = {name: kind for name, kind in kinds.items() if known[name] is not None}
         fields = list(schema)
     else:
-        fields = [pa.field(name, _type(name, kinds, signature, typed or form == "tfrecord")) for name in names]
+        if form == "csv" and repeated and looked_at:
+            others = [name for name in names if name not in kinds]
+            types = types_of_csv(files, others, dialect_of(data), forms)
+        types |= {name: _type(kind, signature.inputs[name]) for name, kind in kinds.items()}
+        fields = [_field(name, types.get(name, pa.string()), typed or form == "tfrecord") for name in names]
     return Source(form, files, names, kinds, pa.schema(fields if repeated else []), data, forms)
 
 
@@ -185,21 +195,25 @@ def _ending(path: str) -> Format | None:
     return "tfrecord" if "tfrecord" in name else None
 
 
-def _names(form: Format, files: Sequence[str], signature: Signature, data: DataConfig) -> list[str]:
+def _names(
+    form: Format, files: Sequence[str], signature: Signature, data: DataConfig
+) -> tuple[list[str], dict[str, pa.DataType]]:
+    """The columns, and the types of JSON's."""
     if form == "json":
-        found: dict[str, None] = {}
+        found: dict[str, set[type]] = {}
         rows = 0
         for path in files:
             for row in read_json_rows(path):
-                found.update(dict.fromkeys(row.values))
+                for name, value in row.values.items():
+                    found.setdefault(name, set()).add(kind_of_json(value))
                 rows += 1
         if not rows:
             raise DataError(f"{files[0]}: there are no rows")
-        return list(found)
+        return list(found), {name: type_of_json(kinds) for name, kinds in found.items()}
     if form == "tfrecord":
-        return list(signature.inputs)
+        return list(signature.inputs), {}
     if form == "csv":
-        return list(inspect_files(list(files), data).columns)
+        return list(inspect_files(list(files), data).columns), {}
     schemas = {path: parquet_reader.read_schema(path) for path in files}
     first = schemas[files[0]].names
     problems = [
@@ -211,7 +225,7 @@ def _names(form: Format, files: Sequence[str], signature: Signature, data: DataC
         raise DataError("; ".join(problems), problems)
     if not any(parquet_reader.read_metadata(path).num_rows for path in files):
         raise DataError(f"{files[0]}: there are no rows")
-    return list(first)
+    return list(first), {}
 
 
 def _check(names: Sequence[str], signature: Signature, path: str) -> None:
@@ -226,8 +240,11 @@ def _check(names: Sequence[str], signature: Signature, path: str) -> None:
         raise DataError("; ".join(problems), problems)
 
 
-def _type(name: str, kinds: dict[str, Kind], signature: Signature, typed: bool) -> pa.DataType:
-    if not typed or name not in kinds:
-        return pa.string()
-    found = _TYPES[kinds[name]]
-    return pa.list_(found) if len(signature.inputs[name].sizes) == 2 else found
+def _type(kind: Kind, info: TensorInfo) -> pa.DataType:
+    return pa.list_(_TYPES[kind]) if len(info.sizes) == 2 else _TYPES[kind]
+
+
+def _field(name: str, found: pa.DataType, typed: bool) -> pa.Field:
+    if typed or pa.types.is_string(found):
+        return pa.field(name, found)
+    return pa.field(name, pa.string(), metadata=None if is_list(found) else AS_IT_IS)

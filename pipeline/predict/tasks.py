@@ -1,7 +1,7 @@
 """From a model's answers to the output's columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,9 @@ from serving.client import Signature
 from serving.description import ModelDescription
 from trainer.config import classes_of
 from trainer.errors import ConfigError, ServingError
+
+PREFIX = "predicted_"
+"""Of the predictions' columns where the input has columns called like them, as a table with its labels has."""
 
 _FLOAT = pa.float32()
 
@@ -108,14 +111,31 @@ def outputs_of(tasks: Sequence[TaskColumns], with_classes: bool) -> list[str]:
     return names + [task.classes_output for task in tasks if with_classes and task.classes_output is not None]
 
 
-def check_names(tasks: Sequence[TaskColumns], columns: Sequence[str]) -> None:
-    """Raises ConfigError where a prediction would have the name of one of the input's columns."""
-    taken = [field.name for task in tasks for field in task.fields if field.name in columns]
+def named_apart(tasks: Sequence[TaskColumns], columns: Sequence[str], prefix: str | None) -> list[TaskColumns]:
+    """The tasks, with `PREFIX` in all their columns' names where one has the name of a column of the input.
+
+    Args:
+        tasks: without a prefix, or with the one that was asked for.
+        columns: the input's, as far as the output repeats them.
+        prefix: that was asked for; None if none was.
+
+    Raises:
+        ConfigError: the prefix that was asked for does not keep them apart, or `PREFIX` would not.
+    """
+    taken = _taken(tasks, columns)
+    if taken and prefix is None:
+        tasks = [replace(task, prefix=PREFIX) for task in tasks]
+        taken = _taken(tasks, columns)
     if taken:
         raise ConfigError(
-            f"the input has columns that are called like predictions: {', '.join(taken)}; give --prefix, such as "
-            "--prefix predicted_, or --only-predictions"
+            f"the input has columns that are called like predictions: {', '.join(taken)}; give another --prefix, or "
+            "--only-predictions"
         )
+    return list(tasks)
+
+
+def _taken(tasks: Sequence[TaskColumns], columns: Sequence[str]) -> list[str]:
+    return [field.name for task in tasks for field in task.fields if field.name in columns]
 
 
 def _columns_of(

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
 from components.arrow_example_gen.kinds import is_list
 from components.pusher.local import sync
+from pipeline.predict.source import AS_IT_IS
 from trainer.errors import ConfigError
 
 GROUP_ROWS = 1 << 16
@@ -53,19 +53,17 @@ class TableWriter:
         self._held: list[pa.RecordBatch] = []
         self._held_rows = 0
         self.rows = 0
+        self._stream = stream
         if self._csv:
-            empty = [as_text(pa.array([], field.type)).type for field in schema]
-            self._text_schema = pa.schema(list(zip(schema.names, empty, strict=True)))
-            self._writer: Any = arrow_csv.CSVWriter(stream, self._text_schema)
+            self._write_lines([_quoted(pa.array([name])) for name in schema.names])
         else:
             self._writer = pq.ParquetWriter(stream, schema)
 
     def write(self, columns: list[pa.Array]) -> None:
         """Appends rows."""
         if self._csv:
-            batch = pa.RecordBatch.from_arrays([as_text(column) for column in columns], schema=self._text_schema)
-            self._writer.write_batch(batch)
-            self.rows += batch.num_rows
+            self._write_lines([_cells(column, field) for column, field in zip(columns, self._schema, strict=True)])
+            self.rows += len(columns[0])
             return
         batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
         self._held.append(batch)
@@ -76,9 +74,16 @@ class TableWriter:
 
     def close(self) -> None:
         """Writes what is left; the stream stays open."""
-        if not self._csv and self._held:
+        if self._csv:
+            return
+        if self._held:
             self._flush()
         self._writer.close()
+
+    def _write_lines(self, cells: list[pa.StringArray]) -> None:
+        # Not by Arrow's CSVWriter, which quotes all that is text, and so the numbers of a CSV input.
+        lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
+        self._stream.writelines(f"{line}\n".encode() for line in lines.to_pylist())
 
     def _flush(self) -> None:
         self._writer.write_table(pa.Table.from_batches(self._held, self._schema), row_group_size=self._held_rows)
@@ -137,6 +142,21 @@ def whole_folder(target: Path) -> Iterator[Path]:
             old.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _cells(column: pa.Array, field: pa.Field) -> pa.StringArray:
+    """The column as it stands in a CSV file: text in quotes, numbers without."""
+    text = as_text(column)
+    if pa.types.is_decimal(column.type) or not (pa.types.is_string(text.type) or pa.types.is_large_string(text.type)):
+        return text.cast(pa.string())
+    quoted = _quoted(text.cast(pa.string()))
+    if field.metadata != AS_IT_IS:
+        return quoted
+    return pc.if_else(pc.match_substring_regex(text, '[,"\r\n]'), quoted, text)
+
+
+def _quoted(text: pa.StringArray) -> pa.StringArray:
+    return pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
 
 
 def as_text(column: pa.Array) -> pa.Array:

@@ -29,6 +29,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+OTHERS = {
+    # Column → cells, and what Parquet has of them.
+    "row": (["1", "-2", ""], pa.int64(), [1, -2, None]),
+    "price": (["1.50", "2e3", "3"], pa.float64(), [1.5, 2000.0, 3.0]),
+    "zip": (["00501", "10001", "1"], pa.string(), ["00501", "10001", "1"]),
+    "account": (["12345678901234567890", "1", "2"], pa.string(), ["12345678901234567890", "1", "2"]),
+    "exact": (["0.12345678901234567", "1", "2"], pa.string(), ["0.12345678901234567", "1", "2"]),
+    "note": (['"a, b"', '"say ""hi"""', "c"], pa.string(), ["a, b", 'say "hi"', "c"]),
+    "nothing": (["", "", ""], pa.string(), [None, None, None]),
+}
+
+
 def expected() -> np.ndarray:
     rows = np.arange(ROWS)
     return 2 * rows / 100 + rows % 4 + np.where(rows % 3, 5.0, 0.0)
@@ -112,7 +124,67 @@ def test_texts_for_missing_values_are_missing_here_too(folder: Path, tiny_models
     np.testing.assert_allclose(written["delay"].to_numpy(), [7.0, 4.0], atol=1e-4)
     assert written["stops"].to_pylist() == [None, 2]
     assert written["id"].to_pylist() == ["NA", "b"], "what the model does not take stays as it is in the file"
-    assert (folder / "out.csv").read_text().splitlines()[1].startswith('"NA","1.0","EV","NA"')
+    assert (folder / "out.csv").read_text().splitlines()[1].startswith('"NA",1.0,"EV",NA')
+
+
+def test_labels_in_the_input_give_the_predictions_a_prefix(
+    folder: Path, tiny_models: Callable[[int], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = str(tiny_models(0))
+    (folder / "labelled.csv").write_text("distance,delay,late\n1.5,7,no\n2.5,,yes\n")
+    table = predict(folder, input="labelled.csv", model=model)
+    predictions = ["predicted_late", "predicted_late.no", "predicted_late.yes", "predicted_delay"]
+    assert table.column_names == ["distance", "delay", "late", *predictions]
+    assert table["delay"].to_pylist() == [7, None]
+    np.testing.assert_allclose(table["predicted_delay"].to_numpy(), [3.0, 5.0], atol=1e-4)
+    printed = " ".join(capfd.readouterr().out.split())
+    assert f"which are prefixed by predicted_: {', '.join(predictions)}" in printed
+    assert "of loading" in printed
+    only = predict(folder, input="labelled.csv", model=model, only_predictions=True, force=True)
+    assert only.column_names == ["late", "late.no", "late.yes", "delay"]
+    with pytest.raises(ConfigError, match=r"called like predictions: late, delay; give another --prefix"):
+        predict(folder, input="labelled.csv", model=model, prefix="", force=True)
+
+
+def test_other_columns_keep_their_types(folder: Path, tiny_models: Callable[[int], Path]) -> None:
+    model = str(tiny_models(0))
+    rows = zip(*(cells for cells, _, _ in OTHERS.values()), strict=True)
+    lines = [",".join(["distance", "stops", *OTHERS]), *(",".join(["1.50", "3", *row]) for row in rows)]
+    (folder / "others.csv").write_text("\n".join(lines) + "\n")
+    table = predict(folder, input="others.csv", model=model)
+    assert {name: table.schema.field(name).type for name in OTHERS} == {k: found for k, (_, found, _) in OTHERS.items()}
+    assert {name: table[name].to_pylist() for name in OTHERS} == {
+        name: values for name, (_, _, values) in OTHERS.items()
+    }
+    predict(folder, input="others.csv", model=model, output=folder / "out.csv")
+    first = (folder / "out.csv").read_text().splitlines()[1]
+    # Numbers as they were written and without quotes, all other text in quotes.
+    start = '1.50,3,1,1.50,"00501","12345678901234567890","0.12345678901234567","a, b",,"yes",0.18'
+    assert first.startswith(start)
+    json_rows = ['{"distance": 1, "n": 1, "f": 1, "b": true, "t": "x", "m": 1}', '{"distance": 2, "f": 0.5, "m": "y"}']
+    (folder / "others.jsonl").write_text("\n".join(json_rows))
+    table = predict(folder, input="others.jsonl", model=model, force=True)
+    assert [table[name].to_pylist() for name in "nfbtm"] == [
+        [1, None],
+        [1.0, 0.5],
+        [True, None],
+        ["x", None],
+        ["1", "y"],
+    ]
+    predict(folder, input="others.jsonl", model=model, output=folder / "json.csv")
+    assert (folder / "json.csv").read_text().splitlines()[1].startswith('1,1,1,true,"x","1","yes",')
+
+
+def test_an_empty_cell_in_a_required_column_is_told_with_its_remedy(
+    folder: Path, tiny_models: Callable[[int], Path]
+) -> None:
+    (folder / "empty.csv").write_text("distance,carrier\n1,UA\n,UA\n")
+    (folder / "empty.jsonl").write_text('{"distance": 1}\n{"distance": null}\n')
+    pq.write_table(pa.table({"distance": [1.0, float("nan")]}), folder / "empty.parquet")
+    for name, place in (("empty.csv", "line 3"), ("empty.jsonl", "line 2"), ("empty.parquet", "row 1")):
+        words = f"{name}, {place}: column 'distance' is missing, but required: .* remove the column's `shape`"
+        with pytest.raises(DataError, match=words):
+            predict(folder, input=name, model=str(tiny_models(0)))
 
 
 def test_an_output_that_is_there_stays(folder: Path, tiny_models: Callable[[int], Path]) -> None:
