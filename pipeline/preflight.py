@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from components.arrow_example_gen.cells import columns_of_cells
 from components.arrow_example_gen.inspect import check_columns, inspect_source
 from pipeline.config import JanusConfig
 from pipeline.home import Home, require_writable
@@ -52,7 +53,7 @@ def check_data(config: JanusConfig, span: int | None = None) -> None:
         DataError: they are missing, empty, or lack a column that the configuration names.
     """
     source = inspect_source(config.data, span)
-    check_columns(source, config.data, config.named_columns())
+    check_columns(source, config.data, {**columns_of_cells(config.data), **config.named_columns()})
 
 
 def check_schema_file(config: JanusConfig) -> None:

@@ -162,5 +162,11 @@ def forms_of(data: DataConfig, units: Mapping[str, str] | None = None) -> CellFo
     return CellForms(null_words, data.decimal, data.thousands, dict(units or {}))
 
 
+def columns_of_cells(data: DataConfig) -> dict[str, str]:
+    """Each column that says how its cells are written → the key that names it."""
+    keys = {"null_values": data.null_values, "decimal": data.decimal, "thousands": data.thousands}
+    return {column: f"data.{key}" for key, own in keys.items() if isinstance(own, dict) for column in own}
+
+
 def _own(value: Any, column: str, default: _Value) -> Any | _Value:
     return value.get(column, default) if isinstance(value, Mapping) else value

@@ -88,6 +88,10 @@ class DataConfig(StrictModel):
     skip_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
         0, description="Lines of CSV before the header, such as a title; blank lines there are skipped anyway."
     )
+    skip_footer: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
+        0,
+        description="Rows at the end of each CSV file that are none of the table, such as a total; predict reads them.",
+    )
     escape_char: str | None = Field(
         None,
         description='Of CSV, the character that makes the next one plain, such as \\ in "a \\"quoted\\" word"; a '
@@ -161,7 +165,7 @@ class DataConfig(StrictModel):
             raise ValueError(f"there is no encoding '{encoding}'; common ones are utf-8, utf-16 and cp1252") from None
         return encoding
 
-    @field_validator("delimiter", "encoding", "skip_rows", "escape_char", "skip_initial_space")
+    @field_validator("delimiter", "encoding", "skip_rows", "skip_footer", "escape_char", "skip_initial_space")
     @classmethod
     def _check_csv(cls, value: Any, info: ValidationInfo) -> Any:
         usual = value == cls.model_fields[str(info.field_name)].default

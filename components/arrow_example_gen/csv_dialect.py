@@ -31,6 +31,7 @@ class Dialect:
     skip_rows: int = 0
     escape_char: str | None = None
     skip_initial_space: bool = False
+    skip_footer: int = 0
 
     @property
     def transcoded(self) -> bool:
@@ -55,6 +56,7 @@ def dialect_of(data: DataConfig) -> Dialect:
         data.skip_rows,
         data.escape_char,
         data.skip_initial_space,
+        data.skip_footer,
     )
 
 

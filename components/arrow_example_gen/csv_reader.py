@@ -4,6 +4,7 @@ import contextlib
 import csv
 import functools
 import re
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -12,16 +13,18 @@ from pyarrow import csv as arrow_csv
 
 from components.arrow_example_gen.batch import Batch
 from components.arrow_example_gen.cells import AS_PYTHON, CellForms
-from components.arrow_example_gen.csv_blocks import Block, quote_after_blanks, read_blocks, row_lines
-from components.arrow_example_gen.csv_dialect import Dialect, open_rows
+from components.arrow_example_gen.csv_blocks import Block, quote_after_blanks, read_blocks, row_ends, row_lines
+from components.arrow_example_gen.csv_dialect import Dialect, open_rows, starts_midway
 from components.arrow_example_gen.csv_header import find_header
-from components.arrow_example_gen.files import partitions_of
+from components.arrow_example_gen.files import file_size, partitions_of
 from components.arrow_example_gen.kinds import CellError, Kind
 from trainer.errors import DataError
 
 BLOCK_BYTES = 4 << 20
 """What is parsed at once: large enough for Arrow's vectorised kernels, small enough to keep several in memory."""
 
+TAIL_BYTES = 64 << 10
+"""In so much of a file's end, the rows are that `skip_footer` leaves out."""
 _RFC = Dialect()
 
 
@@ -42,6 +45,39 @@ def header_bytes(path: str, dialect: Dialect = _RFC) -> tuple[int, int]:
     """(the byte, the line from 1) where the rows after the header begin."""
     header = find_header(path, dialect)
     return header.stop, header.line
+
+
+def row_bytes(path: str, dialect: Dialect = _RFC) -> tuple[int, int | None, int]:
+    """(the first byte, the byte after the last one, the line from 1) of the rows, without `skip_footer` last ones.
+
+    The second is None where the rows end with the file.
+    """
+    start, line = header_bytes(path, dialect)
+    if not dialect.skip_footer:
+        return start, None, line
+    last: deque[int] = deque(maxlen=dialect.skip_footer)
+    for first, _ in last_rows(path, start, dialect):
+        last.append(first)
+    return start, last[0] if last else None, line
+
+
+def last_rows(path: str, start: int, dialect: Dialect = _RFC) -> Iterator[tuple[int, bytes]]:
+    """The rows at a file's end, each with its first byte; those of the last TAIL_BYTES, or all that follow `start`.
+
+    Blank lines are no rows.
+    """
+    begin = max(start, file_size(path) - TAIL_BYTES) if starts_midway(path, dialect) else start
+    if begin > start:
+        with open_rows(path, dialect, begin) as read:
+            tail = read(TAIL_BYTES)
+        # Inside a quoted cell, a newline does not end a row.
+        begin = start if b'"' in tail else begin + tail.find(b"\n") + 1
+    for block in file_blocks(path, begin, None, 1, dialect):
+        ends = row_ends(block.data, dialect)[0].tolist()
+        for first, end in zip([0, *(end + 1 for end in ends)], [*ends, len(block.data)], strict=True):
+            row = block.data[first:end]
+            if row.strip(b"\r\n"):
+                yield block.start + first, row
 
 
 def has_rows(path: str, dialect: Dialect = _RFC) -> bool:

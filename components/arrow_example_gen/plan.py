@@ -92,12 +92,13 @@ def _packed(pieces: Iterable[Piece], limit: int) -> Iterable[tuple[Piece, ...]]:
 
 
 def _csv_pieces(path: str, limit: int, dialect: Dialect) -> Iterable[Piece]:
-    start, line = csv_reader.header_bytes(path, dialect)
+    start, stop, line = csv_reader.row_bytes(path, dialect)
     size = file_size(path)
     if not starts_midway(path, dialect):
         # Compressed bytes are about a sixth of the content's size.
-        yield Piece(path, start, None, line, size * 6 if is_gzip(path) else size)
+        yield Piece(path, start, stop, line, size * 6 if is_gzip(path) else size)
         return
+    size = size if stop is None else stop
     if size - start <= limit:
         yield Piece(path, start, size, line, size - start)
         return

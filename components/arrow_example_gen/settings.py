@@ -42,5 +42,6 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
     settings |= {key: value for key in ("thousands",) if (value := data.get(key))}
     settings |= {"units": parameters["units"]} if parameters.get("units") else {}
     usual = {"delimiter": ",", "encoding": "utf-8", "skip_rows": 0, "escape_char": None, "skip_initial_space": False}
+    usual |= {"skip_footer": 0}
     settings.update({key: data[key] for key, value in usual.items() if data.get(key, value) != value})
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

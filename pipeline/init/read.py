@@ -28,6 +28,7 @@ from components.arrow_example_gen.kinds import (
     widest,
 )
 from pipeline.init.dialect import find_dialect
+from pipeline.init.footer import find_footer
 from pipeline.init.written import Written, data_as_written, read_as_written
 from trainer.errors import DataError
 
@@ -87,8 +88,13 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     """
     reasons: dict[str, str] = {}
     if data.format == "csv":
-        found, reasons = find_dialect(find_files(data))
+        files = find_files(data)
+        found, reasons = find_dialect(files)
         data = data.model_copy(update=found)
+        footer, reason = find_footer(files, dialect_of(data))
+        if footer:
+            data = data.model_copy(update={"skip_footer": footer})
+            reasons["skip_footer"] = reason
     source = inspect_source(data)
     rows = min(rows, max(MIN_ROWS, MAX_CELLS // len(source.columns)))
     if data.format == "parquet":
@@ -151,8 +157,8 @@ def _csv_head(files: list[str], rows: int, most_bytes: int, dialect: Dialect) ->
     blocks: list[tuple[str, Block]] = []
     read = found = 0
     for path in files:
-        start, line = csv_reader.header_bytes(path, dialect)
-        for block in csv_reader.file_blocks(path, start, None, line, dialect):
+        start, stop, line = csv_reader.row_bytes(path, dialect)
+        for block in csv_reader.file_blocks(path, start, stop, line, dialect):
             if read >= most_bytes or found > rows:
                 return blocks, False
             if block.data.strip():
@@ -326,13 +332,14 @@ def find_odd_values(sample: Sample, written: Mapping[str, Written]) -> dict[str,
     dialect = dialect_of(sample.data)
     for path in sample.files if open_values else ():
         header = csv_reader.read_header(path, dialect)
-        start, line = csv_reader.header_bytes(path, dialect)
-        for block in csv_reader.file_blocks(path, start, None, line, dialect):
+        start, stop, line = csv_reader.row_bytes(path, dialect)
+        for block in csv_reader.file_blocks(path, start, stop, line, dialect):
             if not open_values or block.start - start > MAX_BYTES:
                 break
             if not block.data.strip():
                 continue
-            cells = csv_reader.parse_block(block, path, header, dialect=dialect)
+            wanted = {name for name, _ in open_values}
+            cells = csv_reader.parse_block(block, path, header, dialect=dialect, wanted=wanted)
             for name, value in sorted(open_values):
                 row = pc.index(cells[name], pa.scalar(value)).as_py()
                 if row >= 0:
@@ -390,9 +397,9 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
         if sample.data.format == "csv":
             dialect = dialect_of(sample.data)
             header = csv_reader.read_header(path, dialect)
-            start, line = csv_reader.header_bytes(path, dialect)
+            start, stop, line = csv_reader.row_bytes(path, dialect)
             csv_kinds = {name: sampled.get(name) for name in csv_reader.read_columns(path, dialect)}
-            for block in csv_reader.file_blocks(path, start, None, line, dialect):
+            for block in csv_reader.file_blocks(path, start, stop, line, dialect):
                 if block.data.strip():
                     batch = csv_reader.read_block(block, path, header, csv_kinds, sample.forms, dialect)
                     yield dict(batch.columns), batch.rows

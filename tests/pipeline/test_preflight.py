@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,13 @@ def test_empty_data(folder: Path, content: str) -> None:
 def test_a_column_that_is_missing_is_named_with_its_key_and_the_nearest(folder: Path) -> None:
     config = small_config(folder, features={"distanse": {"kind": "numeric"}})
     with pytest.raises(DataError, match=r"features\.distanse.*did you mean 'distance'"):
+        check_before_run(config, Home("small"))
+
+
+@pytest.mark.parametrize("key", [{"null_values": {"distanc": ["NA"]}}, {"decimal": {"distanc": ","}}])
+def test_a_column_of_a_form_that_is_missing_is_named_with_its_key(folder: Path, key: dict[str, Any]) -> None:
+    config = small_config(folder, data={"path": str(folder / "data"), **key})
+    with pytest.raises(DataError, match=rf"data\.{next(iter(key))}.*did you mean 'distance'"):
         check_before_run(config, Home("small"))
 
 

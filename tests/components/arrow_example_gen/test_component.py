@@ -1,5 +1,6 @@
 """The component is an ExampleGen as TFX knows it: spans, versions, cache keys, artifact; and deterministic."""
 
+import csv
 import hashlib
 import json
 import os
@@ -79,6 +80,19 @@ def test_numbers_with_marks_units_and_words_of_one_column(tmp_path: Path) -> Non
     examples = run(data_config(path).model_copy(update=keys), tmp_path / "out", units={"share": "%"})
     found = [tuple(row.get(name, (None, (None,)))[1][0] for name in ("n", "share", "text")) for row in rows(examples)]
     assert sorted(found, key=str) == sorted([(1234.5, 30, b"NA"), (0.5, None, b"b"), (None, 4, b"c")], key=str)
+
+
+@pytest.mark.parametrize("quote", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_rows_at_the_end_of_each_file_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote: int) -> None:
+    monkeypatch.setattr(plan, "PIECE_BYTES", 100)
+    for name in ("a", "b"):
+        cells = [*([row, "x"] for row in range(40)), ["Total", 780], ["", ""]]
+        write_csv(tmp_path / "in" / f"{name}.csv", ["n", "text"], cells, quoting=quote)
+    data = data_config(tmp_path / "in").model_copy(update={"skip_footer": 2})
+    found = [row["n"] for row in rows(run(data, tmp_path / "out", column_types={"n": "int"}))]
+    assert sorted(found) == sorted([("int64_list", (row,)) for row in range(40)] * 2)
+    with pytest.raises(DataError, match="line 42: column 'n' holds 'Total'"):
+        run(data_config(tmp_path / "in"), tmp_path / "whole", column_types={"n": "int"})
 
 
 def test_text_amid_numbers_is_told_with_the_remedy(tmp_path: Path) -> None:

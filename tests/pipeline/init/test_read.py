@@ -49,6 +49,39 @@ def test_words_without_numbers_are_text(tmp_path: Path) -> None:
     assert sample.columns["b"].to_pylist() == [b"none", b"1", b"none"]
 
 
+@pytest.mark.parametrize(
+    ("tail", "footer"),
+    [
+        ("Total,,1225\n", 1),
+        (",,\n", 1),
+        ("\nGrand total,,1225\n,,\n", 2),
+        ("Source: the office\n", 1),
+        ("made in May,,\n", 1),
+        ("north,50,\n", 0),
+        ('"Total",,"1,225"\n', 1),
+    ],
+)
+def test_rows_at_the_end_that_are_none_of_the_table(tmp_path: Path, tail: str, footer: int) -> None:
+    (tmp_path / "t.csv").write_text("shop,n,m\n" + "".join(f"north,{row},{row}\n" for row in range(50)) + tail)
+    sample = sample_of(tmp_path / "t.csv")
+    assert (sample.data.skip_footer, sample.rows) == (footer, 50 + (footer == 0))
+    assert bool(footer) == ("skip_footer" in sample.reasons)
+    if footer:
+        assert sample.columns["n"].to_pylist() == list(range(50))
+
+
+def test_files_with_a_total_each(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{row % 7}\n" for row in range(40))
+    for name in ("a", "b"):
+        with gzip.open(tmp_path / f"{name}.csv.gz", "wt") as stream:
+            stream.write(f"n,m\n{rows}Total,120\n")
+    sample = sample_of(tmp_path)
+    assert (sample.data.skip_footer, sample.rows) == (1, 80)
+    assert sample.reasons["skip_footer"] == "the last row is none of the table: 'Total,120'"
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(f"n,m\n{rows}".encode()))
+    assert sample_of(tmp_path).data.skip_footer == 0
+
+
 def test_as_many_rows_as_the_limit_are_all_rows(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", {"a": range(50), "b": range(50)})
     assert sample_of(path, rows=50).complete
