@@ -25,6 +25,7 @@ from pipeline.predict.source import Source, absent_columns, open_source
 from pipeline.predict.tasks import PREFIX, TaskColumns, named_apart, tasks_of
 from pipeline.predict.writing import require_free, staging_of, whole_file
 from serving.client import Client, LocalClient, RequestError, connect
+from serving.client.signature import ASSUMED
 from trainer.errors import ConfigError, JanusError, ServingError
 
 
@@ -71,6 +72,8 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
             signature = client.signature
         except RequestError as error:
             raise ServingError(f"{model}: {error.code.name}: {error}") from error
+        if signature.assumed:
+            console.print(f"{model}: {ASSUMED}", markup=False)
         description = client.description if isinstance(client, LocalClient) else None
         tasks = tasks_of(config, signature, description, options.prefix or "")
         typed = options.beam or target.suffix.lower() != ".csv"

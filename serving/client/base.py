@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from serving.client.signature import Signature
+from serving.client.signature import COLUMNS, Signature
 from serving.errors import Code, RequestError
 from serving.rows import columns_of_rows, require_values
 
@@ -60,7 +60,7 @@ class Client(abc.ABC):
                 f"the model has no output '{unknown[0]}'; there are {', '.join(sorted(signature.outputs))}",
             )
         arrays = signature.arrays(columns)
-        if self.signature_name == "serving_columns":
+        if self.signature_name == COLUMNS:
             require_values(signature, arrays)
         return self._predict(arrays, outputs)
 

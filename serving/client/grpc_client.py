@@ -12,7 +12,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_p
 
 from serving.client.base import Client, no_signature
 from serving.client.retries import Policy
-from serving.client.signature import Signature, signature_of
+from serving.client.signature import COLUMNS, Signature, signature_of, with_assumed_defaults
 from serving.client.target import Target
 from serving.errors import Code, RequestError
 
@@ -74,7 +74,8 @@ class GrpcClient(Client):
             raise RequestError(Code.INTERNAL, f"{self._address}: the server gave no signatures of {self._spec.name}")
         if self.signature_name not in found.signature_def:
             raise no_signature(self.signature_name, list(found.signature_def))
-        return signature_of(found.signature_def[self.signature_name])
+        signature = signature_of(found.signature_def[self.signature_name])
+        return with_assumed_defaults(signature) if self.signature_name == COLUMNS else signature
 
     def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]:
         request = predict_pb2.PredictRequest(model_spec=self._spec, output_filter=list(outputs or ()))

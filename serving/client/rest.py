@@ -12,7 +12,7 @@ import numpy as np
 
 from serving.client.base import Client, no_signature
 from serving.client.retries import Policy
-from serving.client.signature import STRING, Signature, TensorInfo, signature_of_json
+from serving.client.signature import COLUMNS, STRING, Signature, TensorInfo, signature_of_json, with_assumed_defaults
 from serving.client.target import Target
 from serving.errors import Code, RequestError
 
@@ -62,7 +62,8 @@ class RestClient(Client):
             known = answer["metadata"]["signature_def"]["signature_def"]
             if self.signature_name not in known:
                 raise no_signature(self.signature_name, list(known))
-            return signature_of_json(known[self.signature_name])
+            signature = signature_of_json(known[self.signature_name])
+            return with_assumed_defaults(signature) if self.signature_name == COLUMNS else signature
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(Code.INTERNAL, f"{self._base}/metadata: not the metadata of a model: {error}") from error
 

@@ -5,16 +5,27 @@ The attributes are called as in SignatureDef (meta_graph.proto), so that what re
 
 import base64
 import difflib
+import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from serving.errors import Code, RequestError
 
-STRING = 7
+COLUMNS = "serving_columns"
+
+FLOAT, DOUBLE, STRING = 1, 2, 7
+
+ASSUMED = (
+    "the server's metadata does not say which columns may be missing; all are taken for optional, and the model "
+    "refuses a missing value where it requires one"
+)
+
+log = logging.getLogger(__name__)
+
 _DTYPES: dict[str, tuple[int, Any]] = {
     "DT_FLOAT": (1, np.float32),
     "DT_DOUBLE": (2, np.float64),
@@ -79,11 +90,13 @@ class Signature:
         inputs: name → its dtype and shape.
         outputs: the same.
         defaults: inputs that a request may leave out → what stands for them then, [1, …].
+        assumed: whether the defaults are not the server's words (`with_assumed_defaults`).
     """
 
     inputs: dict[str, TensorInfo]
     outputs: dict[str, TensorInfo]
     defaults: dict[str, np.ndarray] = field(default_factory=dict)
+    assumed: bool = False
 
     def arrays(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """All inputs of a request in their dtypes, those left out as their defaults in every row.
@@ -131,6 +144,26 @@ def signature_of_json(definition: Mapping[str, Any]) -> Signature:
         {name: _info_of_json(info) for name, info in sorted(definition.get("inputs", {}).items())},
         {name: _info_of_json(info) for name, info in sorted(definition.get("outputs", {}).items())},
         {name: _array_of_json(proto) for name, proto in definition.get("defaults", {}).items()},
+    )
+
+
+def with_assumed_defaults(signature: Signature) -> Signature:
+    """The same of `serving_columns`, with a missing value as every input's default where the server gave no defaults.
+
+    TensorFlow Serving leaves them out of its metadata where it is built with TFRT (RELEASE.md of 2.20, "Do not return
+    SignatureDef.defaults from GetModelMetadata"). The model itself refuses a missing value in a required column.
+    """
+    missing = {FLOAT: np.nan, DOUBLE: np.nan, STRING: b""}
+    if signature.defaults or not all(info.dtype in missing for info in signature.inputs.values()):
+        return signature
+    log.warning("%s", ASSUMED)
+    return replace(
+        signature,
+        defaults={
+            name: np.full([1, *(max(size, 1) for size in info.sizes[1:])], missing[info.dtype], info.numpy)
+            for name, info in signature.inputs.items()
+        },
+        assumed=True,
     )
 
 

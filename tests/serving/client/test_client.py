@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.client import Client, LocalClient, RequestError, connect
+from serving.client import Client, LocalClient, RequestError, Signature, TensorInfo, connect, grpc_client, rest
 from serving.client.retries import Policy
+from serving.client.signature import Dimension, Shape, signature_of_json, with_assumed_defaults
 from serving.errors import Code
+from serving.rows import columns_of_rows, require_values
 
 COLUMNS = {"distance": [1.0, -2.0, 0.5], "carrier": ["EV", "", "UA"], "stops": [1.0, float("nan"), 2.0]}
 
@@ -163,6 +166,40 @@ def test_half_an_answer_is_none(scripted: Callable[..., _Server], body: str) -> 
     server = scripted([(200, body)])
     with connect(server.url, "tiny", retries=1) as found, pytest.raises(RequestError):
         found.predict({"distance": [1.0]})
+
+
+def test_metadata_without_defaults_leave_the_model_to_say_what_is_required(
+    client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As tfrt_servable.cc of TensorFlow Serving gives it since 2.20.
+    whole = client.http.get("/v1/models/tiny/metadata").json()["metadata"]["signature_def"]["signature_def"]
+    bare = signature_of_json({key: value for key, value in whole["serving_columns"].items() if key != "defaults"})
+    assumed = with_assumed_defaults(bare)
+    assert (bare.assumed, assumed.assumed, set(assumed.defaults)) == (False, True, set(bare.inputs))
+    assert "does not say which columns may be missing" in caplog.text
+    columns = columns_of_rows(assumed, [{"distance": 1.0}, {"distance": 2.0, "stops": 3}])
+    arrays = assumed.arrays(columns)
+    require_values(assumed, arrays)
+    assert arrays["carrier"].tolist() == [b"", b""]
+    np.testing.assert_array_equal(arrays["stops"], [float("nan"), 3])
+    known = signature_of_json(whole["serving_columns"])
+    assert with_assumed_defaults(known) is known
+    # A vector is missing in all its places.
+    vector = TensorInfo(1, Shape((Dimension(-1), Dimension(3))))
+    assert with_assumed_defaults(Signature({"v": vector}, {})).defaults["v"].shape == (1, 3)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_every_remote_client_assumes_them(client: Any, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = grpc_client if protocol == "grpc" else rest
+    name = "signature_of" if protocol == "grpc" else "signature_of_json"
+    read = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda definition: replace(read(definition), defaults={}))
+    with connect(f"grpc://{client.server.grpc}" if protocol == "grpc" else client.server.rest, "tiny") as found:
+        assert found.predict_rows([{"distance": 1, "stops": None}])["delay"].tolist() == [[2.0]]
+        assert found.signature.assumed
+    with connect(client.server.rest, "tiny", signature="sums") as other:
+        assert not other.signature.defaults
 
 
 def test_pauses_double_and_are_cut_by_chance() -> None:
