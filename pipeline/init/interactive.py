@@ -5,19 +5,23 @@ from dataclasses import replace
 
 from components.arrow_example_gen.config import TimeSplit
 from pipeline.init.columns import Guess, shown
-from pipeline.init.plan import ColumnPlan, Plan, words
+from pipeline.init.plan import ColumnPlan, Plan, leaks_of
 
 Confirm = Callable[[str, bool], bool]
 """(question, default) → the answer."""
 
 
 def ask(plan: Plan, confirm: Confirm) -> Plan:
-    """The plan after a person's answers: each leaking or weakly founded feature may be left out.
+    """The plan after a person's answers: a leaking feature may be kept, a weakly founded one left out.
 
     The last feature stays, whatever is answered.
     """
     columns = list(plan.columns)
     for place, column in enumerate(columns):
+        if column.leaking:
+            if confirm(f"{shown(column.column.name)} alone tells {leaks_of(column)}: keep it as a feature?", False):
+                columns[place] = replace(column, guess=column.leaking, leaking=None)
+            continue
         if sum(other.used for other in columns) > 1 and (question := _question(column)) and not confirm(question, True):
             columns[place] = replace(column, guess=Guess("dropped", "left out by the answer to a question"))
     return replace(plan, columns=columns)
@@ -33,9 +37,6 @@ def agreed(plan: Plan, confirm: Confirm) -> bool:
 
 
 def _question(column: ColumnPlan) -> str | None:
-    leaks = [f"target {shown(target)} with {words(score)}" for target, score in column.scores.items() if score.leaks]
-    if leaks:
-        return f"{shown(column.column.name)} alone tells {', '.join(leaks)}: keep it as a feature?"
     if column.guess.kind == "hashed":
         return f"{shown(column.column.name)}: {column.guess.reason}: keep it as a feature?"
     return None

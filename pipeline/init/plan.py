@@ -34,12 +34,14 @@ class ColumnPlan:
         name: the feature's name.
         guess: its kind, reason and keys.
         scores: target's column → how well this one tells it by itself.
+        leaking: the feature that it would make if it did not leak a target; None where it does not.
     """
 
     column: Profile
     name: str
     guess: Guess
     scores: Mapping[str, Score] = field(default_factory=dict)
+    leaking: Guess | None = None
 
     @property
     def used(self) -> bool:
@@ -82,6 +84,16 @@ class Plan:
     def features(self) -> list[ColumnPlan]:
         """The columns that are features."""
         return [column for column in self.columns if column.used]
+
+    @property
+    def leaks(self) -> list[ColumnPlan]:
+        """The columns that are left out for leaking, as the features that they would be."""
+        return [replace(column, guess=column.leaking) for column in self.columns if column.leaking]
+
+    @property
+    def proposed(self) -> list[ColumnPlan]:
+        """The features, and those that would be."""
+        return [*self.features, *self.leaks]
 
 
 def _untold(doing: str) -> None:
@@ -181,7 +193,19 @@ def _columns(
             found = {target: leakage.score(column, label) for target, label in labels.items()}
             scores = {target: score for target, score in found.items() if score is not None}
         plans.append(ColumnPlan(column, name, guessed, scores))
-    return _strongest(plans)
+    return _strongest(_without_leaks(plans))
+
+
+def _without_leaks(plans: list[ColumnPlan]) -> list[ColumnPlan]:
+    """The plans with columns that nearly determine a target left out, unless no other is left to learn from."""
+    if not any(plan.used and not leaks_of(plan) for plan in plans):
+        return plans
+    return [
+        replace(plan, guess=Guess("dropped", f"LEAKAGE? alone tells {leaks_of(plan)}"), leaking=plan.guess)
+        if plan.used and leaks_of(plan)
+        else plan
+        for plan in plans
+    ]
 
 
 def _strongest(plans: list[ColumnPlan]) -> list[ColumnPlan]:
@@ -241,13 +265,19 @@ def _unread(name: str, written: Written, label: bool) -> list[str]:
 
 
 def _leaks(plan: Plan) -> list[str]:
+    left_out = "it is left out; if it is known when a prediction is needed, take the # before it away in `features`"
+    kept = "it is kept, as no other column is left; is it known when a prediction is needed?"
     return [
-        f"leakage? {shown(column.column.name)} alone tells target {shown(target)} with {words(score)} on held-out "
-        "rows: is it known when a prediction is needed?"
-        for column in plan.features
-        for target, score in column.scores.items()
-        if score.leaks
+        f"leakage? {shown(column.column.name)} alone tells {leaks_of(column)} on held-out rows: "
+        f"{left_out if column.leaking else kept}"
+        for column in plan.columns
+        if leaks_of(column) and (column.leaking or column.used)
     ]
+
+
+def leaks_of(column: ColumnPlan) -> str:
+    """`target 'a' with auc 1.000`, of every target that the column nearly determines; empty if of none."""
+    return ", ".join(f"target {shown(t)} with {words(score)}" for t, score in column.scores.items() if score.leaks)
 
 
 def words(score: Score) -> str:

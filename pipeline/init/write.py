@@ -72,7 +72,8 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         "",
         "features:",
         *_aligned([(f"{c.name}: {flow(_feature(c))}", _reason(c)) for c in plan.features]),
-        *_dropped([column for column in plan.columns if not column.used]),
+        *_leaking(plan.leaks),
+        *_dropped([column for column in plan.columns if not column.used and not column.leaking]),
         "",
         "tasks:",
         *_tasks(plan),
@@ -194,6 +195,15 @@ def _aligned(entries: Sequence[tuple[str, str]]) -> list[str]:
     return [f"  {entry:<{width}}  # {_comment(reason)}" for entry, reason in entries]
 
 
+def _leaking(columns: Sequence[ColumnPlan]) -> list[str]:
+    if not columns:
+        return []
+    return [
+        "  # Left out, as each alone nearly determines a target; if it is known in time, take its first # away:",
+        *_aligned([(f"# {c.name}: {flow(_feature(c))}", _reason(c)) for c in columns]),
+    ]
+
+
 def _dropped(columns: Sequence[ColumnPlan]) -> list[str]:
     if not columns:
         return []
@@ -229,7 +239,8 @@ def _gates(plan: Plan) -> list[str]:
 
 def schema_text(plan: Plan) -> str:
     """The columns that the configuration names, as a TFDV schema; others are used by nothing and left out."""
-    used = [(column.column, column.guess.reason) for column in plan.features]
+    # Those that are left out for leaking may be taken in again.
+    used = [(column.column, column.guess.reason) for column in plan.proposed]
     used += [(c, f"label of task {t.name}") for t, c in zip(plan.targets, plan.target_columns, strict=True)]
     split = plan.division.split
     named = {column.name for column, _ in used}
@@ -264,10 +275,10 @@ def _schema_feature(column: Profile, reason: str, plan: Plan, classes: Sequence[
 def _type(column: Profile, plan: Plan) -> int:
     """As read; of CSV that was not read to its end, a number is one with a fraction, and a category text."""
     kind = column.kind or "bytes"
-    if plan.sample.data.format == "csv" and column.name in {c.column.name for c in plan.features if c.guess.as_text}:
+    if plan.sample.data.format == "csv" and column.name in {c.column.name for c in plan.proposed if c.guess.as_text}:
         return int(_TYPES["bytes"])
     if plan.sample.data.format == "csv" and not plan.sample.complete and kind == "int":
-        numeric = {c.column.name for c in plan.features if c.guess.kind in ("numeric", "cyclical", "vector")}
+        numeric = {c.column.name for c in plan.proposed if c.guess.kind in ("numeric", "cyclical", "vector")}
         numeric |= {t.column for t in plan.targets if t.kind in ("regression", "count")}
         split = plan.division.split
         if column.name in numeric:

@@ -41,7 +41,7 @@ def test_what_is_written_is_a_configuration_and_a_schema_that_fits(table: str) -
     config = load_config("configs/shop.yaml")
     check_data(config)
     check_schema_file(config)
-    assert list(config.features) == ["price", "colour", "hour", "customer_id", "size_cm", "size_cm_column", "class"]
+    assert list(config.features) == ["colour", "hour", "customer_id", "size_cm", "size_cm_column", "class"]
     assert config.features["size_cm"].column == "size/cm"
     assert list(config.tasks) == ["bought", "spent"]
     assert config.data.path == table
@@ -55,6 +55,22 @@ def test_every_guess_has_its_reason(table: str) -> None:
     assert all("#" in line for line in features if line.strip())
     assert "  #   'order_id': identifier: 400 values in 400 rows" in features
     assert "  #   'shop': constant: 'main' in every row" in features
+    (price,) = [line for line in features if "price" in line]
+    assert price.startswith("  # price: {kind: numeric}"), "it alone tells what was spent"
+    assert price.endswith("LEAKAGE?")
+
+
+def test_a_leaking_column_may_be_taken_in_as_it_is_written(table: str) -> None:
+    init(table, "--targets", "bought,spent")
+    take_price_in("shop")
+    config = load_config("configs/shop.yaml")
+    assert config.features["price"].kind == "numeric"
+    check_schema_file(config)
+
+
+def take_price_in(name: str) -> None:
+    path = Path(f"configs/{name}.yaml")
+    path.write_text(path.read_text().replace("  # price:", "  price:"))
 
 
 def test_words_for_missing_stand_in_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +84,7 @@ def test_words_for_missing_stand_in_the_configuration(tmp_path: Path, monkeypatc
     config = load_config("configs/shop.yaml")
     check_data(config)
     assert config.data.null_values == {"price": ["NA"], "spent": ["NA"]}
-    assert (config.features["price"].kind, config.tasks["spent"].kind) == ("numeric", "regression")
+    assert (config.features["colour"].kind, config.tasks["spent"].kind) == ("categorical", "regression")
 
 
 def test_an_absolute_path_below_the_working_folder_becomes_relative(table: str) -> None:
@@ -119,10 +135,14 @@ def test_a_target_with_a_comma_stands_in_quotes(tmp_path: Path, monkeypatch: pyt
 
 
 def test_questions_are_asked_only_where_wanted(table: str) -> None:
-    code, out, _ = init(table, "--targets", "bought,spent", "--interactive", answers="n\nn\ny\ny\ny\n")
-    assert code == 0
-    assert "'price' alone tells target 'spent'" in out
-    assert "price" not in load_config("configs/shop.yaml").features
+    # The first is of price, the second of customer_id.
+    for number, (answers, kept) in enumerate((("\n\n\n\n\n", False), ("y\nn\n\n\n\n", True))):
+        arguments = ("--targets", "bought,spent", "--interactive", "--name", f"shop{number}")
+        code, out, _ = init(table, *arguments, answers=answers)
+        assert code == 0
+        assert "'price' alone tells target 'spent'" in out
+        features = load_config(f"configs/shop{number}.yaml").features
+        assert ("price" in features, "customer_id" in features) == (kept, not kept), "by default leaks are left out"
 
 
 def test_an_answer_of_no_writes_nothing(table: str) -> None:
@@ -165,13 +185,14 @@ def test_ten_thousand_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (code, err) == (0, "")
     config = load_config("configs/wide.yaml")
     assert len(config.features) == 250
-    assert "c7" in config.features
+    assert "  # c7: {kind: numeric}" in Path("configs/wide.yaml").read_text(), "it is what y was made of"
 
 
 @pytest.mark.very_slow
 @pytest.mark.slow
 def test_a_run_takes_it_as_it_stands(table: str) -> None:
     assert init(table, "--targets", "bought,spent", "--name", "stands")[0] == 0
+    take_price_in("stands")
     command = [sys.executable, "-m", "pipeline", "run", "configs/stands.yaml", "--set", "training.epochs=15"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

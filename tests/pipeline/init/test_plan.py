@@ -27,7 +27,7 @@ def test_a_plan_knows_every_column(tmp_path: Path) -> None:
     kinds = {column.column.name: column.guess.kind for column in plan.columns}
     assert kinds == {
         "order_id": "dropped",
-        "price": "numeric",
+        "price": "dropped",
         "colour": "categorical",
         "hour": "cyclical",
         "customer_id": "hashed",
@@ -41,7 +41,18 @@ def test_a_plan_knows_every_column(tmp_path: Path) -> None:
     assert [target.kind for target in plan.targets] == ["binary", "regression"]
     assert isinstance(plan.division.split, TimeSplit)
     assert plan.division.split.eval_from == "2024-01-17"
-    assert any("'price' alone tells target 'spent' with r2 0.9" in warning for warning in plan.warnings)
+    (leak,) = [warning for warning in plan.warnings if warning.startswith("leakage?")]
+    assert leak.startswith("leakage? 'price' alone tells target 'spent' with r2 0.9")
+    assert "it is left out" in leak
+    assert [(column.name, column.guess.kind) for column in plan.leaks] == [("price", "numeric")]
+
+
+def test_where_every_column_leaks_they_stay(tmp_path: Path) -> None:
+    spent = [float(number) for number in RANDOM.permutation(100)]
+    plan = plan_of(tmp_path, {"price": [2 * value for value in spent], "spent": spent}, "spent")
+    assert [column.name for column in plan.features] == ["price"]
+    assert plan.leaks == []
+    assert any("it is kept, as no other column is left" in warning for warning in plan.warnings)
 
 
 def test_noise_scores_as_guessing_and_the_label_as_certainty() -> None:
