@@ -292,18 +292,20 @@ def _explain(
                 content = f": {content[:120]}{'…' if len(content) > 120 else ''}" if shown else ""
                 return DataError(
                     f"{path}, line {block.line + last}: {len(row)} cells, but the header names {len(names)} columns"
-                    f"{content}{_remedy_of_length(row, names, dialect)}"
+                    f"{content}{_remedy_of_length(row, names, dialect, last == 0)}"
                 )
             last = reader.line_num
     words = error if shown else "the rows cannot be parsed"
     return DataError(f"{path}, lines {block.line} to {block.line + text.count(chr(10))}: {words}")
 
 
-def _remedy_of_length(row: Sequence[str], names: Sequence[str], dialect: Dialect) -> str:
+def _remedy_of_length(row: Sequence[str], names: Sequence[str], dialect: Dialect, first: bool) -> str:
     if len(row) > 1 >= len(names):
         return "; if the table begins with a title: data.skip_rows, the lines before the header"
     if any(cell.startswith(' "') for cell in row) and not dialect.skip_initial_space:
         return "; a blank stands before a quote: data.skip_initial_space: true skips such blanks"
     if any('\\"' in cell or cell.endswith("\\") for cell in row) and not dialect.escape_char:
         return "; if the backslash keeps what follows from ending the cell: data.escape_char: '\\'"
+    if len(row) == len(names) + 1 and first:
+        return "; if the first cells are an index without a name, as R writes it, give the column a name in the header"
     return ""

@@ -85,7 +85,7 @@ def check_columns(source: Source, data: DataConfig, wanted: Mapping[str, str]) -
 def missing_columns(columns: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
     """A sentence per wanted column (→ the config key that names it) that is not among `columns`."""
     return [
-        f"{key}: the data have no column '{column}'{_repeated(column, columns) or _nearest(column, columns)}"
+        f"{key}: the data have no column '{column}'{repeated_name(column, columns) or _nearest(column, columns)}"
         for column, key in wanted.items()
         if column not in columns
     ]
@@ -144,7 +144,8 @@ def _columns(names: list[str]) -> str:
     return f"column{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
 
 
-def _repeated(column: str, columns: Sequence[str]) -> str:
+def repeated_name(column: str, columns: Sequence[str]) -> str:
+    """What is to be said of a column that is missing because the header names it more than once; else nothing."""
     numbered = [f"{column}.{number}" for number in (1, 2)]
     if not all(name in columns for name in numbered):
         return ""

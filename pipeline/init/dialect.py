@@ -180,8 +180,7 @@ def _header(text: str, dialect: Dialect, width: int) -> tuple[list[str], int]:
         cells: list[str] = next(dialect.rows_of(line), [])
         if _is_title(cells, width):
             continue
-        filled = [cell for cell in cells if cell.strip()]
-        if len(cells) != width or len(set(filled)) < len(filled) or any(map(_number, filled)):
+        if len(cells) != width:
             # What follows is no header, so what went before was one.
             return first, 0
         while place and not lines[place - 1].strip():

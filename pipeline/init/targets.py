@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from components.arrow_example_gen.domains import as_text
+from components.arrow_example_gen.inspect import repeated_name
 from components.arrow_example_gen.kinds import list_offsets
 from pipeline.config import RESERVED_TASK_NAMES
 from pipeline.init.columns import Profile, is_row_number, shown, time_form
@@ -68,7 +69,8 @@ def check_targets(targets: Sequence[str], columns: Sequence[str]) -> None:
         if target not in columns:
             folded = {column.casefold(): column for column in columns}
             close = difflib.get_close_matches(target.casefold(), list(folded), n=1, cutoff=0.5)
-            hint = f"; did you mean {shown(folded[close[0]])}?" if close else f"; there are {_listing(columns)}"
+            near = f"; did you mean {shown(folded[close[0]])}?" if close else f"; there are {_listing(columns)}"
+            hint = repeated_name(target, columns) or near
             problems.append(f"--targets: the table has no column {shown(target)}{hint}")
         elif targets.count(target) > 1:
             problems.append(f"--targets: column {shown(target)} is named twice")

@@ -129,6 +129,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "comma after a backslash": (b'a,b\n1,"x\\", y"\n', {}, r"t\.csv, line 2: .*data\.escape_char: '\\'"),
     "Parquet": (b"PAR1....PAR1", {}, r"t\.csv is no CSV but a Parquet file: data\.format: parquet"),
     "spreadsheet": (b"PK\x03\x04....", {}, r"t\.csv is no CSV but a ZIP archive or a spreadsheet: export it"),
+    "row names of R": (b"a,b\nx,1,2\ny,3,4\n", {}, r"t\.csv, line 2: 3 cells.*an index without a name"),
     "row with more cells": (b"a,b\n1,2,\n3,4\n", {}, r"t\.csv, line 2: 3 cells, but the header names 2 columns"),
 }
 

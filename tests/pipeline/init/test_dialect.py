@@ -31,6 +31,7 @@ FOUND: dict[str, tuple[str, dict[str, Any]]] = {
     "one column": ("text\nhello\nworld\n", {}),
     "titles of a spreadsheet": ("Sales,,\n,,\na,b,c\n1,2,3\n4,5,6\n", {"skip_rows": 2}),
     "comments": ("# made by x, y and z\n# on Monday\na;b\n1;2\n3;4\n", {"delimiter": ";", "skip_rows": 2}),
+    "title before names that come again": ("Sales\na,a,2020\n1,2,3\n4,5,6\n", {"skip_rows": 1}),
     "title with a quote": ('The "best\n\na,b,c\n1,2,3\n4,5,6\n', {"skip_rows": 1}),
     "a name for every cell but the first": (",a,b\n0,1,2\n1,2,3\n", {}),
     "row names of R": ("a,b\nx,1,2\ny,3,4\n", {}),
