@@ -7,8 +7,8 @@ Every object has `event` and `time` (ISO 8601, UTC). The events, in the order in
 - `component`: `component`, `state` (`running`, `complete`, `failed`, `interrupted`), `seconds`, `cached`, `error`.
 - `epoch`: `epoch`, `epochs`, `seconds`, `remaining_seconds`, `tasks` with each one's validation `loss` and metric.
 - `message`: `level`, `message`.
-- `run_ended`: `exit_code`, `pushed`, `problems`, `report` (the path of report.json). It is the last line of any run,
-  also of one that was refused; then `report` is null.
+- `run_ended`: `exit_code`, `pushed`, `problems`, `warnings`, `report` (the path of report.json). It is the last line of
+  any run, also of one that was refused; then `report` is null.
 """
 
 import json
@@ -89,7 +89,12 @@ def write_event(stream: TextIO, event: str, **values: Any) -> None:
 
 
 def write_end(
-    stream: TextIO, exit_code: int, problems: Sequence[str] = (), pushed: str | None = None, report: Path | None = None
+    stream: TextIO,
+    exit_code: int,
+    problems: Sequence[str] = (),
+    pushed: str | None = None,
+    report: Path | None = None,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Writes the last line of a run."""
     write_event(
@@ -98,6 +103,7 @@ def write_end(
         exit_code=exit_code,
         pushed=pushed,
         problems=list(problems),
+        warnings=list(warnings),
         report=str(report) if report else None,
     )
 

@@ -163,7 +163,8 @@ def _carry_out(run: _Run, verbose: bool) -> None:
 def _tell_end(run: _Run) -> None:
     if run.as_json:
         report = run.report
-        write_end(run.terminal.out, report.exit_code, report.problems, report.pushed, run.folder / REPORT_FILE)
+        path = run.folder / REPORT_FILE
+        write_end(run.terminal.out, report.exit_code, report.problems, report.pushed, path, report.warnings)
 
 
 def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
@@ -208,9 +209,11 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
 def _examine(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
     from pipeline.html_report.examine import examine
     from pipeline.html_report.write import ANALYSIS_FILE
+    from pipeline.plausibility import doubts
 
     with run.told() as display:
         run.analysis = examine(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
+    run.report.warnings = doubts(run.report, run.analysis)
 
 
 def _add_plot(run: _Run) -> None:

@@ -208,7 +208,7 @@ def _slice_line(metric: str, found: SliceValue) -> str:
 
 
 def _limits(report: RunReport, config: JanusConfig, analysis: Analysis) -> list[str]:
-    lines = []
+    lines = [f"Look at this: {warning}" for warning in report.warnings]
     for name in config.tasks:
         worse = _worse(name, report, config, analysis) if name in report.tasks else []
         if worse:

@@ -48,6 +48,7 @@ class RunReport(BaseModel):
     pushed: str | None = None
     exit_code: int = 0
     problems: list[str] = []
+    warnings: list[str] = []
     peak_memory_mb: float = 0.0
 
     def all_cached(self) -> bool:

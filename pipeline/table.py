@@ -25,6 +25,7 @@ def report_view(report: RunReport) -> RenderableType:
         parts.append(metrics_table(report))
         parts += [Text(line) for line in mixture_lines(report)]
     parts += [Text(line) for line in serving_check_lines(report)]
+    parts += [Text(f"! {warning}", style="yellow") for warning in report.warnings]
     parts.append(Text(outcome_line(report), style="bold"))
     if report.exit_code not in (0, GateError.exit_code, ServingError.exit_code):
         parts += [Text(f"  {problem}") for problem in report.problems]

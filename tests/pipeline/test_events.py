@@ -94,6 +94,7 @@ def test_the_end_names_what_there_is() -> None:
         "event": "run_ended",
         "exit_code": 2,
         "problems": ["features.x: unknown"],
+        "warnings": [],
         "pushed": None,
         "report": None,
     }
