@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from components.arrow_example_gen.cells import CellForms, forms_of
 from components.arrow_example_gen.config import DataConfig, columns_of_split
+from components.arrow_example_gen.precision import Role, Use
 from pipeline.beam.config import BeamConfig
 from pipeline.kubeflow.config import KubeflowConfig
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
@@ -216,6 +217,7 @@ class JanusConfig(StrictModel):
             *task_problems(self.tasks),
             *self._task_name_problems(),
             *self._gate_problems(),
+            *self._offset_problems(),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -280,6 +282,15 @@ class JanusConfig(StrictModel):
                 "choose another name"
             )
         return problems
+
+    def _offset_problems(self) -> list[str]:
+        if self.data.format != "tfrecord":
+            return []
+        return [
+            f"tasks.{name}.offset: the numbers of TFRecords are rounded already; let what writes them subtract it"
+            for name, task in self.tasks.items()
+            if getattr(task, "offset", 0)
+        ]
 
     def _gate_problems(self) -> list[str]:
         problems = []
@@ -347,6 +358,30 @@ class JanusConfig(StrictModel):
             for task in self.tasks.values()
             if classes_of(task) and task.label not in separated
         }
+
+    def uses(self) -> dict[str, list[Use]]:
+        """Column → what it is used for, where float32 might lose something of it."""
+        uses: dict[str, set[Use]] = {}
+        roles: dict[str, Role] = {
+            "numeric": "number",
+            "cyclical": "cyclical",
+            "regression": "regression",
+            "count": "count",
+        }
+        for name, feature in self.features.items():
+            if feature.kind != "vector":
+                use = Use(role=roles.get(feature.kind, "category"), period=getattr(feature, "period", None))
+                uses.setdefault(column_of(name, feature), set()).add(use)
+        for task in self.tasks.values():
+            uses.setdefault(task.label, set()).add(Use(role=roles.get(task.kind, "classes")))
+        for column in (key for keys in self.evaluation.slices for key in keys):
+            uses.setdefault(column, {Use(role="category")})
+        return {column: sorted(found, key=str) for column, found in uses.items()}
+
+    def offsets(self) -> dict[str, int]:
+        """Label column → what is subtracted from it before it is written."""
+        offsets = {task.label: getattr(task, "offset", 0) for task in self.tasks.values()}
+        return {column: offset for column, offset in offsets.items() if offset}
 
     def separated_labels(self) -> dict[str, str]:
         """Label column that holds several classes in one string → what stands between them."""

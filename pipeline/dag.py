@@ -228,6 +228,8 @@ def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
         units=config.units(),
         columns=config.named_columns(),
         sensitive=config.sensitive_columns(),
+        uses=config.uses(),
+        offsets=config.offsets(),
         range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 

@@ -45,6 +45,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "delay": {
         "kind": "regression",
         "label": "delay",
+        "offset": 10**9,
         "loss": "quantile",
         "quantiles": LEVELS,
         "unit": "minutes",
@@ -88,7 +89,7 @@ def write_table(path: Path) -> None:
         "click": pa.array(click.astype(int)),
         "buy": pa.array(with_gaps(buy.astype(int).tolist(), 14), pa.int64()),
         "status": pa.array(with_gaps([STATUS[k] for k in random.choice(3, ROWS, p=[0.6, 0.3, 0.1])], 15)),
-        "delay": pa.array(with_gaps((10 * x + 5 * noise).tolist(), 8), pa.float32()),
+        "delay": pa.array(with_gaps((1e9 + 10 * x + 5 * noise).tolist(), 8)),
     }
     path.parent.mkdir(parents=True)
     pq.write_table(pa.table(columns), path)
@@ -197,7 +198,8 @@ def expected_label(task: str, row: dict[str, list[Any]]) -> list[float] | None:
         return [float(int(tag) in values) for tag in TAGS]
     if task in ("grade", "status"):
         return [TASKS[task]["classes"].index(values[0].decode())]
-    return [float(values[0])]
+    # The examples have it less its offset.
+    return [float(values[0]) + TASKS[task].get("offset", 0)]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -208,7 +210,7 @@ def test_labels_and_weights_are_those_of_the_raw_rows(finished: Finished, task: 
         weight = (row.get(column) or [0.0])[0] if column else 1.0
         assert finished.weights[task][place] == pytest.approx(0.0 if label is None else weight)
         if label is not None:
-            np.testing.assert_allclose(finished.labels[task][place], label, rtol=1e-6)
+            np.testing.assert_allclose(finished.labels[task][place], label, rtol=1e-12)
 
 
 @pytest.mark.parametrize("task", TASKS)

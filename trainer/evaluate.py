@@ -19,9 +19,9 @@ class Predictions:
     """One task's labels and predictions in a batch.
 
     Attributes:
-        labels: [rows, 1] or [rows, classes], as Transform wrote them.
+        labels: [rows, 1] or [rows, classes], as Transform wrote them, but with their offset.
         weights: float32 [rows, 1]; 0 masks the row.
-        outputs: the signature's numeric outputs by name, float32 [rows, width] each.
+        outputs: the signature's numeric outputs by name, [rows, width] each.
     """
 
     labels: np.ndarray
@@ -72,7 +72,7 @@ def predictions(
         found = outputs_of({name: batch[name] for name in network.input})
         yield {
             name: Predictions(
-                labels=batch[label_name(name)].numpy(),
+                labels=heads[name].with_offset(batch[label_name(name)]).numpy(),
                 weights=batch[weight_name(name)].numpy(),
                 outputs={output: values.numpy() for output, values in found[name].items()},
             )

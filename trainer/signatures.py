@@ -86,7 +86,10 @@ class ServingModule(tf.Module):
     def _labels_of_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         transformed = self.transform_layer(tf.io.parse_example(examples, self._label_spec))
         names = [name(task) for task in self.tasks for name in (label_name, weight_name)]
-        return {name: transformed[name] for name in names}
+        labels = {name: transformed[name] for name in names}
+        return labels | {
+            label_name(task): head.with_offset(labels[label_name(task)]) for task, head in self._heads.items()
+        }
 
     def _predict(self, raw: Mapping[str, Any], required: Sequence[tf.Operation] = ()) -> dict[str, tf.Tensor]:
         """The outputs, which are given once the assertions hold, whichever of them is asked for."""
@@ -174,7 +177,8 @@ def task_signature(task: str, whole: Any) -> Any | None:
         found.outputs[CLASSIFY_OUTPUT_SCORES].CopyFrom(whole.outputs[f"{task}/probabilities"])
         return found
     shape = [dimension.size for dimension in whole.outputs[task].tensor_shape.dim]
-    if shape[1:] != [1]:
+    # Regress takes and gives float32 alone, which would round what has an offset.
+    if shape[1:] != [1] or whole.outputs[task].dtype != tf.float32.as_datatype_enum:
         return None
     found.method_name = REGRESS_METHOD_NAME
     found.outputs[REGRESS_OUTPUTS].CopyFrom(whole.outputs[task])

@@ -130,7 +130,7 @@ def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, He
                 "kind": task.kind,
                 "classes": classes_of(task),
                 "quantiles": task.quantiles if isinstance(task, RegressionTask) else None,
-                "mean": heads[name].statistics.mean,
+                "mean": heads[name].statistics.mean + getattr(task, "offset", 0),
                 "deviation": heads[name].statistics.deviation,
             }
             for name, task in config.tasks.items()

@@ -13,6 +13,7 @@ from components.arrow_example_gen.config import DataConfig
 from components.arrow_example_gen.driver import SpanDriver
 from components.arrow_example_gen.executor import ArrowExampleGenExecutor
 from components.arrow_example_gen.files import unseen_split_path
+from components.arrow_example_gen.precision import Use
 from janus_core.fingerprint import source_fingerprint
 
 SOURCES = ("components.arrow_example_gen.executor", "components.arrow_example_gen.driver")
@@ -39,6 +40,8 @@ class ArrowExampleGen(FileBasedExampleGen):
         units: Mapping[str, str] | None = None,
         columns: Collection[str] | None = None,
         sensitive: Collection[str] = (),
+        uses: Mapping[str, Sequence[Use]] | None = None,
+        offsets: Mapping[str, int] | None = None,
         range_config: range_config_pb2.RangeConfig | None = None,
     ):
         """Describes what to read.
@@ -46,9 +49,10 @@ class ArrowExampleGen(FileBasedExampleGen):
         `column_types` (from a schema) overrule inference; `domains` holds the allowed values of a column, as text;
         `required_columns` the columns that must be there, with the config key that names each, if given; `units` what
         stands beside the numbers of a CSV column. Only `columns` are written, all by default: the others may hold
-        personal data, and may be of any type. No message shows values of `sensitive` ones. Whatever changes the output,
-        its code included, becomes part of the execution's properties, by which TFX decides whether a cached result
-        still holds. Raises nothing about the data: the executor does.
+        personal data, and may be of any type. No message shows values of `sensitive` ones. `uses` says what must not
+        get lost of a column; `offsets` are subtracted from columns of numbers before they are written. Whatever changes
+        the output, its code included, becomes part of the execution's properties, by which TFX decides whether a cached
+        result still holds. Raises nothing about the data: the executor does.
         """
         if not isinstance(required_columns, Mapping):
             required_columns = dict.fromkeys(required_columns, "config")
@@ -62,6 +66,8 @@ class ArrowExampleGen(FileBasedExampleGen):
             "units": dict(units or {}),
             "columns": None if columns is None else sorted(columns),
             "sensitive": sorted(sensitive),
+            "uses": {name: [use.model_dump() for use in found] for name, found in (uses or {}).items()},
+            "offsets": dict(offsets or {}),
             "source": source_fingerprint(*SOURCES),
         }
         custom_config = example_gen_pb2.CustomConfig()

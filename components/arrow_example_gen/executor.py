@@ -28,6 +28,7 @@ from components.arrow_example_gen.findings import describe, merge_findings
 from components.arrow_example_gen.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
 from components.arrow_example_gen.kinds import Kind, merge_kinds
 from components.arrow_example_gen.plan import SpanFiles, Task, plan_spans, plan_tasks
+from components.arrow_example_gen.precision import Rounding, Use, precision_problems
 from components.arrow_example_gen.settings import (
     COLUMNS_PROPERTY,
     SETTINGS_PROPERTY,
@@ -153,18 +154,20 @@ def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: 
     types = source.columns if data.format == "parquet" else {}
     forms = forms_of(data, parameters["units"])
     ingested = None if parameters["columns"] is None else frozenset(wanted)
-    sensitive = frozenset(parameters["sensitive"])
+    uses = {name: [Use(**use) for use in found] for name, found in parameters["uses"].items()}
     return Job(
-        data,
-        parameters["seed"],
-        columns,
-        kinds,
-        types,
-        parameters["domains"],
-        staging,
-        forms,
-        ingested,
-        sensitive,
+        data=data,
+        seed=parameters["seed"],
+        columns=columns,
+        kinds=kinds,
+        types=types,
+        domains=parameters["domains"],
+        staging=staging,
+        forms=forms,
+        uses=uses,
+        offsets=parameters["offsets"],
+        ingested=ingested,
+        sensitive=frozenset(parameters["sensitive"]),
     )
 
 
@@ -178,12 +181,21 @@ def _raise_problems(results: list[Result], job: Job, source: Source, required: M
     problems = list(dict.fromkeys(problem for result in results for problem in result.problems))
     problems += [describe(finding, job.domains) for finding in findings]
     problems += _column_problems(results, job, source, required)
+    problems += precision_problems(_merged_roundings(results), job.uses, job.sensitive)
     empty = [split for split in SPLITS if not any(result.rows[split] for result in results)]
     if not problems and empty:
         problems = [_empty_split(split, job, source) for split in empty]
     if problems:
         more = f"; and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
         raise DataError("; ".join(problems[:_MAX_SHOWN]) + more, problems)
+
+
+def _merged_roundings(results: list[Result]) -> dict[str, Rounding]:
+    merged: dict[str, Rounding] = {}
+    for result in results:
+        for name, rounding in result.roundings.items():
+            merged[name] = merged[name].merged(rounding) if name in merged else rounding
+    return merged
 
 
 def _column_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> list[str]:

@@ -40,7 +40,7 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
     if data.get("decimal", ".") != ".":
         settings["decimal"] = data["decimal"]
     settings |= {key: value for key in ("thousands",) if (value := data.get(key))}
-    settings |= {"units": parameters["units"]} if parameters.get("units") else {}
+    settings |= {key: parameters[key] for key in ("units", "offsets") if parameters.get(key)}
     usual = {"delimiter": ",", "encoding": "utf-8", "skip_rows": 0, "escape_char": None, "skip_initial_space": False}
     usual |= {"skip_footer": 0}
     settings.update({key: data[key] for key, value in usual.items() if data.get(key, value) != value})

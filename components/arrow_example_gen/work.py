@@ -7,19 +7,21 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components.arrow_example_gen import csv_reader, parquet_reader, tfrecord_io
 from components.arrow_example_gen.batch import Batch
 from components.arrow_example_gen.cells import CellForms
-from components.arrow_example_gen.config import DataConfig
+from components.arrow_example_gen.config import DataConfig, columns_of_split
 from components.arrow_example_gen.csv_blocks import Block
 from components.arrow_example_gen.csv_dialect import Dialect, dialect_of
 from components.arrow_example_gen.domains import check_domains
 from components.arrow_example_gen.findings import Finding, merge_findings
-from components.arrow_example_gen.kinds import Kind, kind_of_type, narrow, widest
+from components.arrow_example_gen.kinds import Kind, is_list, kind_of_type, narrow, widest
 from components.arrow_example_gen.plan import Piece, Task
+from components.arrow_example_gen.precision import Rounding, Use, roundings
 from components.arrow_example_gen.splits import eval_rows
 from components.arrow_example_gen.tf_example import encode_examples, encoded_bytes
 from components.arrow_example_gen.tfrecord_io import GzipRecordWriter
@@ -50,6 +52,8 @@ class Job:
     domains: dict[str, list[str]]
     staging: str
     forms: CellForms
+    uses: dict[str, list[Use]] = field(default_factory=dict)
+    offsets: dict[str, int] = field(default_factory=dict)
     ingested: frozenset[str] | None = None
     sensitive: frozenset[str] = frozenset()
 
@@ -60,13 +64,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task: rows per split, the kinds of columns that had a value, and what was wrong."""
+    """What became of a task: rows per split, the kinds of columns that had a value, what float32 makes of those of
+    numbers, and what was wrong.
+    """
 
     index: int
     rows: dict[str, int]
     seen: dict[str, Kind] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    roundings: dict[str, Rounding] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """For the file that brings the result back from the worker."""
@@ -76,7 +83,9 @@ class Result:
     def from_json(cls, text: str) -> "Result":
         """The inverse of `to_json`."""
         values = json.loads(text)
-        return cls(**{**values, "findings": [Finding(**finding) for finding in values["findings"]]})
+        findings = [Finding(**finding) for finding in values["findings"]]
+        roundings = {name: Rounding(**rounding) for name, rounding in values["roundings"].items()}
+        return cls(**{**values, "findings": findings, "roundings": roundings})
 
 
 def infer_task(task: Task, job: Job) -> Kinds:
@@ -93,13 +102,22 @@ def infer_task(task: Task, job: Job) -> Kinds:
 
 
 def _inferred(piece: Piece, job: Job, unknown: list[str]) -> Iterator[Kinds]:
+    wide = {name: _wide_kind(name, job) for name in unknown}
     if job.data.format == "parquet":
-        yield parquet_reader.infer_kinds(piece.path, piece.start, piece.stop or 0, dict.fromkeys(unknown, "bytes"))
+        yield parquet_reader.infer_kinds(piece.path, piece.start, piece.stop or 0, wide)
         return
     dialect = dialect_of(job.data)
     names = csv_reader.read_header(piece.path, dialect)
     for block in _csv_blocks(piece, dialect):
-        yield csv_reader.infer_block(block, piece.path, names, job.forms, dialect, unknown)
+        yield csv_reader.infer_block(block, piece.path, names, job.forms, dialect, unknown, wide)
+
+
+def _wide_kind(column: str, job: Job) -> Kind:
+    """What whole numbers beyond EXACT are: numbers where the column is used as one, else text."""
+    uses = job.uses.get(column, [])
+    if column in job.offsets or (not uses and column in columns_of_split(job.data.split)):
+        return "int"
+    return "float" if uses and all(use.as_number for use in uses) else "bytes"
 
 
 def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
@@ -115,10 +133,14 @@ def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
     seen: dict[str, Kind] = {}
     findings: list[Finding] = []
     problems: list[str] = []
+    rounded: dict[str, Rounding] = {}
     try:
         for batch in _batches(task, job, kinds):
             _note_kinds(seen, batch, job)
-            findings = merge_findings([*findings, *_write_batch(batch, job, writers, task, attempt)])
+            shifted = _shifted(batch, job.offsets)
+            for name, rounding in roundings(shifted, job.uses, job.sensitive).items():
+                rounded[name] = rounding.merged(rounded[name]) if name in rounded else rounding
+            findings = merge_findings([*findings, *_write_batch(batch, shifted, job, writers, task, attempt)])
     except DataError as error:
         problems = error.problems
     for split, writer in writers.items():
@@ -126,7 +148,7 @@ def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
         target = shard_path(job.staging, task.index, split)
         FileSystems.rename([f"{target}.{attempt}"], [target])
     rows = {split: writers[split].records if split in writers else 0 for split in SPLITS}
-    result = Result(task.index, rows, seen, findings, problems)
+    result = Result(task.index, rows, seen, findings, problems, rounded)
     target = result_path(job.staging, task.index)
     with FileSystems.create(f"{target}.{attempt}") as stream:
         stream.write(result.to_json().encode())
@@ -153,8 +175,18 @@ def _note_kinds(seen: dict[str, Kind], batch: Batch, job: Job) -> None:
             raise DataError(f"{batch.locate(0)}: from here on, column '{name}' is {kind}, before it was {seen[name]}")
 
 
+def _shifted(batch: Batch, offsets: Mapping[str, int]) -> Batch:
+    """The batch as it is written: without the columns' offsets."""
+    columns = dict(batch.columns)
+    for name in offsets.keys() & columns.keys():
+        if kind_of_type(columns[name].type) == "bytes" or is_list(columns[name].type):
+            raise DataError(f"{batch.locate(0)}: column '{name}' holds no single numbers, so it cannot have an offset")
+        columns[name] = pc.subtract(columns[name], pa.scalar(offsets[name], columns[name].type))
+    return batch.with_columns(columns)
+
+
 def _write_batch(
-    batch: Batch, job: Job, writers: dict[str, GzipRecordWriter], task: Task, attempt: str
+    batch: Batch, written: Batch, job: Job, writers: dict[str, GzipRecordWriter], task: Task, attempt: str
 ) -> Iterator[Finding]:
     yield from check_domains(batch, job.domains)
     if task.split is not None:
@@ -162,7 +194,7 @@ def _write_batch(
     else:
         evaluated, missing = eval_rows(batch, job.data.split, job.seed)
         yield from missing
-    for part, chosen in _encoded(_only_ingested(batch, job), evaluated):
+    for part, chosen in _encoded(_only_ingested(written, job), evaluated):
         for split, rows in zip(SPLITS, (~chosen, chosen), strict=True):
             if not rows.any():
                 continue

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,6 @@ from trainer.errors import ConfigError, ServingError
 
 PREFIX = "predicted_"
 """Of the predictions' columns where the input has columns called like them, as a table with its labels has."""
-
-_FLOAT = pa.float32()
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class TaskColumns:
         quantiles: levels, in the order of the prediction's columns; else empty.
         classes_output: the output that names the classes, if there is one.
         prefix: of the columns.
+        dtype: of their numbers.
     """
 
     name: str
@@ -39,17 +39,18 @@ class TaskColumns:
     quantiles: list[float] = field(default_factory=list)
     classes_output: str | None = None
     prefix: str = ""
+    dtype: Any = np.float32
 
     @property
     def fields(self) -> list[pa.Field]:
         """The columns: the best class and each class's probability, each quantile, or the number."""
-        whole = f"{self.prefix}{self.name}"
+        whole, number = f"{self.prefix}{self.name}", pa.from_numpy_dtype(self.dtype)
         if self.quantiles:
-            return [pa.field(f"{whole}.{level:g}", _FLOAT) for level in self.quantiles]
+            return [pa.field(f"{whole}.{level:g}", number) for level in self.quantiles]
         if self.classes:
             best = [] if self.kind == "multilabel" else [pa.field(whole, pa.string())]
-            return best + [pa.field(f"{whole}.{name}", _FLOAT) for name in self.classes]
-        return [pa.field(whole, _FLOAT)]
+            return best + [pa.field(f"{whole}.{name}", number) for name in self.classes]
+        return [pa.field(whole, number)]
 
     def columns(self, answer: Mapping[str, np.ndarray], rows: int) -> list[pa.Array]:
         """The columns' values [rows].
@@ -69,7 +70,7 @@ class TaskColumns:
                 f"but task '{self.name}' has {width} numbers per row: is it a model of another configuration?"
             )
         self._check_classes(answer)
-        numbers = [pa.array(np.ascontiguousarray(column, np.float32)) for column in values.T]
+        numbers = [pa.array(np.ascontiguousarray(column, self.dtype)) for column in values.T]
         if not self.classes or self.kind == "multilabel":
             return numbers
         return [pa.array(self.classes).take(pa.array(values.argmax(axis=1))), *numbers]
@@ -150,4 +151,7 @@ def _columns_of(
             "is it a model of another configuration?"
         )
     names = f"{name}/classes"
-    return TaskColumns(name, kind, found[0], classes, levels, names if names in signature.outputs else None, prefix)
+    known = names if names in signature.outputs else None
+    # A label with an offset is predicted in 64 bits.
+    dtype = np.float64 if signature.outputs[found[0]].numpy == np.float64 else np.float32
+    return TaskColumns(name, kind, found[0], classes, levels, known, prefix, dtype)

@@ -102,6 +102,10 @@ def _unequal(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     if not (np.issubdtype(values.dtype, np.number) and np.issubdtype(others.dtype, np.number)):
         return np.asarray(values != others)
     finite = np.isfinite(values) & np.isfinite(others)
+    if values.dtype == np.float64 and finite.any():
+        # A label with an offset: what is predicted is small beside it.
+        middle = np.median(others[finite])
+        values, others = values - middle, others - middle
     sizes = np.abs(np.where(finite, others, 0))
     usual = max(1.0, float(np.median(sizes[finite]))) if finite.any() else 1.0
     close = np.abs(np.where(finite, values, 0) - np.where(finite, others, 0)) <= TOLERANCE * np.maximum(sizes, usual)

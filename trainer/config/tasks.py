@@ -140,6 +140,11 @@ class RegressionTask(TaskConfig):
     loss: Literal["mse", "mae", "huber", "quantile"] = Field(
         "mse", description="On the standardised label; huber has delta 1; quantile predicts each of `quantiles`."
     )
+    offset: Annotated[int, BeforeValidator(reject_bool)] = Field(
+        0,
+        description="A round number amid labels that lie far from 0 and near to each other, such as 1700000000 of "
+        "times. It is subtracted before labels are rounded to 32 bits; predictions, in 64 bits, and metrics have it.",
+    )
     quantiles: Annotated[list[Level], Field(min_length=1)] | None = Field(
         None, description="For `loss: quantile`: ascending levels in (0, 1); the prediction is the one nearest to 0.5."
     )

@@ -96,6 +96,10 @@ class Head(abc.ABC):
         weights = self._loss_weights(labels, tf.constant(self.statistics.weights, tf.float32))
         return max(float(np.average(self.row_losses(labels, raw), weights=weights.numpy().astype(np.float64))), 1e-6)
 
+    def with_offset(self, values: Any) -> Any:
+        """Labels as Transform wrote them → as the table has them."""
+        return values
+
     def label_dtype(self) -> tf.DType:
         """The labels' dtype."""
         return tf.int64

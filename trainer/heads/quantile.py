@@ -53,7 +53,7 @@ class QuantileHead(RegressionHead):
         return tf.reduce_mean(tf.maximum(levels * error, (levels - 1) * error), axis=1)
 
     def outputs(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The median [batch, 1], all quantiles and their levels [batch, levels], float32, in the label's own unit.
+        """The median [batch, 1], all quantiles and their levels [batch, levels], in the label's own unit.
 
         The median is the quantile of the level that is nearest to 0.5, the lower of two.
         """

@@ -10,7 +10,10 @@ HUBER_DELTA = 1.0
 
 
 class RegressionHead(Head):
-    """Predicts a number in the label's own unit."""
+    """Predicts a number in the label's own unit.
+
+    Labels, and what is known of them, are less the task's offset; predictions are not.
+    """
 
     units = 1
     headline = "mae"
@@ -32,7 +35,7 @@ class RegressionHead(Head):
         return tf.where(size <= HUBER_DELTA, 0.5 * tf.square(size), HUBER_DELTA * (size - 0.5 * HUBER_DELTA))
 
     def outputs(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The prediction in the label's own unit, float32 [batch, 1]."""
+        """The prediction in the label's own unit [batch, 1], float32, or float64 with an offset."""
         return {self.name: self.in_own_unit(raw)}
 
     def make_metric(self) -> keras.metrics.Metric:
@@ -43,7 +46,8 @@ class RegressionHead(Head):
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor
     ) -> None:
         """Adds a batch."""
-        metric.update_state(tf.abs(self.outputs(raw)[self.name][:, 0] - labels), sample_weight=weights)
+        predicted = self.outputs(raw)[self.name][:, 0]
+        metric.update_state(tf.abs(predicted - self.with_offset(labels)), sample_weight=weights)
 
     def label_dtype(self) -> tf.DType:
         """The labels' dtype."""
@@ -55,4 +59,8 @@ class RegressionHead(Head):
 
     def in_own_unit(self, raw: tf.Tensor) -> tf.Tensor:
         """The inverse of `standardised`."""
-        return raw * self.statistics.deviation + self.statistics.mean
+        return self.with_offset(raw * self.statistics.deviation + self.statistics.mean)
+
+    def with_offset(self, values: tf.Tensor) -> tf.Tensor:
+        """Values less the offset → as the table has them, float64; without an offset, they are."""
+        return tf.cast(values, tf.float64) + self.task.offset if self.task.offset else values

@@ -36,3 +36,13 @@ def test_weights_move_the_mean_and_the_unit_of_loss() -> None:
     made = head("regression", [30.0, 10.0], weights=[3.0, 1.0])
     assert float(made.outputs(tf.zeros([1, 1]))["t"][0, 0]) == pytest.approx(25.0)
     assert float(made.row_losses(tf.constant([30.0]), tf.zeros([1, 1]))[0]) == pytest.approx(25 / 75)
+
+
+def test_an_offset_is_no_part_of_labels_but_of_predictions() -> None:
+    made = head("regression", [10.0, 30.0], offset=1_700_000_000)
+    predicted = made.outputs(tf.constant([[0.5]]))["t"]
+    assert predicted.dtype == tf.float64
+    assert predicted.numpy().tolist() == [[1_700_000_025.0]]
+    metric = made.make_metric()
+    made.update_metric(metric, tf.constant([24.0]), tf.constant([[0.5]]), tf.constant([1.0]))
+    assert float(metric.result()) == 1.0
