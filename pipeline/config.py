@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from components.arrow_example_gen.cells import CellForms, forms_of
 from components.arrow_example_gen.config import DataConfig, columns_of_split
@@ -110,6 +110,12 @@ class PushConfig(StrictModel):
     lease_seconds: Annotated[Number, Field(gt=0)] = Field(
         3600.0, description="After which other machines take a push that holds the folder for dead."
     )
+
+    @field_validator("path")
+    @classmethod
+    def _folder(cls, path: str) -> str:
+        # A folder of this machine is published by one rename, a URL's file by file.
+        return path.removeprefix("file://") if path.startswith("file:///") else path
 
 
 class LatencyConfig(StrictModel):

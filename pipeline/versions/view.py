@@ -17,7 +17,7 @@ def listing_view(listing: Listing) -> RenderableType:
     """The table, what a rollback would do, and what could not be read."""
     if not listing.versions:
         return Text(f"there are no versions in {listing.path}: `janus run CONFIG` pushes the first")
-    lines = [_rollback_line(listing), *listing.notes]
+    lines = [*_unservable(listing), _rollback_line(listing), *listing.notes]
     return Group(versions_table(listing), *(Text(line) for line in lines))
 
 
@@ -61,6 +61,17 @@ def _rollback_line(listing: Listing) -> str:
     if listing.rollback_target is None:
         return "`janus rollback CONFIG` has nowhere to go to: no older version holds another model in good standing"
     return f"`janus rollback CONFIG` goes to {listing.rollback_target}"
+
+
+def _unservable(listing: Listing) -> list[str]:
+    """What TensorFlow Serving takes for the newest version although it cannot be loaded."""
+    newest = max(listing.versions, key=lambda version: version.version)
+    if newest.complete:
+        return []
+    return [
+        f"warning: {newest.version} is the highest number and not complete: TensorFlow Serving cannot load it, and one "
+        "that is started now serves no version; remove it, or push again"
+    ]
 
 
 def _metric(task: str, headline: Headline) -> str:

@@ -112,6 +112,14 @@ def test_warm_up_requests_must_fit_into_a_batch() -> None:
         small_config(Path(), serving=fits)
 
 
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [("file:///srv/models", "/srv/models"), ("gs://bucket/models", "gs://bucket/models"), ("models", "models")],
+)
+def test_a_url_of_this_machine_is_a_folder(given: str, path: str) -> None:
+    assert small_config(Path(), push={"path": given}).push.path == path
+
+
 def test_a_damaged_model(config: JanusConfig) -> None:
     push(config.push.path, 17, "2.16.2")
     (Path(config.push.path) / "17" / "saved_model.pb").write_bytes(b"\xff")

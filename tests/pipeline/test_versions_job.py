@@ -166,6 +166,10 @@ def test_each_version_is_told_with_its_run(
     for text in ("run-2", "served", "label stable", "late auc 0.7500", "delay mae 12.5000 minutes", "not complete"):
         assert text in table
     assert f"goes to {one}" in table
+    assert "warning" not in table
+    (Path("serving") / str(two + 1)).mkdir()
+    assert run_versions_job(config) == 0
+    assert f"warning: {two + 1} is the highest number and not complete" in capsys.readouterr().out
 
 
 def test_what_cannot_be_read_is_told_beside_the_table(
