@@ -50,6 +50,9 @@ HEADLINE: dict[str, str] = {
 }
 """The one metric to look at first, of each kind of task."""
 
+LONGEST_PIPELINE_NAME = 63
+"""TFX's own limit (`MAX_PIPELINE_NAME_LENGTH` in tfx/orchestration/pipeline.py)."""
+
 RESERVED_TASK_NAMES = frozenset({"examples", "default", "serving_default", "serving_columns", "transform_features"})
 """The first two are keys of the configuration, the others signatures, beside which a task has one of its own name."""
 
@@ -193,7 +196,9 @@ class ReportConfig(StrictModel):
 class JanusConfig(StrictModel):
     """One pipeline: a table, its features, its tasks, the model and its gates."""
 
-    name: Name = Field(description="The pipeline's name: its home is runs/<name>.")
+    name: Annotated[Name, Field(max_length=LONGEST_PIPELINE_NAME)] = Field(
+        description="The pipeline's name: its home is runs/<name>."
+    )
     seed: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, lt=2**31)] = Field(
         0, description="Fixes the split, the initial weights and the shuffle."
     )

@@ -24,6 +24,9 @@ def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict
     mapping: dict = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        # All keys here are texts: `NO`, `on` or `null` is a name, not what YAML makes of it.
+        if isinstance(key_node, yaml.ScalarNode) and not isinstance(key, str):
+            key = key_node.value
         if key in mapping:
             raise yaml.constructor.ConstructorError(
                 None, None, f"key {key!r} is given twice in one mapping", key_node.start_mark
@@ -141,6 +144,10 @@ def _explain(error: Any, raw: dict[str, Any]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if kind == "value_error":
         return f"{key}: {message}" if key else message
+    if kind == "string_too_long":
+        return f"{key}: a name of {len(error['input'])} characters; at most {error['ctx']['max_length']} are allowed"
+    if kind == "string_type" and isinstance(error.get("input"), (bool, int, float, type(None))):
+        return f"{key}: expected a text, which YAML read as {error['input']!r}; put it in quotes"
     if kind == "string_pattern_mismatch":
         return f"{key}: a name starts with a letter and holds letters, digits and _ only"
     given = error.get("input")

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from trainer.names import log_name
+
 COLUMNS, DPI = 4, 110
 WIDE_RANGE = 20.0
 """From this ratio between the largest and the least value a panel has a logarithmic scale."""
@@ -75,12 +77,13 @@ def _place(name: str, tasks: Sequence[str]) -> tuple[str, str, bool] | None:
     name = name.removeprefix("val_")
     gate, found, expert = name.partition("_gate/")
     if found:
-        return f"{gate}: gate", expert, True
-    owners = [task for task in tasks if name.startswith(f"{task}_")]
+        owner = next((task for task in tasks if log_name(task) == gate), gate)
+        return f"{owner}: gate", expert, True
+    owners = [task for task in tasks if name.startswith(f"{log_name(task)}_")]
     if not owners:
         return None
-    task = max(owners, key=len)
-    what = name.removeprefix(f"{task}_")
+    task = max(owners, key=lambda owner: len(log_name(owner)))
+    what = name.removeprefix(f"{log_name(task)}_")
     if what == "loss":
         return f"{task}: loss", "validation" if validation else "training", False
     if validation:

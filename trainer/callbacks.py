@@ -17,6 +17,7 @@ from trainer.config import EarlyStoppingConfig
 from trainer.distribution import replicas
 from trainer.heads.base import Head
 from trainer.multitask import BALANCED_LOSS
+from trainer.names import log_name
 from trainer.progress import PROGRESS, EpochEnded, EpochStarted, announce
 
 MONITOR = f"val_{BALANCED_LOSS}"
@@ -41,7 +42,7 @@ class BalancingEpoch(keras.callbacks.Callback):
         """Passes on the tasks' losses."""
         values = logs or {}
         balancing = self.model.balancing
-        balancing.end_epoch({task.name: float(values[f"{task.name}_loss"]) for task in balancing.tasks})
+        balancing.end_epoch({task.name: float(values[f"{log_name(task.name)}_loss"]) for task in balancing.tasks})
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -171,7 +172,7 @@ class Progress(keras.callbacks.Callback):
         values = logs or {}
         self._seconds.append(time.monotonic() - self._started)
         tasks = {
-            name: {metric: float(values[f"val_{name}_{metric}"]) for metric in ("loss", head.headline)}
+            name: {metric: float(values[f"val_{log_name(name)}_{metric}"]) for metric in ("loss", head.headline)}
             for name, head in self._heads.items()
         }
         left = mean(self._seconds) * (self._epochs - epoch - 1)

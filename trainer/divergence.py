@@ -12,6 +12,7 @@ from trainer.errors import DataError, JanusError
 from trainer.heads.base import Head
 from trainer.input import TrainingData
 from trainer.multitask import MultiTaskModel
+from trainer.names import log_name
 
 LIMITS = {"features": 1000.0, "tasks": 1000.0, "sample_weight": 1e15}
 """Beyond it, a column is named as the likely cause: by its feature as the network gets it, by the label in standard
@@ -38,7 +39,8 @@ class FiniteLosses(keras.callbacks.Callback):
         if self.model.stops_at_once:
             kinds = {"": f"in epoch {epoch + 1}", **kinds}
         for prefix, when in kinds.items():
-            names = [name for name in self.model.heads if not np.isfinite((logs or {})[f"{prefix}{name}_loss"])]
+            losses = {name: (logs or {})[f"{prefix}{log_name(name)}_loss"] for name in self.model.heads}
+            names = [name for name, loss in losses.items() if not np.isfinite(loss)]
             if names:
                 raise _NotFiniteError(names, when)
 

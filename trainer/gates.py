@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.names import log_name
 from trainer.network import Network
 
 Features: TypeAlias = Mapping[str, tf.Tensor]
@@ -84,4 +85,4 @@ def utilisation_of(task: str, logs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prefix(owner: str) -> str:
-    return f"val_{owner}_gate/"
+    return f"val_{log_name(owner)}_gate/"

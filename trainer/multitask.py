@@ -10,6 +10,7 @@ from trainer.balancings import Step, last_shared_variables, make_balancing
 from trainer.config import TrainerConfig
 from trainer.distribution import as_step_logs, rows_of_replicas, sum_over_replicas
 from trainer.heads.base import Head
+from trainer.names import log_name
 from trainer.network import Network
 
 BALANCED_LOSS = "balanced_loss"
@@ -18,14 +19,14 @@ BALANCED_LOSS = "balanced_loss"
 class MultiTaskModel(keras.Model):
     """Trains a network on masked labels, one loss per task, joined by the configuration's balancing.
 
-    A batch is (features, labels, weights): dicts of tensors, the latter two keyed by task, [batch] each. Logged are
-    `<task>_loss`, the mean over labelled rows; `loss`, their sum by the weights of the balancing (by `loss_weight`
-    where it combines gradients). In training also `<task>_weight`: the mean, over the steps in which the task had a
-    label, of the factor by which its loss, or its gradient on shared variables, has entered; and for a balancing that
-    combines gradients `<task>_conflict`: the share of those steps in which the task's gradient had a negative inner
-    product with that of another task. In validation also each task's headline metric and `balanced_loss`: the mean over
-    the tasks of the loss relative to that of the best constant prediction, so that each task counts the same whatever
-    its loss's scale.
+    A batch is (features, labels, weights): dicts of tensors, the latter two keyed by task, [batch] each. Logged are, by
+    the names of `trainer.names.log_name`, `<task>_loss`, the mean over labelled rows; `loss`, their sum by the weights
+    of the balancing (by `loss_weight` where it combines gradients). In training also `<task>_weight`: the mean, over
+    the steps in which the task had a label, of the factor by which its loss, or its gradient on shared variables, has
+    entered; and for a balancing that combines gradients `<task>_conflict`: the share of those steps in which the task's
+    gradient had a negative inner product with that of another task. In validation also each task's headline metric and
+    `balanced_loss`: the mean over the tasks of the loss relative to that of the best constant prediction, so that each
+    task counts the same whatever its loss's scale.
     """
 
     def __init__(self, network: Network, heads: Mapping[str, Head], config: TrainerConfig):
@@ -38,9 +39,12 @@ class MultiTaskModel(keras.Model):
         self._last_shared = last_shared_variables(network)
         self._counted = [name for name, task in config.tasks.items() if task.loss_weight > 0]
         self._scales = {name: head.trivial_loss() for name, head in heads.items()}
-        loss_names = ["loss", *(f"{name}_loss" for name in heads)]
+        logged = {name: log_name(name) for name in heads}
+        loss_names = ["loss", *(f"{name}_loss" for name in logged.values())]
         kinds = ("weight", "conflict") if self.balancing.tracks_conflicts else ("weight",)
-        self._training_means = NamedMeans([*loss_names, *(f"{name}_{kind}" for kind in kinds for name in heads)])
+        self._training_means = NamedMeans(
+            [*loss_names, *(f"{name}_{kind}" for kind in kinds for name in logged.values())]
+        )
         self._validation_means = NamedMeans(loss_names)
         self.not_finite_at = tf.Variable(
             tf.zeros([len(heads)], tf.int64),
@@ -114,7 +118,7 @@ class MultiTaskModel(keras.Model):
             head.update_metric(self._headlines[name], *rows)
         logs = self._validation_means.by_name()
         logs.update({metric.name: metric.result() for metric in self._headlines.values()})
-        relative = [logs[f"{name}_loss"] / self._scales[name] for name in self._counted]
+        relative = [logs[f"{log_name(name)}_loss"] / self._scales[name] for name in self._counted]
         logs[BALANCED_LOSS] = tf.add_n(relative) / len(relative)
         return as_step_logs(logs)
 

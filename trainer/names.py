@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Collection
 
 
@@ -23,18 +24,30 @@ def missing_name(feature: str) -> str:
     return f"{feature}.missing"
 
 
+def log_name(task: str) -> str:
+    """What the task is called in Keras's logs, and so in `history.json` and TensorBoard: its own name, if it can be.
+
+    Keras puts `val_` before what it logs of the validation, and `balanced_loss` is of all tasks: a task called `val`,
+    `val_…` or `balanced` would share its keys with other values, and gets a prefix.
+    """
+    return f"task_{task}" if re.match(r"(val|val_.*|balanced|task_.*)\Z", task) else task
+
+
 def column_arguments(columns: Collection[str]) -> dict[str, str]:
     """Column → the argument that stands for it in the exported function of `serving_columns`.
 
-    It is the column's own name where Python and TensorFlow take that for an argument's: they refuse `class`, and would
-    change `length (cm)`. Another depends on nothing but the columns' names. SignatureDefs have the columns' own.
+    It is the column's own name where Python and TensorFlow take that for an argument's: they refuse `class`, would
+    change `length (cm)`, and take `Temp` and `temp` for one name. Another depends on nothing but the columns' names.
+    SignatureDefs have the columns' own.
     """
+    lower = Counter(name.lower() for name in columns)
     arguments = {}
     for place, name in enumerate(sorted(columns)):
         argument = name
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name) or name == "self":
+        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) and not keyword.iskeyword(name) and name != "self"
+        if not plain or lower[name.lower()] > 1:
             argument = f"column_{place}"
-            while argument in columns:
+            while argument in lower:
                 argument += "_"
         arguments[name] = argument
     return arguments

@@ -1,9 +1,11 @@
 """The network: an encoder per feature, one trunk, a tower and a head per task."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -43,7 +45,7 @@ class Network:
         uses = Counter(
             id(variable)
             for output in self.model.output.values()
-            for variable in keras.Model(self.model.input, output).trainable_variables
+            for variable in _functional(self.model.input, output).trainable_variables
         )
         return [variable for variable in self.model.trainable_variables if uses[id(variable)] > 1]
 
@@ -61,8 +63,8 @@ def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads
             hidden = keras.layers.Dense(units, activation=settings.activation, name=f"{name}_tower_{depth}")(hidden)
         outputs[name] = heads[name].build(hidden, outputs)
     return Network(
-        model=keras.Model(inputs, outputs, name="network"),
-        gates=keras.Model(inputs, {key: gate.weights for key, gate in trunk.gates.items()}) if trunk.gates else None,
+        model=_functional(inputs, outputs, name="network"),
+        gates=_functional(inputs, {key: gate.weights for key, gate in trunk.gates.items()}) if trunk.gates else None,
         experts={key: gate.experts for key, gate in trunk.gates.items()},
         last_shared=trunk.last_shared,
     )
@@ -81,11 +83,24 @@ def _encode(
 
 
 def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, keras.KerasTensor]:
-    """A Keras input for each transformed feature that the network reads."""
+    """A Keras input for each transformed feature that the network reads.
+
+    A dot keeps its name apart from those of layers, such as that of a feature called `features`.
+    """
     specs = transform.transformed_feature_spec()
     names = list(config.features)
     names += [missing_name(name) for name, feature in config.features.items() if feature.missing_indicator]
-    return {name: keras.Input(shape=_length(specs[name]), dtype=specs[name].dtype.name, name=name) for name in names}
+    return {
+        name: keras.Input(shape=_length(specs[name]), dtype=specs[name].dtype.name, name=f"{name}.input")
+        for name in names
+    }
+
+
+def _functional(inputs: Mapping[str, keras.KerasTensor], outputs: Any, **arguments: str) -> keras.Model:
+    with warnings.catch_warnings():
+        # Keys that are not the inputs' names are meant: see `feature_inputs`.
+        warnings.filterwarnings("ignore", message="When providing `inputs` as a dict", category=UserWarning)
+        return keras.Model(inputs, outputs, **arguments)
 
 
 def _length(spec: tf.io.FixedLenFeature) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.arrow_example_gen.config import DataConfig
-from pipeline.config import JanusConfig
+from pipeline.config import LONGEST_PIPELINE_NAME, JanusConfig
 from pipeline.config_file import load_config
 from pipeline.display import console_on
 from pipeline.init.columns import shown
@@ -151,9 +151,12 @@ def _name(name: str | None, table: str) -> str:
     if name is None:
         stem = re.sub(r"[*?\[\]{}]", "", Path(table.rstrip("/")).name).partition(".")[0]
         return unique_name(stem, (), suffix="table")
-    if not re.fullmatch(NAME_PATTERN, name):
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > LONGEST_PIPELINE_NAME:
         fit = unique_name(name, (), suffix="table")
-        raise ConfigError(f"--name {name}: a name starts with a letter and holds letters, digits and _: {fit}")
+        raise ConfigError(
+            f"--name {name}: a name starts with a letter and holds letters, digits and _, at most "
+            f"{LONGEST_PIPELINE_NAME} in all: {fit}"
+        )
     return name
 
 

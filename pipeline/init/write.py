@@ -57,7 +57,7 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         f"# Guessed from {_comment(data.path)} by `{_comment(command)}`: {plan.sample.how}.",
         "# Every guess has its reason beside it: correct what you know better.",
         *(f"# Look at this: {_comment(warning)}" for warning in plan.warnings),
-        f"name: {plan.name}",
+        f"name: {scalar(plan.name)}",
         f"seed: {plan.division.seed}",
         "",
         "data:",
@@ -71,7 +71,7 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         f"schema: {scalar(str(schema))}",
         "",
         "features:",
-        *_aligned([(f"{c.name}: {flow(_feature(c))}", _reason(c)) for c in plan.features]),
+        *_aligned([(f"{scalar(c.name)}: {flow(_feature(c))}", _reason(c)) for c in plan.features]),
         *_leaking(plan.leaks),
         *_dropped([column for column in plan.columns if not column.used and not column.leaking]),
         "",
@@ -94,7 +94,7 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         "  gates:  # what guessing reaches: a model that is no better is not pushed",
         *_gates(plan),
         "",
-        f"push: {{path: serving/{plan.name}, keep: 5}}",
+        f"push: {{path: {scalar(f'serving/{plan.name}')}, keep: 5}}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -124,7 +124,7 @@ _YAML_WORDS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "n
 
 def flow(mapping: Mapping[str, Any]) -> str:
     """A mapping on one line."""
-    return "{" + ", ".join(f"{key}: {scalar(value)}" for key, value in mapping.items()) + "}"
+    return "{" + ", ".join(f"{scalar(key)}: {scalar(value)}" for key, value in mapping.items()) + "}"
 
 
 def _comment(text: str) -> str:
@@ -200,7 +200,7 @@ def _leaking(columns: Sequence[ColumnPlan]) -> list[str]:
         return []
     return [
         "  # Left out, as each alone nearly determines a target; if it is known in time, take its first # away:",
-        *_aligned([(f"# {c.name}: {flow(_feature(c))}", _reason(c)) for c in columns]),
+        *_aligned([(f"# {scalar(c.name)}: {flow(_feature(c))}", _reason(c)) for c in columns]),
     ]
 
 
@@ -217,7 +217,7 @@ def _dropped(columns: Sequence[ColumnPlan]) -> list[str]:
 def _tasks(plan: Plan) -> list[str]:
     lines = []
     for target in plan.targets:
-        lines += [f"  {target.name}:", f"    # {_comment(target.reason)}", f"    kind: {target.kind}"]
+        lines += [f"  {scalar(target.name)}:", f"    # {_comment(target.reason)}", f"    kind: {target.kind}"]
         lines.append(f"    label: {scalar(target.column)}")
         for key, value in target.options.items():
             # YAML would make numbers and booleans of some classes; as text, they all stay what they are.
@@ -230,7 +230,7 @@ def _gates(plan: Plan) -> list[str]:
     lines = []
     for name, gates in plan.gates.items():
         limits = ", ".join(f"{metric}: {flow(rules)}" for metric, rules in gates.limits.items())
-        lines.append(f"    {name}: {{{limits}}}  # {_comment(gates.reason)}")
+        lines.append(f"    {scalar(name)}: {{{limits}}}  # {_comment(gates.reason)}")
     return lines
 
 

@@ -139,6 +139,10 @@ def test_shipped_configurations_are_valid(file: Path) -> None:
         ("data.window", True, ["data.window", "boolean"]),
         ("push.keep", 0, ["push.keep", "greater than 0"]),
         ("name", "a/b", ["name", "letters, digits and _"]),
+        ("name", "a" * 64, ["name: a name of 64 characters; at most 63 are allowed"]),
+        ("features", {"f" * 129: {"kind": "numeric"}}, ["a name of 129 characters; at most 128 are allowed"]),
+        ("tasks.arr_delay.label", False, ["arr_delay.label: expected a text, which YAML read as False; put"]),
+        ("evaluation.slices", [[1e3]], ["evaluation.slices.0.0: expected a text, which YAML read as 1000.0; put it"]),
         ("tasks", {}, ["tasks", "at least 1"]),
         ("seed", -1, ["seed", "greater than or equal to 0"]),
     ],
@@ -285,6 +289,18 @@ def test_unreadable_files(tmp_path: Path, text: str, expected: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError, match=expected):
         load_config(file)
+
+
+def test_keys_that_yaml_takes_for_other_things_are_names(tmp_path: Path) -> None:
+    names = ["NO", "on", "yes", "null", "Off", "true", "y", "x1e3"]
+    raw = changed("features", {})
+    text = yaml.safe_dump({**raw, "features": None}).replace("features: null\n", "features:\n")
+    text = text.replace("features:\n", "features:\n" + "".join(f"  {name}: {{kind: numeric}}\n" for name in names))
+    (tmp_path / "a.yaml").write_text(text)
+    assert list(load_config(tmp_path / "a.yaml").features) == names
+    (tmp_path / "a.yaml").write_text(text.replace("  yes:", "  'NO':"))
+    with pytest.raises(ConfigError, match="key 'NO' is given twice"):
+        load_config(tmp_path / "a.yaml")
 
 
 def test_missing_file_suggests_the_nearest(tmp_path: Path) -> None:

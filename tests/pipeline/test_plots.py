@@ -7,6 +7,7 @@ from matplotlib.image import imread
 
 from pipeline.html_report.svg import draw
 from pipeline.plots import Panel, draw_panel, draw_training, training_panels
+from trainer.names import log_name
 
 TASKS = ["a", "a_b"]
 HISTORY: list[dict[str, float | None]] = [
@@ -48,6 +49,19 @@ def test_each_value_has_its_panel() -> None:
     assert panels["weight of each task's loss"] == {"a": [1.0, 2.0, 3.0], "a_b": [0.01] * 3}
     assert set(panels["a: gate"]) == {"shared_0", "shared_1"}
     assert set(panels["a_b: gate"]) == {"level_0/shared_0"}
+
+
+def test_tasks_that_are_called_as_keras_calls_its_logs() -> None:
+    names = ["val", "balanced", "weight"]
+    epoch = {
+        f"{prefix}{log_name(task)}_loss": float(place) for place, task in enumerate(names) for prefix in ("", "val_")
+    }
+    epoch |= {"val_loss": 9.0, "val_balanced_loss": 9.0, "task_val_weight": 0.5, "val_task_val_gate/shared_0": 0.25}
+    panels = {panel.title: panel.lines for panel in training_panels([epoch], names)}
+    assert panels["val: loss"] == {"training": [0.0], "validation": [0.0]}
+    assert panels["weight: loss"] == {"training": [2.0], "validation": [2.0]}
+    assert panels["weight of each task's loss"] == {"val": [0.5]}
+    assert panels["val: gate"] == {"shared_0": [0.25]}
 
 
 def test_a_single_task_shows_no_weights() -> None:

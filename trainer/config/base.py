@@ -5,7 +5,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+LONGEST_NAME = 128
+"""A name becomes part of file names, such as a vocabulary's, which have at most 255 bytes."""
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 
 
 class StrictModel(BaseModel):

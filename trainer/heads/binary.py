@@ -7,6 +7,7 @@ import tensorflow as tf
 from trainer.heads.area import AreaUnderROC
 from trainer.heads.base import Head, repeated
 from trainer.heads.focal import best_constant, gamma_of, sigmoid_focal
+from trainer.names import log_name
 
 
 class BinaryHead(Head):
@@ -36,7 +37,7 @@ class BinaryHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Area under the ROC curve."""
-        return AreaUnderROC(1, name=f"{self.name}_auc")
+        return AreaUnderROC(1, name=f"{log_name(self.name)}_auc")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.heads.base import Head
+from trainer.names import log_name
 
 LEAST_RATE = 1e-6
 """Expected count from which training starts where every training label is 0."""
@@ -35,7 +36,7 @@ class CountHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Mean Poisson deviance, 2·(y·log(y/λ) - (y - λ)); 0 for a perfect prediction."""
-        return keras.metrics.Mean(name=f"{self.name}_deviance")
+        return keras.metrics.Mean(name=f"{log_name(self.name)}_deviance")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor

@@ -7,6 +7,7 @@ import tensorflow as tf
 from trainer.heads.area import AreaUnderROC
 from trainer.heads.base import Head, repeated
 from trainer.heads.focal import best_constant, gamma_of, softmax_focal
+from trainer.names import log_name
 
 
 class MulticlassHead(Head):
@@ -38,7 +39,7 @@ class MulticlassHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Area under the ROC curve, macro average of each class against the rest."""
-        return AreaUnderROC(self.units, name=f"{self.name}_auc")
+        return AreaUnderROC(self.units, name=f"{log_name(self.name)}_auc")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor

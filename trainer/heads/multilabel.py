@@ -7,6 +7,7 @@ import tensorflow as tf
 from trainer.heads.area import AreaUnderROC
 from trainer.heads.base import Head, repeated
 from trainer.heads.focal import best_constant, gamma_of, sigmoid_focal
+from trainer.names import log_name
 
 
 class MultilabelHead(Head):
@@ -39,7 +40,7 @@ class MultilabelHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Area under the ROC curve, macro average over the classes."""
-        return AreaUnderROC(self.units, name=f"{self.name}_auc")
+        return AreaUnderROC(self.units, name=f"{log_name(self.name)}_auc")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from trainer.heads.base import Head, repeated
 from trainer.heads.focal import FREQUENCY_FLOOR
+from trainer.names import log_name
 
 
 class OrdinalHead(Head):
@@ -60,7 +61,7 @@ class OrdinalHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Mean distance in classes between the label and the median of the predicted distribution."""
-        return keras.metrics.Mean(name=f"{self.name}_mae")
+        return keras.metrics.Mean(name=f"{log_name(self.name)}_mae")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor

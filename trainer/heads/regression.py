@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.heads.base import Head
+from trainer.names import log_name
 
 HUBER_DELTA = 1.0
 
@@ -40,7 +41,7 @@ class RegressionHead(Head):
 
     def make_metric(self) -> keras.metrics.Metric:
         """Mean absolute error in the label's own unit."""
-        return keras.metrics.Mean(name=f"{self.name}_mae")
+        return keras.metrics.Mean(name=f"{log_name(self.name)}_mae")
 
     def update_metric(
         self, metric: keras.metrics.Metric, labels: tf.Tensor, raw: tf.Tensor, weights: tf.Tensor

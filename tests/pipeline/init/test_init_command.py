@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli_init import register
@@ -46,6 +47,29 @@ def test_what_is_written_is_a_configuration_and_a_schema_that_fits(table: str) -
     assert list(config.tasks) == ["bought", "spent"]
     assert config.data.path == table
     assert sorted(path.name for path in Path().rglob("*") if path.is_file()) == ["shop.csv", "shop.pbtxt", "shop.yaml"]
+
+
+def test_columns_and_tables_may_be_called_as_yaml_calls_other_things(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.RandomState(0)
+    names = ["NO", "on", "null", "1e3", "Temp", "temp", "weight", "y"]
+    columns = {name: random.normal(size=300).round(3) for name in names}
+    columns["yes"] = (columns["NO"] + columns["y"] + random.normal(size=300)).round(3)
+    columns["val"] = np.where(columns["on"] + random.normal(size=300) > 0, "a", "b")
+    write_csv(tmp_path / "off.csv", columns)
+    code, _, err = init("off.csv", "--targets", "yes,val")
+    assert (code, err) == (0, "")
+    config = load_config("configs/off.yaml")
+    assert (config.name, list(config.tasks)) == ("off", ["yes", "val"])
+    assert [feature.column or name for name, feature in config.features.items()] == names
+    text = Path("configs/off.yaml").read_text()
+    assert '  "NO": {kind: numeric}' in text
+    assert '\n  "yes":\n' in text
+    # The same to any reader of YAML: no key is a boolean, a number or nothing.
+    assert all(isinstance(key, str) for key in yaml.safe_load(text)["features"])
+    assert init("off.csv", "--targets", "yes", "--name", "n" * 64)[0] == 2
 
 
 def test_every_guess_has_its_reason(table: str) -> None:

@@ -143,7 +143,7 @@ def test_the_keys_of_a_mapping_are_those_of_what_it_holds() -> None:
         (Literal["mean"] | Annotated[float, Field(ge=0)], Shape("text or number", "mean; number ≥ 0")),
         (Annotated[str, Field(min_length=1, pattern="^a")], Shape("text", "length ≥ 1, matches ^a")),
         (str | None, Shape("text")),
-        (Name, Shape("text", "letters, digits and _, a letter first")),
+        (Name, Shape("text", "length ≤ 128, letters, digits and _, a letter first")),
     ],
 )
 def test_shapes(annotation: Any, shape: Shape) -> None:
