@@ -83,8 +83,10 @@ def _check_first_bytes(path: str, dialect: Dialect) -> None:
         raise DataError(f"{path} is not written in UTF-16, which data.encoding names")
     if dialect.transcoded and head.startswith(BOM):
         raise DataError(f"{path} is written in UTF-8, but data.encoding is {dialect.encoding}")
-    if not dialect.transcoded and b"\0" in head:
-        raise DataError(f"{path} holds NUL bytes; if it is written in UTF-16: data.encoding: utf-16-le (or utf-16-be)")
+    if not dialect.transcoded and head.count(0) > len(head) // 5:
+        raise DataError(
+            f"{path} holds many NUL bytes; if it is written in UTF-16: data.encoding: utf-16-le (or utf-16-be)"
+        )
 
 
 def _first_row(head: bytes, path: str, dialect: Dialect) -> tuple[int, int]:

@@ -216,8 +216,9 @@ def _refuse_other_quotes(block: Block, path: str, columns: Mapping[str, pa.Strin
                 f"{path}, line {line}: a blank stands before the quote of a cell, so that the quote would be part of "
                 "its text; data.skip_initial_space: true skips such blanks"
             )
-    suspect = any(pc.any(pc.match_substring(cells, "\\")).as_py() for cells in columns.values())
-    place = escaped_quote(block.data, dialect) if suspect and not dialect.escape_char else -1
+    suspect = not dialect.escape_char and rb"\"" in block.data
+    suspect = suspect and any(pc.any(pc.match_substring(cells, "\\")).as_py() for cells in columns.values())
+    place = escaped_quote(block.data, dialect) if suspect else -1
     if place >= 0:
         line = block.line + block.data.count(b"\n", 0, place)
         raise DataError(
