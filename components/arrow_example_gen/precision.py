@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -107,6 +107,15 @@ def precision_problems(
                 yield _too_much(name, rounding, spread, use, name in sensitive)
 
 
+def offset_against_rounding(numbers: np.ndarray, role: Role) -> int | None:
+    """A number that must be subtracted from finite numbers before they are rounded; None where that is harmless."""
+    whole = bool((np.floor(numbers) == numbers).all())
+    found, limit = _measured(numbers, whole), _LIMITS[role][whole]
+    if limit is None or not found.spread or found.error <= limit * found.spread:
+        return None
+    return suggested_offset(found.low, found.high, found.spread)
+
+
 def suggested_offset(low: float, high: float, spread: float) -> int:
     """A round number amid values that lie between `low` and `high`, or nearly."""
     step = 10 ** max(0, math.floor(math.log10(spread)))
@@ -120,11 +129,9 @@ def _rounding(name: str, column: pa.Array, uses: list[Use], batch: Batch, hidden
         return None
     exact = values.drop_null().to_numpy(zero_copy_only=False)
     numbers = exact.astype(np.float64)
-    sample = numbers[:: max(1, len(numbers) // _SAMPLE)]
-    sample = sample[np.isfinite(sample)]
-    if not sample.size:
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
         return None
-    low, middle, high = np.percentile(sample, [25, 50, 75]).tolist()
     lost = []
     if whole:
         lost = exact[(exact > EXACT) | (exact < -EXACT)][:1].tolist()
@@ -132,9 +139,16 @@ def _rounding(name: str, column: pa.Array, uses: list[Use], batch: Batch, hidden
         distinct = np.unique(numbers)
         same = np.flatnonzero(_as_float32(distinct[1:]) == _as_float32(distinct[:-1]))[:1]
         lost = [value for place in same.tolist() for value in distinct[place : place + 2].tolist()]
-    error = float(np.median(np.abs(sample - _as_float32(sample))))
     row = 0 if not lost or values is not column else column.index(pa.scalar(lost[-1], column.type)).as_py()
-    return Rounding(error, high - low, middle, middle, whole, _lost(name, batch.locate(row), lost, hidden))
+    return replace(_measured(finite, whole), lost=_lost(name, batch.locate(row), lost, hidden))
+
+
+def _measured(numbers: np.ndarray, whole: bool) -> Rounding:
+    """The rounding of an even sample of finite numbers."""
+    sample = numbers[:: max(1, len(numbers) // _SAMPLE)]
+    low, middle, high = np.percentile(sample, [25, 50, 75]).tolist()
+    error = float(np.median(np.abs(sample - _as_float32(sample))))
+    return Rounding(error, high - low, middle, middle, whole)
 
 
 def _as_float32(numbers: np.ndarray) -> np.ndarray:

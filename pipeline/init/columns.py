@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from components.arrow_example_gen.domains import as_text
-from components.arrow_example_gen.kinds import Kind, is_list, kind_of_type, list_offsets
+from components.arrow_example_gen.kinds import EXACT, Kind, is_list, kind_of_type, list_offsets
+from components.arrow_example_gen.precision import offset_against_rounding
 from pipeline.init.names import CODE_TOKENS, ID_TOKENS, POSTCODE_TOKENS, names_a_code, tokens_of
 from pipeline.init.written import AMBIGUOUS, ISO, Mixed, Written, as_numbers, time_form_of
 
@@ -260,7 +261,10 @@ def _guess_text(column: Profile) -> Guess:
     if POSTCODE_TOKENS & tokens:
         return _category(column, "postcodes", as_text=True)
     numbers = as_numbers(*_distinct(column), names_a_code(column.name))
-    if isinstance(numbers, Written):
+    # Of whole numbers too large to be read as numbers, the digits are names.
+    digits = [value for value in column.values if len(value) > 15 and value.lstrip("-").isdecimal()]
+    large = any(abs(int(value)) > EXACT for value in digits)
+    if isinstance(numbers, Written) and not large:
         return Guess("dropped", _numbers_as_text(numbers))
     words = float(np.average([value.count(" ") + 1 for value in column.values], weights=list(column.values.values())))
     few = distinct <= MOST_CATEGORIES and ratio <= 0.5
@@ -377,6 +381,8 @@ def _guess_number(column: Profile) -> Guess:
             return Guess("cyclical", f"{what}, from {found.min():g} to {found.max():g}", {"period": period})
         if CODE_TOKENS & set(tokens) and distinct > 2 and distinct <= 0.5 * column.present:
             return _category(column, "a code by its name")
+        if offset_against_rounding(found, "number") is not None and distinct <= 0.5 * column.present:
+            return _category(column, "numbers so far from 0 and near to each other that they are names")
     return _scaled(column, found)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from components.arrow_example_gen.domains import as_text
 from components.arrow_example_gen.inspect import repeated_name
 from components.arrow_example_gen.kinds import list_offsets
+from components.arrow_example_gen.precision import offset_against_rounding
 from pipeline.config import RESERVED_TASK_NAMES
 from pipeline.init.columns import Profile, is_row_number, shown, time_form
 from pipeline.init.leakage import Label
@@ -323,6 +324,8 @@ def _numbered_classes(name: str, column: Profile, ordered: list[str], tokens: se
 
 def _regression(name: str, column: Profile, found: np.ndarray, numbered: bool = False) -> Target:
     options: dict[str, Any] = {"unit": column.unit} if column.unit else {}
+    offset = offset_against_rounding(found, "regression")
+    options |= {"offset": offset} if offset else {}
     warnings = _perhaps_codes(column, found) if numbered else ()
     deviation = float(found.std())
     skew = float(np.mean(((found - found.mean()) / deviation) ** 3)) if deviation > 0 else 0.0

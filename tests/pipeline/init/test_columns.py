@@ -32,6 +32,8 @@ WORDS = [f"w{number}" for number in range(2000)]
         ("flag", ["True" if i % 3 else "False" for i in range(ROWS)], "categorical", {}),
         ("word", [WORDS[i % 300] for i in range(1000)], "hashed", {"buckets": 512}),
         ("customer_id", RANDOM.randint(0, 90, ROWS).tolist(), "hashed", {"buckets": 128}),
+        ("shop", [100_000_000 + i % 40 for i in range(ROWS)], "categorical", {}),
+        ("shop", [str(2**60 + i % 40) for i in range(ROWS)], "categorical", {}),
         ("area code", RANDOM.randint(200, 230, ROWS).tolist(), "categorical", {}),
         ("zip", RANDOM.randint(10_000, 10_090, ROWS).tolist(), "hashed", {"buckets": 128}),
         ("income", np.cumsum(RANDOM.randint(1, 900, ROWS)).tolist(), "numeric", {}),

@@ -38,6 +38,7 @@ def target_of(name: str, values: list[Any]) -> Any:
         ("area code", [i % 25 * 7 for i in range(ROWS)], "multiclass", {"classes": [str(i * 7) for i in range(25)]}),
         ("num_claims", RANDOM.poisson(1.0, ROWS).tolist(), "count", {}),
         ("height", RANDOM.normal(170, 9, ROWS).tolist(), "regression", {"loss": "huber"}),
+        ("rent", RANDOM.normal(1e6, 1, ROWS).round(2).tolist(), "regression", {"loss": "huber", "offset": 10**6}),
         ("wait", RANDOM.exponential(9, ROWS).tolist(), "regression", {"loss": "mae"}),
         ("rain", [0.0] * 120 + RANDOM.exponential(9, 80).tolist(), "regression", {"loss": "mse"}),
         ("tags", ["x|y", "y", "x|z", "z|y"] * 50, "multilabel", {"classes": ["x", "y", "z"], "separator": "|"}),
