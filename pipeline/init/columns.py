@@ -49,7 +49,9 @@ _NAMED_TOKENS = frozenset(
     | {"member", "passenger", "contact", "driver", "owner", "person", "student", "applicant", "holder"}
 )
 _BIRTH_TOKENS = frozenset({"birth", "born", "dob", "birthday", "birthdate"})
-_TIME_TOKENS = frozenset({"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at", "when"})
+_TIME_TOKENS = frozenset(
+    {"time", "timestamp", "ts", "date", "datetime", "epoch", "created", "updated", "at", "when", "ymd", "yyyymmdd"}
+)
 _CYCLES: tuple[tuple[frozenset[str], tuple[int, int], int, str], ...] = (
     (frozenset({"month", "mon"}), (1, 12), 12, "a month"),
     (frozenset({"hour", "hr"}), (0, 24), 24, "an hour of the day"),
@@ -268,8 +270,10 @@ def _guess_text(column: Profile) -> Guess:
         return Guess("dropped", _numbers_as_text(numbers))
     words = float(np.average([value.count(" ") + 1 for value in column.values], weights=list(column.values.values())))
     few = distinct <= MOST_CATEGORIES and ratio <= 0.5
-    if isinstance(numbers, Mixed) and not few and not names_a_code(column.name):
-        return Guess("dropped", _mixed_numbers(numbers))
+    if isinstance(numbers, Mixed) and not names_a_code(column.name):
+        if numbers.units or not few:
+            return Guess("dropped", _mixed_numbers(numbers))
+        return _category(column, f"text, as {_some(numbers.others)} among its numbers are none")
     if words > _TEXT_WORDS and ratio > 0.5:
         return Guess("dropped", f"free text ({words:.0f} words on average), for which there is no encoder")
     if ratio > 0.9 and distinct > 20:

@@ -34,6 +34,7 @@ _NUMBER_WITH_UNIT = (
     "(?P<body>[\\d.,'\u2019 \u00a0\u202f]*\\d[.,]?)(?:[eE][+-]?\\d+)?"
     rf"{_BLANKS}(?P<after>%|‰|{_CURRENCY}|°[CF]?|[A-Za-zµ²³]{{1,8}}(?:/[A-Za-z0-9²³]{{1,4}})?)?\s*$"
 )
+_NO_UNITS = frozenset({"am", "pm", "st", "nd", "rd", "th", "x"})
 _MARKS = ((".", None), (".", ","), (",", None), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "'"))
 _DATES = ("%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")
 _SHORT_DATES = ("%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%b-%y")
@@ -161,6 +162,8 @@ def as_numbers(values: pa.StringArray, counts: np.ndarray, a_code: bool = False)
         return None
     units = _tally(parts, counts)
     unit = next(iter(units), None)
+    if unit and unit.lower() in _NO_UNITS:
+        return None
     decimal, thousands, ambiguous = _marks(values, counts, unit)
     form = CellForm(tuple(words), decimal, thousands, unit)
     fits = form.holds(values)

@@ -44,6 +44,7 @@ WORDS = [f"w{number}" for number in range(2000)]
         ("dep_time", [(i % 24) * 100 + i % 60 for i in range(ROWS)], "cyclical", {"period": 2400}),
         ("vector", [[1.0, 2.0, float(i)] for i in range(ROWS)], "vector", {"length": 3}),
         ("monthly", [i % 12 + 1 for i in range(ROWS)], "numeric", {}),
+        ("children", [str(i % 4) if i % 4 < 3 else "3+" for i in range(ROWS)], "categorical", {}),
     ],
 )
 def test_features(name: str, values: list[Any], kind: str, options: dict[str, Any]) -> None:
@@ -81,6 +82,7 @@ def test_features(name: str, values: list[Any], kind: str, options: dict[str, An
             [f"{i / 7:.2f}" if i % 4 else f"n{i}" for i in range(ROWS)],
             "numbers in 75 % of the rows, but not 'n0'",
         ),
+        ("load", [f"{i % 90}.5{'kM'[i % 2]}" for i in range(ROWS)], r"several units \(k, M\): write them in one"),
         ("lists", [[1.0] * (1 + i % 3) for i in range(ROWS)], "lists of 1 to 3 numbers"),
         ("tags", [["a", "b"] for i in range(ROWS)], "lists of text"),
         ("blob", [b"\xff\xfe" + bytes([i % 5]) for i in range(ROWS)], "not UTF-8"),

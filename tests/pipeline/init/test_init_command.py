@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli_init import register
 from pipeline.config_file import load_config
+from pipeline.html_report.data import anomalies_of
 from pipeline.init.write import flow, scalar
 from pipeline.preflight import check_data, check_schema_file
 from tests.pipeline.init.tables import shop, write_csv
@@ -223,3 +224,6 @@ def test_a_run_takes_it_as_it_stands(table: str) -> None:
     report = json.loads(Path("runs/stands/latest/report.json").read_text())
     assert report["pushed"]
     assert all(gate["passed"] for task in report["tasks"].values() for gate in task["gates"])
+    anomalies = sorted(Path("runs/stands/root/ExampleValidator/anomalies").iterdir())
+    assert anomalies
+    assert anomalies_of(str(anomalies[-1])) == [], "columns that init left out are none"

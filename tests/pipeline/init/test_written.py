@@ -124,6 +124,7 @@ def test_a_comma_that_may_be_either_is_named() -> None:
 def test_what_looks_like_numbers_and_is_not() -> None:
     assert forms(*(f"555 {number} {number}" for number in range(100, 200))) is None
     assert forms(*(f"12{letter}" for letter in "abcdefghij")) is None
+    assert forms(*(f"{hour}pm" for hour in range(1, 13))) is None
     assert forms("0", "1", "2", "3+") == Mixed(0.75, ("3+",), ())
     assert isinstance(forms(*map(str, range(50)), "12345-6789", a_code=True), Mixed)
     assert isinstance(forms(*map(str, range(50)), "12345-6789"), Written)

@@ -187,6 +187,22 @@ def test_an_empty_cell_in_a_required_column_is_told_with_its_remedy(
             predict(folder, input=name, model=str(tiny_models(0)))
 
 
+def test_numbers_in_another_form_are_read_as_in_training(folder: Path, tiny_models: Callable[[int], Path]) -> None:
+    (folder / "comma.csv").write_text('id,distance,carrier,stops\na,"1,5 km",EV,NA\nb,"1.000,0",NA,2\n')
+    data = {"path": str(folder / "data"), "null_values": {"stops": ["NA"]}, "decimal": ",", "thousands": "."}
+    features = {"distance": {"kind": "numeric", "unit": "km"}, "carrier": {"kind": "categorical"}}
+    config = small_config(folder, data=data, features=features)
+    for name in ("out.parquet", "out.csv"):
+        options = PredictOptions("comma.csv", folder / name, model=str(tiny_models(0)))
+        assert run_predict_job(config, options) == 0
+    plain = "id,distance,carrier,stops\na,1.5,EV,\nb,1000.0,NA,2\n"
+    (folder / "plain.csv").write_text(plain)
+    options = PredictOptions("plain.csv", folder / "plain.parquet", model=str(tiny_models(0)))
+    assert run_predict_job(small_config(folder), options) == 0
+    assert pq.read_table(folder / "out.parquet").equals(pq.read_table(folder / "plain.parquet"))
+    assert (folder / "out.csv").read_text().splitlines()[1].startswith('"a","1,5 km","EV",NA')
+
+
 def test_an_output_that_is_there_stays(folder: Path, tiny_models: Callable[[int], Path]) -> None:
     (folder / "out.parquet").write_text("mine")
     with pytest.raises(ConfigError, match="out.parquet"):
