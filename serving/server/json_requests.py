@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -41,7 +42,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
     if not text:
         raise _invalid("JSON Parse error: The document is empty")
     try:
-        document, _ = json.JSONDecoder().raw_decode(text)
+        document, _ = json.JSONDecoder(parse_float=_parse_float).raw_decode(text)
     except json.JSONDecodeError as error:
         raise _invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except RecursionError:
@@ -368,6 +369,14 @@ def _text(value: str) -> bytes:
         return value.encode("utf-8", errors="surrogateescape")
     except UnicodeEncodeError:
         raise _invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
+
+
+def _parse_float(text: str) -> float:
+    """A number; Python reads 1e400 as infinity, RapidJSON refuses it."""
+    number = float(text)
+    if math.isinf(number):
+        raise _invalid("JSON Parse error: Number too big to be stored in double.")
+    return number
 
 
 def _float(value: int | float) -> float:

@@ -55,6 +55,7 @@ PREDICT: dict[str, tuple[Any, int, str]] = {
     "empty": (b"", 400, "JSON Parse error: The document is empty"),
     "no object": (b"[1]", 400, "Is not object"),
     "nested too deeply": (b'{"instances": ' + b"[" * 100_000, 400, "JSON Parse error: "),
+    "number too large": (b'{"instances": [1e400]}', 400, "JSON Parse error: Number too big to be stored in double."),
     "number of too many digits": (b'{"instances": [' + b"9" * 10_000 + b"]}", 400, "JSON Parse error: "),
     "lone surrogate": (b'{"signature_name": "echo", "instances": ["\\ud800"]}', 400, "surrogate pair"),
     "no instances": ({"signature_name": "sums"}, 400, "Missing 'inputs' or 'instances' key"),
