@@ -4,6 +4,7 @@ It reads the wire format itself, on all cores and without Python's lock; tfx_bsl
 takes about seven times as long.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,8 @@ from components.arrow_example_gen.kinds import Kind, large_list
 from trainer.errors import DataError
 
 _DTYPES: dict[Kind, tf.DType] = {"int": tf.int64, "float": tf.float32, "bytes": tf.string}
+
+_OTHER_TYPE = re.compile(r"Key: (.*), Index: \d+\.\s+Data types don't match. Expected type: (\w+), Actual type: (\w+)")
 
 Columns = dict[str, pa.LargeListArray]
 
@@ -28,6 +31,13 @@ def parse_columns(records: tf.Tensor, kinds: Mapping[str, Kind]) -> Columns:
     try:
         parsed = tf.io.parse_example(records, spec) if spec else {}
     except tf.errors.InvalidArgumentError as error:
+        other = _OTHER_TYPE.search(error.message)
+        if other is not None:
+            raise DataError(
+                f"examples cannot be read: column '{other[1]}' is {other[3]} in them, but {other[2]} in the schema, as "
+                "where one span has whole numbers and another fractions; write a schema, which says what it is (janus "
+                "schema CONFIG --write), and ingest the spans again"
+            ) from error
         raise DataError(f"examples cannot be read: {error.message}") from error
     except UnicodeDecodeError as error:
         # TensorFlow's message quotes the record, and Python takes only text.

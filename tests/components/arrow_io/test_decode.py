@@ -13,6 +13,7 @@ from components.arrow_io.columns import parse_columns
 from components.arrow_io.decode import decode_batches
 from components.arrow_io.sizes import example_sizes
 from tests.components.examples import Value, example
+from trainer.errors import DataError
 
 Row = dict[str, Value]
 
@@ -132,3 +133,10 @@ def test_what_tfx_bsl_rejects_is_rejected(records: list[bytes]) -> None:
         ExamplesToRecordBatchDecoder().DecodeBatch(records)
     with pytest.raises(RuntimeError):
         list(decode_batches([tf.constant(records)]))
+
+
+def test_spans_of_other_types_name_the_column_and_the_remedy() -> None:
+    example = tf.train.Example()
+    example.features.feature["price"].int64_list.value.append(3)
+    with pytest.raises(DataError, match="column 'price' is int64 in them, but float in the schema.*--write"):
+        parse_columns(tf.constant([example.SerializeToString()]), {"price": "float"})
