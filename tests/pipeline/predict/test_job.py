@@ -127,6 +127,20 @@ def test_texts_for_missing_values_are_missing_here_too(folder: Path, tiny_models
     assert (folder / "out.csv").read_text().splitlines()[1].startswith('"NA",1.0,"EV",NA')
 
 
+def test_rows_are_read_as_the_training_data_are_written(folder: Path, tiny_models: Callable[[int], Path]) -> None:
+    """In the configuration's dialect, from a folder of partitions, whose column the output repeats."""
+    text = "Rows of today\n" + (folder / "rows.csv").read_text().replace(",", ";")
+    (folder / "day=3").mkdir()
+    (folder / "day=3" / "rows [1].csv").write_bytes(text.replace("\n", "\r").encode("utf-16"))
+    data = {"path": str(folder), "delimiter": ";", "encoding": "utf-16", "skip_rows": 1}
+    for given in ("day=3/rows [1].csv", "day=3"):
+        options = PredictOptions(given, folder / "out.parquet", model=str(tiny_models(0)), force=True)
+        assert run_predict_job(small_config(folder, data=data), options) == 0
+        table = pq.read_table(folder / "out.parquet")
+        check(table)
+        assert set(map(str, table["day"].to_pylist())) == {"3"}
+
+
 def test_labels_in_the_input_give_the_predictions_a_prefix(
     folder: Path, tiny_models: Callable[[int], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
