@@ -209,11 +209,11 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
 def _examine(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
     from pipeline.html_report.examine import examine
     from pipeline.html_report.write import ANALYSIS_FILE
-    from pipeline.plausibility import doubts
+    from pipeline.plausibility import class_doubts, doubts
 
     with run.told() as display:
         run.analysis = examine(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
-    run.report.warnings = doubts(run.report, run.analysis)
+    run.report.warnings = [*class_doubts(run.config.tasks), *doubts(run.report, run.analysis)]
 
 
 def _add_plot(run: _Run) -> None:

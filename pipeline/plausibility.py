@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.html_report.analysis import Analysis, Importance, TaskAnalysis
+from pipeline.init.markers import CERTAIN_MARKERS, doubtful_classes
 from pipeline.report import RunReport
+from trainer.config import Task, classes_of
 
 LIMITS = {"auc": 0.999, "r2": 0.999}
 """Metrics of 1 at best, and from where on they are doubted; real tables seldom come near."""
@@ -29,6 +31,23 @@ def doubts(report: RunReport, analysis: Analysis) -> list[str]:
         for name, task in report.tasks.items()
         if (sentence := _doubt(name, task, analysis.tasks.get(name))) is not None
     ]
+
+
+def class_doubts(tasks: Mapping[str, Task]) -> list[str]:
+    """A sentence for each class that may stand for a missing label, and for classes that hardly differ."""
+    sentences = []
+    for name, task in tasks.items():
+        missing, alike = doubtful_classes(classes_of(task), CERTAIN_MARKERS)
+        sentences += [
+            f"task {name}: class '{value}' may stand for a missing label; if it does, take it out of classes and write "
+            f"data.null_values: {{{task.label}: ['{value}']}}"
+            for value in missing
+        ]
+        sentences += [
+            f"task {name}: the classes {', '.join(map(repr, variants))} differ in case or blanks only"
+            for variants in alike
+        ]
+    return sentences
 
 
 def _doubt(name: str, task: Mapping[str, Any], found: TaskAnalysis | None) -> str | None:

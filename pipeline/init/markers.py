@@ -35,6 +35,18 @@ def markers_among_numbers(values: Iterable[str]) -> list[str]:
     return words if words and len(rest) >= _FEWEST_NUMBERS and all(map(is_number, rest)) else []
 
 
+def doubtful_classes(
+    classes: Iterable[str], markers: frozenset[str] = MISSING_MARKERS
+) -> tuple[list[str], list[list[str]]]:
+    """Classes that may stand for a missing label, and groups of them that differ in case or blanks only."""
+    listed = list(classes)
+    alike: dict[str, list[str]] = {}
+    for value in listed:
+        alike.setdefault(" ".join(value.split()).casefold(), []).append(value)
+    missing = [value for value in listed if value.strip().lower() in markers | {""}]
+    return missing, [variants for variants in alike.values() if len(variants) > 1]
+
+
 def is_number(text: str) -> bool:
     """Whether ExampleGen takes a cell for a number."""
     try:

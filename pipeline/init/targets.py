@@ -15,7 +15,7 @@ from components.arrow_example_gen.precision import offset_against_rounding
 from pipeline.config import RESERVED_TASK_NAMES
 from pipeline.init.columns import Profile, is_row_number, shown, time_form
 from pipeline.init.leakage import Label
-from pipeline.init.markers import CERTAIN_MARKERS, MISSING_MARKERS, is_number, markers_among_numbers
+from pipeline.init.markers import CERTAIN_MARKERS, doubtful_classes, is_number, markers_among_numbers
 from pipeline.init.names import names_a_code, tokens_of, unique_name
 from pipeline.init.read import WholeColumn
 from trainer.errors import ConfigError, DataError
@@ -198,21 +198,15 @@ def _warnings(target: Target, column: Profile, values: Mapping[str, int]) -> tup
 def _doubtful_classes(target: Target, values: Mapping[str, int]) -> list[str]:
     """Classes that may stand for a missing label, or for one another."""
     who = f"target {shown(target.column)}"
+    missing, alike = doubtful_classes(target.classes)
     warnings = [
         f"{who}: class {shown(value)} ({values.get(value, 0):,} rows) may stand for a missing label; if it does, take "
         f"it out of classes and write data.null_values: {{{target.column}: [{shown(value)}]}}"
-        for value in target.classes
-        if value.strip().lower() in MISSING_MARKERS
+        for value in missing
     ]
-    alike: dict[str, list[str]] = {}
-    for value in target.classes:
-        alike.setdefault(" ".join(value.split()).casefold(), []).append(value)
-    for variants in alike.values():
-        if len(variants) > 1:
-            listed = ", ".join(f"{shown(value)} ({values.get(value, 0):,} rows)" for value in variants)
-            warnings.append(
-                f"{who}: {listed} differ in case or blanks only and are classes of their own; write them alike"
-            )
+    for variants in alike:
+        listed = ", ".join(f"{shown(value)} ({values.get(value, 0):,} rows)" for value in variants)
+        warnings.append(f"{who}: {listed} differ in case or blanks only and are classes of their own; write them alike")
     return warnings
 
 

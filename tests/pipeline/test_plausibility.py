@@ -9,10 +9,11 @@ from rich.console import Console
 from pipeline.html_report.analysis import Analysis, Importance, TaskAnalysis
 from pipeline.html_report.page import render
 from pipeline.model_card import card_markdown, model_card
-from pipeline.plausibility import doubts
+from pipeline.plausibility import class_doubts, doubts
 from pipeline.report import RunReport
 from pipeline.table import report_view
 from tests.pipeline.html_report.runs import config
+from trainer.config import MulticlassTask
 
 HONEST = {"a": 0.04, "b": 0.02, "c": 0.01}
 
@@ -86,3 +87,12 @@ def test_a_doubt_stands_on_the_console_in_the_report_and_on_the_card() -> None:
     assert "carries 100 % of the importance" in card_markdown(card)
     assert "carries 100 % of the importance" in render(found, of, measured, card)
     assert RunReport.model_validate_json(found.model_dump_json()).warnings == [sentence]
+
+
+def test_classes_that_may_be_none_or_one_are_named() -> None:
+    classes = ["No", "no ", "nan", "none", "yes"]
+    tasks = {"t": MulticlassTask(kind="multiclass", label="y", classes=classes)}
+    missing, alike = class_doubts(tasks)
+    assert missing.startswith("task t: class 'nan' may stand for a missing label")
+    assert missing.endswith("data.null_values: {y: ['nan']}")
+    assert alike == "task t: the classes 'No', 'no ' differ in case or blanks only"
