@@ -6,13 +6,15 @@ https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
+from tensorflow.core.example import example_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.arrow_example_gen.batch import Batch
@@ -61,8 +63,10 @@ class GzipRecordWriter:
         self._stream.close()
 
 
-def read_batches(path: str) -> Iterator[Batch]:
+def read_batches(path: str, needed: Collection[str] | None = None) -> Iterator[Batch]:
     """The records of a TFRecord file of tf.Examples (gzip or plain), unchanged, with their columns decoded.
+
+    Records whose columns cannot be decoded together lose those that are not `needed` (all are by default).
 
     Raises DataError, with the record (from 0), for a damaged file and for a record that is no tf.Example.
     """
@@ -70,12 +74,25 @@ def read_batches(path: str) -> Iterator[Batch]:
     first = 0
     for records in _record_lists(path):
         try:
-            decoded = decoder.DecodeBatch(records)
-        except RuntimeError as error:
+            try:
+                decoded = decoder.DecodeBatch(records)
+            except RuntimeError:
+                if needed is None:
+                    raise
+                records = [_only_columns(record, needed) for record in records]
+                decoded = decoder.DecodeBatch(records)
+        except (RuntimeError, DecodeError) as error:
             last = first + len(records) - 1
             raise DataError(f"{path}: records {first} to {last} cannot be decoded as tf.Examples ({error})") from error
         yield _batch(decoded, records, first, path)
         first += len(records)
+
+
+def _only_columns(record: bytes, columns: Collection[str]) -> bytes:
+    example = example_pb2.Example.FromString(record)
+    for name in [name for name in example.features.feature if name not in columns]:
+        del example.features.feature[name]
+    return example.SerializeToString(deterministic=True)
 
 
 def _batch(decoded: pa.RecordBatch, records: list[bytes], first: int, path: str) -> Batch:

@@ -238,7 +238,7 @@ def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator
                 piece.path, piece.start, piece.stop or 0, wanted, job.ingested, job.sensitive
             )
         else:
-            yield from tfrecord_io.read_batches(piece.path)
+            yield from tfrecord_io.read_batches(piece.path, job.ingested)
 
 
 def _csv_blocks(piece: Piece, dialect: Dialect) -> Iterator[Block]:

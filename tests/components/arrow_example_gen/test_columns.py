@@ -88,6 +88,22 @@ def test_records_lose_other_columns_too(tmp_path: Path) -> None:
     assert sorted(rows(examples), key=str) == sorted(expected, key=str)
 
 
+def test_records_may_disagree_on_a_column_that_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "t.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for number in range(ROWS):
+            example = tf.train.Example()
+            example.features.feature["id"].int64_list.value.append(number)
+            odd = example.features.feature["odd"]
+            odd.bytes_list.value.append(b"many") if number == 150 else odd.float_list.value.append(0.5)
+            writer.write(example.SerializeToString())
+    found = rows(run(data_config(path, "tfrecord"), tmp_path / "out", columns=["id"]))
+    assert sorted(row["id"][1][0] for row in found) == list(range(ROWS))
+    assert {tuple(row) for row in found} == {("id",)}
+    with pytest.raises(DataError, match=r"records 0 to 199 cannot be decoded"):
+        run(data_config(path, "tfrecord"), tmp_path / "all", columns=["id", "odd"])
+
+
 def test_a_column_of_no_use_is_refused_where_it_is_used(tmp_path: Path) -> None:
     data = data_config(write(tmp_path / "in", "parquet"), "parquet", BY_KEY)
     source = inspect_source(data)
