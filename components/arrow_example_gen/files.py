@@ -256,4 +256,6 @@ def _holds(path: str) -> str:
     if not names:
         return "; it is empty"
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"; it holds {', '.join(names[:5])}{more}"
+    other = next((ending for ending in (".tsv", ".txt", ".dat") if names[0].endswith(ending)), None)
+    remedy = f"; a pattern takes files of any name: '{path.rstrip('/')}/*{other}'" if other else ""
+    return f"; it holds {', '.join(names[:5])}{more}{remedy}"

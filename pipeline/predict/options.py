@@ -14,7 +14,7 @@ class PredictOptions:
     """Where rows come from, where predictions go, and who makes them.
 
     Attributes:
-        input: a file, folder or glob: .csv, .csv.gz, .parquet, .json, .jsonl or TFRecord.
+        input: a file, folder or glob: .csv, .csv.gz, .tsv, .parquet, .json, .jsonl or TFRecord.
         output: a .parquet or .csv file; with `beam` a folder. None: `<input's name>.predictions…` in the working
             folder, since the input's may be one that trainings read.
         url: a server's, see serving.client.connect; None: the model is loaded into this process.

@@ -28,6 +28,8 @@ Format = Literal["csv", "parquet", "json", "tfrecord"]
 _ENDINGS: dict[str, Format] = {
     ".csv": "csv",
     ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
     ".parquet": "parquet",
     ".json": "json",
     ".jsonl": "json",

@@ -85,6 +85,12 @@ def test_a_folder_of_another_format_says_so(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": [1]}), tmp_path / "in" / "t.parquet")
     with pytest.raises(DataError, match=r"holds no CSV files .*, but Parquet files .*; data\.format: parquet"):
         find_files(data_config(tmp_path / "in"))
+    (tmp_path / "tabs").mkdir()
+    (tmp_path / "tabs" / "t.tsv").write_text("a\tb\n1\t2\n")
+    with pytest.raises(DataError, match=r"it holds t\.tsv; a pattern takes files of any name: '.*/tabs/\*\.tsv'"):
+        find_files(data_config(tmp_path / "tabs"))
+    tabs = DataConfig(path=f"{tmp_path}/tabs/*.tsv", delimiter="tab")
+    assert list(inspect_source(tabs).columns) == ["a", "b"]
     write_csv(tmp_path / "csv" / "t.csv", ["x"], [[1]])
     with pytest.raises(DataError, match=r"holds no Parquet files .*, but CSV files .*; data\.format: csv"):
         find_files(data_config(tmp_path / "csv", "parquet"))
