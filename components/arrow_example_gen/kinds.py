@@ -21,8 +21,8 @@ Kind = Literal["int", "float", "bytes"]
 KINDS: tuple[Kind, ...] = ("int", "float", "bytes")
 """From narrow to wide: the kind of a CSV column is the widest of its cells."""
 
-EXACT = 2**53
-"""Up to here, each whole number is one of its own as float64."""
+EXACT = 2**53 - 1
+"""Up to here, each whole number is one of its own as float64 and in JSON: what `serving_columns` takes."""
 
 _INT64 = range(-(2**63), 2**63)
 

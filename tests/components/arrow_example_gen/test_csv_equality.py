@@ -10,7 +10,7 @@ from tfx.components import CsvExampleGen
 from tests.components.arrow_example_gen.helpers import contents, counts, data_config, run, run_component, write_csv
 
 COLUMNS: dict[str, list[str]] = {
-    "int": ["1", "-5", "", "0", "9007199254740992", "-9007199254740992", "123456789"],
+    "int": ["1", "-5", "", "0", "9007199254740991", "-9007199254740991", "123456789"],
     "odd_int": ["007", "+5", " 7", "8 ", "1_000", "", "-0"],
     "float": ["1.5", "-2e3", "", "nan", "inf", "-Infinity", ".5", "1.", "1e400", "16777217.0"],
     "odd_float": ["+1.5", " 2.5", "1_0.5", "3", ""],

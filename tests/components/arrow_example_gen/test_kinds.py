@@ -34,9 +34,9 @@ def reference_kind(cells: list[str]) -> str | None:
     found = {"UNKNOWN": None, "INT": "int", "FLOAT": "float", "STRING": "bytes"}[kind.name]
     numbers = [float(cell.encode()) for cell in cells] if found in ("int", "float") else []
     present = [number for number in numbers if number == number]
-    if any(abs(int(cell)) > 2**53 for cell in cells if _is_int(cell)) and numbers:
+    if any(abs(int(cell)) > 2**53 - 1 for cell in cells if _is_int(cell)) and numbers:
         return "bytes"
-    if numbers and all(number.is_integer() and abs(number) <= 2**53 for number in present):
+    if numbers and all(number.is_integer() and abs(number) <= 2**53 - 1 for number in present):
         return "int" if present else None
     return found
 
@@ -121,7 +121,8 @@ def test_typed_columns_convert_without_loss() -> None:
         (["1e3", "2"], "int", "bytes"),
         (["1e20", "2"], "float", "bytes"),
         (["16777217.0", "0.5"], "float", "bytes"),
-        (["9007199254740992", "1.0"], "int", "bytes"),
+        (["9007199254740991", "1.0"], "int", "bytes"),
+        (["9007199254740992", "1.0"], "bytes", "bytes"),
         (["9007199254740993", "1"], "bytes", "bytes"),
         (["9007199254740993", "1.5"], "bytes", "bytes"),
         (["9007199254740993", "1.5"], "float", "float"),

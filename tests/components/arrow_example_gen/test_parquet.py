@@ -23,7 +23,7 @@ NOON = datetime.datetime(2013, 11, 5, 12, 30)
 TYPES: dict[str, tuple[pa.DataType, list[Any], str, list[Any]]] = {
     "bool": (pa.bool_(), [True, False, None], "int64", [1, 0, None]),
     "int8": (pa.int8(), [-5, 7, None], "int64", [-5, 7, None]),
-    "int64": (pa.int64(), [2**53, -(2**53), None], "int64", [2**53, -(2**53), None]),
+    "int64": (pa.int64(), [2**53 - 1, -(2**53) + 1, None], "int64", [2**53 - 1, -(2**53) + 1, None]),
     "wide": (pa.int64(), [2**53 + 1, -(2**63), None], "bytes", [b"9007199254740993", b"-9223372036854775808", None]),
     "uint64": (pa.uint64(), [2**64 - 1, 0, None], "bytes", [b"18446744073709551615", b"0", None]),
     "whole": (pa.float64(), [719.0, 16777217.0, None], "int64", [719, 16777217, None]),

@@ -48,7 +48,7 @@ def problems(values: object, use: Use, parts: int = 1) -> list[str]:
             NAME,
             r"t.csv, row 2: .*16777217.5 and 16777218.1.*same number",
         ),
-        ([1, 2**53 + 1], NAME, r"t.csv, row 1: column 'x' holds 9007199254740993, .*up to 9007199254740992"),
+        ([1, 2**53 + 1], NAME, r"t.csv, row 1: column 'x' holds 9007199254740993, .*up to 9007199254740991"),
     ],
 )
 def test_refused(values: object, use: Use, message: str) -> None:
