@@ -92,7 +92,9 @@ def propose(
         notes.append(f"no split by {shown(column.name)}: {lacking or 'too many rows share one time'}")
     division = by_hash(sample, labels)
     if notes:
-        reason = division.reason.replace("no column tells a time", "no column of times can divide the table")
+        reason = division.reason.replace(
+            "no column was recognised as a time", "no column of times can divide the table"
+        )
         division = replace(division, reason=f"{reason} ({notes[0].partition(', write')[0]})")
     return replace(division, notes=tuple(notes))
 
@@ -105,7 +107,7 @@ def by_hash(sample: Sample, labels: Mapping[str, Label]) -> Division:
     share = EVAL_SHARE_OF_FEW if sample.complete and sample.rows < FEW_ROWS else EVAL_SHARE
     split = HashSplit(by="hash", eval_fraction=share)
     batch = Batch({n: c for n, c in sample.columns.items() if not pa.types.is_null(c.type)}, sample.rows, str)
-    reason = f"by a hash of the whole row: no column tells a time; {100 * share:.0f} % evaluate"
+    reason = f"by a hash of the whole row: no column was recognised as a time; {100 * share:.0f} % evaluate"
     best: tuple[float, int, np.ndarray] | None = None
     for seed in range(SEEDS if sample.rows < 5000 and len(sample.columns) < _WIDE else 1):
         evaluated, _ = eval_rows(batch, split, seed)

@@ -101,7 +101,7 @@ def test_a_time_that_cannot_divide_the_table_is_named_with_its_reason(tmp_path: 
     ):
         plan = plan_of(tmp_path, table(applied_at=applied_at), "paid")
         assert any(words in warning for warning in plan.warnings), plan.warnings
-        assert "no column tells a time" not in plan.division.reason
+        assert "no column was recognised" not in plan.division.reason
         assert "'applied_at'" in plan.division.reason
 
 
