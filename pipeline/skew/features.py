@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,9 @@ class FeatureSkew:
         unseen: the share of served values that the training data do not have, of text columns; else None.
         outside: the share of served numbers outside the range of the training split; else None.
         outside_count: how many these are.
-        outside_values: which, the most frequent first.
-        training_range: [least, greatest] of numbers.
+        outside_distinct: how many different ones.
+        outside_values: the most frequent of them.
+        training_range: [least, greatest] of numbers; None of a sensitive column, whose values are not shown.
     """
 
     column: str
@@ -71,6 +72,7 @@ class FeatureSkew:
     unseen: float | None = None
     outside: float | None = None
     outside_count: int = 0
+    outside_distinct: int = 0
     outside_values: tuple[float, ...] = ()
     training_range: tuple[float, float] | None = None
 
@@ -81,6 +83,10 @@ class FeatureSkew:
             return False
         gone = self.missing_serving == 1.0 > self.missing_training
         return gone or (self.distance is not None and self.distance > self.threshold)
+
+    def without_values(self) -> "FeatureSkew":
+        """The same, with none of the column's values."""
+        return replace(self, outside_values=(), training_range=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -174,6 +180,7 @@ def _number(measure: str, column: Column | None, before: np.ndarray, after: np.n
         "distance": distance(measure, bins.shares(before), bins.shares(after)) if len(after) else None,
         "outside": float(counts.sum() / len(after)) if len(after) else None,
         "outside_count": int(counts.sum()),
+        "outside_distinct": len(outside),
         "outside_values": tuple(named[np.isfinite(named)][:NAMED].tolist()),
         "training_range": (bins.least, bins.greatest),
     }

@@ -56,15 +56,11 @@ class Result:
 
     def outliers(self) -> list[str]:
         """A sentence for each column with served numbers outside the range of the training split."""
-        from pipeline.skew.features import NAMED
-
         return [
             f"column '{one.column}': {one.outside_count:,} of {round(one.outside_count / one.outside):,} served values "
-            f"{'is' if one.outside_count == 1 else 'are'} outside the training split's range {one.training_range[0]:g} "
-            f"to {one.training_range[1]:g}: {', '.join(f'{value:g}' for value in one.outside_values)}"
-            + (", …" if len(one.outside_values) == NAMED else "")
+            f"{'is' if one.outside_count == 1 else 'are'} outside the training split's range{_values(one)}"
             for one in self.features
-            if one.outside and one.training_range
+            if one.outside
         ]
 
     def problems(self) -> list[str]:
@@ -153,6 +149,8 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     features = feature_skews(
         training, sample_of(rows), tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt"), columns, options.threshold
     )
+    sensitive = config.sensitive_columns()
+    features = [one.without_values() if one.column in sensitive else one for one in features]
     tasks = {name: bool(classes_of(task)) for name, task in config.tasks.items()}
     expected = _expected(config, f"{examples.uri}/Split-eval") if served else {}
     return Result(len(rows), features, prediction_drifts(expected, served, tasks, options.prediction_threshold))
@@ -191,6 +189,14 @@ def _expected(config: JanusConfig, split: str) -> dict[str, np.ndarray]:
         return model.run("serving_default", {"examples": np.array(rows, object)})
     finally:
         model.close()
+
+
+def _values(one: "FeatureSkew") -> str:
+    if one.training_range is None:
+        return ""
+    named = [f"{value:g}" for value in one.outside_values]
+    more = ["…"] if len(one.outside_values) < one.outside_distinct else []
+    return f" {one.training_range[0]:g} to {one.training_range[1]:g}: {', '.join([*named, *more])}"
 
 
 # --- on the terminal --------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Distances of served rows and predictions from those of training, and what `janus skew` refuses."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,10 @@ def test_one_outlier_is_no_skew_but_is_named() -> None:
         "column 'n': 1 of 16,015 served values is outside the training split's range 0 to 6: 99"
     ]
     assert Result(16_015, [ours], []).problems() == []
+    assert Result(16_015, [ours.without_values()], []).outliers() == [
+        "column 'n': 1 of 16,015 served values is outside the training split's range"
+    ]
+    assert "99" not in json.dumps(ours.without_values().as_dict())
 
 
 def test_whole_numbers_of_one_distribution_are_near_whatever_their_maxima() -> None:
