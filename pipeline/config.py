@@ -37,6 +37,9 @@ METRICS: dict[str, tuple[str, ...]] = {
 }
 """The metrics of each kind of task; see `metrics_of`."""
 
+DECIDED_METRICS = ("accuracy", "f1")
+"""Of a binary task: they follow the threshold that is exported with the model."""
+
 QUANTILE_METRICS = ("pinball", "coverage")
 """What a regression has besides where it predicts quantiles; coverage needs two of them."""
 

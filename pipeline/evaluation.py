@@ -1,8 +1,8 @@
 """What TFX's Evaluator is told: the tasks' metrics, the slices and the gates, as a TFMA EvalConfig.
 
 TFMA wants labels, weights and metrics keyed by the model's output; a wrong key gives no error but no metrics, which is
-why `pipeline.results` checks that each task has all of its own. A task that predicts quantiles has two outputs, with
-the same label and weight.
+why `pipeline.results` checks that each task has all of its own. A task that predicts quantiles or decides between two
+classes has two outputs, with the same label and weight.
 """
 
 import json
@@ -15,7 +15,7 @@ from google.protobuf import wrappers_pb2
 # TFMA 0.52 no longer exports the messages of an EvalConfig itself.
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.config import QUANTILE_METRICS, GateConfig, JanusConfig, metrics_of
+from pipeline.config import DECIDED_METRICS, QUANTILE_METRICS, GateConfig, JanusConfig, metrics_of
 from trainer.config import Task, classes_of
 from trainer.names import label_name, weight_name
 
@@ -77,9 +77,16 @@ METRIC_CLASSES: dict[str, dict[str, MetricClass]] = {
 """Kind of task → short name of a metric → its class."""
 
 
-def output_of(name: str, metric: str) -> str:
+def output_of(name: str, task: Task, metric: str) -> str:
     """The model's output that a metric of the task `name` is computed from."""
-    return f"{name}/quantiles" if metric in QUANTILE_METRICS else name
+    return "/".join(filter(None, [name, output_part(task, metric)]))
+
+
+def output_part(task: Task, metric: str) -> str:
+    """What follows the task's name in the name of the output; empty where nothing does."""
+    if task.kind == "binary" and metric in DECIDED_METRICS:
+        return "decision"
+    return "quantiles" if metric in QUANTILE_METRICS else ""
 
 
 def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
@@ -106,7 +113,7 @@ def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
 
 
 def _model_spec(tasks: Mapping[str, Task]) -> config_pb2.ModelSpec:
-    outputs = {output_of(name, metric): name for name, task in tasks.items() for metric in metrics_of(task)}
+    outputs = {output_of(name, task, metric): name for name, task in tasks.items() for metric in metrics_of(task)}
     return config_pb2.ModelSpec(
         # Unset, TFMA would load the model once more to find out.
         model_type=tfma.TF_GENERIC,
@@ -132,7 +139,7 @@ def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Itera
         found = _metric_config(metric, *METRIC_CLASSES[task.kind][metric], _settings(task, metric))
         for threshold in _thresholds(gates[metric]) if metric in gates else []:
             _add_threshold(found, threshold)
-        by_output.setdefault(output_of(name, metric), []).append(found)
+        by_output.setdefault(output_of(name, task, metric), []).append(found)
     return [
         config_pb2.MetricsSpec(
             metrics=metrics, output_names=[output], example_weights=config_pb2.ExampleWeightOptions(weighted=True)
@@ -144,7 +151,8 @@ def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Itera
 def _settings(task: Task, metric: str) -> dict[str, Any]:
     if metric in QUANTILE_METRICS:
         return {"levels": getattr(task, "quantiles", None)}
-    return {"classes": len(classes_of(task))} if classes_of(task) else {}
+    decided = {"decided": classes_of(task)} if output_part(task, metric) == "decision" else {}
+    return {"classes": len(classes_of(task)), **decided} if classes_of(task) else {}
 
 
 def _metric_config(

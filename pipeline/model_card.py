@@ -173,6 +173,9 @@ def _task(name: str, report: RunReport, config: JanusConfig, analysis: Analysis)
     summary = f"{configured.kind} of column {configured.label}"
     summary += f", classes {', '.join(classes)}" if classes else ""
     summary += f", in {task['unit']}" if task.get("unit") else ""
+    decision = task.get("decision")
+    if decision:
+        summary += f"; {classes[1]} is decided above a probability of {decision['threshold']:.4g} ({decision['rule']})"
     summary += f"; labelled rows: {labelled}" if labelled else ""
     metrics = []
     for metric, value in task.get("metrics", {}).items():

@@ -17,6 +17,7 @@ from pipeline.metadata import NodeExecution
 from pipeline.report import RunReport
 from pipeline.results import EvaluationResult, read_evaluation
 from pipeline.training_history import finite, kept_epoch, read_history, read_labelled
+from serving.description import DecisionDescription, read_description
 from trainer.config import MultilabelTask, Task
 from trainer.errors import GateError, ServingError
 from trainer.gates import utilisation_of
@@ -67,6 +68,10 @@ def collect_outcome(config: JanusConfig, executions: Mapping[str, NodeExecution]
     evaluated = _evaluation(config, executions.get("Evaluator"))
     if evaluated is not None:
         _add_evaluation(outcome, evaluated)
+    for name, decision in _decisions(executions.get("Trainer")).items():
+        outcome.tasks[name]["decision"] = decision.model_dump()
+        if decision.note:
+            outcome.tasks[name].setdefault("notes", []).append(f"decision: {decision.note}")
     _add_serving_check(outcome, executions.get("ServingCheck"))
     pushed = executions["Pusher"].output("pushed_model") if "Pusher" in executions else None
     if pushed is not None and pushed.properties.get("pushed") == 1:
@@ -129,6 +134,14 @@ def _add_history(outcome: Outcome, config: JanusConfig, execution: NodeExecution
         utilisation = utilisation_of(name, kept)
         if utilisation:
             task["gate_utilisation"] = utilisation
+
+
+def _decisions(execution: NodeExecution | None) -> dict[str, DecisionDescription]:
+    """Each binary task's threshold, as the trained model has it."""
+    model = execution.output("model") if execution else None
+    description = read_description(Path(model.uri) / "Format-Serving") if model else None
+    tasks = description.tasks if description else {}
+    return {name: task.decision for name, task in tasks.items() if task.decision is not None}
 
 
 def _span(config: JanusConfig, execution: NodeExecution | None) -> int | None:

@@ -174,7 +174,7 @@ _Keys = Mapping[str, _Key]
 
 def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, problems: list[str]) -> TaskResult:
     overall = metrics.get((), {})
-    keys = {metric: _Key(output_of(name, metric), metric) for metric in metrics_of(task)}
+    keys = {metric: _Key(output_of(name, task, metric), metric) for metric in metrics_of(task)}
     compared = _compared(keys, overall)
     count = _Key(name, LABELLED_COUNT)
     labelled = int(overall.get(count, 0))

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.config import DECIDED_METRICS
 from pipeline.report import RunReport
 from trainer.errors import GateError, ServingError
 
@@ -91,10 +92,12 @@ def outcome_line(report: RunReport) -> str:
 
 
 def metric_label(metric: str, task: dict[str, Any]) -> str:
-    """`mae [minutes]`; of ordered classes `mae [classes]`; `coverage [0.8 wanted]`."""
+    """`mae [minutes]`; of ordered classes `mae [classes]`; `coverage [0.8 wanted]`; `f1 [above 0.31]`."""
     levels = task.get("quantiles")
     if metric == "coverage" and levels:
         return f"{metric} [{levels[-1] - levels[0]:.4g} wanted]"
+    if metric in DECIDED_METRICS and task.get("decision"):
+        return f"{metric} [above {task['decision']['threshold']:.4g}]"
     unit = "classes" if task.get("kind") == "ordinal" else task.get("unit")
     return f"{metric} [{unit}]" if unit and metric in _IN_OWN_UNIT else metric
 

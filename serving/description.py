@@ -27,6 +27,16 @@ class ColumnDescription(BaseModel):
     kinds: list[str] = Field([], description="The kinds of these features, such as `numeric` and `cyclical`.")
 
 
+class DecisionDescription(BaseModel):
+    """How a binary task's output `<task>/decision` follows from the probability of the second class."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    rule: str = Field(description="`f1`, `youden`, `cost`, by which the threshold was chosen, or `fixed`.")
+    threshold: float = Field(description="The second class is decided above this probability, else the first.")
+    note: str = Field("", description="What there is to know of the choice; else empty.")
+
+
 class TaskDescription(BaseModel):
     """A task that the model predicts."""
 
@@ -38,6 +48,7 @@ class TaskDescription(BaseModel):
     unit: str | None = Field(None, description="Of a numeric prediction.")
     quantiles: list[float] = Field([], description="Levels, in the order of the prediction's columns; else empty.")
     outputs: list[str] = Field(description="The names of its outputs in serving_default and serving_columns.")
+    decision: DecisionDescription | None = Field(None, description="Of a binary task.")
     signature: str = Field(description="The classify or regress signature of this task; empty if it has none.")
 
 

@@ -43,8 +43,13 @@ def quantile_metrics(
     return {**found, "coverage": mean(np.array(covered, float), weights)} if len(levels) > 1 else found
 
 
-def class_metrics(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    """Of class indices [n] and probabilities [n, classes]; of two classes, F1 and areas are the second's."""
+def class_metrics(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, decided: np.ndarray | None = None
+) -> dict[str, float]:
+    """Of class indices [n] and probabilities [n, classes]; of two classes, F1 and areas are the second's.
+
+    `decided` are class indices [n], where they are not those of the most probable classes.
+    """
     classes = probabilities.shape[1]
     predicted = np.array([int(np.argmax(row)) for row in probabilities])
     counted = [1] if classes == 2 else list(range(classes))
@@ -53,6 +58,7 @@ def class_metrics(labels: np.ndarray, probabilities: np.ndarray, weights: np.nda
     gaps = [
         abs(np.sum((weights * (confidence - (predicted == labels)))[np.array(bins) == place])) for place in range(15)
     ]
+    predicted = predicted if decided is None else decided
     return {
         "accuracy": mean(predicted == labels, weights),
         "log_loss": mean(-np.log(probabilities[np.arange(len(labels)), labels]), weights),

@@ -249,6 +249,8 @@ def recomputed(name: str, task: Task, finished: Finished, keep: np.ndarray) -> d
         label = labels
     elif task.kind == "binary":
         given = np.concatenate([1 - outputs, outputs], axis=1)
+        decided = (finished.outputs[f"{name}/decision"][keep, 0] == task.classes[1].encode()).astype(int)
+        return formulas.class_metrics(label, given, weights, decided)
     elif not classes_of(task):
         given = outputs[:, 0]
     found = BY_FORMULA[task.kind](label, given, weights)

@@ -1,12 +1,13 @@
 """What an exported model says of itself: its tasks and its raw columns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow.core.protobuf import saved_model_pb2
 
-from serving.description import ColumnDescription, ModelDescription, TaskDescription
+from serving.description import ColumnDescription, DecisionDescription, ModelDescription, TaskDescription
 from trainer.config import TrainerConfig, classes_of, column_of
 from trainer.encoders.categorical import unescaped, vocabulary_of
 
@@ -17,20 +18,25 @@ _NO_VALUES = [b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"]
 """What Transform writes for a vocabulary of strings that is empty (tensorflow_transform/analyzers.py)."""
 
 
-def describe_model(config: TrainerConfig, transform: tft.TFTransformOutput, model: str) -> ModelDescription:
+def describe_model(
+    config: TrainerConfig, transform: tft.TFTransformOutput, model: str, decisions: Mapping[str, DecisionDescription]
+) -> ModelDescription:
     """Describes a model.
 
     Args:
         config: what it was trained with.
         transform: what its features came from.
         model: the folder of the exported SavedModel, whose signatures it looks into.
+        decisions: of its binary tasks.
     """
     with tf.io.gfile.GFile(f"{model}/saved_model.pb", "rb") as stream:
         definitions = saved_model_pb2.SavedModel.FromString(stream.read()).meta_graphs[0].signature_def
-    return ModelDescription(tasks=_tasks(config, definitions), columns=_columns(config, transform))
+    return ModelDescription(tasks=_tasks(config, definitions, decisions), columns=_columns(config, transform))
 
 
-def _tasks(config: TrainerConfig, definitions: Any) -> dict[str, TaskDescription]:
+def _tasks(
+    config: TrainerConfig, definitions: Any, decisions: Mapping[str, DecisionDescription]
+) -> dict[str, TaskDescription]:
     outputs = sorted(definitions["serving_default"].outputs)
     return {
         name: TaskDescription(
@@ -40,6 +46,7 @@ def _tasks(config: TrainerConfig, definitions: Any) -> dict[str, TaskDescription
             unit=getattr(task, "unit", None),
             quantiles=getattr(task, "quantiles", None) or [],
             outputs=[output for output in outputs if output == name or output.startswith(f"{name}/")],
+            decision=decisions.get(name),
             signature=name if name in definitions else "",
         )
         for name, task in config.tasks.items()

@@ -21,7 +21,7 @@ class Predictions:
     Attributes:
         labels: [rows, 1] or [rows, classes], as Transform wrote them, but with their offset.
         weights: float32 [rows, 1]; 0 masks the row.
-        outputs: the signature's numeric outputs by name, [rows, width] each.
+        outputs: the signature's outputs by name, [rows, width] each, without the classes' names.
     """
 
     labels: np.ndarray
@@ -64,7 +64,7 @@ def predictions(
         raw = network(features, training=False)
         outputs = {name: head.outputs(raw[name]) for name, head in heads.items()}
         return {
-            name: {output: values for output, values in found.items() if values.dtype != tf.string}
+            name: {output: values for output, values in found.items() if output != f"{name}/classes"}
             for name, found in outputs.items()
         }
 

@@ -15,6 +15,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from serving.description import write_description
 from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHistory, Progress, ShuffleEpoch
 from trainer.config import TrainerConfig, classes_of
+from trainer.decision import choose_decisions
 from trainer.description import describe_model
 from trainer.distribution import is_chief, make_strategy, replicas
 from trainer.divergence import fit
@@ -58,9 +59,10 @@ def run_fn(fn_args: FnArgs) -> None:
     # Every worker takes part in saving, but only the chief's files count (tf.distribute's guide to multi-worker).
     with contextlib.nullcontext(fn_args.model_run_dir) if chief else tempfile.TemporaryDirectory() as run_folder:
         history = _fit(model, heads, data, config, checkpoints, run_folder)
+        decisions = choose_decisions(model.network, heads, data.validation)
         model_folder = fn_args.serving_model_dir if chief else f"{run_folder}/model"
         export(ServingModule(config, transform, model.network, heads), model_folder)
-        write_description(model_folder, describe_model(config, transform, model_folder))
+        write_description(model_folder, describe_model(config, transform, model_folder, decisions))
         save_weights(weights_folder(model_folder), config, transform, model.network, heads)
         Path(run_folder).mkdir(parents=True, exist_ok=True)
         (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from trainer.balancings import make_balancing
 from trainer.callbacks import BalancingEpoch, BestWeights, EpochHistory, ShuffleEpoch
 from trainer.config import TrainerConfig
+from trainer.decision import choose_decisions
 from trainer.divergence import fit
 from trainer.heads.base import Head
 from trainer.input import TrainingData
@@ -69,6 +70,7 @@ def train_trial(
     started = time.monotonic()
     callbacks = [_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history]
     fit(model, data, seeded, callbacks, epochs=seeded.training.epochs)
+    choose_decisions(model.network, heads, data.validation)
     return Trial(
         network=model.network,
         heads=heads,

@@ -1,4 +1,6 @@
-"""Accuracy: the share of rows whose most probable class is the labelled one."""
+"""Accuracy: the share of rows whose predicted class is the labelled one."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
@@ -10,13 +12,15 @@ from components.metrics.metric import StatisticMetric
 class ClassAccuracy(StatisticMetric):
     """Share of labelled rows that are classified rightly, of 2 or more classes; NaN without rows."""
 
-    def __init__(self, classes: int, name: str = "accuracy"):
-        super().__init__(name=name, classes=classes)
+    def __init__(self, classes: int, decided: Sequence[str] | None = None, name: str = "accuracy"):
+        """`decided` as for `ClassCounts`."""
+        super().__init__(name=name, classes=classes, decided=decided)
         self.classes = classes
+        self.decided = decided
 
     def statistic(self) -> ClassCounts:
         """See `StatisticMetric`."""
-        return ClassCounts(self.classes)
+        return ClassCounts(self.classes, self.decided)
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""

@@ -1,5 +1,7 @@
 """F1: the harmonic mean of precision and recall (van Rijsbergen, Information Retrieval, 1979)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 
@@ -14,13 +16,15 @@ class MacroF1(StatisticMetric):
     there is none left.
     """
 
-    def __init__(self, classes: int, name: str = "f1"):
-        super().__init__(name=name, classes=classes)
+    def __init__(self, classes: int, decided: Sequence[str] | None = None, name: str = "f1"):
+        """`decided` as for `ClassCounts`."""
+        super().__init__(name=name, classes=classes, decided=decided)
         self.classes = classes
+        self.decided = decided
 
     def statistic(self) -> ClassCounts:
         """See `StatisticMetric`."""
-        return ClassCounts(self.classes)
+        return ClassCounts(self.classes, self.decided)
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""

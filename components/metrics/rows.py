@@ -11,7 +11,7 @@ class Rows:
 
     Attributes:
         labels: [n], class index or value; [n, width], a flag per class of a multilabel task.
-        predictions: [n, width], probabilities or value.
+        predictions: float64 [n, width], probabilities or value; or object [n, 1], the name of the decided class.
         weights: float64 [n]; 0 masks the row.
     """
 
@@ -53,9 +53,11 @@ def make_rows(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) 
             f"labels {np.shape(labels)}, predictions {np.shape(predictions)} and weights {np.shape(weights)} "
             "must have as many rows, and one weight per row"
         )
+    predictions = np.asarray(predictions)
+    predictions = predictions.astype(object if predictions.dtype.kind in "OSU" else np.float64)
     return Rows(
         labels=labels[:, 0] if labels.shape[1] == 1 else labels,
-        predictions=np.asarray(predictions, np.float64).reshape(count, -1 if count else 1),
+        predictions=predictions.reshape(count, -1 if count else 1),
         weights=np.asarray(weights, np.float64).reshape(count),
     )
 

@@ -44,7 +44,7 @@ def metrics_plan(config: JanusConfig) -> Plan:
                 found[spec.output_names[0], settings["name"]] = cls(**settings)
     plan: dict[str, dict[str, OutputMetric]] = {}
     for name, task in config.tasks.items():
-        outputs = {metric: output_of(name, metric) for metric in metrics_of(task)} | {LABELLED_COUNT: name}
+        outputs = {metric: output_of(name, task, metric) for metric in metrics_of(task)} | {LABELLED_COUNT: name}
         plan[name] = {metric: OutputMetric(output, found[output, metric]) for metric, output in outputs.items()}
     return plan
 

@@ -15,7 +15,7 @@ import numpy as np
 from components.metrics.metric import StatisticMetric
 from components.metrics.rows import Membership, Rows, make_rows, one_group
 from pipeline.config import JanusConfig, metrics_of
-from pipeline.evaluation import eval_config, output_of
+from pipeline.evaluation import eval_config, output_of, output_part
 from pipeline.html_report.sample import Predicted
 
 GROUPS, FEWEST_GROUPS = 30, 5
@@ -28,18 +28,18 @@ class TaskMetric:
 
     Attributes:
         name: its short name.
-        of_quantiles: whether it is of the predicted quantiles.
+        part: what follows the task's name in the output that it is of: `quantiles`, `decision` or nothing.
         metric: TFMA's.
     """
 
     name: str
-    of_quantiles: bool
+    part: str
     metric: StatisticMetric
 
     def rows(self, predicted: Predicted) -> Rows:
         """The rows that it is computed from."""
-        values = predicted.quantiles if self.of_quantiles and predicted.quantiles is not None else predicted.output
-        return make_rows(predicted.labels, values, predicted.weights)
+        values = {"quantiles": predicted.quantiles, "decision": predicted.decision}.get(self.part)
+        return make_rows(predicted.labels, predicted.output if values is None else values, predicted.weights)
 
     def value(self, predicted: Predicted) -> float:
         """The metric over all rows; NaN where it is not defined."""
@@ -58,7 +58,7 @@ def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
                 made[output, settings["name"]] = cls(**settings)
     return {
         name: {
-            metric: TaskMetric(metric, output_of(name, metric) != name, made[output_of(name, metric), metric])
+            metric: TaskMetric(metric, output_part(task, metric), made[output_of(name, task, metric), metric])
             for metric in metrics_of(task)
         }
         for name, task in config.tasks.items()

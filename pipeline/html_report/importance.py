@@ -53,7 +53,7 @@ def importances(
     Raises:
         RequestError: the model refuses a row.
     """
-    outputs = [f"{name}/quantiles" if metrics[name].of_quantiles else name for name in predicted]
+    outputs = ["/".join(filter(None, [name, metrics[name].part])) for name in predicted]
     base = {name: metrics[name].value(found) for name, found in predicted.items()}
     signs = {name: 1.0 if metrics[name].name in LOWER_IS_BETTER else -1.0 for name in predicted}
     found: dict[str, list[Importance]] = {name: [] for name in predicted}
@@ -99,10 +99,11 @@ def _put(example: example_pb2.Example, column: str, value: feature_pb2.Feature |
 
 def _with_answers(name: str, predicted: Predicted, answers: Mapping[str, np.ndarray]) -> Predicted:
     changed = {}
-    for output, key in ((name, "output"), (f"{name}/quantiles", "quantiles")):
+    for output, key in ((name, "output"), (f"{name}/quantiles", "quantiles"), (f"{name}/decision", "decision")):
         if output in answers:
             values = answers[output]
-            changed[key] = values.reshape(len(values), -1)[predicted.rows].astype(np.float64)
+            values = values.reshape(len(values), -1)[predicted.rows]
+            changed[key] = values if key == "decision" else values.astype(np.float64)
     return replace(predicted, **changed)
 
 

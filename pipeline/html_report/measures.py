@@ -48,11 +48,14 @@ def measures_of(task: Task, predicted: Predicted) -> TaskAnalysis:
         ]
         if task.kind == "multilabel":
             analysis.decisions = [
-                _decisions(classes[i], flags[:, i], probabilities[:, i] >= 0.5, weights)
+                _decisions(classes[i], flags[:, i], probabilities[:, i] > 0.5, weights)
                 for i in sorted(frequent[:CONFUSED_CLASSES])
             ]
         else:
-            analysis.confusion = _confusion(classes, flags.argmax(1), _decided(task, probabilities), weights, frequent)
+            decided = _decided(task, probabilities)
+            if predicted.decision is not None:
+                decided = (predicted.decision[:, 0] == classes[1].encode()).astype(np.int64)
+            analysis.confusion = _confusion(classes, flags.argmax(1), decided, weights, frequent)
         return analysis
     label, value = predicted.labels[:, 0].astype(np.float64), predicted.output[:, 0]
     finite = np.isfinite(value) & np.isfinite(label)

@@ -27,6 +27,7 @@ class Predicted:
         weights: [n], above 0.
         output: the model's output named after the task, [n, width].
         quantiles: [n, levels] of a task that predicts them.
+        decision: object [n, 1], the decided class of a binary task.
     """
 
     rows: np.ndarray
@@ -34,6 +35,7 @@ class Predicted:
     weights: np.ndarray
     output: np.ndarray
     quantiles: np.ndarray | None = None
+    decision: np.ndarray | None = None
 
     def moved(self, rows: np.ndarray) -> "Predicted":
         """The same rows at other places."""
@@ -49,6 +51,7 @@ def part_of(predicted: Predicted, rows: np.ndarray) -> Predicted:
         weights=predicted.weights[inside],
         output=predicted.output[inside],
         quantiles=None if predicted.quantiles is None else predicted.quantiles[inside],
+        decision=None if predicted.decision is None else predicted.decision[inside],
     )
 
 
@@ -104,7 +107,8 @@ def predicted_tasks(model: LoadedModel, records: Sequence[bytes], tasks: Sequenc
         RequestError: the model refuses a row.
     """
     available = model.signature("serving_default").outputs
-    outputs = [name for task in tasks for name in (task, f"{task}/quantiles") if name in available]
+    names = [name for task in tasks for name in (task, f"{task}/quantiles", f"{task}/decision")]
+    outputs = [name for name in names if name in available]
     answers = predict(model, records, outputs)
     labels = _in_calls(records, lambda part: model.run("transform_features", {"examples": part}))
     found = {}
@@ -113,13 +117,14 @@ def predicted_tasks(model: LoadedModel, records: Sequence[bytes], tasks: Sequenc
         rows = np.flatnonzero(weights > 0)
         if not len(rows) or task not in answers:
             continue
-        quantiles = answers.get(f"{task}/quantiles")
+        quantiles, decision = answers.get(f"{task}/quantiles"), answers.get(f"{task}/decision")
         found[task] = Predicted(
             rows=rows,
             labels=labels[label_name(task)].reshape(len(records), -1)[rows],
             weights=weights[rows],
             output=answers[task].reshape(len(records), -1)[rows].astype(np.float64),
             quantiles=None if quantiles is None else quantiles[rows].astype(np.float64),
+            decision=None if decision is None else decision[rows],
         )
     return found
 

@@ -28,6 +28,7 @@ class TaskColumns:
         classes: in the order of the probabilities; else empty.
         quantiles: levels, in the order of the prediction's columns; else empty.
         classes_output: the output that names the classes, if there is one.
+        decision_output: the output that names the decided class, if there is one.
         prefix: of the columns.
         dtype: of their numbers.
     """
@@ -40,10 +41,11 @@ class TaskColumns:
     classes_output: str | None = None
     prefix: str = ""
     dtype: Any = np.float32
+    decision_output: str | None = None
 
     @property
     def fields(self) -> list[pa.Field]:
-        """The columns: the best class and each class's probability, each quantile, or the number."""
+        """The columns: the decided, else the best class and each class's probability, each quantile, or the number."""
         whole, number = f"{self.prefix}{self.name}", pa.from_numpy_dtype(self.dtype)
         if self.quantiles:
             return [pa.field(f"{whole}.{level:g}", number) for level in self.quantiles]
@@ -73,7 +75,10 @@ class TaskColumns:
         numbers = [pa.array(np.ascontiguousarray(column, self.dtype)) for column in values.T]
         if not self.classes or self.kind == "multilabel":
             return numbers
-        return [pa.array(self.classes).take(pa.array(values.argmax(axis=1))), *numbers]
+        if self.decision_output is None:
+            return [pa.array(self.classes).take(pa.array(values.argmax(axis=1))), *numbers]
+        decided = answer[self.decision_output].reshape(rows).tolist()
+        return [pa.array([name.decode(errors="replace") for name in decided], pa.string()), *numbers]
 
     def _check_classes(self, answer: Mapping[str, np.ndarray]) -> None:
         if self.classes_output is None or self.classes_output not in answer:
@@ -109,6 +114,7 @@ def tasks_of(
 def outputs_of(tasks: Sequence[TaskColumns], with_classes: bool) -> list[str]:
     """The model's outputs that the columns are made of; with the classes' names, or without as they repeat."""
     names = [task.output for task in tasks]
+    names += [task.decision_output for task in tasks if task.decision_output is not None]
     return names + [task.classes_output for task in tasks if with_classes and task.classes_output is not None]
 
 
@@ -150,8 +156,9 @@ def _columns_of(
             f"the model has no output for task '{name}'; it has {', '.join(sorted(signature.outputs))}: "
             "is it a model of another configuration?"
         )
-    names = f"{name}/classes"
-    known = names if names in signature.outputs else None
+    names, decision = (
+        output if output in signature.outputs else None for output in (f"{name}/classes", f"{name}/decision")
+    )
     # A label with an offset is predicted in 64 bits.
     dtype = np.float64 if signature.outputs[found[0]].numpy == np.float64 else np.float32
-    return TaskColumns(name, kind, found[0], classes, levels, known, prefix, dtype)
+    return TaskColumns(name, kind, found[0], classes, levels, names, prefix, dtype, decision)

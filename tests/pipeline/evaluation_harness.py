@@ -116,8 +116,9 @@ def make_config(
 
 
 class _Model(tf.Module):
-    def __init__(self, tasks: Sequence[str], delay_offset: float, flatten: float, classes: int):
+    def __init__(self, tasks: Sequence[str], delay_offset: float, flatten: float, classes: int, threshold: float):
         super().__init__()
+        self._threshold = threshold
         self._classes = classes
         self._tasks = tuple(tasks)
         self._delay_offset = delay_offset
@@ -143,6 +144,7 @@ class _Model(tf.Module):
             "status/classes": tf.tile(tf.constant([CLASSES]), [rows, 1]),
             "status/probabilities": tf.identity(status),
             "late": late,
+            "late/decision": tf.where(late > self._threshold, "1", "0"),
             "late/classes": tf.tile(tf.constant([["0", "1"]]), [rows, 1]),
             "late/probabilities": tf.concat([1 - late, late], axis=1),
             "delay": raw["delay_prediction"] + self._delay_offset,
@@ -169,6 +171,7 @@ def save_model(
     flatten: float = 0.0,
     tasks: Sequence[str] = ("status", "late", "delay"),
     classes: int = 3,
+    threshold: float = 0.5,
 ) -> Path:
     """Saves a model that answers with the predictions in its examples, in a Model artifact's layout.
 
@@ -178,8 +181,9 @@ def save_model(
         flatten: from 0 to 1: how far probabilities are drawn to the uniform distribution.
         tasks: the model's tasks.
         classes: width of the multiclass output, at least 3.
+        threshold: the probability above which the binary task is decided as 1.
     """
-    model = _Model(tasks, delay_offset, flatten, classes)
+    model = _Model(tasks, delay_offset, flatten, classes, threshold)
     tf.saved_model.save(
         model,
         str(folder / "Format-Serving"),

@@ -21,6 +21,8 @@ TASKS: dict[str, dict[str, Any]] = {
     "buy": {"kind": "binary", "label": "buy", "given": "click", "sample_weight": "importance"},
     "click": {"kind": "binary", "label": "click", "loss": "focal"},
 }
+THRESHOLDS = {"buy": 0.3, "click": 0.5}
+"""Above which probability the model decides for the second class of a binary task."""
 _WHOLE = ("grade", "buy", "click")
 
 
@@ -104,6 +106,11 @@ def kinds_table(rows: int, seed: int = 3) -> KindsTable:
     )
 
 
+def decisions_of(table: KindsTable, name: str) -> np.ndarray:
+    """Which class the model decides for, object [n, 1]; of a binary task."""
+    return np.where(table.outputs[name] > THRESHOLDS[name], b"1", b"0").astype(object)
+
+
 def kinds_schema(table: KindsTable) -> str:
     """The schema of the examples."""
     columns = "\n".join(
@@ -178,7 +185,10 @@ class _Model(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         found = {name.removesuffix(" output"): value for name, value in self._parse(examples, " output").items()}
-        return {name: value * self._scale for name, value in found.items() if name not in self._without}
+        outputs = {name: value * self._scale for name, value in found.items()}
+        for name, threshold in THRESHOLDS.items():
+            outputs[f"{name}/decision"] = tf.where(outputs[name] > threshold, "1", "0")
+        return {name: value for name, value in outputs.items() if name not in self._without}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def transform(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:

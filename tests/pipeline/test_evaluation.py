@@ -27,18 +27,23 @@ def metric_names(spec: config_pb2.MetricsSpec) -> list[str]:
 def test_labels_weights_and_metrics_are_keyed_by_the_models_output():
     config = eval_config(make_config())
     (model,) = config.model_specs
-    assert dict(model.label_keys) == {task: f"{task}/label" for task in ("status", "late", "delay")}
-    assert dict(model.example_weight_keys) == {task: f"{task}/weight" for task in ("status", "late", "delay")}
-    assert [list(spec.output_names) for spec in config.metrics_specs] == [[], ["status"], ["late"], ["delay"]]
+    tasks = {"status": "status", "late": "late", "late/decision": "late", "delay": "delay"}
+    assert dict(model.label_keys) == {output: f"{task}/label" for output, task in tasks.items()}
+    assert dict(model.example_weight_keys) == {output: f"{task}/weight" for output, task in tasks.items()}
+    assert [list(spec.output_names) for spec in config.metrics_specs] == [[], *([output] for output in tasks)]
 
 
 def test_each_task_has_the_metrics_of_its_kind():
     counts, *tasks = eval_config(make_config()).metrics_specs
     assert metric_names(counts) == [EXAMPLE_COUNT]
-    for spec, kind in zip(tasks, ("multiclass", "binary", "regression"), strict=True):
-        extra = [] if kind == "regression" else [PRESENT_CLASSES]
-        assert metric_names(spec) == [LABELLED_COUNT, *METRICS[kind], *extra]
-        assert spec.example_weights.weighted
+    expected = {
+        "status": [LABELLED_COUNT, *METRICS["multiclass"], PRESENT_CLASSES],
+        "late": [LABELLED_COUNT, "auc", "auc_pr", "log_loss", "ece", PRESENT_CLASSES],
+        "late/decision": ["accuracy", "f1"],
+        "delay": [LABELLED_COUNT, *METRICS["regression"]],
+    }
+    assert {spec.output_names[0]: metric_names(spec) for spec in tasks} == expected
+    assert all(spec.example_weights.weighted for spec in tasks)
 
 
 @pytest.mark.parametrize("kind", METRICS)
@@ -66,7 +71,11 @@ def test_a_task_that_predicts_quantiles_has_a_second_output_with_the_same_label(
     assert model.label_keys["delay/quantiles"] == model.label_keys["delay"] == "delay/label"
     assert model.example_weight_keys["delay/quantiles"] == "delay/weight"
     specs = {name: spec for spec in found.metrics_specs for name in spec.output_names}
-    assert set(specs) == {*config.tasks, "delay/quantiles", "wait/quantiles"} == set(model.label_keys)
+    assert (
+        set(specs)
+        == {*config.tasks, "delay/quantiles", "wait/quantiles", "buy/decision", "click/decision"}
+        == set(model.label_keys)
+    )
     assert metric_names(specs["delay"]) == [LABELLED_COUNT, *METRICS["regression"]]
     assert metric_names(specs["delay/quantiles"]) == ["pinball", "coverage"]
     assert metric_names(specs["wait/quantiles"]) == ["pinball"], "a single quantile is no interval"
@@ -193,6 +202,8 @@ def test_every_metric_equals_tfmas_own_on_all_slices(tmp_path):
             for (task, name), value in values.items()
             if name.startswith("stock_")
         }
+        for metric in ("accuracy", "f1"):
+            values["late", metric] = values["late/decision", metric]
         stock["delay", "rmse"] = math.sqrt(stock.pop(("delay", "mse")))
         stock["delay", "bias"] = stock.pop(("delay", "mean_prediction")) - stock.pop(("delay", "mean_label"))
         for key, value in stock.items():

@@ -83,7 +83,8 @@ def test_signatures_agree(trained: Trained) -> None:
     by_example = model.signatures["serving_default"](examples=tf.constant([example_of(row) for row in rows]))
     by_column = model.signatures["serving_columns"](**columns_of(rows))
     assert set(by_example) == {
-        "late", "late/classes", "late/probabilities", "level", "level/classes", "level/probabilities", "delay",
+        "late", "late/classes", "late/decision", "late/probabilities",
+        "level", "level/classes", "level/probabilities", "delay",
     }  # fmt: skip
     for name, value in by_example.items():
         if value.dtype != tf.string:

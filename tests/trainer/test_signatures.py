@@ -138,7 +138,9 @@ def test_tasks_are_described(trained: Trained, loaded: LoadedModel) -> None:
         "late": "binary", "level": "multiclass", "delay": "regression",
     }  # fmt: skip
     assert description.tasks["level"].classes == ["0", "1", "2"]
-    assert description.tasks["late"].outputs == ["late", "late/classes", "late/probabilities"]
+    assert description.tasks["late"].outputs == ["late", "late/classes", "late/decision", "late/probabilities"]
+    assert description.tasks["late"].decision is not None
+    assert description.tasks["level"].decision is None
     for name, task in description.tasks.items():
         assert task.signature == name
         assert set(task.outputs) <= set(loaded.signatures["serving_default"].outputs)
@@ -146,6 +148,8 @@ def test_tasks_are_described(trained: Trained, loaded: LoadedModel) -> None:
 
 def test_the_description_is_always_the_same(trained: Trained) -> None:
     model = trained.folder / "model"
-    again = describe_model(trained.config, trained.transform, str(model))
-    assert read_description(model) == again
+    before = read_description(model)
+    assert before is not None
+    decisions = {name: task.decision for name, task in before.tasks.items() if task.decision is not None}
+    assert before == describe_model(trained.config, trained.transform, str(model), decisions)
     assert str(trained.folder) not in (model / FILE).read_text()

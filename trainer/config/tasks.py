@@ -69,6 +69,17 @@ class _ClassWeightsTask(TaskConfig):
         return value
 
 
+class Costs(StrictModel):
+    """What wrong decisions of a binary task cost; only their ratio counts."""
+
+    false_positive: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
+        description="The cost of deciding for the second class where the label is the first."
+    )
+    false_negative: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
+        description="The cost of deciding for the first class where the label is the second."
+    )
+
+
 class BinaryTask(_ClassWeightsTask, _FocalTask):
     """Two classes; the prediction is the probability of the second.
 
@@ -80,11 +91,38 @@ class BinaryTask(_ClassWeightsTask, _FocalTask):
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] = Field(
         ["0", "1"], description="The label's two values: negative, then positive.", validate_default=True
     )
+    decision: Literal["f1", "youden", "cost"] | Level = Field(
+        "f1",
+        description="How the probability above which the second class is decided is chosen on the rows that are held "
+        "out for validation. It is exported with the model: the output `<task>/decision`, accuracy and f1 follow it. "
+        "f1: the greatest F1; youden: the greatest sum of both classes' recalls; cost: the least cost by `costs`; or "
+        "the probability itself, such as 0.5.",
+    )
+    costs: Costs | None = Field(None, description="For `decision: cost`: what wrong decisions cost.")
     given: str | None = Field(
         None,
         description="Another binary task, without which this one's label is never positive: what is predicted is the "
         "probability of both, as the other's times this one's conditional probability.",
     )
+
+    @field_validator("decision", mode="before")
+    @classmethod
+    def _check_decision(cls, value: Any) -> Any:
+        # Pydantic would report a mistake once for each member of the union.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value not in ("f1", "youden", "cost") and not (is_number and 0 < value < 1):
+            raise ValueError(f"expected f1, youden, cost or a probability between 0 and 1, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_costs(self) -> "BinaryTask":
+        if (self.decision == "cost") != (self.costs is not None):
+            raise ValueError(
+                "`decision: cost` needs `costs`, such as {false_positive: 1, false_negative: 5}"
+                if self.costs is None
+                else "`costs` goes with `decision: cost` only"
+            )
+        return self
 
 
 class MulticlassTask(_ClassWeightsTask, _FocalTask):
@@ -103,7 +141,7 @@ class OrdinalTask(_ClassWeightsTask):
 
 
 class MultilabelTask(_FocalTask):
-    """Classes of which any number may apply to a row.
+    """Classes of which any number may apply to a row. Accuracies and F1 take a class as decided above 0.5.
 
     A row with a value that is not one of `classes` is masked, as it is for other kinds.
     """

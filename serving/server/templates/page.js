@@ -265,10 +265,11 @@ function card(task, index, outputs) {
   const quantiles = take("/quantiles");
   const levels = take("/levels");
   const conditional = take("/conditional");
+  const [decision] = take("/decision");
   const main = take("");
   const names = classes.length ? classes : task.classes;
   let content;
-  if (names.length) content = classification(task, names, probabilities.length ? probabilities : main);
+  if (names.length) content = classification(task, names, probabilities.length ? probabilities : main, decision);
   else if (quantiles.length || task.quantiles.length)
     content = interval(task, quantiles.length ? quantiles : main, levels.length ? levels : task.quantiles);
   else content = [valueLine(main, task.unit), task.kind === "count" ? detail("expected number") : null];
@@ -293,7 +294,7 @@ function valueLine(values, unit) {
   return line;
 }
 
-function classification(task, names, probabilities) {
+function classification(task, names, probabilities, decision) {
   let rows = names.map((name, index) => ({ name, probability: Number(probabilities[index]), marks: [] }));
   const best = rows.reduce((a, b) => (b.probability > a.probability ? b : a));
   let headline;
@@ -301,6 +302,9 @@ function classification(task, names, probabilities) {
     const chosen = rows.filter((row) => row.probability > 0.5);
     for (const row of chosen) row.marks.push("over 50" + NBSP + "%");
     headline = chosen.length ? chosen.map((row) => row.name).join(", ") : "none over 50" + NBSP + "%";
+  } else if (decision !== undefined) {
+    for (const row of rows) if (row.name === decision) row.marks.push("decided");
+    headline = decision;
   } else {
     best.marks.push("most probable");
     headline = best.name;

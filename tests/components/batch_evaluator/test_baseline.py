@@ -20,9 +20,9 @@ def test_outputs_are_comparable_where_both_models_have_them_in_one_shape(tmp_pat
             ("wider", {"classes": 4}),
         )
     )
-    assert comparable_outputs(spec, model, same) == {"status", "late", "delay"}
-    assert comparable_outputs(spec, model, fewer) == {"late"}
-    assert comparable_outputs(spec, model, wider) == {"late", "delay"}
+    assert comparable_outputs(spec, model, same) == {"status", "late", "late/decision", "delay"}
+    assert comparable_outputs(spec, model, fewer) == {"late", "late/decision"}
+    assert comparable_outputs(spec, model, wider) == {"late", "late/decision", "delay"}
 
 
 def test_a_task_that_became_one_of_another_kind_is_not_comparable(tmp_path):
@@ -36,15 +36,15 @@ def test_a_task_that_became_one_of_another_kind_is_not_comparable(tmp_path):
                 (table, {}),
                 (table, {"whole": ["grade", "buy"]}),
                 (wider, {}),
-                (table, {"without": ["delay/quantiles"]}),
+                (table, {"without": ["delay/quantiles", "buy/decision"]}),
             ]
         )
     )
     every = set(spec.label_keys)
     assert comparable_outputs(spec, model, model) == every
-    assert comparable_outputs(spec, model, other_type) == every - {"click"}
+    assert comparable_outputs(spec, model, other_type) == every - {"click", "click/decision"}
     assert comparable_outputs(spec, model, other_width) == every - {"visits"}
-    assert comparable_outputs(spec, model, no_quantiles) == every - {"delay/quantiles"}
+    assert comparable_outputs(spec, model, no_quantiles) == every - {"delay/quantiles", "buy/decision"}
 
 
 def test_outputs_that_are_not_compared_have_no_change_thresholds():
@@ -52,7 +52,7 @@ def test_outputs_that_are_not_compared_have_no_change_thresholds():
     config = compare_only(eval_config(make_config(gates)), {"late", "delay"})
     candidate, baseline = config.model_specs
     assert (candidate.name, baseline.name) == (tfma.CANDIDATE_KEY, tfma.BASELINE_KEY)
-    assert set(candidate.label_keys) == {"status", "late", "delay"}
+    assert set(candidate.label_keys) == {"status", "late", "late/decision", "delay"}
     assert set(baseline.label_keys) == set(baseline.example_weight_keys) == {"late", "delay"}
     thresholds = {
         (key.output_name, key.is_diff)

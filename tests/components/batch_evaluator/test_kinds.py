@@ -17,6 +17,7 @@ from tests.pipeline.evaluation_harness import run_evaluator
 from tests.pipeline.kinds_harness import (
     LEVELS,
     KindsTable,
+    decisions_of,
     kinds_config,
     kinds_schema,
     kinds_table,
@@ -92,7 +93,8 @@ def by_formula(table: KindsTable, task: str, rows: np.ndarray) -> dict[str, floa
         return formulas.ordinal_metrics(label.astype(int), outputs[task], weights)
     if task in ("buy", "click"):
         probabilities = np.concatenate([1 - outputs[task], outputs[task]], axis=1)
-        return formulas.class_metrics(label.astype(int), probabilities, weights)
+        decided = (decisions_of(table, task)[kept, 0] == b"1").astype(int)
+        return formulas.class_metrics(label.astype(int), probabilities, weights, decided)
     levels = LEVELS if task == "delay" else [0.7]
     return {
         **formulas.number_metrics(label, outputs[task][:, 0], weights),

@@ -78,3 +78,12 @@ def test_a_slow_call_is_measured_less_often() -> None:
     calls.clear()
     measure(calls.append, calls=50, budget_seconds=0)
     assert calls == [0, *range(LEAST_CALLS)]
+
+
+def test_a_decision_may_differ_where_the_probability_does_in_its_last_digits() -> None:
+    def found(probability: float, decision: bytes) -> dict[str, np.ndarray]:
+        return {"a": np.array([[probability]], np.float32), "a/decision": np.array([[decision]], object)}
+
+    assert differences("s", found(0.3000001, b"yes"), found(0.3, b"no"), ["row 1"], "the model") == []
+    (problem,) = differences("s", found(0.3, b"yes"), found(0.3, b"no"), ["row 1"], "the model")
+    assert "output a/decision of row 1 is yes, but no" in problem

@@ -34,8 +34,11 @@ def test_masked_rows_do_not_count_and_batches_are_one() -> None:
 def test_auc_is_the_share_of_ordered_pairs() -> None:
     labels = RNG.integers(0, 2, (300, 1))
     scores = (0.3 * labels + 0.7 * RNG.random((300, 1))).astype(np.float32)
-    rows = Predictions(labels, np.ones((300, 1), np.float32), {"late": scores})
-    found = measured([{"late": rows}], metrics_plan(make_config()))["late"]["auc"]
+    decided = np.where(scores > 0.2, b"1", b"0").astype(object)
+    rows = Predictions(labels, np.ones((300, 1), np.float32), {"late": scores, "late/decision": decided})
+    measured_metrics = measured([{"late": rows}], metrics_plan(make_config()))["late"]
+    assert measured_metrics["accuracy"] == pytest.approx(np.mean((scores > 0.2) == labels))
+    found = measured_metrics["auc"]
     positive, negative = scores[labels == 1], scores[labels == 0]
     pairs = np.sign(positive[:, None] - negative[None, :])
     assert found == pytest.approx((pairs.mean() + 1) / 2, abs=1e-4)
@@ -43,6 +46,7 @@ def test_auc_is_the_share_of_ordered_pairs() -> None:
 
 def test_what_is_not_defined_is_none() -> None:
     rows = Predictions(np.ones((5, 1), np.int64), np.ones((5, 1), np.float32), {"late": np.full((5, 1), 0.5)})
+    rows.outputs["late/decision"] = np.full((5, 1), b"1", object)
     found = measured([{"late": rows}], metrics_plan(make_config()))["late"]
     assert found["auc"] is None
     rows = Predictions(np.ones((2, 1)), np.ones((2, 1), np.float32), {"delay": np.array([[np.nan], [1.0]])})

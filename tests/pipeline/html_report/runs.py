@@ -19,7 +19,7 @@ from pipeline.html_report.errors_of_metrics import metrics_by_task, standard_err
 from pipeline.html_report.measures import measures_of
 from pipeline.html_report.sample import Predicted, part_of
 from pipeline.report import ComponentReport, RunReport
-from tests.pipeline.kinds_harness import TASKS, KindsTable, kinds_config, kinds_table
+from tests.pipeline.kinds_harness import TASKS, THRESHOLDS, KindsTable, decisions_of, kinds_config, kinds_table
 
 HOSTILE = "</svg><script>window.broken = 1</script>\"'$x_1$\x00\u202e{{ 7 * 7 }}"
 
@@ -42,6 +42,7 @@ def predicted_of(table: KindsTable, name: str) -> Predicted:
         weights=table.weights[name][rows].astype(float),
         output=table.outputs[name].reshape(len(table.outputs[name]), -1)[rows].astype(float),
         quantiles=None if quantiles is None else quantiles[rows].astype(float),
+        decision=decisions_of(table, name)[rows] if name in THRESHOLDS else None,
     )
 
 

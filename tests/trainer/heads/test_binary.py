@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
+from serving.description import DecisionDescription
 from tests.trainer.heads.harness import head, indices, sigmoid
 
 
@@ -17,6 +18,14 @@ def test_loss_and_outputs() -> None:
     np.testing.assert_allclose(outputs["t"], [[0.75]], rtol=1e-6)
     np.testing.assert_allclose(outputs["t/probabilities"], [[0.25, 0.75]], rtol=1e-6)
     assert outputs["t/classes"].numpy().tolist() == [[b"0", b"1"]]
+
+
+def test_the_decision_follows_the_threshold() -> None:
+    made = head("binary", [0, 0, 0, 1], classes=["no", "yes"])
+    raw = tf.constant([[-1.0], [0.0], [1.0], [float("nan")]])
+    assert made.outputs(raw)["t/decision"].numpy().tolist() == [[b"no"], [b"no"], [b"yes"], [b""]]
+    made.decision = DecisionDescription(rule="fixed", threshold=0.2)
+    assert made.outputs(raw)["t/decision"].numpy().tolist() == [[b"yes"], [b"yes"], [b"yes"], [b""]]
 
 
 def test_an_absent_class_keeps_the_constant_finite() -> None:

@@ -81,7 +81,7 @@ def test_training_starts_at_the_conditional_frequency() -> None:
 def test_the_outputs() -> None:
     _, heads = network()
     outputs = heads["buy"].outputs(tf.constant([[np.log(1 / 3), np.log(4.0)]], tf.float32))
-    assert set(outputs) == {"buy", "buy/classes", "buy/probabilities", "buy/conditional"}
+    assert set(outputs) == {"buy", "buy/classes", "buy/decision", "buy/probabilities", "buy/conditional"}
     np.testing.assert_allclose(outputs["buy"], [[0.25]], rtol=1e-6)
     np.testing.assert_allclose(outputs["buy/probabilities"], [[0.75, 0.25]], rtol=1e-6)
     np.testing.assert_allclose(outputs["buy/conditional"], [[0.8]], rtol=1e-6)

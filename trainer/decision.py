@@ -1,0 +1,125 @@
+"""Thresholds of binary tasks: above which probability the second class is decided."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from serving.description import DecisionDescription
+from trainer.config import BinaryTask
+from trainer.config.tasks import Costs
+from trainer.heads.base import Head
+from trainer.heads.binary import BinaryHead
+from trainer.progress import PROGRESS
+
+_RULES = {"f1": "the greatest F1", "youden": "the greatest Youden's J", "cost": "the least cost"}
+_Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Probabilities, labels and weights, [n] each."""
+
+FEW = 10
+"""So few rows of a class make a threshold that other rows would not."""
+MANY_TIMES = 2.5
+"""So many times as many rows decided for the second class as have it are reported."""
+
+
+def choose_decisions(
+    network: keras.Model, heads: Mapping[str, Head], validation: tf.data.Dataset
+) -> dict[str, DecisionDescription]:
+    """Gives each binary head the threshold that its task asks for, by the validation rows, and returns them by task.
+
+    Args:
+        network: transformed features → each task's raw output, trained.
+        heads: of its tasks; those of binary tasks are changed.
+        validation: batches of (features, labels, weights).
+    """
+    binary = {name: head for name, head in heads.items() if isinstance(head, BinaryHead)}
+    for head in binary.values():
+        if isinstance(head.task.decision, float):
+            head.decision = DecisionDescription(rule="fixed", threshold=head.task.decision)
+    chosen = {name: head for name, head in binary.items() if not isinstance(head.task.decision, float)}
+    for name, rows in _validation_rows(network, chosen, validation).items() if chosen else ():
+        task = chosen[name].task
+        chosen[name].decision = decision = best_decision(task, *rows)
+        words = [f"{_RULES[decision.rule]} on the validation rows"] if decision.rule in _RULES else []
+        words += [decision.note] if decision.note else []
+        PROGRESS.info(
+            "%s: %s above a probability of %.4g: %s", name, task.classes[1], decision.threshold, "; ".join(words)
+        )
+    return {name: head.decision for name, head in binary.items()}
+
+
+def best_decision(task: BinaryTask, scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> DecisionDescription:
+    """The threshold that a task's rule chooses, between two neighbouring probabilities; of equal ones the highest.
+
+    Args:
+        task: its rule and costs.
+        scores: float32 [n], probabilities of the second class.
+        labels: [n], 1 where the row is of the second class, else 0.
+        weights: float [n], 0 masks the row.
+    """
+    rule, kept = str(task.decision), weights > 0
+    scores, labels, weights = scores[kept], labels[kept] == 1, weights[kept].astype(np.float64)
+    rows = {task.classes[1]: int(labels.sum()), task.classes[0]: int((~labels).sum())}
+    absent = [name for name, count in rows.items() if not count]
+    if absent and (rule != "cost" or len(absent) == 2):
+        missing = " or ".join(absent)
+        note = f"no validation row is {missing}, so the threshold is 0.5: set `decision`, or hold more rows out"
+        return DecisionDescription(rule="fixed", threshold=0.5, note=note)
+    unique, places = np.unique(scores, return_inverse=True)
+    positive, negative = (np.bincount(places.ravel(), weights * flags, len(unique)) for flags in (labels, ~labels))
+    # Place k: the k lowest probabilities are decided as the first class.
+    missed, true = _before(positive), positive.sum() - _before(positive)
+    false = negative.sum() - _before(negative)
+    if rule == "f1":
+        worth = 2 * true / (2 * true + false + missed)
+    elif rule == "youden":
+        worth = true / positive.sum() - false / negative.sum()
+    else:
+        costs = task.costs or Costs(false_positive=1.0, false_negative=1.0)
+        worth = -(costs.false_positive * false + costs.false_negative * missed)
+    if unique[0] <= 0:
+        worth[0] = -np.inf  # Nothing is below a probability of 0.
+    place = len(worth) - 1 - int(np.argmax(worth[::-1]))
+    low = float(unique[place - 1]) if place else 0.0
+    high = float(unique[place]) if place < len(unique) else 1.0
+    threshold = np.float32((low + high) / 2)
+    few = [f"{count} {'is' if count == 1 else 'are'} {name}" for name, count in rows.items() if count < FEW]
+    notes = [f"chosen by few validation rows: {' and '.join(few)}"] if few else []
+    decided, labelled = (true + false)[place] / weights.sum(), positive.sum() / weights.sum()
+    if rule == "f1" and decided > MANY_TIMES * labelled:
+        notes.append(
+            f"{task.classes[1]} is decided in {decided:.0%} of the validation rows, but {labelled:.0%} are: the model "
+            "hardly ranks them, then the greatest F1 is that of deciding for nearly all; see `decision`"
+        )
+    return DecisionDescription(
+        rule=rule,
+        threshold=float(threshold if threshold < high else np.float32(low)),
+        note="; ".join(notes),
+    )
+
+
+def _before(weights: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0.0], np.cumsum(weights)])
+
+
+def _validation_rows(
+    network: keras.Model, heads: Mapping[str, BinaryHead], validation: tf.data.Dataset
+) -> dict[str, _Rows]:
+    """Task → probabilities as they are exported, labels and weights."""
+
+    @tf.function(reduce_retracing=True)
+    def probabilities(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        raw = network(features, training=False)
+        return {name: head.probability(raw[name])[:, 0] for name, head in heads.items()}
+
+    parts: dict[str, list[_Rows]] = {name: [] for name in heads}
+    for features, labels, weights in validation:
+        for name, found in probabilities(features).items():
+            parts[name].append((found.numpy(), labels[name].numpy(), weights[name].numpy()))
+    return {name: _joined(rows) for name, rows in parts.items()}
+
+
+def _joined(rows: list[_Rows]) -> _Rows:
+    scores, labels, weights = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return scores, labels, weights
