@@ -120,6 +120,7 @@ def test_no_parameter_knows_the_machine(folder: Path, tmp_path: Path) -> None:
         ({"training": {"epochs": 2, "batch_size": 32}}, {"Trainer"}),
         ({"push": {"path": "serving", "keep": 3}}, {"Pusher"}),
         ({"serving": {"latency": {"batch_1_p99_ms": 5.0}}}, {"ServingCheck"}),
+        ({"serving": {"warmup": "real"}}, {"ServingCheck"}),
         ({"data": {"path": "data", "split": {"by": "hash", "eval_fraction": 0.3}}}, {"ExampleGen"}),
         ({"seed": 3}, {"ExampleGen", "Trainer"}),
     ],
