@@ -50,7 +50,7 @@ def test_predictions_are_the_exported_models(trained: Trained, trials: list[Tria
         # Transform may have written the rows in another order.
         for column in range(ours.shape[1]):
             np.testing.assert_allclose(np.sort(ours[:, column]), np.sort(served[name][:, column]), atol=1e-4)
-    assert set(found[0]["late"].outputs) == {"late", "late/probabilities"}
+    assert set(found[0]["late"].outputs) == {"late", "late/decision", "late/probabilities"}
 
 
 def test_labels_and_weights_come_along(trained: Trained, trials: list[Trial]) -> None:
