@@ -37,8 +37,8 @@ def runs() -> list[str]:
 def test_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     # Whoever edits the sources while this runs should not see a run repeated.
-    for place in ("pipeline.dag", "pipeline.spans.inputs"):
-        monkeypatch.setattr(f"{place}.source_fingerprint", lambda *paths: "unedited")
+    for function in ("pipeline.dag.source_fingerprint", "pipeline.spans.inputs.folder_fingerprint"):
+        monkeypatch.setattr(function, lambda *_: "unedited")
     nights = Nights(capfd)
     write_span(1)
     code, told, report = nights.run()
