@@ -248,13 +248,13 @@ def _schema_copy(schema: Path, columns: Collection[str], places: Places) -> str:
     """
     text = to_text(only_columns(read_schema(schema), columns))
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    copy = places.schemas / digest / "schema.pbtxt"
+    copy = places.schemas / f"schema-{digest}.pbtxt"
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         staging = copy.with_name(f".{copy.name}-{os.getpid()}")
         staging.write_text(text, encoding="utf-8")
         staging.replace(copy)
-    return f"{places.schemas_at or places.schemas}/{digest}/{copy.name}"
+    return f"{places.schemas_at or places.schemas}/{copy.name}"
 
 
 def _window(config: JanusConfig, data: _DataNodes, gate: BaseNode) -> BaseNode | None:

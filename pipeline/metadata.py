@@ -10,6 +10,10 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 CONTEXT_RUN, CONTEXT_NODE = "pipeline_run", "node"
 RESULT = "__execution_result__"
+FAILURE, FAILURE_CODE = "janus_failure", "janus_failure_exit_code"
+"""What an execution failed of: TFX's launcher records no reason where a component raises."""
+
+_COMPLETE = (pb.Execution.COMPLETE, pb.Execution.CACHED)
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,10 @@ class StoredArtifact:
 
 @dataclass(frozen=True)
 class NodeExecution:
-    """One node's execution in one run."""
+    """One node's execution in one run.
+
+    `message` and `exit_code` are those of its failure; the latter is None where nobody recorded it.
+    """
 
     id: int
     node: str
@@ -33,6 +40,7 @@ class NodeExecution:
     message: str
     seconds: float
     outputs: dict[str, list[StoredArtifact]]
+    exit_code: int | None = None
 
     def output(self, key: str) -> StoredArtifact | None:
         """The only artifact of an output, if it has one."""
@@ -58,6 +66,17 @@ def executions_of_run(store: MetadataStore, run_id: str) -> dict[str, NodeExecut
     return {execution.node: execution for execution in found}
 
 
+def record_failure(store: MetadataStore, run_id: str, node: str, message: str, exit_code: int) -> None:
+    """Keeps why a node failed with its execution in a run, if there is one that has not succeeded."""
+    found = executions_of_run(store, run_id).get(node)
+    if found is None or found.complete:
+        return
+    (execution,) = store.get_executions_by_id([found.id])
+    execution.custom_properties[FAILURE].string_value = message
+    execution.custom_properties[FAILURE_CODE].int_value = exit_code
+    store.put_executions([execution])
+
+
 def executions_of_node(store: MetadataStore, pipeline: str, node: str) -> Iterator[NodeExecution]:
     """A node's executions in all runs, newest first, each read when it is asked for."""
     context = store.get_context_by_type_and_name(CONTEXT_NODE, f"{pipeline}.{node}")
@@ -68,14 +87,18 @@ def executions_of_node(store: MetadataStore, pipeline: str, node: str) -> Iterat
 
 def _node_execution(store: MetadataStore, execution: pb.Execution) -> NodeExecution:
     nodes = [c.name for c in store.get_contexts_by_execution(execution.id) if c.type == CONTEXT_NODE]
-    result = execution.custom_properties[RESULT].string_value if RESULT in execution.custom_properties else ""
+    custom, complete = execution.custom_properties, execution.last_known_state in _COMPLETE
+    result = custom[RESULT].string_value if RESULT in custom else ""
+    # An execution that is taken up again keeps the properties of the attempt that failed.
+    failure = FAILURE in custom and not complete
     return NodeExecution(
         id=execution.id,
         node=nodes[0].partition(".")[2] if nodes else execution.type,
         cached=execution.last_known_state == pb.Execution.CACHED,
-        complete=execution.last_known_state in (pb.Execution.COMPLETE, pb.Execution.CACHED),
+        complete=complete,
         failed=execution.last_known_state in (pb.Execution.FAILED, pb.Execution.CANCELED),
-        message=result,
+        message=custom[FAILURE].string_value if failure else result,
+        exit_code=custom[FAILURE_CODE].int_value if failure else None,
         seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
         outputs=_outputs(store, execution.id),
     )

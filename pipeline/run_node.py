@@ -7,26 +7,35 @@ is read back, and decides the exit code:
     0 complete or cached; 1 unexpected; 2 usage or configuration; 3 data or schema rejected; 4 a task's gate failed;
     5 the exported model failed its serving check.
 
-A step that is killed is started again with the same run id: TFX then takes the same execution up again, or finds that
-it had ended.
+The work is done in a process of its own. If that is killed, or fails of something that may pass (ML Metadata or an
+object store does not answer), it is started again with the same run id: TFX then takes the same execution up again, or
+finds that it had ended. A failure that would only come again (2 to 5) is not tried again; where Kubeflow tries the step
+again nevertheless, the further attempt ends at once with the same message.
 """
 
 import argparse
 import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import environment
-from trainer.errors import ConfigError, GateError, JanusError, ServingError
+from pipeline.kubeflow.attempts import is_transient, run_attempts
+from pipeline.kubeflow.steps import TransientError, check_run_id, report_reason
+from trainer import errors
+from trainer.errors import ConfigError, DataError, GateError, JanusError, ServingError
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.bundle import Bundle
     from pipeline.metadata import NodeExecution
 
+RETRY_INDEX = "KFP_RETRY_INDEX"
+"""Set by KFP from 2.17 on in steps with retries (backend/src/v2/compiler/argocompiler/container.go)."""
+PERMANENT = {ConfigError.exit_code, DataError.exit_code, GateError.exit_code, ServingError.exit_code}
 RUN_ID_PARAMETER = "pipeline-run-id"
 _MISSING_INPUT = re.compile(r"inputs\[(\w+)\] has min_count = \d+ but only got 0 artifacts")
 """How TFX records that nothing has been made for an input."""
@@ -45,21 +54,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     environment.prepare(verbose=True)
-    # TFX and Beam read sys.argv for options of theirs.
-    sys.argv = sys.argv[:1]
     try:
+        check_run_id(options.run_id)
+        if not options.attempt:
+            given = list(sys.argv[1:] if arguments is None else arguments)
+            command = [sys.executable, "-m", "pipeline.run_node", *given, "--attempt"]
+            return run_attempts(command, options.node_id, options.retries, options.retry_backoff_seconds)
+        # TFX and Beam read sys.argv for options of theirs.
+        sys.argv = sys.argv[:1]
         from pipeline.kubeflow.bundle import read_bundle
 
         bundle = read_bundle(Path(options.ir).parent, options.digest)
         parameters = RunParameters(options.data_path or None, options.span, options.epochs)
         run_node(bundle, options.node_id, options.run_id, options.pipeline_root, parameters)
     except Exception as error:
-        from pipeline.messages import readable
+        from pipeline.messages import exit_code_of, readable
 
-        if not isinstance(error, JanusError):
-            raise
-        print(f"error: {options.node_id}: {readable(error)}", file=sys.stderr, flush=True)
-        return error.exit_code
+        report_reason(f"{options.node_id}: {readable(error)}")
+        if isinstance(error, JanusError):
+            return exit_code_of(error)
+        traceback.print_exc()
+        return TransientError.exit_code if is_transient(f"{type(error).__name__}: {error}") else 1
     return 0
 
 
@@ -81,9 +96,13 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
     from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
     from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
+    from pipeline.messages import exit_code_of, readable
+    from pipeline.metadata import executions_of_run, record_failure
 
     connection = connection_config()
     check_reachable(connection)
+    if int(os.environ.get(RETRY_INDEX) or 0) > 0:
+        check_earlier_attempt(node_id, run_id, connection)
     ir = ir_of_run(bundle, parameters)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {RUN_ID_PARAMETER: run_id})
     if root:
@@ -95,18 +114,38 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
             pass
     except Exception as error:
         raise explained(error) from error
-    launcher.Launcher(
+    launch = launcher.Launcher(
         pipeline_node=node,
         mlmd_connection=tfx_metadata.Metadata(connection),
         pipeline_info=ir.pipeline_info,
         pipeline_runtime_spec=ir.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-    ).launch()
+    ).launch
+    try:
+        launch()
+    except Exception as error:
+        with tfx_metadata.Metadata(connection) as handle:
+            record_failure(handle.store, run_id, node_id, readable(error), exit_code_of(error))
+        raise
     with tfx_metadata.Metadata(connection) as handle:
-        from pipeline.metadata import executions_of_run
-
         check_execution(node_id, executions_of_run(handle.store, run_id).get(node_id))
+
+
+def check_earlier_attempt(node_id: str, run_id: str, connection: Any) -> None:
+    """Raises what an earlier attempt at this node of this run failed of, if it would only come again.
+
+    Raises:
+        DataError, GateError, ServingError: as the earlier attempt did.
+    """
+    from tfx.orchestration import metadata as tfx_metadata
+
+    from pipeline.metadata import executions_of_run
+
+    with tfx_metadata.Metadata(connection) as handle:
+        execution = executions_of_run(handle.store, run_id).get(node_id)
+    if execution is not None and (execution.complete or recorded_exit_code(execution) in PERMANENT):
+        check_execution(node_id, execution)
 
 
 def ir_of_run(bundle: "Bundle", parameters: RunParameters) -> Any:
@@ -119,11 +158,11 @@ def ir_of_run(bundle: "Bundle", parameters: RunParameters) -> Any:
         config = config.model_copy(update={"training": training})
     if config == bundle.config and parameters.span is None:
         return bundle.ir
-    from pipeline.kubeflow.bundle import SCHEMAS, compile_ir
+    from pipeline.kubeflow.bundle import compile_ir
 
     if config.kubeflow is None:
         raise ConfigError("the bundle's configuration has no `kubeflow` section: compile it again")
-    return compile_ir(config, Path(config.kubeflow.bundle) / SCHEMAS, parameters.span)
+    return compile_ir(config, Path(config.kubeflow.bundle), parameters.span)
 
 
 def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
@@ -140,7 +179,7 @@ def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
     if execution.failed and missing:
         raise JanusError(f"its input '{missing[1]}' is missing, so a node before it has not ended well")
     if execution.failed:
-        raise JanusError(execution.message or "its execution failed; TFX recorded no reason")
+        raise _failure(execution)
     if not execution.complete:
         raise JanusError("its execution has not ended, though TFX's launcher did")
     blessing = execution.output("blessing")
@@ -149,6 +188,28 @@ def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
     if node_id == "Evaluator":
         raise GateError("a task's gate failed, so nothing is pushed; the run's report names it")
     raise ServingError("the exported model failed its serving check, so nothing is pushed; the run's report says why")
+
+
+def recorded_exit_code(execution: "NodeExecution") -> int:
+    """The exit code of a failed execution: as recorded by `run_node`, or by the traceback that TFX recorded."""
+    return execution.exit_code or _kind(execution.message).exit_code
+
+
+def _failure(execution: "NodeExecution") -> JanusError:
+    """What was recorded, as an error of the same exit code."""
+    if is_transient(execution.message):
+        return TransientError(execution.message)
+    code = recorded_exit_code(execution)
+    kinds: dict[int, type[JanusError]] = {kind.exit_code: kind for kind in _kinds()}
+    return kinds.get(code, JanusError)(execution.message or "its execution failed; TFX recorded no reason")
+
+
+def _kind(message: str) -> type[JanusError]:
+    return next((kind for kind in _kinds() if f"errors.{kind.__name__}:" in message), JanusError)
+
+
+def _kinds() -> list[type[JanusError]]:
+    return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, JanusError)]
 
 
 def _node(ir: Any, node_id: str) -> Any:
@@ -170,6 +231,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
     parser.add_argument("--node-id", required=True, metavar="ID", help="the node to run, such as Trainer")
     parser.add_argument("--run-id", required=True, metavar="ID", help="the same for all nodes and tries of a run")
+    parser.add_argument("--retries", type=int, default=0, metavar="N", help="attempts after one that may pass")
+    parser.add_argument(
+        "--retry-backoff-seconds", type=float, default=30.0, metavar="S", help="before the first of them; it doubles"
+    )
+    parser.add_argument("--attempt", action="store_true", help="do the work in this process, once")
     parser.add_argument("--pipeline-root", metavar="URI", help="TFX's pipeline root, instead of the compiled one")
     parser.add_argument("--data-path", metavar="PATH", help="instead of data.path; empty: as compiled")
     parser.add_argument("--span", type=_span, metavar="N", help="the span to ingest; empty or below 0: the newest")

@@ -1,7 +1,8 @@
 """What a step needs besides the image's code: TFX's intermediate representation, the configuration, the schema.
 
-A folder that `janus kubeflow compile` writes, and that the image or a volume holds: an argument of a container is
-limited to 128 KiB, which a large table's pipeline exceeds.
+A folder that `janus kubeflow compile` writes, and that the image, a volume or a ConfigMap holds: an argument of a
+container is limited to 128 KiB, which a large table's pipeline exceeds. There are no folders in it, since the keys of a
+ConfigMap have no slashes.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from pipeline.config import JanusConfig
 from pipeline.config_file import parse_config
 from trainer.errors import ConfigError
 
-IR_FILE, CONFIG_FILE, SCHEMAS = "ir.json", "config.json", "schemas"
+IR_FILE, CONFIG_FILE = "ir.json", "config.json"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> A
         root=kubeflow.pipeline_root,
         metadata=None,
         schemas=schemas,
-        schemas_at=f"{kubeflow.bundle}/{SCHEMAS}",
+        schemas_at=kubeflow.bundle,
         checkpoints=f"{home}/checkpoints" if local else None,
         analyzer_cache=f"{home}/analyzer_cache" if local else None,
     )
@@ -112,13 +113,12 @@ def write_bundle(config: JanusConfig, folder: Path) -> Bundle:
     staging.mkdir(parents=True)
     try:
         ours = in_cluster(config)
-        ir = compile_ir(ours, staging / SCHEMAS)
+        ir = compile_ir(ours, staging)
         content = json_format.MessageToDict(ir, preserving_proto_field_name=True)
         # The order of a message's maps is not fixed; that of the configuration's features and tasks has a meaning.
         _write_json(staging / IR_FILE, content, sort_keys=True)
-        for schema in (staging / SCHEMAS).glob("*/*"):
-            inside = schema.relative_to(staging).as_posix()
-            ours = ours.model_copy(update={"schema_": f"{required(config).bundle}/{inside}"})
+        for schema in staging.glob("*.pbtxt"):
+            ours = ours.model_copy(update={"schema_": f"{required(config).bundle}/{schema.name}"})
         _write_json(staging / CONFIG_FILE, ours.model_dump(mode="json", by_alias=True, exclude_none=True))
         shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ MAX_MESSAGE = 600
 MAX_PAGES = 100
 PAGE_SIZE = 100
 EQUALS = 1
+ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
+"""The states of a run that has come to its end; None and the others are those of one that has not."""
 
 T = TypeVar("T")
 
@@ -60,6 +63,7 @@ class Client:
         namespace: of a multi-user installation, else None.
         pipelines, uploads, experiments, runs, recurring_runs, health: kfp_server_api's.
         waits: seconds before each further attempt.
+        wait_seconds: how long runs that are under way are waited for.
     """
 
     access: Access
@@ -71,6 +75,7 @@ class Client:
     recurring_runs: api.RecurringRunServiceApi
     health: api.HealthzServiceApi
     waits: tuple[float, ...] = WAITS
+    wait_seconds: float = 600.0
 
 
 class _ApiClient(api.ApiClient):
@@ -320,6 +325,31 @@ def find_experiment(client: Client, name: str) -> Any | None:
         namespace=client.namespace,
     )
     return _one(client, f"experiment '{name}'", named(found, name))
+
+
+def server_version(client: Client) -> tuple[int, int] | None:
+    """The installation's version, such as (2, 16); None where it does not say, as a build of one's own."""
+    answer = asked(
+        client,
+        "which version of Kubeflow Pipelines is there",
+        # The client's model of the answer leaves the version out (`tag_name`, backend/src/apiserver/main.go).
+        lambda: client.health.healthz_service_get_healthz(_preload_content=False),
+    )
+    found = re.match(r"(\d+)\.(\d+)\.", str(json.loads(answer.data).get("tag_name", "")))
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def runs_under_way(client: Client, recurring_run_id: str, experiment_id: str) -> list[Any]:
+    """The runs that a recurring run has started and that have not ended."""
+    found = all_pages(
+        client,
+        f"looking for runs of the recurring run {recurring_run_id}",
+        "runs",
+        client.runs.run_service_list_runs,
+        experiment_id=experiment_id,
+        sort_by="created_at desc",
+    )
+    return [run for run in found if run.recurring_run_id == recurring_run_id and run.state not in ENDED]
 
 
 def create_run(client: Client, run: api.V2beta1Run) -> str:

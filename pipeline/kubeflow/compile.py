@@ -7,14 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from pipeline.kubeflow.attempts import BACKOFF_FACTOR
 from pipeline.kubeflow.bundle import IR_FILE, Bundle, required
-from pipeline.kubeflow.config import KubeflowConfig
+from pipeline.kubeflow.config import KubeflowConfig, StepConfig
 from pipeline.kubeflow.metadata_address import VARIABLE
 
 REPORT_STEP = "report"
 
 POD_LABEL = ("app.kubernetes.io/component", "janus-step")
 """On the pods of all steps, so that a network policy can tell them from others."""
+
+UNLIMITED_SECONDS = 7 * 24 * 3600
+"""Stands for the time-out of a step that has none."""
 
 NO_SPAN = -1
 """The pipeline input that stands for the newest span."""
@@ -25,7 +31,9 @@ def compile_pipeline(bundle: Bundle, output: Path) -> Path:
 
     Each node of TFX's pipeline becomes a task that runs `pipeline.run_node`, after the tasks of the nodes before it; a
     last one writes the run's report, also when a task failed. TFX caches by itself, so KFP's caching is off. The run id
-    is KFP's, the same in every task and retry.
+    is KFP's, the same in every task and retry. It is an input of each task: KFP's driver fills it in where a task's
+    input is exactly its placeholder (backend/src/v2/driver/resolve.go), while its launcher leaves the placeholder as it
+    stands in a container's arguments (backend/src/v2/component/launcher_v2.go, getPlaceholders).
 
     Args:
         bundle: what the image or a volume holds for the tasks.
@@ -37,6 +45,7 @@ def compile_pipeline(bundle: Bundle, output: Path) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         compiler.Compiler().compile(_pipeline(bundle), str(staging))
+        _set_time_for_retries(staging, bundle)
         staging.replace(output)
     finally:
         staging.unlink(missing_ok=True)
@@ -63,12 +72,14 @@ def _pipeline(bundle: Bundle) -> Any:
 
     @dsl.pipeline(name=step_name(config.name).replace("_", "-"), description=f"Janus pipeline {config.name}")
     def pipeline(data_path: str = config.data.path, span: int = NO_SPAN, epochs: int = config.training.epochs) -> None:
-        report = _configure(_component(kubeflow, bundle.digest, None)(), REPORT_STEP, kubeflow)
+        last = _component(kubeflow, bundle.digest, None)(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
+        report = _configure(last, REPORT_STEP, kubeflow)
         with dsl.ExitHandler(report, name="run"):
             tasks: dict[str, Any] = {}
             for node, upstream in graph.items():
                 step = _component(kubeflow, bundle.digest, node)
-                task = step(data_path=data_path, span=span, epochs=epochs)
+                run_id = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+                task = step(run_id=run_id, data_path=data_path, span=span, epochs=epochs)
                 task.after(*(tasks[earlier] for earlier in upstream))
                 tasks[node] = _configure(task, node, kubeflow)
                 if node == "ServingCheck" and config.serving.infra_validator == "kubernetes":
@@ -84,25 +95,31 @@ def _component(kubeflow: KubeflowConfig, digest: str, node: str | None) -> Calla
     common = [
         f"--ir={kubeflow.bundle}/{IR_FILE}",
         f"--digest={digest}",
-        f"--run-id={dsl.PIPELINE_JOB_ID_PLACEHOLDER}",
         f"--pipeline-root={kubeflow.pipeline_root}",
     ]
     if node is None:
 
-        def last() -> dsl.ContainerSpec:
+        def last(run_id: str) -> dsl.ContainerSpec:
             return dsl.ContainerSpec(
-                image=kubeflow.image, command=["python", "-m", "pipeline.kubeflow.finish"], args=common
+                image=kubeflow.image,
+                command=["python", "-m", "pipeline.kubeflow.finish"],
+                args=[*common, f"--run-id={run_id}"],
             )
 
         last.__name__ = REPORT_STEP
         return dsl.container_component(last)
 
-    def step(data_path: str, span: int, epochs: int) -> dsl.ContainerSpec:
-        parameters = [f"--data-path={data_path}", f"--span={span}", f"--epochs={epochs}"]
+    retries = [
+        f"--retries={kubeflow.step(node).retries or 0}",
+        f"--retry-backoff-seconds={kubeflow.retry_backoff_seconds:g}",
+    ]
+
+    def step(run_id: str, data_path: str, span: int, epochs: int) -> dsl.ContainerSpec:
+        parameters = [f"--run-id={run_id}", f"--data-path={data_path}", f"--span={span}", f"--epochs={epochs}"]
         return dsl.ContainerSpec(
             image=kubeflow.image,
             command=["python", "-m", "pipeline.run_node"],
-            args=[*common, f"--node-id={node}", *parameters],
+            args=[*common, f"--node-id={node}", *retries, *parameters],
         )
 
     step.__name__ = step_name(node).replace("-", "_")
@@ -122,12 +139,12 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
         task.set_memory_request(step.memory).set_memory_limit(step.memory)
     if step.accelerator:
         task.set_accelerator_type(step.accelerator.type).set_accelerator_limit(step.accelerator.count)
-    if step.retries:
+    # The report of a failed run is written all the same: another attempt would only write it again.
+    if step.retries and node != REPORT_STEP:
         task.set_retry(
             num_retries=step.retries,
             backoff_duration=f"{math.ceil(kubeflow.retry_backoff_seconds)}s",
-            backoff_factor=2.0,
-            backoff_max_duration=f"{math.ceil(kubeflow.retry_backoff_max_seconds)}s",
+            backoff_factor=BACKOFF_FACTOR,
         )
     for name, value in {**kubeflow.env, VARIABLE: kubeflow.metadata}.items():
         task.set_env_variable(name, value)
@@ -148,6 +165,33 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
     if step.timeout_seconds:
         kubernetes.set_timeout(task, step.timeout_seconds)
     return task
+
+
+def _set_time_for_retries(path: Path, bundle: Bundle) -> None:
+    """Writes how long retrying may go on into the compiled YAML: KFP's SDK allows an hour at most.
+
+    (kfp/dsl/structures.py, RetryPolicy.to_proto.) The server takes any duration.
+    """
+    text = path.read_text(encoding="utf-8")
+    comments = [line for line in text.splitlines(keepends=True) if line.startswith("#")]
+    documents = list(yaml.safe_load_all(text))
+    kubeflow: KubeflowConfig = required(bundle.config)
+    seconds = {step_name(node): _retrying_seconds(kubeflow.step(node), kubeflow) for node in edges(bundle.ir)}
+    for component in documents[0]["components"].values():
+        for name, task in component.get("dag", {}).get("tasks", {}).items():
+            if "retryPolicy" in task:
+                task["retryPolicy"]["backoffMaxDuration"] = f"{seconds[name]}s"
+    path.write_text("".join(comments) + yaml.safe_dump_all(documents, sort_keys=True), encoding="utf-8")
+
+
+def _retrying_seconds(step: StepConfig, kubeflow: KubeflowConfig) -> int:
+    """What all attempts and the time between them may take together.
+
+    For Argo, `maxDuration` is counted from the beginning of the first attempt, and is the deadline of each further one.
+    """
+    retries = step.retries or 0
+    between = sum(kubeflow.retry_backoff_seconds * BACKOFF_FACTOR**retry for retry in range(retries))
+    return math.ceil((retries + 1) * (step.timeout_seconds or UNLIMITED_SECONDS) + between)
 
 
 def _tell_own_pod(task: Any) -> None:

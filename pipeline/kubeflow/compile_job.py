@@ -6,7 +6,7 @@ from typing import Literal
 
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
-from pipeline.kubeflow.bundle import SCHEMAS, required, write_bundle
+from pipeline.kubeflow.bundle import required, write_bundle
 from pipeline.preflight import check_schema_file
 from trainer.errors import ConfigError
 
@@ -60,7 +60,7 @@ def _for_kubeflow(config: JanusConfig, path: Path, terminal: Terminal) -> None:
 def _for_vertex(config: JanusConfig, path: Path, terminal: Terminal) -> None:
     from pipeline.kubeflow.vertex import HEADER, compile_for_vertex
 
-    done = compile_for_vertex(config, path, path.parent / BUNDLE / SCHEMAS)
+    done = compile_for_vertex(config, path, path.parent / BUNDLE)
     print(f"{done.path}: {done.tasks} tasks, for Vertex AI only", file=terminal.out)
     print(HEADER.replace("# ", "").rstrip(), file=terminal.out)
     if config.schema_ is not None:

@@ -29,7 +29,9 @@ class StepConfig(StrictModel):
     memory: Quantity | None = Field(None, description="Requested and limiting memory.")
     accelerator: Accelerator | None = Field(None, description="Accelerators, as for the Trainer.")
     timeout_seconds: Count | None = Field(None, description="After which the step's pod is stopped.")
-    retries: Annotated[int, Field(ge=0)] | None = Field(None, description="How often a failed step is tried again.")
+    retries: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="How often a step is tried again whose failure may pass."
+    )
 
 
 class Volume(StrictModel):
@@ -74,8 +76,7 @@ class KubeflowConfig(StrictModel):
     service_account: str | None = Field(None, description="That the pods run as.")
     cron: str | None = Field(None, description="When `janus kubeflow schedule` starts runs, if not told otherwise.")
     steps: dict[str, StepConfig] = Field({}, description="`default`, and the names of nodes such as Trainer.")
-    retry_backoff_seconds: Number = Field(30, description="Before the first retry; doubled with each.")
-    retry_backoff_max_seconds: Number = Field(600, description="At most between retries.")
+    retry_backoff_seconds: Number = Field(30, description="Seconds before the first retry; they double with each.")
     node_selector: dict[str, str] = Field({}, description="Labels of the nodes that pods may run on.")
     tolerations: list[Toleration] = Field([], description="Taints that the pods bear.")
     env: dict[str, str] = Field({}, description="Environment variables of every step; nothing secret.")

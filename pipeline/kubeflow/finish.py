@@ -1,7 +1,7 @@
 """The last step of a run on Kubeflow: writes the run's report and its page, also of a run that failed.
 
-`python -m pipeline.kubeflow.finish --help`. It ends with the run's own exit code, and so fails visibly as `janus run`
-would: 3 data or schema rejected, 4 a task's gate failed, 5 the serving check failed, 1 anything else.
+`python -m pipeline.kubeflow.finish --help`. It ends with 0 once the report is written, whatever the run came to: KFP
+uploads the artifacts of a step only if it ends with 0, and the failed step has made the run fail.
 """
 
 import argparse
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import environment
+from pipeline.kubeflow.steps import check_run_id, report_reason
 from pipeline.report import ComponentReport, RunReport, janus_version, stack_versions
+from pipeline.run_node import recorded_exit_code
 from trainer.errors import GateError, JanusError
 
 if TYPE_CHECKING:
@@ -30,21 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from pipeline.kubeflow.bundle import read_bundle
 
+        check_run_id(options.run_id)
         bundle = read_bundle(Path(options.ir).parent, options.digest)
         report, place = finish(bundle, options.run_id, options.pipeline_root)
     except Exception as error:
-        from pipeline.messages import readable
+        from pipeline.messages import exit_code_of, readable
 
+        report_reason(f"report: {readable(error)}")
         if not isinstance(error, JanusError):
             raise
-        print(f"error: {readable(error)}", file=sys.stderr, flush=True)
-        return error.exit_code
+        return exit_code_of(error)
     from pipeline.display import console_on
     from pipeline.table import report_view
 
     console_on(sys.stdout).print(report_view(report))
     print(f"report: {place}", flush=True)
-    return report.exit_code
+    return 0
 
 
 def finish(bundle: "Bundle", run_id: str, root: str) -> tuple[RunReport, str]:
@@ -102,17 +105,9 @@ def _add_failure(report: RunReport, nodes: Sequence[str], executions: Mapping[st
     for node in nodes:
         execution = executions.get(node)
         if execution is not None and not execution.complete:
-            report.exit_code = exit_code_of(execution.message)
+            report.exit_code = recorded_exit_code(execution)
             report.problems.insert(0, f"{node}: {execution.message or 'its step ended before its execution did'}")
             return
-
-
-def exit_code_of(message: str) -> int:
-    """The exit code of the error in a traceback that TFX recorded; 1 for one that is not of this project."""
-    from trainer import errors
-
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, JanusError)]
-    return next((kind.exit_code for kind in kinds if f"errors.{kind.__name__}:" in message), 1)
 
 
 def _write(report: RunReport, folder: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from pipeline.kubeflow.steps import TransientError
 from trainer.errors import ConfigError, JanusError
 
 VARIABLE, PASSWORD = "JANUS_MLMD", "JANUS_MLMD_PASSWORD"
@@ -54,7 +55,7 @@ def check_reachable(config: Any) -> None:
     """Tries the address for some seconds; ML Metadata's own client would wait for minutes.
 
     Raises:
-        JanusError: nothing listens there.
+        TransientError: nothing listens there.
     """
     if isinstance(config, pb.MetadataStoreClientConfig):
         host, port = config.host, config.port
@@ -66,7 +67,7 @@ def check_reachable(config: Any) -> None:
         with socket.create_connection((host, port), CONNECT_SECONDS):
             pass
     except OSError as error:
-        raise JanusError(f"ML Metadata at {host}:{port} ({VARIABLE}) cannot be reached: {error}") from error
+        raise TransientError(f"ML Metadata at {host}:{port} ({VARIABLE}) cannot be reached: {error}") from error
 
 
 def explained(error: Exception) -> Exception:

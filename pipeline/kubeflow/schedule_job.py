@@ -1,8 +1,10 @@
 """`janus kubeflow schedule` and `unschedule`."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.config import JanusConfig
@@ -16,6 +18,13 @@ from trainer.errors import ConfigError, JanusError
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import Client
 
+ORPHANS_SINCE = (2, 16)
+POLL_SECONDS = 10.0
+_KEPT = (
+    "the recurring run {} is disabled, and stays until a run that it started has ended, which deleting would kill: "
+    "`janus kubeflow {}` deletes it then"
+)
+
 
 @dataclass(frozen=True)
 class Scheduled:
@@ -25,11 +34,13 @@ class Scheduled:
         recurring_run_id: of the one that is enabled now.
         how: whether it was made, stood already, was enabled again, or came in the place of others.
         removed: the ids of those others.
+        kept: the ids of disabled ones that are still there, since a run that they started is under way.
     """
 
     recurring_run_id: str
     how: Literal["created", "unchanged", "enabled", "replaced"]
     removed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def run_schedule_job(
@@ -70,6 +81,8 @@ def run_schedule_job(
             print_request(config, access, submission, "recurring_run", body)
             return 0
         done = schedule(client, body)
+    for kept in done.kept:
+        print(_KEPT.format(kept, "schedule"))
     words = {
         "created": "scheduled",
         "unchanged": "nothing changed: already scheduled",
@@ -100,8 +113,11 @@ def run_unschedule_job(config: JanusConfig, access: Access, dry_run: bool = Fals
         print(f"pipeline {name} is not scheduled: there is nothing to delete")
         return 0
     for run in found:
-        _delete(client, run)
-        print(f"recurring run {run.recurring_run_id} deleted: pipeline {name} is no longer started by the clock")
+        _disable(client, run)
+        if _delete(client, run):
+            print(f"recurring run {run.recurring_run_id} deleted: pipeline {name} is no longer started by the clock")
+        else:
+            print(_KEPT.format(run.recurring_run_id, "unschedule"))
     return 0
 
 
@@ -151,9 +167,9 @@ def schedule(client: "Client", wanted: Any) -> Scheduled:
             return Scheduled(stands.recurring_run_id, "created")
     elif _is_enabled(stands) and not others:
         return Scheduled(stands.recurring_run_id, "unchanged")
-    _exchange(client, others, stands)
+    kept = _exchange(client, others, stands)
     removed = tuple(run.recurring_run_id for run in others)
-    return Scheduled(stands.recurring_run_id, "replaced" if removed else "enabled", removed)
+    return Scheduled(stands.recurring_run_id, "replaced" if removed else "enabled", removed, kept)
 
 
 def is_same(found: Any, wanted: Any) -> bool:
@@ -199,8 +215,10 @@ def _find(client: "Client", name: str, pipeline_id: str) -> list[Any]:
     return sorted(ours, key=lambda run: (str(run.created_at), run.recurring_run_id))
 
 
-def _exchange(client: "Client", old: Sequence[Any], new: Any) -> None:
+def _exchange(client: "Client", old: Sequence[Any], new: Any) -> tuple[str, ...]:
     """Disables the old ones, enables the new one, and deletes the old ones; enables an old one again if that fails.
+
+    Returns the ids of those that had to be kept, disabled.
 
     A client that is killed between the first two steps leaves none enabled, and both there: the next `schedule` goes
     on from there.
@@ -212,8 +230,7 @@ def _exchange(client: "Client", old: Sequence[Any], new: Any) -> None:
         _enable(client, new)
     except JanusError as error:
         _take_back(client, enabled, new, error)
-    for run in old:
-        _delete(client, run)
+    return tuple(run.recurring_run_id for run in old if not _delete(client, run))
 
 
 def _take_back(client: "Client", enabled: Sequence[Any], new: Any, error: JanusError) -> None:
@@ -249,15 +266,58 @@ def _disable(client: "Client", run: Any) -> None:
     _change(client, "disabling", run, client.recurring_runs.recurring_run_service_disable_recurring_run)
 
 
-def _delete(client: "Client", run: Any) -> None:
-    from pipeline.kubeflow.client import RefusedError
+def _delete(client: "Client", run: Any) -> bool:
+    """Deletes a recurring run, but no run that it has started; False if it must be kept for a while.
 
+    A run's workflow is owned by the recurring run, and Kubernetes collects it with its owner: a run that is under way
+    ends without a report, and Kubeflow shows it as running for ever. Servers from 2.16 on can leave the workflows alone
+    (`propagation_policy`, backend/api/v2beta1/recurring_run.proto); on older ones their end is waited for.
+    """
+    from pipeline.kubeflow.client import RefusedError, server_version
+
+    can_orphan = (server_version(client) or (0, 0)) >= ORPHANS_SINCE
+    if not can_orphan and not _runs_have_ended(client, run):
+        return False
+    plain = client.recurring_runs.recurring_run_service_delete_recurring_run
     try:
-        _change(client, "deleting", run, client.recurring_runs.recurring_run_service_delete_recurring_run)
+        _change(client, "deleting", run, partial(_orphaning, client) if can_orphan else plain)
     except RefusedError as error:
         # It is gone: an earlier attempt, or somebody else, did it.
         if error.status != 404:
             raise
+    return True
+
+
+def _runs_have_ended(client: "Client", run: Any) -> bool:
+    """Waits for the runs that a recurring run, disabled by now, has started; False if they take too long."""
+    from pipeline.kubeflow.client import runs_under_way
+
+    deadline = time.monotonic() + client.wait_seconds
+    said = False
+    while under_way := runs_under_way(client, run.recurring_run_id, run.experiment_id):
+        if time.monotonic() >= deadline:
+            return False
+        if not said:
+            names = ", ".join(found.display_name or found.run_id for found in under_way)
+            print(f"waiting up to {client.wait_seconds:g} s for {names}, which deleting the schedule would kill")
+            said = True
+        time.sleep(min(POLL_SECONDS, client.wait_seconds))
+    return True
+
+
+def _orphaning(client: "Client", recurring_run_id: str) -> Any:
+    # kfp_server_api before 2.15 does not know the parameter.
+    connection = client.recurring_runs.api_client
+    return connection.call_api(
+        "/apis/v2beta1/recurringruns/{recurring_run_id}",
+        "DELETE",
+        path_params={"recurring_run_id": recurring_run_id},
+        query_params=[("propagation_policy", "ORPHAN")],
+        header_params={"Accept": "application/json"},
+        response_type="object",
+        auth_settings=["Bearer"],
+        _return_http_data_only=True,
+    )
 
 
 def _change(client: "Client", doing: str, run: Any, method: Callable[[str], Any]) -> None:

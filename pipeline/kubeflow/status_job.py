@@ -1,10 +1,14 @@
 """`janus kubeflow status`."""
 
+import json
+import logging
+import re
 import sys
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -21,15 +25,19 @@ if TYPE_CHECKING:
 
 RUNS = 10
 FAILED = ("FAILED", "CANCELED")
-STYLES = {"SUCCEEDED": "green", "FAILED": "red", "CANCELED": "yellow", "CANCELING": "yellow", "RUNNING": "cyan"}
-GROUPS = ("root", "executor", "run", "exit-handler-1")
-"""Tasks of KFP's own around the steps, which fail with them."""
+GROUPS = {"root", "executor", "run", "entrypoint", "exit-handler-1"}
+"""Argo's nodes around the steps, which fail with them."""
 
+LOG = logging.getLogger(__name__)
+STYLES = {"SUCCEEDED": "green", "FAILED": "red", "CANCELED": "yellow", "CANCELING": "yellow", "RUNNING": "cyan"}
 MAX_PAGES = 10
+
+_ARGO_NAME = re.compile(r"^(?P<task>.*?)(?P<driver>-driver)?(\(\d+\))?(\.onExit)?$")
+"""How Argo names the nodes of a task, of its driver, of each attempt, and of an exit handler."""
 
 
 class StepFailure(BaseModel):
-    """A step that failed: KFP's name of it, and what it says."""
+    """A step that failed, by the name that it has in the compiled pipeline, and why."""
 
     step: str
     message: str = ""
@@ -47,6 +55,7 @@ class RunState(BaseModel):
     by_schedule: bool = False
     message: str = ""
     failures: list[StepFailure] = []
+    problems: list[str] = Field([], description="What the run's own report says.")
 
 
 class ScheduleState(BaseModel):
@@ -90,6 +99,10 @@ def run_status_job(config: JanusConfig, access: Access, as_json: bool = False, c
 
     kubeflow, name = required(config), pipeline_name(config)
     state = read_state(connect(access, kubeflow.namespace), name, kubeflow.experiment, count)
+    home = kubeflow.pipeline_root.rpartition("/")[0]
+    for run in state.runs:
+        if run.state in FAILED:
+            run.problems = reported_problems(home, run.run_id)
     if as_json:
         print(state.model_dump_json(indent=2))
     else:
@@ -108,7 +121,7 @@ def read_state(client: "Client", name: str, experiment: str, count: int = RUNS) 
     pipelines = [pipeline.pipeline_id for pipeline in find_pipelines(client, name)]
     if not pipelines:
         return PipelineState(pipeline=name, uploaded=False)
-    versions: dict[str, str] = {}
+    versions: dict[str, Any] = {}
     for pipeline_id in pipelines:
         found = all_pages(
             client,
@@ -116,7 +129,7 @@ def read_state(client: "Client", name: str, experiment: str, count: int = RUNS) 
             "pipeline_versions",
             lambda at=pipeline_id, **query: client.pipelines.pipeline_service_list_pipeline_versions(at, **query),
         )
-        versions.update({version.pipeline_version_id: version.display_name for version in found})
+        versions.update({version.pipeline_version_id: version for version in found})
     schedules = [_schedule_state(run, versions) for run in recurring_runs_of(client, name)]
     there = find_experiment(client, experiment)
     runs = _newest_runs(client, there.experiment_id, set(pipelines), count) if there else []
@@ -151,7 +164,29 @@ def state_view(state: PipelineState) -> Group:
         for run in state.runs
         for failure in run.failures or ([StepFailure(step="run", message=run.message)] if run.message else [])
     ]
-    return Group(*parts, table, *failures)
+    problems = [Text(f"{run.name}: {problem}", style="red") for run in state.runs for problem in run.problems]
+    silent = any(run.failures and not run.problems for run in state.runs)
+    hint = [Text("Why a step failed stands at the step in Kubeflow's pages, and in report.json.")] if silent else []
+    return Group(*parts, table, *failures, *problems, *hint)
+
+
+def reported_problems(home: str, run_id: str) -> list[str]:
+    """What the report of a run says of its failure; nothing where this machine cannot read it.
+
+    Args:
+        home: of the pipeline, a URL, or a folder of a volume that may be mounted here as well.
+        run_id: Kubeflow's.
+    """
+    from pyarrow import ArrowException, fs
+
+    try:
+        filesystem, path = fs.FileSystem.from_uri(f"{home}/{run_id}/report.json")
+        with filesystem.open_input_stream(path) as file:
+            content = json.loads(file.read())
+        return [str(problem) for problem in content["problems"] or []]
+    except (OSError, ArrowException, ValueError, KeyError) as error:
+        LOG.info("%s/%s/report.json was not read: %s", home, run_id, error)
+        return []
 
 
 def _schedule_line(pipeline: str, schedule: ScheduleState) -> Text:
@@ -195,19 +230,21 @@ def _newest_runs(client: "Client", experiment_id: str, pipelines: set[str], coun
     return found[:count]
 
 
-def _run_state(client: "Client", run: Any, versions: dict[str, str]) -> RunState:
+def _run_state(client: "Client", run: Any, versions: Mapping[str, Any]) -> RunState:
     from pipeline.kubeflow.client import asked
 
     failures: list[StepFailure] = []
+    version = versions.get(run.pipeline_version_reference.pipeline_version_id)
     if run.state in FAILED:
         what = f"what failed in the run '{run.display_name}'"
         whole = asked(client, what, lambda: client.runs.run_service_get_run(run.run_id))
-        failures = step_failures((whole.run_details.task_details if whole.run_details else None) or [])
+        details = (whole.run_details.task_details if whole.run_details else None) or []
+        failures = step_failures(details, compiled_steps(version.pipeline_spec) if version else set())
     return RunState(
         run_id=run.run_id,
         name=run.display_name or "",
         state=run.state or "PENDING",
-        version=versions.get(run.pipeline_version_reference.pipeline_version_id),
+        version=version.display_name if version else None,
         created=run.created_at,
         finished=_time(run.finished_at),
         by_schedule=bool(run.recurring_run_id),
@@ -216,19 +253,37 @@ def _run_state(client: "Client", run: Any, versions: dict[str, str]) -> RunState
     )
 
 
-def step_failures(tasks: list[Any]) -> list[StepFailure]:
-    """The failed steps, in the order in which they ended; KFP's own tasks around them only if nothing else failed."""
-    failed = [task for task in tasks if task.state == "FAILED"]
-    steps = [task for task in failed if (task.display_name or "") not in GROUPS] or failed
-    ordered = sorted(steps, key=lambda task: str(task.end_time))
-    found = [StepFailure(step=task.display_name or task.task_id or "?", message=_message(task)) for task in ordered]
-    # A step that was tried several times is there several times.
-    return list({failure.step: failure for failure in found}.values())
+def step_failures(tasks: Sequence[Any], steps: Set[str]) -> list[StepFailure]:
+    """The failed steps of a run, in the order in which they ended.
+
+    What KFP calls task details are the nodes of Argo's workflow (backend/src/apiserver/server/api_converter.go,
+    toModelTasks): besides the steps, their drivers, their attempts and groups around them, without messages.
+
+    Args:
+        tasks: the run's task details.
+        steps: the names of the compiled steps; empty if the version was deleted: then the groups are left out by name.
+    """
+    found: dict[str, StepFailure] = {}
+    for task in sorted(tasks, key=lambda task: str(task.end_time)):
+        match = _ARGO_NAME.match(task.display_name or "")
+        name = match["task"] if match else ""
+        if task.state != "FAILED" or not (name in steps if steps else name and name not in GROUPS):
+            continue
+        # The step's own node fails with its driver, and says less.
+        message = "its driver failed, before the step began" if match and match["driver"] else ""
+        if message or name not in found:
+            found[name] = StepFailure(step=name, message=message)
+    return list(found.values())
 
 
-def _message(task: Any) -> str:
-    states = [task, *reversed(task.state_history or [])]
-    return next((state.error.message for state in states if state.error and state.error.message), "")
+def compiled_steps(spec: Any) -> set[str]:
+    """The names of the tasks in a compiled pipeline that run a container."""
+    content = spec or {}
+    content = content.get("pipeline_spec", content)
+    graphs = [content.get("root", {}), *content.get("components", {}).values()]
+    tasks = [(name, task) for graph in graphs for name, task in graph.get("dag", {}).get("tasks", {}).items()]
+    groups = {name for name, component in content.get("components", {}).items() if "dag" in component}
+    return {name for name, task in tasks if task.get("componentRef", {}).get("name") not in groups}
 
 
 def _time(value: datetime | None) -> datetime | None:
@@ -236,13 +291,14 @@ def _time(value: datetime | None) -> datetime | None:
     return value if value and value.year > 1970 else None
 
 
-def _schedule_state(run: Any, versions: dict[str, str]) -> ScheduleState:
+def _schedule_state(run: Any, versions: Mapping[str, Any]) -> ScheduleState:
+    version = versions.get(run.pipeline_version_reference.pipeline_version_id)
     cron = run.trigger.cron_schedule if run.trigger else None
     return ScheduleState(
         recurring_run_id=run.recurring_run_id,
         enabled=run.status == "ENABLED",
         cron=cron.cron if cron else None,
-        version=versions.get(run.pipeline_version_reference.pipeline_version_id),
+        version=version.display_name if version else None,
         service_account=run.service_account,
         max_concurrency=int(run.max_concurrency) if run.max_concurrency else None,
         no_catchup=bool(run.no_catchup),

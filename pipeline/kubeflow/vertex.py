@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.config import JanusConfig
-from pipeline.kubeflow.bundle import SCHEMAS, in_cluster, required
+from pipeline.kubeflow.bundle import in_cluster, required
 from trainer.errors import ConfigError, JanusError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _pipeline(config: JanusConfig, schemas: Path) -> "Pipeline":
         root=kubeflow.pipeline_root,
         metadata=None,
         schemas=schemas,
-        schemas_at=f"{kubeflow.bundle}/{SCHEMAS}",
+        schemas_at=kubeflow.bundle,
         checkpoints=None,
     )
     made = create_pipeline(config, places)

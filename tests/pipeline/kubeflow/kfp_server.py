@@ -55,13 +55,16 @@ class State:
     Attributes:
         multi_user: whether it needs a namespace, and otherwise refuses one.
         token: that is wanted.
+        version: of Kubeflow Pipelines; from 2.16 on it knows `propagation_policy`.
         clock: how far its clock is ahead.
         problems: of requests that KFP's API does not have.
         enabled: after each change, how many recurring runs were enabled.
+        killed: runs that were under way when the recurring run that owns them was deleted.
     """
 
     multi_user: bool = False
     token: str | None = None
+    version: str = "2.17.0"
     clock: timedelta = timedelta()
     page_size: int = 100
     pipelines: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -73,6 +76,7 @@ class State:
     requests: list[Request] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     enabled: list[int] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
     host: str = ""
     made: int = 0
 
@@ -275,7 +279,7 @@ def _namespace_problem(state: State, namespace: str | None) -> Answer | None:
 
 
 def _healthz(state: State, request: Request, _: str) -> Answer:
-    return 200, {"multi_user": state.multi_user}
+    return 200, {"commit_sha": "0" * 40, "tag_name": state.version, "multi_user": state.multi_user}
 
 
 def _listing(key: str, items: Callable[[State, Request, str], list[dict[str, Any]]]) -> Callable[..., Answer]:
@@ -418,6 +422,11 @@ def _set_status(status: str) -> Callable[..., Answer]:
 def _delete_recurring_run(state: State, request: Request, key: str) -> Answer:
     if state.recurring_runs.pop(key, None) is None:
         return _refused(404, f"{key} not found")
+    # An older server does not read the parameter; Kubernetes then collects the workflows with their owner.
+    orphans = state.version >= "2.16" and request.query.get("propagation_policy") == "ORPHAN"
+    for run in state.runs.values():
+        if run.get("recurring_run_id") == key and run["state"] in ("PENDING", "RUNNING") and not orphans:
+            state.killed.append(run["run_id"])
     _count(state)
     return 200, {}
 

@@ -1,5 +1,7 @@
 """What is compiled for Kubeflow: the bundle, and KFP's YAML."""
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from pipeline.kubeflow.compile import POD_LABEL, compile_pipeline, edges, step_n
 from pipeline.run_node import RunParameters, ir_of_run
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.small import small_raw
+from tests.pipeline.test_dag import SCHEMA
 from trainer.errors import ConfigError
 
 
@@ -65,11 +68,56 @@ def test_each_task_runs_its_node_under_kubeflows_run_id(compiled: Compiled) -> N
     container = compiled.spec["deploymentSpec"]["executors"]["exec-example-gen"]["container"]
     assert container["command"] == ["python", "-m", "pipeline.run_node"]
     assert "--node-id=ExampleGen" in container["args"]
-    assert "--run-id={{$.pipeline_job_uuid}}" in container["args"]
+    assert "--run-id={{$.inputs.parameters['run_id']}}" in container["args"]
     assert f"--digest={compiled.bundle.digest}" in container["args"]
     assert "--data-path={{$.inputs.parameters['data_path']}}" in container["args"]
     inputs = compiled.spec["root"]["inputDefinitions"]["parameters"]
     assert set(inputs) == {"data_path", "epochs", "span"}
+
+
+def test_the_run_id_is_an_input_of_each_task_where_kubeflow_fills_it_in(compiled: Compiled) -> None:
+    """Only a task's input that is exactly the placeholder (KFP 2.16 and 2.17: backend/src/v2/driver/resolve.go)."""
+    tasks = dict(compiled.spec["components"]["comp-exit-handler-1"]["dag"]["tasks"])
+    tasks["report"] = compiled.spec["root"]["dag"]["tasks"]["report"]
+    assert len(tasks) == len(compiled.bundle.ir.nodes) + 1
+    given = {json.dumps(task["inputs"]["parameters"]["run_id"]) for task in tasks.values()}
+    assert given == {json.dumps({"runtimeValue": {"constant": "{{$.pipeline_job_uuid}}"}})}
+
+
+def test_no_container_holds_what_only_the_driver_fills_in(compiled: Compiled) -> None:
+    """KFP's launcher knows inputs and outputs alone (backend/src/v2/component/launcher_v2.go, getPlaceholders)."""
+    for executor in compiled.spec["deploymentSpec"]["executors"].values():
+        container = executor["container"]
+        texts = [*container["command"], *container["args"], json.dumps(container.get("env", []))]
+        assert not [text for text in texts if "{{$.pipeline_" in text]
+
+
+def test_the_time_for_retries_holds_all_attempts(tmp_path: Path) -> None:
+    """Argo counts `maxDuration` from the first attempt on, and makes it the deadline of each further one."""
+    steps = {"default": {"retries": 2}, "Trainer": {"retries": 1, "timeout_seconds": 7200}}
+    bundle = write_bundle(cluster_config(tmp_path, steps=steps, retry_backoff_seconds=60), tmp_path / "bundle")
+    spec, _ = yaml.safe_load_all(compile_pipeline(bundle, tmp_path / "pipeline.yaml").read_text())
+    tasks = spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+    assert tasks["trainer"]["retryPolicy"]["backoffMaxDuration"] == f"{2 * 7200 + 60}s"
+    week = 7 * 24 * 3600
+    assert tasks["transform"]["retryPolicy"]["backoffMaxDuration"] == f"{3 * week + 60 + 120}s"
+    trainer = spec["deploymentSpec"]["executors"]["exec-trainer"]["container"]["args"]
+    assert {"--retries=1", "--retry-backoff-seconds=60"} <= set(trainer)
+    # Written once, it is written: KFP uploads a step's artifacts only if the step ends with 0.
+    assert "retryPolicy" not in spec["root"]["dag"]["tasks"]["report"]
+
+
+def test_a_bundle_fits_into_a_config_map(tmp_path: Path) -> None:
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text(SCHEMA)
+    raw = small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path), schema=str(schema))
+    bundle = write_bundle(parse_config(raw), tmp_path / "bundle")
+    files = sorted((tmp_path / "bundle").rglob("*"))
+    assert all(path.is_file() and re.fullmatch(r"[-._a-zA-Z0-9]+", path.name) for path in files)
+    (copy,) = (path for path in files if path.suffix == ".pbtxt")
+    assert read_bundle(tmp_path / "bundle").config.schema_ == str(copy)
+    (node,) = (n.pipeline_node for n in bundle.ir.nodes if n.pipeline_node.node_info.id == "ImportSchemaGen")
+    assert node.parameters.parameters["schema_file"].field_value.string_value == str(copy)
 
 
 def test_what_the_configuration_says_of_the_steps(compiled: Compiled) -> None:
@@ -82,7 +130,7 @@ def test_what_the_configuration_says_of_the_steps(compiled: Compiled) -> None:
         "maxRetryCount": 2,
         "backoffDuration": "30s",
         "backoffFactor": 2.0,
-        "backoffMaxDuration": "600s",
+        "backoffMaxDuration": "1814490s",
     }
     assert "retryPolicy" not in tasks["trainer"]
     pod = compiled.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-trainer"]

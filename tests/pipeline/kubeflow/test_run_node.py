@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from pipeline.kubeflow.attempts import is_transient, run_attempts
 from pipeline.kubeflow.bundle import write_bundle
-from pipeline.kubeflow.finish import exit_code_of
 from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
+from pipeline.kubeflow.steps import TransientError, check_run_id, report_reason
 from pipeline.metadata import NodeExecution, StoredArtifact
-from pipeline.run_node import check_execution
+from pipeline.run_node import RETRY_INDEX, check_execution, recorded_exit_code
 from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.small import write_table
-from trainer.errors import ConfigError, GateError, JanusError, ServingError
+from trainer.errors import ConfigError, DataError, GateError, JanusError, ServingError
 
 
 def execution(**changed: Any) -> NodeExecution:
@@ -28,6 +29,10 @@ def blessing(blessed: int) -> dict[str, list[StoredArtifact]]:
     return {"blessing": [StoredArtifact(1, "", {"blessed": blessed})]}
 
 
+def failed(error: str) -> NodeExecution:
+    return execution(failed=True, complete=False, message=f"Traceback (most recent call last):\n  …\n{error}")
+
+
 def test_what_tfx_recorded_decides() -> None:
     check_execution("Trainer", execution())
     check_execution("Evaluator", execution(outputs=blessing(1)))
@@ -35,6 +40,8 @@ def test_what_tfx_recorded_decides() -> None:
         ("Trainer", None, JanusError, "one of its inputs is missing"),
         ("Trainer", execution(failed=True, complete=False, message="out of memory"), JanusError, "out of memory"),
         ("Trainer", execution(complete=False), JanusError, "has not ended"),
+        ("ExampleGen", failed("trainer.errors.DataError: no column"), DataError, "no column"),
+        ("Transform", failed("google.api_core.exceptions.ServiceUnavailable: 503"), TransientError, "503"),
         ("Evaluator", execution(outputs=blessing(0)), GateError, "a task's gate failed"),
         ("ServingCheck", execution(outputs=blessing(0)), ServingError, "serving check"),
     ):
@@ -44,8 +51,9 @@ def test_what_tfx_recorded_decides() -> None:
 
 
 def test_a_recorded_traceback_tells_the_exit_code() -> None:
-    assert exit_code_of("Traceback …\ntrainer.errors.DataError: a column is missing") == 3
-    assert exit_code_of("Traceback …\nValueError: no") == 1
+    assert recorded_exit_code(failed("trainer.errors.DataError: a column is missing")) == 3
+    assert recorded_exit_code(failed("ValueError: no")) == 1
+    assert recorded_exit_code(execution(failed=True, complete=False, message="no column", exit_code=3)) == 3
 
 
 def test_addresses_of_ml_metadata() -> None:
@@ -82,9 +90,96 @@ def test_what_does_not_answer_is_told_at_once() -> None:
     assert "back it up" in str(explained(RuntimeError("MLMD database schema version 8 is older")))
 
 
-def _node(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UnavailableError: the server does not answer",
+        "tensorflow.python.framework.errors_impl.AbortedError: All 10 retry attempts failed. HTTP response code 503",
+        "google.api_core.exceptions.ServiceUnavailable: 503 GET",
+        "OSError: HTTP response code 500 with body",
+        "apitools.base.py.exceptions.HttpServerError: HttpError accessing <https://x>: response: <{'status': '502'}>",
+        "botocore.exceptions.ClientError: An error occurred (SlowDown) when calling the PutObject operation",
+        'Traceback (most recent call last):\n  File "a.py"\nConnectionResetError: [Errno 104] Connection reset by peer',
+        "ml_metadata.errors.InternalError: mysql_query failed: errno: 2013, Lost connection to MySQL server",
+    ],
+)
+def test_what_may_pass(text: str) -> None:
+    assert is_transient(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trainer.errors.DataError: column 'ServiceUnavailable' holds 503 values",
+        "ValueError: 500 rows",
+        "Traceback (most recent call last):\n    raise ConnectionResetError\ntrainer.errors.ConfigError: no",
+        "tensorflow.python.framework.errors_impl.NotFoundError: gs://bucket/none",
+        "",
+    ],
+)
+def test_what_would_only_come_again(text: str) -> None:
+    assert not is_transient(text)
+
+
+def attempts(folder: Path, program: str, retries: int = 2) -> tuple[int, int]:
+    """Exit code of a step whose process runs `program`, which knows its number as `n`; how often it ran."""
+    count = folder / "count"
+    start = f"import os, signal, sys; n = os.path.getsize({str(count)!r}) + 1; open({str(count)!r}, 'a').write('.'); "
+    count.write_text("")
+    code = run_attempts([sys.executable, "-c", start + program], "Trainer", retries, 0.01)
+    return code, count.stat().st_size
+
+
+def test_attempts_that_may_help(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert attempts(tmp_path, "sys.exit(0)") == (0, 1)
+    assert attempts(tmp_path, "sys.exit(75 if n < 3 else 0)") == (0, 3)
+    assert attempts(tmp_path, "n == 1 and os.kill(os.getpid(), signal.SIGKILL)") == (0, 2)
+    told = capfd.readouterr()
+    assert "Trainer: its process was ended by SIGKILL, as for want of memory" in told.err
+    assert "Trainer: attempt 2 of 3 follows in 0.01 s" in told.out
+    assert attempts(tmp_path, "sys.exit(75)") == (1, 3)
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5])
+def test_no_attempt_at_what_would_only_come_again(tmp_path: Path, code: int) -> None:
+    assert attempts(tmp_path, f"sys.exit({code})") == (code, 1)
+
+
+def test_the_end_of_a_pod_ends_the_attempts(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pipeline.kubeflow.attempts import run_attempts; "
+        'child = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); '
+        "print('ready', flush=True); time.sleep(60)\"; "
+        "sys.exit(run_attempts([sys.executable, '-c', child], 'Trainer', 5, 0.01))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as step:
+        assert step.stdout is not None
+        assert step.stdout.readline() == "ready\n"
+        step.terminate()
+        assert step.wait(20) == 128 + 15
+
+
+def test_a_literal_placeholder_is_no_run_id() -> None:
+    check_run_id("0b7cbb25-5e2a-4e4e-8c7b-6d7f1a5b0b57")
+    with pytest.raises(ConfigError, match=r"--run-id is the placeholder '\{\{\$.pipeline_job_uuid\}\}' itself"):
+        check_run_id("{{$.pipeline_job_uuid}}")
+
+
+def test_kubernetes_is_given_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "termination-log"
+    report_reason("ExampleGen: no column", log)
+    assert not log.exists(), "outside of a container"
+    log.touch()
+    report_reason("ExampleGen: 2 problems:\n  no column\n  no rows", log)
+    assert log.read_text() == "ExampleGen: 2 problems:"
+    report_reason("Trainer: Traceback (most recent call last):\n  …\nValueError: too few", log)
+    assert log.read_text() == "ValueError: too few"
+    assert "ExampleGen: no column" in capsys.readouterr().err
+
+
+def _node(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipeline.run_node", f"--ir={folder}/bundle/ir.json", *arguments]
-    environment = {**os.environ, "JANUS_MLMD": f"sqlite://{folder}/metadata.db"}
+    environment = {**os.environ, "JANUS_MLMD": f"sqlite://{folder}/metadata.db", **variables}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
 
 
@@ -98,3 +193,29 @@ def test_a_step_that_cannot_run_fails(tmp_path: Path) -> None:
     unknown = _node(tmp_path, "--node-id=Nobody", "--run-id=early")
     assert unknown.returncode == 2
     assert "there is no node 'Nobody' in the pipeline; its nodes are ExampleGen" in unknown.stderr
+    for module in ("run_node", "kubeflow.finish"):
+        command = [sys.executable, "-m", f"pipeline.{module}", "--ir=none", "--run-id={{$.pipeline_job_uuid}}"]
+        command += ["--node-id=Trainer"] if module == "run_node" else ["--pipeline-root=none"]
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert refused.returncode == 2
+        assert "which the orchestrator should have replaced by the run's id" in refused.stderr
+
+
+@pytest.mark.slow
+def test_kubeflows_own_attempt_at_a_permanent_failure_ends_at_once(tmp_path: Path) -> None:
+    write_table(tmp_path, 100)
+    write_bundle(cluster_config(tmp_path), tmp_path / "bundle")
+    table = tmp_path / "data/table.csv"
+    whole = table.read_text()
+    table.write_text("distance\n1\n")
+    step = ("--node-id=ExampleGen", "--run-id=night", "--retries=2")
+    first = _node(tmp_path, *step)
+    assert first.returncode == 3, first.stderr
+    # Another attempt would succeed by now: that it is not made shows in its failure.
+    table.write_text(whole)
+    second = _node(tmp_path, *step, **{RETRY_INDEX: "1"})
+    assert second.returncode == 3, second.stderr
+    assert second.stderr.split("error: ")[-1].splitlines()[-1] == first.stderr.split("error: ")[-1].splitlines()[-1]
+    # A retry by hand starts counting anew.
+    third = _node(tmp_path, *step, **{RETRY_INDEX: "0"})
+    assert third.returncode == 0, third.stderr

@@ -1,14 +1,17 @@
 """Schedules: one is enabled, whatever fails."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.kubeflow.client import Client
-from pipeline.kubeflow.schedule_job import Scheduled, recurring_runs_of, schedule
-from pipeline.kubeflow.submission import Submission, recurring_run_body
+from pipeline.kubeflow.access import Access
+from pipeline.kubeflow.client import Client, create_run
+from pipeline.kubeflow.schedule_job import Scheduled, recurring_runs_of, run_unschedule_job, schedule
+from pipeline.kubeflow.submission import Submission, recurring_run_body, run_body
 from pipeline.kubeflow.submit_job import upload
+from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.kubeflow.kfp_server import PREFIX, Fault, State
 from trainer.errors import JanusError
 
@@ -168,3 +171,59 @@ def test_an_old_one_that_is_not_deleted_is_deleted_by_the_next_attempt(
     assert sorted(run["status"] for run in kfp.recurring_runs.values()) == ["DISABLED", "ENABLED"]
     assert put(client, changed).how == "replaced"
     assert kfp.only("recurring_runs")["status"] == "ENABLED"
+
+
+@pytest.fixture
+def under_way(kfp: State, client: Client, submission: Submission) -> dict[str, Any]:
+    """A run that the schedule has started."""
+    put(client, submission)
+    ids = upload(client, submission)
+    create_run(client, run_body(submission, "nightly", ids.pipeline, ids.version, ids.experiment))
+    started = kfp.only("runs")
+    started.update(state="RUNNING", recurring_run_id=kfp.only("recurring_runs")["recurring_run_id"])
+    return started
+
+
+@pytest.mark.parametrize("version", ["2.16.0", "2.17.0"])
+def test_a_run_under_way_outlives_its_schedule(
+    kfp: State, client: Client, submission: Submission, under_way: dict[str, Any], version: str
+) -> None:
+    kfp.version = version
+    done = put(client, submission, "0 0 4 * * *")
+    assert (done.how, done.kept) == ("replaced", ())
+    assert len(kfp.recurring_runs) == 1
+    assert kfp.killed == []
+
+
+# A server of one's own build does not say its version.
+@pytest.mark.parametrize("version", ["2.15.2", "unknown", "master-55ec846"])
+def test_on_an_older_server_its_end_is_waited_for(
+    kfp: State, client: Client, submission: Submission, under_way: dict[str, Any], version: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    kfp.version = version
+    monkeypatch.setattr("pipeline.kubeflow.schedule_job.POLL_SECONDS", 0.01)
+    done = put(replace(client, wait_seconds=0.05), submission, "0 0 4 * * *")
+    assert "waiting up to 0.05 s for nightly, which deleting the schedule would kill" in capsys.readouterr().out
+    assert (done.how, done.kept) == ("replaced", (under_way["recurring_run_id"],))
+    assert kfp.killed == []
+    assert kfp.recurring_runs[under_way["recurring_run_id"]]["status"] == "DISABLED"
+    # The next attempt deletes it, as soon as the run has ended.
+    under_way.update(state="SUCCEEDED")
+    again = put(client, submission, "0 0 4 * * *")
+    assert (again.removed, again.kept) == ((under_way["recurring_run_id"],), ())
+    assert len(kfp.recurring_runs) == 1
+    assert kfp.killed == []
+
+
+def test_a_schedule_is_disabled_before_it_is_deleted(
+    kfp: State, submission: Submission, under_way: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    config, access = cluster_config(tmp_path), Access(kfp.host)
+    assert run_unschedule_job(config, access) == 0
+    assert kfp.recurring_runs == {}
+    assert kfp.killed == []
+    changes = [request.path for request in kfp.requests if request.method in ("POST", "DELETE")][-2:]
+    assert [path.endswith(":disable") for path in changes] == [True, False]
+    assert "no longer started by the clock" in capsys.readouterr().out

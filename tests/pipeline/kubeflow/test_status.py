@@ -1,6 +1,9 @@
 """`janus kubeflow status`."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +11,14 @@ from rich.console import Console
 
 from pipeline.kubeflow.client import Client, create_run
 from pipeline.kubeflow.schedule_job import schedule
-from pipeline.kubeflow.status_job import PipelineState, read_state, state_view
+from pipeline.kubeflow.status_job import (
+    PipelineState,
+    compiled_steps,
+    read_state,
+    reported_problems,
+    state_view,
+    step_failures,
+)
 from pipeline.kubeflow.submission import Submission, recurring_run_body, run_body
 from pipeline.kubeflow.submit_job import upload
 from tests.pipeline.kubeflow.kfp_server import PREFIX, State
@@ -21,13 +31,66 @@ def shown(state: PipelineState) -> str:
     return capture.get()
 
 
-def task(name: str, state: str, minute: int, message: str | None = None) -> dict[str, Any]:
-    error = {"error": {"code": 13, "message": message}} if message else {}
+def task(name: str, state: str, minute: int) -> dict[str, Any]:
+    """As KFP gives it, without a message (backend/src/apiserver/server/api_converter.go, toApiPipelineTaskDetail)."""
     return {
         "run_id": "run", "task_id": name, "display_name": name, "state": state,
-        "state_history": [{"state": state, **error}],
+        "state_history": [{"state": state}],
         "end_time": f"2026-01-01T00:{minute:02}:00Z",
     }  # fmt: skip
+
+
+SPEC = {
+    "components": {
+        "comp-exit-handler-1": {
+            "dag": {
+                "tasks": {
+                    "example-gen": {"componentRef": {"name": "comp-example-gen"}},
+                    "evaluator": {"componentRef": {"name": "comp-evaluator"}},
+                    "trainer": {"componentRef": {"name": "comp-trainer"}},
+                }
+            }
+        },
+        "comp-example-gen": {"executorLabel": "exec-example-gen"},
+        "comp-evaluator": {"executorLabel": "exec-evaluator"},
+    },
+    "root": {
+        "dag": {
+            "tasks": {
+                "exit-handler-1": {"componentRef": {"name": "comp-exit-handler-1"}},
+                "report": {"componentRef": {"name": "comp-report"}},
+            }
+        }
+    },
+}
+
+
+# KFP 2.17 wraps the specification of a pipeline that has settings for Kubernetes.
+@pytest.mark.parametrize("spec", [SPEC, {"pipeline_spec": SPEC, "platform_spec": {}}], ids=["plain", "wrapped"])
+def test_the_steps_of_a_compiled_pipeline(spec: dict[str, Any]) -> None:
+    assert compiled_steps(spec) == {"example-gen", "evaluator", "trainer", "report"}
+
+
+@pytest.mark.parametrize("steps", [compiled_steps(SPEC), set()], ids=["of the version", "of a deleted version"])
+def test_argos_names_become_those_of_the_steps(steps: set[str]) -> None:
+    names = ["root", "exit-handler-1", "executor(1)", "evaluator", "evaluator(0)", "trainer-driver(0)", "trainer",
+             "root.onExit", "report.onExit"]  # fmt: skip
+    tasks = [SimpleNamespace(display_name=n, state="FAILED", end_time=f"{i:02}") for i, n in enumerate(names)]
+    tasks.append(SimpleNamespace(display_name="example-gen", state="SUCCEEDED", end_time="00"))
+    assert [(failure.step, failure.message) for failure in step_failures(tasks, steps)] == [
+        ("evaluator", ""),
+        ("trainer", "its driver failed, before the step began"),
+        ("report", ""),
+    ]
+
+
+def test_the_reason_comes_from_the_runs_report(tmp_path: Path) -> None:
+    (tmp_path / "id").mkdir()
+    assert reported_problems(str(tmp_path), "id") == []
+    (tmp_path / "id/report.json").write_text(json.dumps({"problems": ["Evaluator: auc 0.5 is below 0.6"]}))
+    assert reported_problems(str(tmp_path), "id") == ["Evaluator: auc 0.5 is below 0.6"]
+    (tmp_path / "id/report.json").write_text("{")
+    assert reported_problems(str(tmp_path), "id") == []
 
 
 def test_nothing_is_there_yet(client: Client, submission: Submission) -> None:
@@ -58,7 +121,7 @@ def filled(kfp: State, client: Client, submission: Submission) -> State:
         run_details={
             "task_details": [
                 task("root", "FAILED", 9),
-                task("evaluator", "FAILED", 5, "a gate failed"),
+                task("evaluator(0)", "FAILED", 5),
                 task("example-gen", "SUCCEEDED", 1),
                 task("executor", "FAILED", 5),
                 task("report", "FAILED", 8),
@@ -82,12 +145,13 @@ def test_the_schedule_and_the_newest_runs(filled: State, client: Client) -> None
     ]
     assert state.runs[0].finished is None
     assert [(failure.step, failure.message) for failure in state.runs[1].failures] == [
-        ("evaluator", "a gate failed"),
+        ("evaluator", ""),
         ("report", ""),
     ]
     text = shown(state)
     assert "small: scheduled '0 30 3 * * *', version small-0123456789abcdef, as trains, with epochs=3" in text
-    assert "second: evaluator failed: a gate failed" in text
+    assert "second: evaluator failed" in text
+    assert "stands at the step in Kubeflow's pages" in text
     assert "1:02:03" in text
     assert PipelineState.model_validate_json(state.model_dump_json()) == state
 

@@ -1,5 +1,6 @@
 """Whole runs without a cluster: KFP's own orchestrator takes the compiled YAML, each container is a process here."""
 
+import contextlib
 import json
 import os
 import random
@@ -77,6 +78,7 @@ def test_three_runs_on_mysql(
     assert report["tasks"] == local["tasks"]
 
     second = run_locally(compiled, mysql, monkeypatch)
+    assert second.run_id != first.run_id
     assert second.succeeded, second.outputs
     again = _report(tmp_path, second)
     # TFX gives a Resolver no cache: what it chooses is looked up each time.
@@ -125,11 +127,15 @@ def _kill_once_begun(command: list[str], variables: Mapping[str, str], moments: 
     options = dict(part.removeprefix("--").split("=", 1) for part in command if part.startswith("--"))
     node, run_id = options["node-id"], options["run-id"]
     environment = {**os.environ, **variables}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as step:
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as step:
         while step.poll() is None and not _begun(variables, run_id, node):
             time.sleep(0.02)
         time.sleep(moments.uniform(0.0, 1.5))
-        step.send_signal(signal.SIGKILL)
+        # As a pod ends: with all of its processes.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(step.pid, signal.SIGKILL)
     return node
 
 
