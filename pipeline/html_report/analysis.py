@@ -18,6 +18,7 @@ class ClassAnalysis(BaseModel):
     share: float = Field(description="Of the labelled rows, by weight.")
     false_positive_rate: list[float]
     true_positive_rate: list[float]
+    threshold: list[float] = Field([], description="The score from which on a row counts as positive at these rates.")
     recall: list[float]
     precision: list[float]
     calibration: list[CalibrationBin]

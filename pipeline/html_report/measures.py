@@ -105,18 +105,21 @@ def _class_analysis(
     true = np.cumsum((weights * flags)[order])[last]
     false = np.cumsum((weights * (1 - flags))[order])[last]
     steps = np.linspace(0, 1, CURVE_POINTS)
-    fall_out = recall_at = recall = precision = np.empty(0)
+    fall_out = recall_at = threshold = recall = precision = np.empty(0)
     if true[-1] > 0:
         places = np.searchsorted(true, steps[1:] * true[-1] * (1 - 1e-12))
         recall, precision = true[places] / true[-1], true[places] / (true[places] + false[places])
         if false[-1] > 0:
             fall_out = steps
-            recall_at = np.interp(steps, np.append(0, false) / false[-1], np.append(0, true) / true[-1])
+            reached = np.append(0, false) / false[-1]
+            recall_at = np.interp(steps, reached, np.append(0, true) / true[-1])
+            threshold = np.interp(steps, reached, np.append(1, scores[order][last]))
     return ClassAnalysis(
         name=name,
         share=share,
         false_positive_rate=_rounded(fall_out),
         true_positive_rate=_rounded(recall_at),
+        threshold=_rounded(threshold),
         recall=_rounded(recall),
         precision=_rounded(precision),
         calibration=_calibration(flags, scores, weights),

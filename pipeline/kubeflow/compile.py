@@ -1,5 +1,6 @@
 """Compiles a pipeline for open-source Kubeflow Pipelines v2: KFP's IR YAML, a container task per node of TFX's IR."""
 
+import inspect
 import math
 import os
 import re
@@ -9,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.config import JanusConfig
+from pipeline.kubeflow.artifacts import CARD, METRICS, MODEL, PAGE, classification_outputs
 from pipeline.kubeflow.attempts import BACKOFF_FACTOR
 from pipeline.kubeflow.bundle import IR_FILE, Bundle, required
 from pipeline.kubeflow.config import KubeflowConfig, StepConfig
@@ -72,7 +75,7 @@ def _pipeline(bundle: Bundle) -> Any:
 
     @dsl.pipeline(name=step_name(config.name).replace("_", "-"), description=f"Janus pipeline {config.name}")
     def pipeline(data_path: str = config.data.path, span: int = NO_SPAN, epochs: int = config.training.epochs) -> None:
-        last = _component(kubeflow, bundle.digest, None)(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
+        last = _report_component(config, bundle.digest)(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
         report = _configure(last, REPORT_STEP, kubeflow)
         with dsl.ExitHandler(report, name="run"):
             tasks: dict[str, Any] = {}
@@ -88,26 +91,37 @@ def _pipeline(bundle: Bundle) -> Any:
     return pipeline
 
 
-def _component(kubeflow: KubeflowConfig, digest: str, node: str | None) -> Callable[..., Any]:
-    """KFP's component of a node, or, without one, of the last task."""
+def _report_component(config: JanusConfig, digest: str) -> Callable[..., Any]:
+    """KFP's component of the last task, whose outputs KFP's pages show."""
     from kfp import dsl
 
-    common = [
-        f"--ir={kubeflow.bundle}/{IR_FILE}",
-        f"--digest={digest}",
-        f"--pipeline-root={kubeflow.pipeline_root}",
-    ]
-    if node is None:
+    kubeflow: KubeflowConfig = required(config)
 
-        def last(run_id: str) -> dsl.ContainerSpec:
-            return dsl.ContainerSpec(
-                image=kubeflow.image,
-                command=["python", "-m", "pipeline.kubeflow.finish"],
-                args=[*common, f"--run-id={run_id}"],
-            )
+    def last(run_id: str, *_outputs: Any) -> dsl.ContainerSpec:
+        return dsl.ContainerSpec(
+            image=kubeflow.image,
+            command=["python", "-m", "pipeline.kubeflow.finish"],
+            # Of the outputs the step learns by what stands for `{{$}}`.
+            args=[*_common_arguments(kubeflow, digest), f"--run-id={run_id}", "--executor-input", "{{$}}"],
+        )
 
-        last.__name__ = REPORT_STEP
-        return dsl.container_component(last)
+    outputs = {METRICS: dsl.Metrics, PAGE: dsl.HTML, CARD: dsl.Markdown, MODEL: dsl.Model}
+    outputs |= dict.fromkeys(classification_outputs(config), dsl.ClassificationMetrics)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("run_id", kind, annotation=str)]
+    parameters += [inspect.Parameter(name, kind, annotation=dsl.Output[type_]) for name, type_ in outputs.items()]
+    last.__signature__ = inspect.Signature(parameters, return_annotation=dsl.ContainerSpec)  # type: ignore[attr-defined]
+    last.__name__ = REPORT_STEP
+    return dsl.container_component(last)
+
+
+def _common_arguments(kubeflow: KubeflowConfig, digest: str) -> list[str]:
+    return [f"--ir={kubeflow.bundle}/{IR_FILE}", f"--digest={digest}", f"--pipeline-root={kubeflow.pipeline_root}"]
+
+
+def _component(kubeflow: KubeflowConfig, digest: str, node: str) -> Callable[..., Any]:
+    """KFP's component of a node."""
+    from kfp import dsl
 
     retries = [
         f"--retries={kubeflow.step(node).retries or 0}",
@@ -119,7 +133,7 @@ def _component(kubeflow: KubeflowConfig, digest: str, node: str | None) -> Calla
         return dsl.ContainerSpec(
             image=kubeflow.image,
             command=["python", "-m", "pipeline.run_node"],
-            args=[*common, f"--node-id={node}", *retries, *parameters],
+            args=[*_common_arguments(kubeflow, digest), f"--node-id={node}", *retries, *parameters],
         )
 
     step.__name__ = step_name(node).replace("-", "_")

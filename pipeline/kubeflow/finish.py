@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         check_run_id(options.run_id)
         bundle = read_bundle(Path(options.ir).parent, options.digest)
-        report, place = finish(bundle, options.run_id, options.pipeline_root)
+        report, place = finish(bundle, options.run_id, options.pipeline_root, options.executor_input)
     except Exception as error:
         from pipeline.messages import exit_code_of, readable
 
@@ -50,10 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def finish(bundle: "Bundle", run_id: str, root: str) -> tuple[RunReport, str]:
+def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None = None) -> tuple[RunReport, str]:
     """Reads what the run's nodes recorded, and writes `<home>/<run id>/report.json`, beside the pipeline root.
 
-    With it go report.html, the model card, and the numbers that both show.
+    With it go report.html, the model card, and the numbers that both show. Where KFP gives `executor_input`, its
+    artifacts are written as well.
 
     Returns:
         The report, and where it is.
@@ -83,7 +84,7 @@ def finish(bundle: "Bundle", run_id: str, root: str) -> tuple[RunReport, str]:
         _add_failure(report, nodes, executions)
     home = root.rpartition("/")[0]
     place = _write(report, f"{home}/{run_id}")
-    _write_pages(report, bundle, analysis, home, f"{home}/{run_id}")
+    _write_pages(report, bundle, analysis, home, f"{home}/{run_id}", executor_input)
     return report, place
 
 
@@ -123,10 +124,13 @@ def _write(report: RunReport, folder: str) -> str:
     return place
 
 
-def _write_pages(report: RunReport, bundle: "Bundle", analysis: "Analysis", home: str, folder: str) -> None:
+def _write_pages(
+    report: RunReport, bundle: "Bundle", analysis: "Analysis", home: str, folder: str, executor_input: str | None
+) -> None:
     from tfx.dsl.io import fileio
 
     from pipeline.html_report.write import write_pages
+    from pipeline.kubeflow.artifacts import write_artifacts
     from pipeline.model_card import NOTES_FILE
 
     with tempfile.TemporaryDirectory() as here:
@@ -141,6 +145,12 @@ def _write_pages(report: RunReport, bundle: "Bundle", analysis: "Analysis", home
             fileio.copy(str(path), f"{folder}/{path.name}", overwrite=True)
         if not known:
             fileio.copy(str(local / NOTES_FILE), notes)
+        try:
+            written = write_artifacts(executor_input, bundle.config, report, analysis, made)
+        except OSError as error:
+            print(f"warning: no artifacts for Kubeflow's pages: {error}", file=sys.stderr, flush=True)
+        else:
+            print(f"artifacts for Kubeflow's pages: {', '.join(written) or 'none'}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -152,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ir", required=True, metavar="PATH", help="ir.json of the bundle that `compile` wrote")
     parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
     parser.add_argument("--run-id", required=True, metavar="ID", help="of the run")
+    parser.add_argument("--executor-input", metavar="JSON", help="what KFP puts in the place of {{$}}")
     parser.add_argument("--pipeline-root", required=True, metavar="URI", help="TFX's pipeline root")
     return parser
 

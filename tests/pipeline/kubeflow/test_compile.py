@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.config_file import parse_config
+from pipeline.kubeflow.artifacts import classification_outputs
 from pipeline.kubeflow.bundle import Bundle, read_bundle, write_bundle
 from pipeline.kubeflow.compile import POD_LABEL, compile_pipeline, edges, step_name
 from pipeline.run_node import RunParameters, ir_of_run
@@ -90,6 +91,21 @@ def test_no_container_holds_what_only_the_driver_fills_in(compiled: Compiled) ->
         container = executor["container"]
         texts = [*container["command"], *container["args"], json.dumps(container.get("env", []))]
         assert not [text for text in texts if "{{$.pipeline_" in text]
+
+
+def test_the_report_declares_what_kubeflows_pages_show(compiled: Compiled) -> None:
+    component = compiled.spec["components"]["comp-report"]
+    kinds = {name: a["artifactType"]["schemaTitle"] for name, a in component["outputDefinitions"]["artifacts"].items()}
+    assert {"metrics", "html_report", "model_card", "pushed_model"} <= set(kinds)
+    assert kinds["metrics"] == "system.Metrics"
+    assert kinds["html_report"] == "system.HTML"
+    assert kinds["model_card"] == "system.Markdown"
+    assert kinds["pushed_model"] == "system.Model"
+    curves = {name for name, kind in kinds.items() if kind == "system.ClassificationMetrics"}
+    assert curves == set(classification_outputs(compiled.bundle.config))
+    assert curves
+    args = compiled.spec["deploymentSpec"]["executors"]["exec-report"]["container"]["args"]
+    assert args[args.index("--executor-input") + 1] == "{{$}}"
 
 
 def test_the_time_for_retries_holds_all_attempts(tmp_path: Path) -> None:

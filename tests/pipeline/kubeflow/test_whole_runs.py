@@ -66,6 +66,9 @@ def test_three_runs_on_mysql(
     assert "<h1" in (made / "report.html").read_text()
     assert (made / "model_card.md").read_text().startswith("#")
     assert (Path(report["pushed"]) / "saved_model.pb").exists()
+    assert "artifacts for Kubeflow's pages: " in first.outputs["report"]
+    (page,) = (tmp_path / "kfp").rglob("html_report")
+    assert page.read_text() == (made / "report.html").read_text()
 
     # The same metrics as on one machine, in a home of its own.
     alone = tmp_path / "alone"

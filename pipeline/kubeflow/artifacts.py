@@ -1,0 +1,167 @@
+"""A run's results as artifacts of Kubeflow Pipelines, which its pages show: metrics, curves, report, model card, model.
+
+The report's step declares them as outputs. KFP's launcher hands it the place of each by `{{$}}`, uploads what it finds
+at the artifact's local path, and takes the metadata from the executor's output file, by protojson, which knows neither
+NaN nor null (backend/src/v2/component/launcher_v2.go).
+"""
+
+import json
+import logging
+import math
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import JanusConfig
+from pipeline.html_report.analysis import Analysis, ClassAnalysis, Confusion
+from pipeline.html_report.open import PAGE_FILE
+from pipeline.html_report.write import CARD_FILE
+from pipeline.report import RunReport
+from trainer.config import Task, classes_of
+
+METRICS, PAGE, CARD, MODEL = "metrics", "html_report", "model_card", "pushed_model"
+MAX_CURVES = 10
+"""So many classes of a task have curves: KFP's page compares no more."""
+
+_FILES = {PAGE: PAGE_FILE, CARD: CARD_FILE}
+_MOUNTS = {"gs": "/gcs", "minio": "/minio", "s3": "/s3"}
+"""Where the launcher looks for what an artifact's address names (LocalPathForURI)."""
+
+LOG = logging.getLogger(__name__)
+
+
+def classification_outputs(config: JanusConfig) -> dict[str, tuple[str, str | None]]:
+    """The names of the outputs with curves and confusion matrices → the task, and the class of a curve.
+
+    KFP's page draws one curve for an artifact. A binary task has its second class's, beside the confusion matrix;
+    a task of more classes has an artifact with the matrix, and one with the curve of each.
+    """
+    found: dict[str, tuple[str, str | None]] = {}
+    for name, task in config.tasks.items():
+        for key, value in _parts(name, task):
+            # KFP's names are identifiers; a number keeps apart what would become the same.
+            stem = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_").lower()
+            free = [stem, *(f"{stem}_{number}" for number in range(2, len(found) + 3))]
+            found[next(text for text in free if text not in found)] = value
+    return found
+
+
+def _parts(name: str, task: Task) -> Iterator[tuple[str, tuple[str, str | None]]]:
+    classes = classes_of(task) or []
+    if task.kind == "binary":
+        yield f"classification {name}", (name, classes[1])
+    elif classes:
+        if task.kind != "multilabel":
+            yield f"classification {name}", (name, None)
+        if len(classes) <= MAX_CURVES:
+            yield from ((f"classification {name} {text}", (name, text)) for text in classes)
+
+
+def write_artifacts(
+    executor_input: str | None, config: JanusConfig, report: RunReport, analysis: Analysis, folder: Path
+) -> list[str]:
+    """Writes the files and the metadata of the outputs that KFP asks for.
+
+    Args:
+        executor_input: what KFP put in the place of `{{$}}`; None, or anything else, under another orchestrator, where
+            nothing is written.
+        config: the pipeline's.
+        report: of the run.
+        analysis: of the run.
+        folder: holds the run's report and model card.
+
+    Returns:
+        The names of the outputs that were written.
+    """
+    try:
+        outputs = json.loads(executor_input or "")["outputs"]
+        wanted = {name: value["artifacts"][0] for name, value in outputs.get("artifacts", {}).items()}
+        output_file = Path(outputs["outputFile"])
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        LOG.info("no artifacts for Kubeflow's pages: --executor-input is not KFP's (%r)", error)
+        return []
+    metadata: dict[str, Mapping[str, Any]] = {METRICS: metrics_metadata(report), MODEL: model_metadata(report)}
+    for name, (task, of_class) in classification_outputs(config).items():
+        metadata[name] = classification_metadata(analysis, task, of_class)
+    written = {}
+    for name, artifact in wanted.items():
+        path = local_path(artifact.get("uri", ""))
+        source = folder / _FILES[name] if name in _FILES else None
+        if path is not None and source is not None and source.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, path)
+            written[name] = {**artifact}
+        elif metadata.get(name):
+            written[name] = {**artifact, "metadata": {**artifact.get("metadata", {}), **metadata[name]}}
+    output_file.parent.mkdir(parents=True, exist_ok=True)
+    content = {"artifacts": {name: {"artifacts": [artifact]} for name, artifact in written.items()}}
+    output_file.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    return sorted(written)
+
+
+def local_path(uri: str) -> Path | None:
+    """Where KFP's launcher uploads an artifact from; None for an address that it does not upload to.
+
+    KFP's local orchestrator gives paths.
+    """
+    if uri.startswith("/"):
+        return Path(uri)
+    scheme, separator, rest = uri.partition("://")
+    return Path(_MOUNTS[scheme], rest) if separator and scheme in _MOUNTS else None
+
+
+def metrics_metadata(report: RunReport) -> dict[str, float]:
+    """`task/metric` → value, and `task/metric rule` → 1 for each gate that passed, 0 for one that did not."""
+    found: dict[str, Any] = {}
+    for name, task in report.tasks.items():
+        found |= {f"{name}/{metric}": value for metric, value in task.get("metrics", {}).items()}
+        found |= {f"{name}/{gate['metric']} {gate['rule']}": float(gate["passed"]) for gate in task.get("gates", [])}
+    return {key: float(value) for key, value in found.items() if _is_finite(value)}
+
+
+def model_metadata(report: RunReport) -> dict[str, str]:
+    """What a page says of the pushed model; empty if none was pushed."""
+    if report.pushed is None:
+        return {}
+    version = report.stack.get("tensorflow", "unknown")
+    return {
+        "framework": f"TensorFlow {version}",
+        "path": report.pushed,
+        "version": report.pushed.rstrip("/").rpartition("/")[2],
+        "run_id": report.run_id,
+    }
+
+
+def classification_metadata(analysis: Analysis, task: str, of_class: str | None) -> dict[str, Any]:
+    """KFP's form of a ROC curve and of a confusion matrix (kfp.dsl.ClassificationMetrics); empty without either."""
+    found = analysis.tasks.get(task)
+    if found is None:
+        return {}
+    metadata: dict[str, Any] = {}
+    curve = next((curve for curve in found.classes if curve.name == of_class), None)
+    if curve is not None and curve.threshold:
+        metadata["confidenceMetrics"] = _curve(curve)
+    if found.confusion is not None and (of_class is None or len(found.confusion.classes) == 2):
+        metadata["confusionMatrix"] = _matrix(found.confusion)
+    return metadata
+
+
+def _curve(curve: ClassAnalysis) -> list[Mapping[str, float]]:
+    points = zip(curve.threshold, curve.true_positive_rate, curve.false_positive_rate, strict=True)
+    return [
+        {"confidenceThreshold": threshold, "recall": recall, "falsePositiveRate": rate}
+        for threshold, recall, rate in points
+    ]
+
+
+def _matrix(confusion: Confusion) -> dict[str, Any]:
+    return {
+        "annotationSpecs": [{"displayName": name} for name in confusion.classes],
+        "rows": [{"row": row} for row in confusion.counts],
+    }
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
