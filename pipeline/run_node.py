@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import environment
 from pipeline.kubeflow.attempts import is_transient, run_attempts
-from pipeline.kubeflow.steps import TransientError, check_run_id, report_reason
+from pipeline.kubeflow.steps import TransientError, check_run_id, check_writable, report_reason
 from trainer import errors
 from trainer.errors import ConfigError, DataError, GateError, JanusError, ServingError
 
@@ -103,6 +103,8 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
     check_reachable(connection)
     if int(os.environ.get(RETRY_INDEX) or 0) > 0:
         check_earlier_attempt(node_id, run_id, connection)
+    if root:
+        check_writable(root)
     ir = ir_of_run(bundle, parameters)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {RUN_ID_PARAMETER: run_id})
     if root:

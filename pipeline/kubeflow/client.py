@@ -451,8 +451,8 @@ def _explained(client: Client, what: str, error: api.ApiException) -> JanusError
         return ConfigError(
             f"{what}: {name} does not prove who it is: {said}. For a certificate of your own authority give --ca-file"
         )
-    if status == 401:
-        return RefusedError(f"{what}: {name} does not know who asks (401): {_about_token(client, error)}", status)
+    if status == 401 or _is_unauthenticated(error):
+        return RefusedError(f"{what}: {name} does not know who asks ({status}): {_about_token(client, error)}", status)
     if status == 403:
         return RefusedError(
             f"{what}: {name} does not allow it (403){_in(client)}: {said}. The token's account needs the right, or "
@@ -515,12 +515,24 @@ def _body(error: api.ApiException) -> dict[str, Any]:
 def _is_of_kfp(error: api.ApiException) -> bool:
     body = _body(error)
     # A gateway says the code 5 too, of a path that it does not know.
-    return ("message" in body or "error" in body) and body.get("message") != "Not Found"
+    return ("message" in body or "error" in body or "error_message" in body) and body.get("message") != "Not Found"
+
+
+def _is_unauthenticated(error: api.ApiException) -> bool:
+    """Of gRPC's code 16, which some installations send with the HTTP status 400."""
+    return _body(error).get("code") == 16 or "Unauthenticated" in str(_body(error).get("error_message", ""))
 
 
 def _said(error: api.ApiException) -> str:
     body = _body(error)
-    text = body.get("message") or body.get("error") or error.body or error.reason or "no reason given"
+    text = (
+        body.get("message")
+        or body.get("error_message")
+        or body.get("error")
+        or error.body
+        or error.reason
+        or "no reason given"
+    )
     text = " ".join(str(text).split())
     return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
 

@@ -22,6 +22,9 @@ REPORT_STEP = "report"
 POD_LABEL = ("app.kubernetes.io/component", "janus-step")
 """On the pods of all steps, so that a network policy can tell them from others."""
 
+USER = 1000
+"""The image's user and group (deploy/Dockerfile)."""
+
 UNLIMITED_SECONDS = 7 * 24 * 3600
 """Stands for the time-out of a step that has none."""
 
@@ -166,6 +169,13 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
     kubernetes.add_pod_label(task, label_key=label, label_value=value)
     for secret in kubeflow.secrets:
         kubernetes.use_secret_as_env(task, secret_name=secret.name, secret_key_to_env={secret.key: secret.env})
+    if kubeflow.image_pull_policy:
+        kubernetes.set_image_pull_policy(task, kubeflow.image_pull_policy)
+    if kubeflow.image_pull_secrets:
+        kubernetes.set_image_pull_secrets(task, secret_names=kubeflow.image_pull_secrets)
+    if hasattr(kubernetes, "set_security_context"):
+        # Newer SDKs only; namespaces under Kubernetes' restricted profile demand it.
+        kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     for volume in kubeflow.volumes:
         kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
     if kubeflow.bundle_config_map:

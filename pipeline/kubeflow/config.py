@@ -1,7 +1,7 @@
 """How a pipeline runs on Kubeflow: the `kubeflow` section of the configuration."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -37,7 +37,9 @@ class StepConfig(StrictModel):
 class Volume(StrictModel):
     """A persistent volume claim, mounted into every step."""
 
-    claim: str = Field(description="The claim's name.")
+    claim: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")] = Field(
+        description="The claim's name, which becomes the volume's: at most 63 characters, no dots."
+    )
     path: str = Field(description="Where it is mounted.")
 
 
@@ -62,6 +64,10 @@ class KubeflowConfig(StrictModel):
     """Where and how the steps run. All paths are those inside the containers, which all steps share."""
 
     image: str = Field(description="The image that `make image` builds, with a tag or digest.")
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
+        None, description="When nodes fetch the image; absent: always for the tag latest, else only if it is not there."
+    )
+    image_pull_secrets: list[str] = Field([], description="Kubernetes secrets with the image registry's credentials.")
     pipeline_root: str = Field(description="TFX's pipeline root: a folder of a mounted volume, or gs://.")
     metadata: str = Field(
         description="ML Metadata's address: mysql://user@host:port/database, grpc://host:port, or sqlite:///path. "
@@ -117,6 +123,17 @@ class KubeflowConfig(StrictModel):
                     f"{key} '{path}' is in no mounted volume, so that no other step would see it; mounted are: "
                     f"{', '.join(mounts) or 'none'}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _volumes_have_names_of_their_own(self) -> "KubeflowConfig":
+        names = [volume.claim for volume in self.volumes] + [self.bundle_config_map or ""]
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"'{twice[0]}' names two of volumes and bundle_config_map, but a pod's volumes are named after them: "
+                "name them differently"
+            )
         return self
 
     def step(self, node: str) -> StepConfig:

@@ -89,7 +89,8 @@ def run_schedule_job(
         "enabled": "enabled again: it was scheduled, but disabled",
         "replaced": f"scheduled, in the place of {', '.join(done.removed)}",
     }
-    print(f"{words[done.how]}: '{when}' (second first, by the cluster's clock), recurring run {done.recurring_run_id}")
+    zone = "in UTC, unless the administrator set CRON_SCHEDULE_TIMEZONE"
+    print(f"{words[done.how]}: '{when}' (second first, {zone}), recurring run {done.recurring_run_id}")
     tell_what_it_is(config, submission, ids)
     return 0
 

@@ -1,6 +1,8 @@
 """What the steps of a run on Kubeflow have in common: the run id that they are given, and how a failure is shown."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 from trainer.errors import ConfigError, JanusError
@@ -30,6 +32,26 @@ def check_run_id(run_id: str) -> None:
             f"--run-id is the placeholder '{run_id}' itself, which the orchestrator should have replaced by the run's "
             "id: compile the pipeline again with this version of Janus, and run it on Kubeflow Pipelines 2.16 or newer"
         )
+
+
+def check_writable(folder: str) -> None:
+    """Tries to write where all steps write; a URL is not tried.
+
+    Raises:
+        ConfigError: this user may not.
+    """
+    if "://" in folder:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be written by user {os.getuid()}, group {os.getgid()} ({error.strerror}): Kubeflow does "
+            "not hand volumes over to a step's group. Change the owner of the volume's folder once, as a pod of root's "
+            f"with the claim mounted does by `chown {os.getuid()}:{os.getgid()}` (docs/kubeflow.md)"
+        ) from error
 
 
 def report_reason(text: str, termination_log: Path = TERMINATION_LOG) -> None:

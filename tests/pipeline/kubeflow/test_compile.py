@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kfp import kubernetes
 from tfx.utils import kube_utils
 from typer.testing import CliRunner
 
@@ -157,6 +158,17 @@ def test_what_the_configuration_says_of_the_steps(compiled: Compiled) -> None:
     assert secret["keyToEnv"][0]["envVar"] == "JANUS_MLMD_PASSWORD"
 
 
+def test_how_the_image_is_fetched(tmp_path: Path) -> None:
+    config = cluster_config(tmp_path, image_pull_policy="Always", image_pull_secrets=["registry"])
+    bundle = write_bundle(config, tmp_path / "bundle")
+    _, platform = yaml.safe_load_all(compile_pipeline(bundle, tmp_path / "pipeline.yaml").read_text())
+    for pod in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        assert pod["imagePullPolicy"] == "Always"
+        assert [secret["secretName"] for secret in pod["imagePullSecret"]] == ["registry"]
+        if hasattr(kubernetes, "set_security_context"):
+            assert pod["securityContext"]["runAsUser"] in (1000, "1000")
+
+
 def test_all_pods_bear_the_label_that_the_network_policy_asks_for(compiled: Compiled) -> None:
     pods = compiled.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert len(pods) == len(compiled.bundle.ir.nodes) + 1
@@ -221,6 +233,9 @@ def test_parameters_of_a_run_change_their_nodes(compiled: Compiled) -> None:
         ({"volumes": []}, "is in no mounted volume"),
         ({"steps": {"default": {"memory": "lots"}}}, "kubeflow.steps.default.memory"),
         ({"image": None}, "kubeflow.image"),
+        ({"image_pull_policy": "Sometimes"}, "kubeflow.image_pull_policy"),
+        ({"volumes": [{"claim": "a.b", "path": "/"}]}, "kubeflow.volumes.0.claim"),
+        ({"bundle_config_map": "janus-data"}, "'janus-data' names two of volumes and bundle_config_map"),
     ],
 )
 def test_a_section_that_cannot_work_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:

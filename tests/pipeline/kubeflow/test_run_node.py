@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from pipeline.kubeflow.attempts import is_transient, run_attempts
 from pipeline.kubeflow.bundle import write_bundle
 from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
-from pipeline.kubeflow.steps import TransientError, check_run_id, report_reason
+from pipeline.kubeflow.steps import TransientError, check_run_id, check_writable, report_reason
 from pipeline.metadata import NodeExecution, StoredArtifact
 from pipeline.run_node import RETRY_INDEX, check_execution, recorded_exit_code
 from tests.pipeline.kubeflow.harness import cluster_config
@@ -219,3 +219,11 @@ def test_kubeflows_own_attempt_at_a_permanent_failure_ends_at_once(tmp_path: Pat
     # A retry by hand starts counting anew.
     third = _node(tmp_path, *step, **{RETRY_INDEX: "0"})
     assert third.returncode == 0, third.stderr
+
+
+def test_a_volume_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+    check_writable(f"{tmp_path}/new/root")
+    check_writable("gs://bucket/root")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=rf"{tmp_path}/file/root cannot be written by user {os.getuid()}, .* chown"):
+        check_writable(f"{tmp_path}/file/root")
