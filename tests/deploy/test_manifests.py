@@ -169,7 +169,8 @@ def test_every_claim_may_be_mounted_by_steps_on_any_node() -> None:
 def test_only_the_steps_reach_the_database() -> None:
     labels = only("StatefulSet")["spec"]["template"]["metadata"]["labels"]
     policy = only("NetworkPolicy")["spec"]
-    assert policy["podSelector"]["matchLabels"] == only("Service")["spec"]["selector"] == labels
+    assert policy["podSelector"]["matchLabels"] == only("Service")["spec"]["selector"]
+    assert labels == {**only("Service")["spec"]["selector"], "sidecar.istio.io/inject": "false"}
     assert policy["policyTypes"] == ["Ingress"]
     (rule,) = policy["ingress"]
     assert rule["from"] == [{"podSelector": {"matchLabels": dict([POD_LABEL])}}]
