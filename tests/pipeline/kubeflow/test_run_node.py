@@ -225,7 +225,5 @@ def test_a_volume_that_may_not_be_written_is_named(tmp_path: Path) -> None:
     check_writable(f"{tmp_path}/new/root")
     check_writable("gs://bucket/root")
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        ConfigError, match=rf"{tmp_path}/file/root cannot be written by user {os.getuid()}, group .*chown"
-    ):
+    with pytest.raises(ConfigError, match=rf"/file/root cannot be written by user {os.getuid()}, group .*chown"):
         check_writable(f"{tmp_path}/file/root")
