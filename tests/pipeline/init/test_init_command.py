@@ -224,6 +224,6 @@ def test_a_run_takes_it_as_it_stands(table: str) -> None:
     report = json.loads(Path("runs/stands/latest/report.json").read_text())
     assert report["pushed"]
     assert all(gate["passed"] for task in report["tasks"].values() for gate in task["gates"])
-    anomalies = sorted(Path("runs/stands/root/ExampleValidator/anomalies").iterdir())
+    anomalies = sorted(Path("runs/stands/root", "ExampleValidator/anomalies").iterdir())
     assert anomalies
     assert anomalies_of(str(anomalies[-1])) == [], "columns that init left out are none"
