@@ -3,14 +3,13 @@
 #
 #   deploy/image.sh configs/X.yaml [arguments of docker build]
 #
-#   DOCKER=podman            instead of docker
+#   DOCKER=podman            instead of the first of docker, podman and buildah that answers
 #   PIP_CONFIG_FILE=FILE     settings of pip, for another package index than the public one
 #   UV_CONFIG_FILE=FILE      settings of uv, the same
 #
 # The image holds the bundle that was compiled with the pipeline: build and submit from the same configuration.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-docker=${DOCKER:-docker}
 
 fail() { echo "image: $*" >&2; exit 1; }
 
@@ -18,9 +17,17 @@ fail() { echo "image: $*" >&2; exit 1; }
 config=$1
 shift
 [ -x .venv/bin/janus ] || fail "there is no environment: run \`make setup\` first."
-command -v "$docker" >/dev/null || fail "$docker is not installed: an image is built by Docker or, with DOCKER=podman, by Podman."
-reason=$("$docker" version 2>&1 >/dev/null) ||
-  fail "no Docker engine answers: start it, or let DOCKER_HOST name one. ${reason##*$'\n'}"
+
+engine='' reason=''
+for candidate in ${DOCKER:-docker podman buildah}; do
+  command -v "$candidate" >/dev/null || continue
+  answer=$("$candidate" version 2>&1 >/dev/null) && { engine=$candidate; break; }
+  reason="$candidate does not answer: ${answer##*$'\n'}"
+done
+[ -n "$engine" ] || fail "an image is built by Docker, Podman or Buildah. ${reason:-Installed is none of them (looked for: ${DOCKER:-docker podman buildah})}."
+# Buildah needs neither an engine nor, this way, namespaces of its own.
+isolation=()
+[ "${engine##*/}" != buildah ] || isolation=(--isolation chroot)
 
 # Compiled first, since it says what is wrong with a configuration. It goes where the build's context includes it.
 .venv/bin/janus kubeflow compile "$config"
@@ -40,6 +47,6 @@ read -r name image bundle_to <<<"$settings"
 secrets=()
 [ -z "${PIP_CONFIG_FILE:-}" ] || secrets+=(--secret "id=pip.conf,src=$PIP_CONFIG_FILE")
 [ -z "${UV_CONFIG_FILE:-}" ] || secrets+=(--secret "id=uv.toml,src=$UV_CONFIG_FILE")
-DOCKER_BUILDKIT=1 "$docker" build --file deploy/Dockerfile --tag "$image" \
+DOCKER_BUILDKIT=1 "$engine" build "${isolation[@]}" --file deploy/Dockerfile --tag "$image" \
   --build-arg "BUNDLE=deploy/kubeflow/$name/bundle" --build-arg "BUNDLE_TO=$bundle_to" "${secrets[@]}" "$@" .
-echo "image: $image is built; push it (\`$docker push $image\`) to where the cluster's nodes pull from"
+echo "image: $image is built; push it (\`$engine push $image\`) to where the cluster's nodes pull from"

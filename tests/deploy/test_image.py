@@ -132,15 +132,15 @@ print("imported")
     assert done.stdout.endswith("imported\n")
 
 
-def _image_script(folder: Path, docker: str | None) -> subprocess.CompletedProcess[str]:
-    """Runs deploy/image.sh where `docker` is this script, or missing."""
+def _image_script(folder: Path, **engines: str) -> subprocess.CompletedProcess[str]:
+    """Runs deploy/image.sh where docker, podman or buildah are these scripts, or missing."""
     bin_folder = folder / "bin"
     bin_folder.mkdir()
     for tool in ("bash", "dirname", "cat"):
         (bin_folder / tool).symlink_to(shutil.which(tool) or "")
-    if docker is not None:
-        (bin_folder / "docker").write_text(docker)
-        (bin_folder / "docker").chmod(0o755)
+    for name, script in engines.items():
+        (bin_folder / name).write_text(f"#!{shutil.which('bash')}\n{script}\n")
+        (bin_folder / name).chmod(0o755)
     (folder / "deploy").mkdir()
     shutil.copy(SOURCES / "deploy/image.sh", folder / "deploy")
     environment = folder / ".venv/bin"
@@ -163,20 +163,29 @@ def _image_script(folder: Path, docker: str | None) -> subprocess.CompletedProce
 
 def test_without_an_engine_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "missing").mkdir()
-    missing = _image_script(tmp_path / "missing", None)
+    missing = _image_script(tmp_path / "missing")
     assert missing.returncode == 1
-    assert "image: docker is not installed" in missing.stderr
+    wanted = "image: an image is built by Docker, Podman or Buildah. "
+    assert missing.stderr == f"{wanted}Installed is none of them (looked for: docker podman buildah).\n"
     (tmp_path / "silent").mkdir()
-    silent = _image_script(tmp_path / "silent", f"#!{shutil.which('bash')}\necho 'no daemon' >&2; exit 1\n")
+    silent = _image_script(tmp_path / "silent", docker="echo 'no daemon' >&2; exit 1")
     assert silent.returncode == 1
-    assert silent.stderr == ("image: no Docker engine answers: start it, or let DOCKER_HOST name one. no daemon\n")
+    assert silent.stderr == f"{wanted}docker does not answer: no daemon.\n"
+
+
+def test_buildah_builds_where_docker_does_not_answer(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path))))
+    prints = "[ $1 = version ] || printf '<%s>' \"$@\""
+    done = _image_script(tmp_path, docker="exit 1", buildah=prints)
+    assert done.returncode == 0, done.stderr
+    assert "<build><--isolation><chroot><--file><deploy/Dockerfile>" in done.stdout
+    assert "(`buildah push registry.example/janus:1`)" in done.stdout
 
 
 def test_the_configuration_says_the_images_name_and_where_the_bundle_is(tmp_path: Path) -> None:
     raw = small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path, bundle="/elsewhere/bundle"))
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(raw))
-    docker = f"#!{shutil.which('bash')}\n[ $1 = version ] || printf '<%s>' \"$@\"\n"
-    done = _image_script(tmp_path, docker)
+    done = _image_script(tmp_path, docker="[ $1 = version ] || printf '<%s>' \"$@\"")
     assert done.returncode == 0, done.stderr
     assert f"janus kubeflow compile {tmp_path}/small.yaml" in done.stdout
     assert "<--tag><registry.example/janus:1>" in done.stdout
