@@ -29,7 +29,6 @@ HASH_BUCKETS = 6
 
 TFMA_METRICS: dict[str, dict[str, config_pb2.MetricConfig]] = {
     "binary": {
-        "accuracy": config_pb2.MetricConfig(class_name="BinaryAccuracy", config='{"name": "accuracy"}'),
         "log_loss": config_pb2.MetricConfig(class_name="BinaryCrossentropy", config='{"name": "log_loss"}'),
     },
     "multiclass": {
@@ -116,6 +115,10 @@ def stock_example_gen(config: JanusConfig, buckets: int) -> BaseNode:
 def stock_eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
     """The pipeline's EvalConfig with TFMA's own metrics where it has them, without gates, for TFMA's own engine."""
     result = eval_config(config)
+    # The classes decided at a binary task's own threshold are text, which TFMA's metrics cannot count.
+    kept = [spec for spec in result.metrics_specs if all(name in config.tasks for name in spec.output_names)]
+    del result.metrics_specs[:]
+    result.metrics_specs.extend(kept)
     for spec in list(result.metrics_specs):
         tasks = [config.tasks[name] for name in spec.output_names]
         if not tasks:

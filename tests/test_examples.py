@@ -23,7 +23,7 @@ SOURCES = Path(__file__).parents[1]
 ROWS = {"flights": 3000, "taxi": 4000, "tutorial": 1500}
 NO_TFMA_COUNTERPART = {"f1", "ece", "r2", "bias", "auc_pr"}
 """TFMA's AUCPrecisionRecall interpolates between thresholds, Janus's is the average precision."""
-AUC_BUCKETS = 5e-3
+AUC_BUCKETS = 2e-2
 """TFMA ranks probabilities by 10,000 buckets, Janus by themselves, which is seen where a slice has few rows."""
 
 
@@ -58,6 +58,8 @@ def test_metrics_equal_tfmas_own_in_every_slice(example: tuple[str, Path], tmp_p
                 theirs = stock[slice_name][task].get(metric)
                 if metric in NO_TFMA_COUNTERPART or value is None:
                     continue
+                if metric == "accuracy" and config.tasks[task].kind == "binary":
+                    continue  # TFMA decides at 0.5, Janus at the task's own threshold
                 if metric == "auc" and len(classes[task, slice_name]) < len(config.tasks[task].classes):
                     continue  # TFMA counts an absent class as an area of 0, Janus leaves it out
                 assert theirs is not None, (task, slice_name, metric)
