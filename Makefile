@@ -81,7 +81,7 @@ bench: setup ## Measure Janus beside the same pipeline of stock TFX components (
 bench-serving: setup ## Measure what serving the flights' pushed model costs (after `make run`; ARGS=--help)
 	@$(BIN)/python -m benchmarks.serving_cost $(ARGS)
 
-clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in serving/
+clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in models/
 	@rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 	@for script in configs/*.py; do \
@@ -89,6 +89,6 @@ clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in 
 	  if [ -n "$$name" ] && [ "$$name" != '*' ]; then rm -rf "data/$$name" "data/$$name-parquet"; fi; \
 	done
 	@[ ! -d data ] || rmdir data 2>/dev/null || echo "clean: kept in data/, since no script in configs/ has that name:" $$(ls data)
-	@for model in serving/*/[0-9]*; do \
-	  if [ -e "$$model" ]; then echo "clean: kept the pushed models in serving/"; break; fi; \
+	@for model in models/*/[0-9]* serving/*/[0-9]*; do \
+	  if [ -e "$$model" ]; then echo "clean: kept the pushed models in $${model%%/*}/"; break; fi; \
 	done

@@ -83,7 +83,7 @@ class Project:
 
     def versions(self) -> list[str]:
         """The pushed versions."""
-        return sorted(path.name for path in (self.folder / "serving/flights").glob("[0-9]*"))
+        return sorted(path.name for path in (self.folder / "models/flights").glob("[0-9]*"))
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +143,10 @@ def served(project: Project, strict: Run) -> dict[str, Any]:
     """What a process with nothing but TensorFlow gets from the pushed model."""
     (examples,) = (project.folder / "runs/flights" / "root" / "ExampleGen/examples").glob("*/Split-eval")
     client = Path(__file__).with_name("serving_client.py")
-    model = project.folder / "serving/flights" / project.versions()[-1]
+    model = project.folder / "models/flights" / project.versions()[-1]
     done = subprocess.run(
         [sys.executable, str(client), str(model), str(examples)],
-        cwd=project.folder / "serving",
+        cwd=project.folder / "models",
         capture_output=True,
         text=True,
         check=True,
@@ -162,10 +162,10 @@ def layer(project: Project, served: dict[str, Any]) -> Run:
 
 @pytest.fixture(scope="module")
 def source(project: Project, layer: Run) -> Run:
-    """With an edited source file of the trainer."""
+    """With an edited source file of the trainer, and models pushed into the package serving/, as older ones were."""
     with (project.folder / "trainer" / "network.py").open("a") as file:
         file.write("\n# An edit.\n")
-    return project.run("model.towers.default=[16]")
+    return project.run("model.towers.default=[16]", "push.path=serving/flights")
 
 
 def test_a_run_from_nothing_ends_with_a_pushed_model(project: Project, first: Run) -> None:
@@ -173,7 +173,7 @@ def test_a_run_from_nothing_ends_with_a_pushed_model(project: Project, first: Ru
     assert first.worked == ALL
     assert set(first.report["components"]) == ALL
     assert all(component["state"] == "complete" for component in first.report["components"].values())
-    assert first.report["pushed"] == f"serving/flights/{project.versions()[-1]}"
+    assert first.report["pushed"] == f"models/flights/{project.versions()[-1]}"
     assert (project.folder / first.report["pushed"] / "saved_model.pb").exists()
     assert first.report["blessed"]
     assert first.report["problems"] == []
@@ -187,7 +187,7 @@ def test_personal_data_stay_where_they_are(project: Project, first: Run) -> None
     assert not any(b"@example.com" in record for record in examples), "nothing uses the column"
     assert not any(b"@example.com" in path.read_bytes() for path in home.rglob("*") if path.is_file())
     report = [path for path in (home / "latest").resolve().rglob("*") if path.is_file()]
-    pushed = [path for path in (project.folder / "serving/flights").rglob("*") if path.is_file()]
+    pushed = [path for path in (project.folder / "models/flights").rglob("*") if path.is_file()]
     names = {path.name for path in (*report, *pushed)}
     assert names > {"report.html", "analysis.json", "model_card.md", "run.log", "janus.json", WARMUP_FILE.name}
     assert [path for path in (*report, *pushed) if b"@example.org" in path.read_bytes()] == []
@@ -259,6 +259,14 @@ def test_an_edited_source_trains_again(layer: Run, source: Run) -> None:
     assert source.worked == {"Trainer", *AFTER_TRAINING}
     for task, found in source.report["tasks"].items():
         assert found["metrics"] == pytest.approx(layer.report["tasks"][task]["metrics"], abs=1e-6), "the same seed"
+
+
+def test_a_folder_of_the_package_serving_can_still_be_pushed_to(project: Project, source: Run) -> None:
+    (version,) = (project.folder / "serving/flights").glob("[0-9]*")
+    assert source.report["pushed"] == f"serving/flights/{version.name}"
+    assert version.name not in project.versions()
+    listed = project.janus("versions", "configs/flights.yaml", "--json", "--set", "push.path=serving/flights")
+    assert [found["version"] for found in json.loads(listed.stdout)["versions"]] == [int(version.name)]
 
 
 def test_the_tour_opens_the_artifacts(project: Project, source: Run, monkeypatch: pytest.MonkeyPatch) -> None:

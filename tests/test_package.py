@@ -37,7 +37,7 @@ def test_it_holds_every_file_of_the_packages(wheel: Path) -> None:
         path.relative_to(SOURCES).as_posix()
         for package in PACKAGES
         for path in (SOURCES / package).rglob("*")
-        # Models are pushed into serving/<name>/<version>/, which is no package.
+        # A configuration may push models into serving/<name>/<version>/, which is no package.
         if path.is_file() and path.suffix in {".py", ".typed", ".html", ".css", ".js", ".j2"}
         if not any(part.isdigit() or part == "__pycache__" for part in path.parts)
     }

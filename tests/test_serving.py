@@ -170,7 +170,7 @@ def test_no_request_fails_while_a_version_is_pushed_and_rolled_back(served: Serv
     try:
         done = served.janus("run", "configs/flights.yaml", *_settings("seed=5"))
         assert done.returncode == 0, done.stdout + done.stderr
-        second = int(done.stdout.partition("pushed to serving/flights/")[2].split()[0])
+        second = int(done.stdout.partition("pushed to models/flights/")[2].split()[0])
         _wait_for(served, second)
         time.sleep(1)
         done = served.janus("rollback", "configs/flights.yaml", "--reason", "a test")

@@ -94,7 +94,7 @@ def config_text(plan: Plan, schema: Path, command: str) -> str:
         "  gates:  # what guessing reaches: a model that is no better is not pushed",
         *_gates(plan),
         "",
-        f"push: {{path: {scalar(f'serving/{plan.name}')}, keep: 5}}",
+        f"push: {{path: {scalar(f'models/{plan.name}')}, keep: 5}}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,7 @@ from serving.description import ModelDescription, read_description
 class LocalClient(Client):
     """Loads a model and answers as a server of it would.
 
-    with LocalClient("serving/flights/1795602333") as client:
+    with LocalClient("models/flights/1795602333") as client:
         client.predict({"carrier": ["EV"], "distance": [719.0]})
 
     Attributes:

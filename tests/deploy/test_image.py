@@ -81,6 +81,7 @@ def test_what_the_build_is_given(tmp_path: Path) -> None:
         ".venv/bin/python",
         "data/flights/a.csv",
         "runs/flights/metadata.db",
+        "models/flights/1795602333/saved_model.pb",
         "serving/flights/1795602333/saved_model.pb",
         "serving/flights/.lock",
         "serving/flights/.staging-1/saved_model.pb",

@@ -43,7 +43,7 @@ evaluation:
   gates:
     status:    {auc: {min: 0.60, max_drop: 0.01}}
     arr_delay: {mae: {max: 30.0, max_rise: 0.5}}
-push: {path: serving/flights, keep: 5}
+push: {path: models/flights, keep: 5}
 beam: {args: []}
 """
 

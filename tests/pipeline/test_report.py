@@ -127,9 +127,9 @@ def test_a_resolver_that_ran_is_nothing_new() -> None:
 
 def test_what_became_of_the_model() -> None:
     cached = {"Pusher": ComponentReport(seconds=0.1, cached=True, state="complete")}
-    assert outcome_line(make_report(pushed="serving/flights/17")) == "pushed to serving/flights/17"
-    assert outcome_line(make_report(pushed="serving/flights/17", components=cached)) == (
-        "nothing new to do: serving/flights/17 is up to date"
+    assert outcome_line(make_report(pushed="models/flights/17")) == "pushed to models/flights/17"
+    assert outcome_line(make_report(pushed="models/flights/17", components=cached)) == (
+        "nothing new to do: models/flights/17 is up to date"
     )
     assert outcome_line(make_report(exit_code=4, components=cached, problems=["x"])) == "not pushed: x"
     assert outcome_line(make_report(exit_code=130)) == "not pushed: the run was interrupted"

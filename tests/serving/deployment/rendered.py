@@ -12,7 +12,7 @@ from serving.deployment.render import render
 from serving.deployment.server import server_of
 from tests.serving.deployment.protos import BatchingParameters, MonitoringConfig
 
-FOLDER = "../../serving/flights"
+FOLDER = "../../models/flights"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Rendered:
 def rendered(
     config: DeploymentConfig | None = None,
     model: str = "flights",
-    push_path: str = "serving/flights",
+    push_path: str = "models/flights",
     tensorflow: str = "2.16.2",
     folder: str = FOLDER,
     **changed: Any,

@@ -31,7 +31,7 @@ DECLARED = {
 @pytest.mark.parametrize("batching", [True, False])
 def test_only_flags_that_the_image_has(labels: dict[str, int], batching: bool) -> None:
     config = DeploymentConfig.model_validate({"labels": labels, "batching": {"enabled": batching}})
-    found = flags(arguments(server_of("flights", "serving/flights", config, "2.16.2")))
+    found = flags(arguments(server_of("flights", "models/flights", config, "2.16.2")))
     assert found.keys() <= DECLARED
     assert ("allow_version_labels_for_unavailable_models" in found) is bool(labels)
     assert ("enable_batching" in found) is batching

@@ -45,10 +45,10 @@ def test_the_docker_command() -> None:
     """With --init, as process 1 gets no signal without a handler; without the image's entry point, a shell script that
     does not `exec` the server (tools/docker/Dockerfile of all releases)."""
     image = "tensorflow/serving:2.19.1"
-    command = docker_command("flights", "/data/serving/flights", image, "127.0.0.1", 8511, 8510)
+    command = docker_command("flights", "/data/models/flights", image, "127.0.0.1", 8511, 8510)
     assert " ".join(command) == (
         "docker run --rm --init --entrypoint /usr/bin/tensorflow_model_server "
-        "-p 127.0.0.1:8511:8501 -p 127.0.0.1:8510:8500 -v /data/serving/flights:/models/flights:ro "
+        "-p 127.0.0.1:8511:8501 -p 127.0.0.1:8510:8500 -v /data/models/flights:/models/flights:ro "
         "tensorflow/serving:2.19.1 --port=8500 --rest_api_port=8501 --model_name=flights "
         "--model_base_path=/models/flights --num_load_threads=2 --load_retry_interval_micros=10000000"
     )
