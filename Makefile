@@ -62,10 +62,11 @@ test: setup ## Run the tests, except those that take minutes each
 test-all: setup ## Run all tests: those on Kubeflow's orchestrator, Beam's job server, each trunk, ... as well
 	@$(PYTEST) $(ARGS)
 
-lint: setup ## Check style, format and types
+lint: setup ## Check style, format, types, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: setup ## Format the source, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .

@@ -28,7 +28,7 @@ def measure(config_path: str, folder: Path) -> dict[str, float]:
     """Examples per second of the Trainer's loop and of the bare one."""
     import tensorflow_transform as tft
 
-    from pipeline.config_file import load_config
+    from pipeline.config.file import load_config
     from trainer.run import make_heads, make_model, read_examples
 
     config = load_config(config_path).trainer_config()

@@ -32,14 +32,14 @@ def main() -> None:
 
 def measure(kind: str, config_path: str, folder: Path, overrides: list[str]) -> dict:
     """Seconds of each component by its id, of the whole, and the peak memory in MB."""
-    from pipeline.config_file import load_config
-    from pipeline.progress import LOGGER, Recorder, RunRecord
+    from pipeline.config.file import load_config
+    from pipeline.run.progress import LOGGER, Recorder, RunRecord
 
     started = time.monotonic()
     config = load_config(config_path, [*overrides, f"push.path={folder / 'serving'}"])
     pipeline = _pipeline(kind, config, folder)
     imported = time.monotonic() - started
-    from pipeline.runner import run_on_beam
+    from pipeline.run.runner import run_on_beam
 
     record = RunRecord()
     LOGGER.addHandler(Recorder(record))

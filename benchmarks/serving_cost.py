@@ -116,11 +116,11 @@ def _prepared() -> tuple[Path, list[bytes], Any, dict[str, np.ndarray], dict[str
     import tensorflow as tf
     import tensorflow_transform as tft
 
-    from components.arrow_io.files import shard_files
-    from pipeline.config_file import load_config
+    from janus_core.examples.shards import shard_files
+    from pipeline.config.file import load_config
     from pipeline.home import Home
-    from pipeline.metadata import executions_of_run, open_store
-    from pipeline.report import read_latest
+    from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.report.report_json import read_latest
     from trainer.network import build_network
     from trainer.run import make_heads, read_examples
 
@@ -154,7 +154,7 @@ def _newest(base: Path) -> Path:
 def measure_server(seconds: float) -> dict[str, Any]:
     """Protocol → requests per second, latency, errors, and the versions that answered."""
     from components.pusher.versions import publish
-    from pipeline.config_file import load_config
+    from pipeline.config.file import load_config
 
     config = load_config(Path(CONFIG))
     model = _newest(Path(config.push.path))

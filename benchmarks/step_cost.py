@@ -101,7 +101,7 @@ def _compiled(trunk: Mapping[str, Any], balancing: Mapping[str, Any]) -> Callabl
     import tensorflow as tf
 
     from benchmarks.stand_in import StandInTransform, random_columns
-    from pipeline.config_file import load_config
+    from pipeline.config.file import load_config
     from trainer.config import TrainerConfig
     from trainer.heads import make_head
     from trainer.label_statistics import label_statistics

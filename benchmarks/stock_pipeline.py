@@ -20,7 +20,7 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
 
-from components.arrow_example_gen.config import HashSplit
+from janus_core.tables.config import HashSplit
 from pipeline.config import JanusConfig
 from pipeline.evaluation import LABELLED_COUNT, PRESENT_CLASSES, eval_config
 

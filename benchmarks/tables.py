@@ -14,9 +14,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.arrow_example_gen.config import DataConfig
-from pipeline.init.plan import Plan, make_plan
-from pipeline.init.read import read_sample
+from janus_core.tables.config import DataConfig
+from pipeline.commands.init.plan import Plan, make_plan
+from pipeline.commands.init.read import read_sample
 
 PACKAGES = Path(sys.prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 TAXI = "tfx/examples/chicago_taxi_pipeline/data/simple/data.csv"

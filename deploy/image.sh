@@ -35,7 +35,7 @@ settings=$(.venv/bin/python -B - "$config" <<'PYTHON'
 import sys
 from pathlib import Path
 
-from pipeline.config_file import load_config
+from pipeline.config.file import load_config
 from pipeline.kubeflow.bundle import required
 
 config = load_config(Path(sys.argv[1]), [])

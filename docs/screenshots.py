@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.home import Home  # noqa: E402
-from pipeline.html_report.open import PAGE_FILE  # noqa: E402
+from pipeline.report.page.open import PAGE_FILE  # noqa: E402
 from tests.browser import chromium  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
@@ -23,7 +23,7 @@ VIEWPORT = {"width": 1280, "height": 1500}
 
 def digest_of_report() -> str:
     """A digest of the sources that draw the report."""
-    files = sorted(path for path in (ROOT / "pipeline/html_report").rglob("*") if path.suffix not in ("", ".pyc"))
+    files = sorted(path for path in (ROOT / "pipeline/report/page").rglob("*") if path.suffix not in ("", ".pyc"))
     whole = hashlib.sha256()
     for path in files:
         whole.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

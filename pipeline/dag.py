@@ -25,8 +25,8 @@ from components.anomaly_gate.expectations import (
     LabelExpectation,
     WeightExpectation,
 )
-from components.arrow_example_gen.component import ArrowExampleGen
-from components.batch_evaluator.component import ENGINES
+from components.evaluator.component import ENGINES
+from components.example_gen.component import ArrowExampleGen
 from components.pusher.component import Pusher
 from components.resolver.baseline import LastOtherBlessedModel
 from components.resolver.warm_start import LastBlessedModelBefore

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from trainer.errors import ConfigError, JanusError
+from janus_core.errors import ConfigError, JanusError
 
 RUNS = Path("runs")
 

@@ -3,12 +3,12 @@
 import sqlite3
 from pathlib import Path
 
-from components.arrow_example_gen.cells import columns_of_cells
-from components.arrow_example_gen.inspect import check_columns, inspect_source
+from janus_core.errors import JanusError
+from janus_core.tables.cells import columns_of_cells
+from janus_core.tables.inspect import check_columns, inspect_source
 from pipeline.config import JanusConfig
 from pipeline.home import Home, require_writable
 from pipeline.schema_tools import check_schema, read_schema
-from trainer.errors import JanusError
 
 LOCK_TIMEOUT_SECONDS = 3.0
 

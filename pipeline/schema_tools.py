@@ -10,9 +10,9 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.anomaly_gate.column import Column
+from janus_core.errors import DataError
 from pipeline.config import JanusConfig
 from trainer.config import column_of
-from trainer.errors import DataError
 
 NUMERIC_KINDS = frozenset({"numeric", "cyclical", "vector"})
 NUMERIC_TASKS = frozenset({"regression", "count"})

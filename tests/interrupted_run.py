@@ -12,7 +12,7 @@ from pathlib import Path
 
 from components.pusher import local
 from pipeline.cli import main
-from pipeline.progress import LOGGER, event_of
+from pipeline.run.progress import LOGGER, event_of
 
 
 def interrupt() -> None:

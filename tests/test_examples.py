@@ -15,7 +15,7 @@ import tensorflow_model_analysis as tfma
 
 from benchmarks.stock_pipeline import stock_eval_config
 from pipeline.config import JanusConfig
-from pipeline.config_file import load_config
+from pipeline.config.file import load_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 

@@ -14,9 +14,9 @@ from tfx.proto import example_gen_pb2
 
 import pipeline.dag
 from pipeline.config import JanusConfig
-from pipeline.config_file import load_config
+from pipeline.config.file import load_config
 from pipeline.dag import Places, create_pipeline
-from pipeline.runner import run_on_beam
+from pipeline.run.runner import run_on_beam
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(600)]
 

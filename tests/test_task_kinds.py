@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config import JanusConfig, metrics_of
-from pipeline.config_file import parse_config
-from pipeline.job import run_job
+from pipeline.config.file import parse_config
+from pipeline.run.job import run_job
 from tests import formulas
 from trainer.config import Task, classes_of
 

@@ -13,12 +13,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from janus_core.progress import PROGRESS, EpochEnded, EpochStarted, announce
 from trainer.config import EarlyStoppingConfig
 from trainer.distribution import replicas
 from trainer.heads.base import Head
 from trainer.multitask import BALANCED_LOSS
 from trainer.names import log_name
-from trainer.progress import PROGRESS, EpochEnded, EpochStarted, announce
 
 MONITOR = f"val_{BALANCED_LOSS}"
 

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from janus_core.progress import PROGRESS
 from serving.description import DecisionDescription
 from trainer.config import BinaryTask
 from trainer.config.tasks import Costs
 from trainer.heads.base import Head
 from trainer.heads.binary import BinaryHead
-from trainer.progress import PROGRESS
 
 _RULES = {"f1": "the greatest F1", "youden": "the greatest Youden's J", "cost": "the least cost"}
 _Rows = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from janus_core.errors import DataError, JanusError
 from trainer.config import TrainerConfig, column_of
-from trainer.errors import DataError, JanusError
 from trainer.heads.base import Head
 from trainer.input import TrainingData
 from trainer.multitask import MultiTaskModel

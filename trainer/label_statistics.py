@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.errors import DataError
+from janus_core.errors import DataError
 
 SAMPLE = 1_000_000
 """Numbers among the labels that are kept for the trivial predictor's loss."""

@@ -12,6 +12,8 @@ import keras
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from janus_core.errors import DataError
+from janus_core.progress import PROGRESS
 from serving.description import write_description
 from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHistory, Progress, ShuffleEpoch
 from trainer.config import TrainerConfig, classes_of
@@ -19,8 +21,7 @@ from trainer.decision import choose_decisions
 from trainer.description import describe_model
 from trainer.distribution import is_chief, make_strategy, replicas
 from trainer.divergence import fit
-from trainer.errors import DataError
-from trainer.gates import GateUtilisation
+from trainer.expert_gates import GateUtilisation
 from trainer.heads import heads_of
 from trainer.heads.base import Head
 from trainer.input import TrainingData, read_training_data
@@ -28,7 +29,6 @@ from trainer.label_statistics import label_statistics
 from trainer.multitask import MultiTaskModel
 from trainer.names import label_name, missing_name, weight_name
 from trainer.network import build_network
-from trainer.progress import PROGRESS
 from trainer.signatures import ServingModule, export
 from trainer.warm_start import save_weights, start_from, weights_folder
 

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import tensorflow_transform as tft
 
+from janus_core.errors import DataError
+from janus_core.progress import PROGRESS
 from trainer.config import RegressionTask, TrainerConfig, classes_of
 from trainer.encoders.categorical import vocabulary_of
-from trainer.errors import DataError
 from trainer.heads.base import Head
-from trainer.progress import PROGRESS
 
 FOLDER = "weights"
 _VARIABLES, _VOCABULARIES, _CONTEXT = "variables.npz", "vocabularies.npz", "context.json"

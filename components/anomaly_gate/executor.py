@@ -14,7 +14,7 @@ from components.anomaly_gate.config_checks import check_split
 from components.anomaly_gate.expectations import Expectations
 from components.anomaly_gate.finding import Finding
 from components.anomaly_gate.schema_checks import check_anomalies
-from trainer.errors import DataError
+from janus_core.errors import DataError
 
 
 class Executor(base_executor.BaseExecutor):

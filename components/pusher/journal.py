@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.pusher.storage import Location, join, storage_of
 from components.pusher.versions import versions
-from trainer.errors import JanusError
+from janus_core.errors import JanusError
 
 JOURNAL = ".rollbacks.jsonl"
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from components.pusher.storage import Location, storage_of
-from trainer.errors import JanusError
+from janus_core.errors import JanusError
 
 PREFIX = ".lease-"
 POLL_SECONDS = (0.2, 2.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from components.pusher.lease import leased
 from components.pusher.local import make_folders
 from components.pusher.storage import Location, is_url
-from trainer.errors import JanusError
+from janus_core.errors import JanusError
 
 LOCK_FILE = ".lock"
 POLL_SECONDS = 0.1

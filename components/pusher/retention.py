@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from components.pusher.state import State, read_state
 from components.pusher.storage import Location, join, storage_of
-from trainer.errors import JanusError
+from janus_core.errors import JanusError
 
 LABELS_FILE = "labels.json"
 """In the folder of versions: label → version, as `{"stable": 1795602333}`."""

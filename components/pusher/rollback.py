@@ -11,7 +11,7 @@ from components.pusher.lock import Claim, exclusive
 from components.pusher.state import State, read_state
 from components.pusher.storage import Location, join, storage_of
 from components.pusher.versions import new_version, publish, remove_leftovers, versions
-from trainer.errors import ConfigError, JanusError
+from janus_core.errors import ConfigError, JanusError
 
 CONTENT_DIGEST = "content_digest"
 """The property of a PushedModel that holds the model's content digest, whether it was pushed or not."""

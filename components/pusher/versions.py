@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from components.pusher.local import SAVED_MODEL
 from components.pusher.storage import Location, content_digest, join, storage_of
-from trainer.errors import JanusError
+from janus_core.errors import JanusError
 
 
 def versions(base: Location) -> list[int]:

@@ -10,7 +10,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
-from components.arrow_example_gen.settings import COLUMNS_PROPERTY, SETTINGS_PROPERTY
+from components.example_gen.settings import COLUMNS_PROPERTY, SETTINGS_PROPERTY
 from components.resolver.lineage import passed_gate
 
 Artifacts = dict[str, list[Artifact]]

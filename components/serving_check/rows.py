@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.arrow_io.files import shard_files
-from components.arrow_io.records import record_batches
-from trainer.errors import DataError
+from janus_core.errors import DataError
+from janus_core.examples.records import record_batches
+from janus_core.examples.shards import shard_files
 
 
 def first_rows(examples: Sequence[types.Artifact], split: str, count: int) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The executor: TFDV's statistics over batches read by `components.arrow_io`."""
+"""The executor: TFDV's statistics over batches read by `janus_core.examples`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils, stats_utils
 
-from components.arrow_io.decode import decode_batches
-from components.arrow_io.files import holds_tf_examples, shard_files
-from components.arrow_io.records import record_batches
-from components.arrow_io.source import read_shards
+from janus_core.examples.decode import decode_batches
+from janus_core.examples.records import record_batches
+from janus_core.examples.shards import holds_tf_examples, shard_files
+from janus_core.examples.source import read_shards
 
 Artifacts = dict[str, list[types.Artifact]]
 

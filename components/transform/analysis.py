@@ -11,13 +11,13 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.beam.analyzer_cache import DatasetCache, DatasetKey
 from tfx_bsl.public.tfxio import TensorAdapter, TensorAdapterConfig
 
-from components.arrow_example_gen.kinds import Kind, kind_of_type
-from components.arrow_io.columns import parse_columns
-from components.arrow_io.records import record_batches
-from components.arrow_io.source import read_shards
 from components.transform.accumulators import read_accumulators, write_accumulators
 from components.transform.cache import Cache
-from trainer.errors import DataError
+from janus_core.errors import DataError
+from janus_core.examples.columns import parse_columns
+from janus_core.examples.records import record_batches
+from janus_core.examples.source import read_shards
+from janus_core.tables.column_kinds import Kind, kind_of_type
 
 PreprocessingFn = Callable[..., Any]
 

@@ -20,12 +20,12 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils
 from tfx_bsl.public.tfxio import TFExampleRecord
 
-from components.arrow_io.files import holds_tf_examples, shard_files
-from components.arrow_io.source import spread
-from components.arrow_io.threads import worker_threads
 from components.transform.analysis import Dataset, analyze, analyze_with_cache
 from components.transform.cache import Cache, analysis_name, dataset_name, opened
 from components.transform.shards import Shard, TransformShards
+from janus_core.examples.shards import holds_tf_examples, shard_files
+from janus_core.examples.source import spread
+from janus_core.examples.threads import worker_threads
 
 Artifacts = dict[str, list[types.Artifact]]
 

@@ -13,12 +13,12 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from tensorflow_transform import impl_helper
 
-from components.arrow_example_gen.kinds import large_list, list_offsets
-from components.arrow_example_gen.tf_example import encode_examples, encoded_bytes
-from components.arrow_example_gen.tfrecord_io import GzipRecordWriter
-from components.arrow_io.records import BYTES_PER_BATCH, record_batches
-from components.arrow_io.threads import Threaded
-from trainer.errors import DataError
+from janus_core.errors import DataError
+from janus_core.examples.encode import encode_examples, encoded_bytes
+from janus_core.examples.records import BYTES_PER_BATCH, record_batches
+from janus_core.examples.threads import Threaded
+from janus_core.tables.column_kinds import large_list, list_offsets
+from janus_core.tables.tfrecord_io import GzipRecordWriter
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-from pipeline.beam.config import INSTALLED
-from trainer.errors import ConfigError, JanusError
+from janus_core.errors import ConfigError, JanusError
+from pipeline.config.beam import INSTALLED
 
 ANSWER_SECONDS = 10.0
 PORTABLE_RUNNERS = ("PortableRunner", "FlinkRunner", "SparkRunner")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from janus_core.errors import ConfigError
 from pipeline.beam.check import DATAFLOW, runner_of
-from trainer.errors import ConfigError
 
 CLOUD = "gs://"
 

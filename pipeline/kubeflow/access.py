@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from trainer.errors import ConfigError
+from janus_core.errors import ConfigError
 
 TOKEN = "JANUS_KFP_TOKEN"
 

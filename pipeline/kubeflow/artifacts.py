@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import JanusConfig
-from pipeline.html_report.analysis import Analysis, ClassAnalysis, Confusion
-from pipeline.html_report.open import PAGE_FILE
-from pipeline.html_report.write import CARD_FILE
-from pipeline.report import RunReport
+from pipeline.report.analysis.analysis import Analysis, ClassAnalysis, Confusion
+from pipeline.report.page.open import PAGE_FILE
+from pipeline.report.page.write import CARD_FILE
+from pipeline.report.report_json import RunReport
 from trainer.config import Task, classes_of
 
 METRICS, PAGE, CARD, MODEL = "metrics", "html_report", "model_card", "pushed_model"

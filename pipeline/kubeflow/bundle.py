@@ -16,9 +16,9 @@ from typing import Any
 from google.protobuf import json_format
 from pydantic import ValidationError
 
+from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
-from pipeline.config_file import parse_config
-from trainer.errors import ConfigError
+from pipeline.config.file import parse_config
 
 IR_FILE, CONFIG_FILE = "ir.json", "config.json"
 

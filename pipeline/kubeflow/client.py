@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import kfp_server_api as api
 import urllib3
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.kubeflow.access import TOKEN, Access, expiry
-from trainer.errors import ConfigError, JanusError
 
 LOG = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from pipeline.config import JanusConfig
+from pipeline.config.kubeflow import KubeflowConfig, StepConfig
 from pipeline.kubeflow.artifacts import CARD, METRICS, MODEL, PAGE, classification_outputs
 from pipeline.kubeflow.attempts import BACKOFF_FACTOR
 from pipeline.kubeflow.bundle import IR_FILE, Bundle, required
-from pipeline.kubeflow.config import KubeflowConfig, StepConfig
 from pipeline.kubeflow.metadata_address import VARIABLE
 
 REPORT_STEP = "report"
@@ -35,7 +35,7 @@ NO_SPAN = -1
 def compile_pipeline(bundle: Bundle, output: Path) -> Path:
     """Writes the YAML, whole or not at all; the same bundle gives the same bytes.
 
-    Each node of TFX's pipeline becomes a task that runs `pipeline.run_node`, after the tasks of the nodes before it; a
+    Each node of TFX's pipeline becomes a task that runs `run_node`, after the tasks of the nodes before it; a
     last one writes the run's report, also when a task failed. TFX caches by itself, so KFP's caching is off. The run id
     is KFP's, the same in every task and retry. It is an input of each task: KFP's driver fills it in where a task's
     input is exactly its placeholder (backend/src/v2/driver/resolve.go), while its launcher leaves the placeholder as it
@@ -135,7 +135,7 @@ def _component(kubeflow: KubeflowConfig, digest: str, node: str) -> Callable[...
         parameters = [f"--run-id={run_id}", f"--data-path={data_path}", f"--span={span}", f"--epochs={epochs}"]
         return dsl.ContainerSpec(
             image=kubeflow.image,
-            command=["python", "-m", "pipeline.run_node"],
+            command=["python", "-m", "pipeline.kubeflow.run_node"],
             args=[*_common_arguments(kubeflow, digest), f"--node-id={node}", *retries, *parameters],
         )
 

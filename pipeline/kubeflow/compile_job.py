@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.kubeflow.bundle import required, write_bundle
 from pipeline.preflight import check_schema_file
-from trainer.errors import ConfigError
 
 BUNDLE = "bundle"
 """Name of the bundle's folder, beside the YAML."""

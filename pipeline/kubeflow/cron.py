@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from trainer.errors import ConfigError
+from janus_core.errors import ConfigError
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from janus_core.errors import GateError, JanusError
 from pipeline import environment
+from pipeline.kubeflow.run_node import recorded_exit_code
 from pipeline.kubeflow.steps import check_run_id, report_reason
-from pipeline.report import ComponentReport, RunReport, janus_version, stack_versions
-from pipeline.run_node import recorded_exit_code
-from trainer.errors import GateError, JanusError
+from pipeline.report.report_json import ComponentReport, RunReport, janus_version, stack_versions
 
 if TYPE_CHECKING:
-    from pipeline.html_report.analysis import Analysis
     from pipeline.kubeflow.bundle import Bundle
-    from pipeline.metadata import NodeExecution
+    from pipeline.lineage.store import NodeExecution
+    from pipeline.report.analysis.analysis import Analysis
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bundle = read_bundle(Path(options.ir).parent, options.digest)
         report, place = finish(bundle, options.run_id, options.pipeline_root, options.executor_input)
     except Exception as error:
-        from pipeline.messages import exit_code_of, readable
+        from janus_core.messages import exit_code_of, readable
 
         report_reason(f"report: {readable(error)}")
         if not isinstance(error, JanusError):
             raise
         return exit_code_of(error)
-    from pipeline.display import console_on
-    from pipeline.table import report_view
+    from pipeline.report.table import report_view
+    from pipeline.run.display import console_on
 
     console_on(sys.stdout).print(report_view(report))
     print(f"report: {place}", flush=True)
@@ -61,10 +61,10 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     """
     from tfx.orchestration import metadata as tfx_metadata
 
-    from pipeline.html_report.examine import examine
     from pipeline.kubeflow.metadata_address import check_reachable, connection_config
-    from pipeline.metadata import executions_of_run
-    from pipeline.outcome import collect_outcome
+    from pipeline.lineage.store import executions_of_run
+    from pipeline.report.analysis.examine import examine
+    from pipeline.report.outcome import collect_outcome
 
     connection = connection_config()
     check_reachable(connection)
@@ -129,9 +129,9 @@ def _write_pages(
 ) -> None:
     from tfx.dsl.io import fileio
 
-    from pipeline.html_report.write import write_pages
     from pipeline.kubeflow.artifacts import write_artifacts
-    from pipeline.model_card import NOTES_FILE
+    from pipeline.report.model_card import NOTES_FILE
+    from pipeline.report.page.write import write_pages
 
     with tempfile.TemporaryDirectory() as here:
         local, notes = Path(here), f"{home}/{NOTES_FILE}"

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.kubeflow.steps import TransientError
-from trainer.errors import ConfigError, JanusError
 
 VARIABLE, PASSWORD = "JANUS_MLMD", "JANUS_MLMD_PASSWORD"
 CONNECT_SECONDS = 10.0

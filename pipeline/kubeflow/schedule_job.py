@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.bundle import required
 from pipeline.kubeflow.cron import six_fields
 from pipeline.kubeflow.submission import compiled, pipeline_name, recurring_run_body
 from pipeline.kubeflow.submit_job import placeholders, print_request, tell_what_it_is, upload
-from trainer.errors import ConfigError, JanusError
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import Client

@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.config import JanusConfig
-from pipeline.display import console_on
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.bundle import required
 from pipeline.kubeflow.schedule_job import recurring_runs_of
 from pipeline.kubeflow.submission import pipeline_name
+from pipeline.run.display import console_on
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import Client

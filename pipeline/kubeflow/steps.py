@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from trainer.errors import ConfigError, JanusError
+from janus_core.errors import ConfigError, JanusError
 
 TERMINATION_LOG = Path("/dev/termination-log")
 """Kubernetes shows what a container writes there; the file exists in containers only."""

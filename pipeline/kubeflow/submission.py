@@ -11,14 +11,14 @@ from typing import Any
 
 import yaml
 
+from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
+from pipeline.config.kubeflow import absolute
 from pipeline.environment import library_output_to
 from pipeline.kubeflow.bundle import digest_of, required, write_bundle
 from pipeline.kubeflow.compile import compile_pipeline, step_name
 from pipeline.kubeflow.compile_job import BUNDLE, default_output
-from pipeline.kubeflow.config import absolute
 from pipeline.preflight import check_schema_file
-from trainer.errors import ConfigError
 
 HASH_DIGITS = 16
 MAX_NAME = 127 - HASH_DIGITS - 1

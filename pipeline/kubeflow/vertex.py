@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.bundle import in_cluster, required
-from trainer.errors import ConfigError, JanusError
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline

@@ -123,8 +123,8 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.components.infra_validator import executor
-import pipeline.dag, pipeline.kubeflow.bundle, pipeline.kubeflow.finish, pipeline.metadata, pipeline.outcome
-import pipeline.run_node, pipeline.table, trainer.run
+import pipeline.dag, pipeline.kubeflow.bundle, pipeline.kubeflow.finish, pipeline.lineage.store, pipeline.report.outcome
+import pipeline.kubeflow.run_node, pipeline.report.table, trainer.run
 assert not any(name.partition(".")[0] == "kfp" for name in sys.modules)
 print("imported")
 """
@@ -237,7 +237,7 @@ def test_the_steps_run_in_it(built_image: Container) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     version = locked("image")["tensorflow"].partition("==")[2].split()[0]
     assert done.stdout.split() == ["1000", "/opt/venv", version, "0.1.0"]
-    usage = built_image.run("python -m pipeline.run_node --help", {"HOME": "/home/janus"})
+    usage = built_image.run("python -m pipeline.kubeflow.run_node --help", {"HOME": "/home/janus"})
     assert "the node to run, such as Trainer" in usage.stdout, usage.stderr[-2000:]
     refused = built_image.run("touch /opt/janus/x; touch /opt/venv/x", {"HOME": "/home/janus"})
     assert refused.returncode != 0
@@ -250,7 +250,7 @@ def test_the_steps_run_in_it(built_image: Container) -> None:
 def test_the_bundle_is_read_in_it(built_image: Container) -> None:
     arguments = "--ir=/janus/bundle/ir.json --run-id=r --node-id=Nobody"
     store = {"HOME": "/home/janus", "JANUS_MLMD": "sqlite:////tmp/metadata.db"}
-    done = built_image.run(f"python -m pipeline.run_node {arguments}", store)
+    done = built_image.run(f"python -m pipeline.kubeflow.run_node {arguments}", store)
     assert done.returncode == 2, done.stderr[-2000:]
     assert "there is no node 'Nobody' in the pipeline; its nodes are ExampleGen" in done.stderr
     last = built_image.run(

@@ -11,9 +11,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pipeline.config_file import load_config
+from pipeline.config.file import load_config
+from pipeline.config.kubeflow import KubeflowConfig
 from pipeline.kubeflow.compile import POD_LABEL
-from pipeline.kubeflow.config import KubeflowConfig
 from tests.project import SOURCES
 
 FOLDER = SOURCES / "deploy/kubeflow"

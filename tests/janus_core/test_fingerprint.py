@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from components.anomaly_gate.component import SOURCES as ANOMALY_GATE
-from components.arrow_example_gen.component import SOURCES as EXAMPLE_GEN
-from components.batch_evaluator.component import SOURCES as EVALUATOR
+from components.evaluator.component import SOURCES as EVALUATOR
+from components.example_gen.component import SOURCES as EXAMPLE_GEN
 from components.serving_check.component import SOURCES as SERVING_CHECK
 from components.statistics_gen.component import SOURCES as STATISTICS_GEN
 from components.transform.component import SOURCES as TRANSFORM
@@ -31,16 +31,16 @@ NODES = {
 # Modules of each node that lie in another package than its executor, and what it does not run.
 EDITS = {
     "ExampleGen": (
-        ["components/arrow_io/threads.py", "trainer/errors.py", "trainer/config/tasks.py"],
+        ["janus_core/examples/threads.py", "janus_core/errors.py", "trainer/config/tasks.py"],
         "trainer/run.py",
     ),
-    "StatisticsGen": (["components/arrow_example_gen/tf_example.py", "components/arrow_io/files.py"], "trainer/run.py"),
-    "AnomalyGate": (["trainer/errors.py", "components/anomaly_gate/schema_checks.py"], "trainer/run.py"),
-    "Transform": (["components/arrow_io/records.py", "trainer/encoders/vector.py"], "trainer/run.py"),
-    "Trainer": (["serving/description.py", "trainer/trunks/experts.py", "trainer/config/base.py"], "pipeline/dag.py"),
+    "StatisticsGen": (["janus_core/examples/encode.py", "janus_core/examples/shards.py"], "trainer/run.py"),
+    "AnomalyGate": (["janus_core/errors.py", "components/anomaly_gate/schema_checks.py"], "trainer/run.py"),
+    "Transform": (["janus_core/examples/records.py", "trainer/encoders/vector.py"], "trainer/run.py"),
+    "Trainer": (["serving/description.py", "trainer/trunks/experts.py", "janus_core/strict.py"], "pipeline/dag.py"),
     "Evaluator": (["components/metrics/qwk.py", "components/metrics/auc.py"], "trainer/run.py"),
     "ServingCheck": (
-        ["serving/check/trial.py", "components/arrow_io/records.py"],
+        ["serving/check/trial.py", "janus_core/examples/records.py"],
         "trainer/run.py",
     ),
 }
@@ -91,7 +91,7 @@ def test_whatever_is_imported_is_in_the_closure() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     imported = {Path(file) for file in printed.split("\n")[-2].split()}
-    assert ROOT / "components/arrow_io/threads.py" in imported
+    assert ROOT / "janus_core/examples/threads.py" in imported
     assert imported <= import_closure(*modules)
 
 

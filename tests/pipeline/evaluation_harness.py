@@ -16,7 +16,7 @@ from tfx.components.evaluator import executor
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
-from components.batch_evaluator.executor import BatchExecutor
+from components.evaluator.executor import BatchExecutor
 from pipeline.config import JanusConfig
 
 CLASSES = ["on_time", "delayed", "cancelled"]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import JanusConfig
-from pipeline.config_file import parse_config
+from pipeline.config.file import parse_config
 
 
 def small_raw(folder: Path, **changed: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.home import Home
-from pipeline.job import run_job
+from pipeline.run.job import run_job
 from tests.pipeline.small import small_config, write_table
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.batch_evaluator.executor import StockExecutor
+from components.evaluator.executor import StockExecutor
 from pipeline.config import HEADLINE, METRICS, QUANTILE_METRICS
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, METRIC_CLASSES, PRESENT_CLASSES, eval_config
 from tests.pipeline.evaluation_harness import (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.home import Home, require_writable
-from trainer.errors import ConfigError, JanusError
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from janus_core.errors import ConfigError, DataError, JanusError
 from pipeline import preflight
 from pipeline.home import Home
 from pipeline.preflight import check_before_run, check_metadata
 from tests.pipeline.small import small_config, write_table
-from trainer.errors import ConfigError, DataError, JanusError
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.anomaly_gate.column import Column
+from janus_core.errors import DataError
 from pipeline.schema_tools import (
     Difference,
     check_schema,
@@ -18,7 +19,6 @@ from pipeline.schema_tools import (
     to_text,
 )
 from tests.pipeline.small import small_config
-from trainer.errors import DataError
 
 NUMBER = Column(
     name="x", type="INT", rows=10, present=10, infinite=0, value_counts=None, least=1, greatest=9, shortest=1, longest=1

@@ -9,12 +9,12 @@ import pytest
 
 from pipeline.dag import Places, create_pipeline
 from pipeline.home import Home
-from pipeline.interruption import Interruption
-from pipeline.metadata import executions_of_run, open_store
-from pipeline.outcome import collect_outcome
-from pipeline.progress import RunRecord
-from pipeline.runner import run_on_beam
-from pipeline.session import recorded
+from pipeline.lineage.store import executions_of_run, open_store
+from pipeline.report.outcome import collect_outcome
+from pipeline.run.interruption import Interruption
+from pipeline.run.progress import RunRecord
+from pipeline.run.runner import run_on_beam
+from pipeline.run.session import recorded
 from tests.pipeline.small import small_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow]

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from janus_core.errors import DataError, JanusError
 from tests.trainer.balancings.toy import BATCH, Batch, toy_config, toy_dataset, toy_model, toy_rows
 from trainer.callbacks import EpochHistory
 from trainer.divergence import fit
-from trainer.errors import DataError, JanusError
 from trainer.input import TrainingData
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trainer.label_statistics
-from trainer.errors import DataError
+from janus_core.errors import DataError
 from trainer.label_statistics import label_statistics, weighted_quantiles
 
 

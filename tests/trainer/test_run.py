@@ -15,13 +15,13 @@ import pytest
 import tensorflow as tf
 
 import trainer.run
+from janus_core.progress import PROGRESS, EpochEnded, EpochStarted, TrainingEvent, training_event_of
 from tests.trainer.conftest import Trained
 from tests.trainer.harness import example_of, fn_args
 from trainer.callbacks import Checkpoint
 from trainer.config import TrainerConfig
 from trainer.input import read_training_data
 from trainer.multitask import MultiTaskModel
-from trainer.progress import PROGRESS, EpochEnded, EpochStarted, TrainingEvent, training_event_of
 from trainer.run import run_fn
 
 FEATURES = ("x", "constant", "city", "code", "hour", "v")

@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from janus_core.errors import DataError
 from tests.trainer.harness import example_of, fn_args, run_transform
 from trainer.config import TrainerConfig
-from trainer.errors import DataError
 from trainer.heads.base import Head
 from trainer.run import make_heads, make_model, read_examples, run_fn
 from trainer.signatures import ServingModule

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from janus_core.progress import PROGRESS
 from trainer.balancings.base import BalancedTask, Balancing, GradientCombination, LossWeighting, Step
 from trainer.balancings.cagrad import Cagrad
 from trainer.balancings.dwa import Dwa
@@ -13,7 +14,6 @@ from trainer.balancings.uncertainty import Uncertainty
 from trainer.config import FixedBalancing, TrainerConfig
 from trainer.heads.base import Head
 from trainer.network import Network
-from trainer.progress import PROGRESS
 
 __all__ = [
     "BALANCINGS",

@@ -1,5 +1,6 @@
 """The part of the configuration that the Transform and Trainer components read."""
 
+from janus_core.strict import ClassName, Count, Name, Number, Rate, StrictModel, reject_bool
 from trainer.config.balancing import (
     BalancingConfig,
     CagradBalancing,
@@ -10,7 +11,6 @@ from trainer.config.balancing import (
     PcgradBalancing,
     UncertaintyBalancing,
 )
-from trainer.config.base import ClassName, Count, Name, Number, Rate, StrictModel, reject_bool
 from trainer.config.component import LabelConfig, PreprocessingConfig, TrainerConfig
 from trainer.config.features import (
     CategoricalFeature,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from trainer.config.base import StrictModel
+from janus_core.strict import StrictModel
 from trainer.config.features import Feature
 from trainer.config.model import ModelConfig
 from trainer.config.tasks import CountTask, MultilabelTask, RegressionTask, Task

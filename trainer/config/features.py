@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from trainer.config.base import Count, Number, StrictModel, reject_bool
+from janus_core.strict import Count, Number, StrictModel, reject_bool
 
 
 class FeatureConfig(StrictModel):

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from janus_core.strict import Count, StrictModel
 from trainer.config.balancing import BalancingConfig, FixedBalancing
-from trainer.config.base import Count, StrictModel
 from trainer.config.trunk import AnyTrunk, SharedBottomTrunk
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from trainer.config.base import ClassName, StrictModel, class_name, reject_bool
+from janus_core.strict import ClassName, StrictModel, class_name, reject_bool
 
 Level = Annotated[float, BeforeValidator(reject_bool), Field(gt=0, lt=1)]
 ClassWeights = Literal["balanced"] | dict[ClassName, float]

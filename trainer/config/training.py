@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from trainer.config.base import Count, StrictModel, reject_bool
+from janus_core.strict import Count, StrictModel, reject_bool
 
 
 class EarlyStoppingConfig(StrictModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from trainer.config.base import Count, Rate, StrictModel, reject_bool
+from janus_core.strict import Count, Rate, StrictModel, reject_bool
 
 
 class TrunkConfig(StrictModel):

@@ -11,8 +11,8 @@ from tfx.types import Channel, artifact_utils, standard_artifacts
 from components.anomaly_gate.component import AnomalyGate
 from components.anomaly_gate.executor import Executor
 from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
+from janus_core.errors import DataError
 from tests.components.anomaly_gate.statistics import anomalies_of, schema_of, write_split
-from trainer.errors import DataError
 
 SCHEMA = """
 feature { name: "late" type: BYTES string_domain { value: "yes" value: "no" } }

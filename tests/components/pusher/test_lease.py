@@ -16,7 +16,7 @@ from components.pusher.lease import PREFIX, Ticket, leased
 from components.pusher.local import read_text, text_names
 from components.pusher.lock import Claim, exclusive
 from components.pusher.storage import Location, storage_of
-from trainer.errors import JanusError
+from janus_core.errors import JanusError
 
 SECONDS = 100.0
 

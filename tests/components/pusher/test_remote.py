@@ -17,9 +17,9 @@ from components.pusher.rollback import roll_back
 from components.pusher.state import read_state
 from components.pusher.storage import content_digest, is_url, join, storage_of
 from components.pusher.versions import publish, versions
+from janus_core.errors import JanusError
 from tests.components.pusher.models import write_model
 from tests.components.pusher.poller import MODEL, VARIABLES, WARMUP, Poller
-from trainer.errors import JanusError
 
 gfile = tf.io.gfile
 

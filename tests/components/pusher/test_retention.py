@@ -14,8 +14,8 @@ from components.pusher.retention import LABELS_FILE, protected, read_labels
 from components.pusher.rollback import roll_back
 from components.pusher.state import State, read_state
 from components.pusher.versions import versions
+from janus_core.errors import ConfigError, JanusError
 from tests.components.pusher.models import accept, write_model
-from trainer.errors import ConfigError, JanusError
 
 PUSHES = st.tuples(st.just("push"), st.integers(0, 4))
 ROLLBACKS = st.tuples(st.just("rollback"), st.none())

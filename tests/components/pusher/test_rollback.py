@@ -18,8 +18,8 @@ from components.pusher.push import push
 from components.pusher.rollback import roll_back
 from components.pusher.state import read_state
 from components.pusher.versions import versions
+from janus_core.errors import ConfigError, JanusError
 from tests.components.pusher.models import accept, write_model
-from trainer.errors import ConfigError, JanusError
 
 KILLED = 77
 

@@ -11,7 +11,7 @@ from components.pusher.push import push
 from components.pusher.retention import retain
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, remove_leftovers, version_for, versions
-from trainer.errors import JanusError
+from janus_core.errors import JanusError
 
 
 @pytest.fixture

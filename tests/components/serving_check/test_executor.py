@@ -22,6 +22,7 @@ from components.serving_check.executor import Executor
 from components.serving_check.result import CheckResult, read_check
 from components.serving_check.rows import first_rows
 from components.serving_check.stamp import stamp
+from janus_core.errors import DataError
 from serving.check.findings import read_findings
 from serving.saved_model import LoadedModel
 from serving.warmup import FILE as WARMUP_FILE
@@ -29,7 +30,6 @@ from serving.warmup import read_warmup, replay, warmup_rows
 from tests.components.anomaly_gate.statistics import write_split
 from tests.components.examples import artifact_at, example, examples_artifact
 from tests.components.serving_check.models import ROWS
-from trainer.errors import DataError
 
 PASSED = CheckResult(
     passed=True, seconds=1, size_mb=1, peak_memory_mb=1, signatures=[], rows=5, latency={}, problems=[]

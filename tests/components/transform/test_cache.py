@@ -16,9 +16,9 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils, proto_utils
 
-from components.arrow_io.records import record_batches
 from components.transform import analysis, cache
 from components.transform.executor import ANALYZER_CACHE_KEY, Executor
+from janus_core.examples.records import record_batches
 from tests.components.examples import artifact_at, examples_artifact, read_records, run_executor
 from tests.components.transform.test_executor import MODULE, SCHEMA, rows
 

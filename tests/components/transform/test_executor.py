@@ -14,9 +14,10 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils, proto_utils
 
-from components.arrow_io import records
 from components.transform.component import ArrowTransform
 from components.transform.executor import Executor
+from janus_core.errors import DataError
+from janus_core.examples import records
 from tests.components.examples import (
     Value,
     artifact_at,
@@ -26,7 +27,6 @@ from tests.components.examples import (
     run_executor,
     write_records,
 )
-from trainer.errors import DataError
 
 SPLITS = ("train", "eval")
 MODULE = "tests.components.transform.preprocessing"

@@ -8,14 +8,14 @@ import portpicker
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.beam.check import check_arguments
-from pipeline.beam.config import BeamConfig
 from pipeline.beam.places import check_places
+from pipeline.config.beam import BeamConfig
 from pipeline.home import Home
 from pipeline.preflight import check_beam
-from tests.pipeline.beam.test_config import DATAFLOW, FLINK
+from tests.pipeline.config.test_beam import DATAFLOW, FLINK
 from tests.pipeline.small import small_config
-from trainer.errors import ConfigError, JanusError
 
 JOB = ["--runner=FlinkRunner", "--job_endpoint=jobs:8099"]
 POOL = ["--environment_type=EXTERNAL", "--environment_config=localhost:50000"]

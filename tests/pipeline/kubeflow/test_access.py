@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from janus_core.errors import ConfigError
 from pipeline.kubeflow.access import Access, access_of
-from trainer.errors import ConfigError
 
 
 def test_the_token_comes_from_the_variable_or_a_file_and_is_never_shown(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.client import Client, RefusedError, UnansweredError, connect, create_run
 from pipeline.kubeflow.submission import Submission, run_body
 from pipeline.kubeflow.submit_job import upload
 from tests.pipeline.kubeflow.conftest import WAITS, connect_to
 from tests.pipeline.kubeflow.kfp_server import PREFIX, Fault, State, running
-from trainer.errors import ConfigError, JanusError
 
 UPLOAD = f"{PREFIX}/pipelines/upload_version"
 

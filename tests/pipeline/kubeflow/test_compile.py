@@ -12,16 +12,16 @@ from kfp import kubernetes
 from tfx.utils import kube_utils
 from typer.testing import CliRunner
 
+from janus_core.errors import ConfigError
 from pipeline.cli import app
-from pipeline.config_file import parse_config
+from pipeline.config.file import parse_config
 from pipeline.kubeflow.artifacts import classification_outputs
 from pipeline.kubeflow.bundle import Bundle, read_bundle, write_bundle
 from pipeline.kubeflow.compile import POD_LABEL, compile_pipeline, edges, step_name
-from pipeline.run_node import RunParameters, ir_of_run
+from pipeline.kubeflow.run_node import RunParameters, ir_of_run
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.small import small_raw
 from tests.pipeline.test_dag import SCHEMA
-from trainer.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def test_nothing_is_cached_by_kubeflow(compiled: Compiled) -> None:
 
 def test_each_task_runs_its_node_under_kubeflows_run_id(compiled: Compiled) -> None:
     container = compiled.spec["deploymentSpec"]["executors"]["exec-example-gen"]["container"]
-    assert container["command"] == ["python", "-m", "pipeline.run_node"]
+    assert container["command"] == ["python", "-m", "pipeline.kubeflow.run_node"]
     assert "--node-id=ExampleGen" in container["args"]
     assert "--run-id={{$.inputs.parameters['run_id']}}" in container["args"]
     assert f"--digest={compiled.bundle.digest}" in container["args"]

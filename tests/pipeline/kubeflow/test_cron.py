@@ -2,8 +2,8 @@
 
 import pytest
 
+from janus_core.errors import ConfigError
 from pipeline.kubeflow.cron import six_fields
-from trainer.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from janus_core.errors import ConfigError, DataError, GateError, JanusError, ServingError
 from pipeline.kubeflow.attempts import is_transient, run_attempts
 from pipeline.kubeflow.bundle import write_bundle
 from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
+from pipeline.kubeflow.run_node import RETRY_INDEX, check_execution, recorded_exit_code
 from pipeline.kubeflow.steps import TransientError, check_run_id, check_writable, report_reason
-from pipeline.metadata import NodeExecution, StoredArtifact
-from pipeline.run_node import RETRY_INDEX, check_execution, recorded_exit_code
+from pipeline.lineage.store import NodeExecution, StoredArtifact
 from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.small import write_table
-from trainer.errors import ConfigError, DataError, GateError, JanusError, ServingError
 
 
 def execution(**changed: Any) -> NodeExecution:
@@ -40,7 +40,7 @@ def test_what_tfx_recorded_decides() -> None:
         ("Trainer", None, JanusError, "one of its inputs is missing"),
         ("Trainer", execution(failed=True, complete=False, message="out of memory"), JanusError, "out of memory"),
         ("Trainer", execution(complete=False), JanusError, "has not ended"),
-        ("ExampleGen", failed("trainer.errors.DataError: no column"), DataError, "no column"),
+        ("ExampleGen", failed("janus_core.errors.DataError: no column"), DataError, "no column"),
         ("Transform", failed("google.api_core.exceptions.ServiceUnavailable: 503"), TransientError, "503"),
         ("Evaluator", execution(outputs=blessing(0)), GateError, "a task's gate failed"),
         ("ServingCheck", execution(outputs=blessing(0)), ServingError, "serving check"),
@@ -51,7 +51,7 @@ def test_what_tfx_recorded_decides() -> None:
 
 
 def test_a_recorded_traceback_tells_the_exit_code() -> None:
-    assert recorded_exit_code(failed("trainer.errors.DataError: a column is missing")) == 3
+    assert recorded_exit_code(failed("janus_core.errors.DataError: a column is missing")) == 3
     assert recorded_exit_code(failed("ValueError: no")) == 1
     assert recorded_exit_code(execution(failed=True, complete=False, message="no column", exit_code=3)) == 3
 
@@ -110,7 +110,7 @@ def test_what_may_pass(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "trainer.errors.DataError: column 'ServiceUnavailable' holds 503 values",
+        "janus_core.errors.DataError: column 'ServiceUnavailable' holds 503 values",
         "ValueError: 500 rows",
         "Traceback (most recent call last):\n    raise ConnectionResetError\ntrainer.errors.ConfigError: no",
         "tensorflow.python.framework.errors_impl.NotFoundError: gs://bucket/none",
@@ -178,7 +178,7 @@ def test_kubernetes_is_given_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def _node(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipeline.run_node", f"--ir={folder}/bundle/ir.json", *arguments]
+    command = [sys.executable, "-m", "pipeline.kubeflow.run_node", f"--ir={folder}/bundle/ir.json", *arguments]
     environment = {**os.environ, "JANUS_MLMD": f"sqlite://{folder}/metadata.db", **variables}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from janus_core.errors import JanusError
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.client import Client, create_run
 from pipeline.kubeflow.schedule_job import Scheduled, recurring_runs_of, run_unschedule_job, schedule
@@ -13,7 +14,6 @@ from pipeline.kubeflow.submission import Submission, recurring_run_body, run_bod
 from pipeline.kubeflow.submit_job import upload
 from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.kubeflow.kfp_server import PREFIX, Fault, State
-from trainer.errors import JanusError
 
 RUNS = f"{PREFIX}/recurringruns"
 NIGHTLY = "0 30 3 * * *"

@@ -9,12 +9,12 @@ import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
+from janus_core.errors import ConfigError
 from pipeline.cli import app
 from pipeline.kubeflow.submission import bundle_notes, checked_parameters, pipeline_name, split_parameters
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.kubeflow.kfp_server import State, running
 from tests.pipeline.small import small_raw
-from trainer.errors import ConfigError
 
 INPUTS = {"data_path": "STRING", "span": "NUMBER_INTEGER", "epochs": "NUMBER_INTEGER"}
 

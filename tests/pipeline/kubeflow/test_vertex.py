@@ -7,12 +7,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from janus_core.errors import ConfigError
 from pipeline.cli import app
 from pipeline.kubeflow.bundle import in_cluster
 from pipeline.kubeflow.vertex import check_for_vertex
 from tests.pipeline.kubeflow.harness import kubeflow_raw
 from tests.pipeline.small import small_raw
-from trainer.errors import ConfigError
 
 PLACES = {"pipeline_root": "gs://bucket/root", "data_path": "gs://bucket/data", "push_path": "gs://bucket/serving"}
 
@@ -60,7 +60,7 @@ def test_the_command_says_that_it_is_for_vertex_ai_only(tmp_path: Path, capfd: p
     ],
 )
 def test_what_vertex_ai_cannot_do_is_told(tmp_path: Path, changed: dict[str, Any], words: str) -> None:
-    from pipeline.config_file import load_config
+    from pipeline.config.file import load_config
 
     config = load_config(_written(tmp_path, **changed), [])
     with pytest.raises(ConfigError, match="cannot be compiled for Vertex AI") as error:
@@ -69,7 +69,7 @@ def test_what_vertex_ai_cannot_do_is_told(tmp_path: Path, changed: dict[str, Any
 
 
 def test_all_places_that_are_not_in_cloud_storage_are_told_at_once(tmp_path: Path) -> None:
-    from pipeline.config_file import parse_config
+    from pipeline.config.file import parse_config
 
     config = parse_config(small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path)))
     with pytest.raises(ConfigError) as error:

@@ -15,11 +15,11 @@ import pytest
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.job import run_job
 from pipeline.kubeflow.bundle import write_bundle
 from pipeline.kubeflow.compile import compile_pipeline
 from pipeline.kubeflow.metadata_address import connection_config
-from pipeline.metadata import executions_of_run
+from pipeline.lineage.store import executions_of_run
+from pipeline.run.job import run_job
 from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.kubeflow.local_run import LocalRun, run_container, run_locally
 from tests.pipeline.kubeflow.mysql import mysql_server
@@ -106,7 +106,7 @@ def test_each_step_may_be_killed(compiled: Path, tmp_path: Path, monkeypatch: py
     moments = random.Random(17)
 
     def container(command: list[str], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-        if "pipeline.run_node" in command:
+        if "pipeline.kubeflow.run_node" in command:
             killed.append(_kill_once_begun(command, variables, moments))
         return run_container(command, variables)
 

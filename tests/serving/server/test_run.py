@@ -37,12 +37,12 @@ SCRIPT = """
 import typer
 from pathlib import Path
 from pipeline import environment
-from pipeline.cli_common import end_with, errors_told
+from pipeline.commands.common import end_with, errors_reported
 
 def main(folder: Path, rest_port: int, grpc_port: int) -> None:
-    with errors_told(False):
+    with errors_reported(False):
         environment.prepare()
-        from pipeline.serve_job import ServeOptions, run_serve_job
+        from pipeline.commands.serve.job import ServeOptions, run_serve_job
         from tests.pipeline.small import small_config
 
         options = ServeOptions(rest_port=rest_port, grpc_port=grpc_port, local=True)

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import serve_job
-from pipeline.serve_job import ServeOptions, docker_command, parse_labels, run_serve_job, run_until_signal
+from janus_core.errors import ConfigError, JanusError
+from pipeline.commands.serve import job as serve_job
+from pipeline.commands.serve.job import ServeOptions, docker_command, parse_labels, run_serve_job, run_until_signal
 from serving.deployment.release import serving_release
 from serving.server import run as server_run
 from serving.server.run import AddressError, ServerOptions
 from tests.pipeline.small import small_config
 from tests.serving.deployment.rendered import flags
 from tests.serving.deployment.test_server import DECLARED
-from trainer.errors import ConfigError, JanusError
 
 
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, name: str = "docker") -> None:
@@ -206,5 +206,5 @@ def test_a_signal_ends_the_server(tmp_path: Path, number: int) -> None:
 
 
 def test_no_tensorflow_is_loaded_for_docker() -> None:
-    code = "import sys, pipeline.serve_job; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, pipeline.commands.serve.job; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,7 +12,7 @@ from tests.trainer.harness import example_of, fn_args
 from tests.trainer.test_run import columns_of, copy_inputs, history, rows_of
 from tests.trainer.trunks.small import EVERY_KIND
 from trainer.config import TrainerConfig
-from trainer.gates import utilisation_of
+from trainer.expert_gates import utilisation_of
 from trainer.run import run_fn
 from trainer.signatures import ServingModule
 

@@ -1,0 +1,160 @@
+"""Executors of the Evaluator: the batch engine, and TFMA's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from absl import logging
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_model_analysis.proto import config_pb2
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.components.evaluator import executor as stock
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, json_utils, path_utils, proto_utils
+
+from components.evaluator.baseline import comparable_outputs, compare_only
+from components.evaluator.evaluate import batch_evaluator, batch_extractors
+from components.evaluator.plan import NotBatchedError, Plan, make_plan
+from components.evaluator.reading import column_types, example_files, is_readable, read_batches
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class StockExecutor(stock.Executor):
+    """TFX's own executor, but a baseline that lacks a task does not fail the run."""
+
+    def Do(  # noqa: N802 - the name is TFX's
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Called by TFX; see its Evaluator."""
+        super().Do(*_with_fitting_baseline(input_dict, output_dict, exec_properties))
+
+
+class BatchExecutor(stock.Executor):
+    """Computes metrics from batches; what it can't compute so, it leaves to TFX's own executor."""
+
+    def Do(  # noqa: N802 - the name is TFX's
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Called by TFX; see its Evaluator."""
+        input_dict, output_dict, exec_properties = _with_fitting_baseline(input_dict, output_dict, exec_properties)
+        config = tfma.utils.update_eval_config_with_defaults(
+            _eval_config(exec_properties), has_baseline=bool(_baseline(input_dict)), rubber_stamp=True
+        )
+        tfma.utils.verify_eval_config(config)
+        try:
+            plan = make_plan(config)
+            _check_inputs(input_dict, exec_properties)
+        except NotBatchedError as reason:
+            logging.warning("Falling back to TFMA's row-wise evaluation, which is slower: %s", reason)
+            super().Do(input_dict, output_dict, exec_properties)
+            return
+        self._log_startup(input_dict, output_dict, exec_properties)
+        evaluation_uri = artifact_utils.get_single_uri(output_dict[specs.EVALUATION_KEY])
+        self._evaluate(config, plan, input_dict, exec_properties, evaluation_uri)
+        if tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config):
+            _bless(input_dict, output_dict, exec_properties, evaluation_uri)
+
+    def _evaluate(
+        self,
+        config: config_pb2.EvalConfig,
+        plan: Plan,
+        input_dict: Artifacts,
+        exec_properties: Mapping[str, Any],
+        output_path: str,
+    ) -> None:
+        splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
+        columns = column_types(_schema(input_dict), {column for names in plan.slices for column in names})
+        models = [
+            tfma.default_eval_shared_model(
+                eval_saved_model_path=_model_path(input_dict[_model_key(spec)]),
+                model_name=spec.name,
+                eval_config=config,
+            )
+            for spec in config.model_specs
+        ]
+        shared = models[0] if len(models) == 1 else models
+        with self._make_beam_pipeline() as pipeline:
+            batches = read_batches(pipeline, example_files(input_dict[specs.EXAMPLES_KEY], splits), columns)
+            _ = batches | "ExtractEvaluateAndWriteResults" >> tfma.ExtractEvaluateAndWriteResults(
+                eval_shared_model=shared,
+                eval_config=config,
+                extractors=batch_extractors(eval_shared_model=shared, eval_config=config),
+                evaluators=[batch_evaluator(config, plan)],
+                output_path=output_path,
+            )
+
+
+def _check_inputs(input_dict: Artifacts, exec_properties: Mapping[str, Any]) -> None:
+    if not input_dict.get(specs.SCHEMA_KEY):
+        raise NotBatchedError("there is no schema")
+    if not is_readable(input_dict[specs.EXAMPLES_KEY]):
+        raise NotBatchedError("the examples are no tf.Examples")
+    if exec_properties.get(specs.MODULE_PATH_KEY) or exec_properties.get(specs.MODULE_FILE_KEY):
+        raise NotBatchedError("a module file changes how examples are evaluated")
+
+
+def _with_fitting_baseline(
+    input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+) -> tuple[Artifacts, Artifacts, dict[str, Any]]:
+    """The arguments without the comparisons that the baseline can't be used for."""
+    config = _eval_config(exec_properties)
+    baseline = _baseline(input_dict)
+    if not baseline or len(config.model_specs) != 1 or not config.model_specs[0].label_keys:
+        return input_dict, output_dict, exec_properties
+    (spec,) = config.model_specs
+    outputs = comparable_outputs(spec, _model_path(input_dict[specs.MODEL_KEY]), _model_path(baseline))
+    missing = sorted(set(spec.label_keys) - outputs)
+    if not missing:
+        return input_dict, output_dict, exec_properties
+    logging.warning("The last blessed model does not have these tasks as they are now: %s", ", ".join(missing))
+    if not outputs:
+        return {**input_dict, specs.BASELINE_MODEL_KEY: []}, output_dict, exec_properties
+    changed = proto_utils.proto_to_json(compare_only(config, outputs))
+    return input_dict, output_dict, {**exec_properties, specs.EVAL_CONFIG_KEY: changed}
+
+
+def _eval_config(exec_properties: Mapping[str, Any]) -> config_pb2.EvalConfig:
+    config = config_pb2.EvalConfig()
+    proto_utils.json_to_proto(exec_properties[specs.EVAL_CONFIG_KEY], config)
+    return config
+
+
+def _baseline(input_dict: Artifacts) -> list[types.Artifact]:
+    return input_dict.get(specs.BASELINE_MODEL_KEY) or []
+
+
+def _model_key(spec: config_pb2.ModelSpec) -> str:
+    return str(specs.BASELINE_MODEL_KEY if spec.is_baseline else specs.MODEL_KEY)
+
+
+def _model_path(artifacts: list[types.Artifact]) -> str:
+    artifact = artifact_utils.get_single_instance(artifacts)
+    return str(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))
+
+
+def _schema(input_dict: Artifacts) -> schema_pb2.Schema:
+    uri = artifact_utils.get_single_uri(input_dict[specs.SCHEMA_KEY])
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
+
+
+def _bless(
+    input_dict: Artifacts, output_dict: Artifacts, exec_properties: Mapping[str, Any], evaluation_uri: str
+) -> None:
+    """Writes the blessing as TFX's own executor does, which has no method for it."""
+    blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
+    model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    for baseline in _baseline(input_dict):
+        blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
+        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
+    if "current_component_id" in exec_properties:
+        blessing.set_string_custom_property("component_id", exec_properties["current_component_id"])
+    passed = bool(tfma.load_validation_result(evaluation_uri).validation_ok)
+    name = constants.BLESSED_FILE_NAME if passed else constants.NOT_BLESSED_FILE_NAME
+    value = constants.BLESSED_VALUE if passed else constants.NOT_BLESSED_VALUE
+    io_utils.write_string_file(f"{blessing.uri}/{name}", "")
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)

@@ -1,0 +1,52 @@
+"""Checks that columns hold none but their allowed values."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.example_gen.findings import MAX_VALUES, Finding
+from janus_core.tables.batch import Batch
+from janus_core.tables.column_kinds import is_list, list_offsets
+
+
+def check_domains(batch: Batch, domains: Mapping[str, list[str]]) -> list[Finding]:
+    """A finding per column and value that is neither missing nor among the column's allowed values."""
+    findings = []
+    for name, allowed in domains.items():
+        column = batch.columns.get(name)
+        if column is None:
+            continue
+        values, offsets = _flat(column)
+        known = set(allowed)
+        wrong = (e for e in values.value_counts().to_pylist() if e["values"] is not None)
+        wrong = (entry for entry in wrong if as_text(entry["values"]) not in known)
+        for entry in itertools.islice(wrong, MAX_VALUES):
+            value = entry["values"]
+            place = pc.index(values, pa.scalar(value, values.type)).as_py() if value == value else _first_nan(values)
+            row = place if offsets is None else int(np.searchsorted(offsets, place, side="right")) - 1
+            findings.append(Finding("outside_domain", name, as_text(value), entry["counts"], batch.locate(row)))
+    return findings
+
+
+def as_text(value: Any) -> str:
+    """A value as a class is written in the config: whole numbers without a fraction, bytes as UTF-8."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _flat(column: pa.Array) -> tuple[pa.Array, np.ndarray | None]:
+    if not is_list(column.type):
+        return column, None
+    offsets = list_offsets(column)
+    return column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), offsets - offsets[0]
+
+
+def _first_nan(values: pa.Array) -> int:
+    return int(pc.index(pc.is_nan(values), True).as_py())

@@ -1,0 +1,247 @@
+"""What a worker does: infer the kinds of a task's columns, or turn the task into one shard per split."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from components.example_gen.domains import check_domains
+from components.example_gen.findings import Finding, merge_findings
+from components.example_gen.precision import Rounding, Use, roundings
+from components.example_gen.splits import eval_rows
+from janus_core.errors import DataError
+from janus_core.examples.encode import encode_examples, encoded_bytes
+from janus_core.tables import csv_reader, parquet_reader, tfrecord_io
+from janus_core.tables.batch import Batch
+from janus_core.tables.cells import CellForms
+from janus_core.tables.column_kinds import Kind, is_list, kind_of_type, narrow, widest
+from janus_core.tables.config import DataConfig, columns_of_split
+from janus_core.tables.csv_blocks import Block
+from janus_core.tables.csv_dialect import Dialect, dialect_of
+from janus_core.tables.pieces import Piece, Task
+from janus_core.tables.tfrecord_io import GzipRecordWriter
+
+SPLITS = ("train", "eval")
+
+ENCODED_BYTES = 16 << 20
+"""Rows are encoded so many at a time: wide tables grow tenfold between the file and the examples."""
+
+Kinds = dict[str, Kind | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of a run have in common.
+
+    `columns` are read; `kinds` holds those whose kind is known beforehand, `types` what the files' types say of the
+    others, for want of a value. `ingested` are written, None for all: the others only tell rows apart.
+    No message shows values of `sensitive` ones.
+    """
+
+    data: DataConfig
+    seed: int
+    columns: list[str]
+    kinds: Kinds
+    types: Kinds
+    domains: dict[str, list[str]]
+    staging: str
+    forms: CellForms
+    uses: dict[str, list[Use]] = field(default_factory=dict)
+    offsets: dict[str, int] = field(default_factory=dict)
+    ingested: frozenset[str] | None = None
+    sensitive: frozenset[str] = frozenset()
+
+    def is_ingested(self, column: str) -> bool:
+        """Whether a column is written."""
+        return self.ingested is None or column in self.ingested
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a task: rows per split, the kinds of columns that had a value, what float32 makes of those of
+    numbers, and what was wrong.
+    """
+
+    index: int
+    rows: dict[str, int]
+    seen: dict[str, Kind] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    roundings: dict[str, Rounding] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """For the file that brings the result back from the worker."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Result":
+        """The inverse of `to_json`."""
+        values = json.loads(text)
+        findings = [Finding(**finding) for finding in values["findings"]]
+        roundings = {name: Rounding(**rounding) for name, rounding in values["roundings"].items()}
+        return cls(**{**values, "findings": findings, "roundings": roundings})
+
+
+def infer_task(task: Task, job: Job) -> Kinds:
+    """The kinds of the columns that are not known yet; columns of damaged pieces are left to `write_task`."""
+    kinds: Kinds = {name: None for name in job.columns if name not in job.kinds}
+    try:
+        for piece in task.pieces:
+            for found in _inferred(piece, job, list(kinds)):
+                kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
+    except DataError:
+        # The same error comes up again in `write_task`, which reports it.
+        return kinds
+    return kinds
+
+
+def _inferred(piece: Piece, job: Job, unknown: list[str]) -> Iterator[Kinds]:
+    wide = {name: _wide_kind(name, job) for name in unknown}
+    if job.data.format == "parquet":
+        yield parquet_reader.infer_kinds(piece.path, piece.start, piece.stop or 0, wide)
+        return
+    dialect = dialect_of(job.data)
+    names = csv_reader.read_header(piece.path, dialect)
+    for block in _csv_blocks(piece, dialect):
+        yield csv_reader.infer_block(block, piece.path, names, job.forms, dialect, unknown, wide)
+
+
+def _wide_kind(column: str, job: Job) -> Kind:
+    """What whole numbers beyond EXACT are: numbers where the column is used as one, else text."""
+    uses = job.uses.get(column, [])
+    if column in job.offsets or (not uses and column in columns_of_split(job.data.split)):
+        return "int"
+    return "float" if uses and all(use.as_number for use in uses) else "bytes"
+
+
+def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
+    """Writes the task's shards (`shard_path`) and then its result (`result_path`); returns the task's index.
+
+    Bad data end in the result, not in an exception, so that no runner retries or rewords them. Files appear under
+    their names when they are whole, so that a repeated or twin attempt does no harm.
+    """
+    kinds = {**(inferred or {}), **job.kinds}
+    kinds = {name: job.types.get(name) if kind is None else kind for name, kind in kinds.items()}
+    attempt = uuid.uuid4().hex
+    writers: dict[str, GzipRecordWriter] = {}
+    seen: dict[str, Kind] = {}
+    findings: list[Finding] = []
+    problems: list[str] = []
+    rounded: dict[str, Rounding] = {}
+    try:
+        for batch in _batches(task, job, kinds):
+            _note_kinds(seen, batch, job)
+            shifted = _shifted(batch, job.offsets)
+            for name, rounding in roundings(shifted, job.uses, job.sensitive).items():
+                rounded[name] = rounding.merged(rounded[name]) if name in rounded else rounding
+            findings = merge_findings([*findings, *_write_batch(batch, shifted, job, writers, task, attempt)])
+    except DataError as error:
+        problems = error.problems
+    for split, writer in writers.items():
+        writer.close()
+        target = shard_path(job.staging, task.index, split)
+        FileSystems.rename([f"{target}.{attempt}"], [target])
+    rows = {split: writers[split].records if split in writers else 0 for split in SPLITS}
+    result = Result(task.index, rows, seen, findings, problems, rounded)
+    target = result_path(job.staging, task.index)
+    with FileSystems.create(f"{target}.{attempt}") as stream:
+        stream.write(result.to_json().encode())
+    FileSystems.rename([f"{target}.{attempt}"], [target])
+    return task.index
+
+
+def shard_path(staging: str, index: int, split: str) -> str:
+    """Where a task's shard waits until all are done."""
+    return FileSystems.join(staging, f"{split}-{index:05d}.gz")
+
+
+def result_path(staging: str, index: int) -> str:
+    """Where a task's result waits for the executor."""
+    return FileSystems.join(staging, f"result-{index:05d}.json")
+
+
+def _note_kinds(seen: dict[str, Kind], batch: Batch, job: Job) -> None:
+    for name, column in batch.columns.items():
+        kind = kind_of_type(column.type)
+        if kind is None or column.null_count == batch.rows or not job.is_ingested(name):
+            continue
+        if seen.setdefault(name, kind) != kind:
+            raise DataError(f"{batch.locate(0)}: from here on, column '{name}' is {kind}, before it was {seen[name]}")
+
+
+def _shifted(batch: Batch, offsets: Mapping[str, int]) -> Batch:
+    """The batch as it is written: without the columns' offsets."""
+    columns = dict(batch.columns)
+    for name in offsets.keys() & columns.keys():
+        if kind_of_type(columns[name].type) == "bytes" or is_list(columns[name].type):
+            raise DataError(f"{batch.locate(0)}: column '{name}' holds no single numbers, so it cannot have an offset")
+        columns[name] = pc.subtract(columns[name], pa.scalar(offsets[name], columns[name].type))
+    return batch.with_columns(columns)
+
+
+def _write_batch(
+    batch: Batch, written: Batch, job: Job, writers: dict[str, GzipRecordWriter], task: Task, attempt: str
+) -> Iterator[Finding]:
+    yield from check_domains(batch, job.domains)
+    if task.split is not None:
+        evaluated = np.full(batch.rows, task.split == "eval")
+    else:
+        evaluated, missing = eval_rows(batch, job.data.split, job.seed)
+        yield from missing
+    for part, chosen in _encoded(_only_ingested(written, job), evaluated):
+        for split, rows in zip(SPLITS, (~chosen, chosen), strict=True):
+            if not rows.any():
+                continue
+            if split not in writers:
+                path = f"{shard_path(job.staging, task.index, split)}.{attempt}"
+                stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+                writers[split] = GzipRecordWriter(stream)
+            writers[split].write(part if rows.all() else part.filter(pa.array(rows)))
+
+
+def _only_ingested(batch: Batch, job: Job) -> Batch:
+    if all(map(job.is_ingested, batch.columns)):
+        return batch
+    columns = {name: column for name, column in batch.columns.items() if job.is_ingested(name)}
+    return replace(batch, columns=columns, records=None)
+
+
+def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArray, np.ndarray]]:
+    if batch.records is not None:
+        yield batch.records, evaluated
+        return
+    narrowed = {name: narrow(column) for name, column in batch.columns.items()}
+    size = encoded_bytes(narrowed)
+    step = max(1, batch.rows * ENCODED_BYTES // max(size, 1))
+    for start in range(0, batch.rows, step):
+        rows = min(step, batch.rows - start)
+        columns = {name: column.slice(start, rows) for name, column in narrowed.items()}
+        yield encode_examples(columns, rows), evaluated[start : start + rows]
+
+
+def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
+    wanted = {name: kinds.get(name) for name in job.columns}
+    for piece in task.pieces:
+        if job.data.format == "csv":
+            dialect = dialect_of(job.data)
+            names = csv_reader.read_header(piece.path, dialect)
+            for block in _csv_blocks(piece, dialect):
+                yield csv_reader.read_block(block, piece.path, names, wanted, job.forms, dialect, job.sensitive)
+        elif job.data.format == "parquet":
+            yield from parquet_reader.read_batches(
+                piece.path, piece.start, piece.stop or 0, wanted, job.ingested, job.sensitive
+            )
+        else:
+            yield from tfrecord_io.read_batches(piece.path, job.ingested)
+
+
+def _csv_blocks(piece: Piece, dialect: Dialect) -> Iterator[Block]:
+    blocks = csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, dialect)
+    # Arrow takes blank lines alone for no CSV at all.
+    return (block for block in blocks if block.data.strip())

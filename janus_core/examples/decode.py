@@ -1,0 +1,67 @@
+"""tf.Examples of unknown columns → RecordBatches, exactly as tfx_bsl decodes them, but mostly by the faster parser."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+from janus_core.errors import DataError
+from janus_core.examples.columns import Columns, parse_columns
+from janus_core.examples.sizes import example_sizes
+from janus_core.tables.column_kinds import Kind, kind_of_type
+
+_SAMPLE_ROWS = 64
+_ROUNDS = 3
+_PATIENCE = 3
+"""A batch is given up after so many samples, and after so many batches given up the parser is no longer tried."""
+
+
+def decode_batches(batches: Iterable[tf.Tensor]) -> Iterator[pa.RecordBatch]:
+    """Batches of records, string [n], as RecordBatches of large lists [n], one per batch.
+
+    The parser takes the columns met so far. It neither sees others nor tells an empty list from a missing feature, but
+    both make a record longer than its columns account for. A sample of such records tells tfx_bsl's decoder which
+    columns are new; if that does not account for all of the batch, the decoder takes the whole of it. Raises
+    RuntimeError for a record that is no tf.Example.
+    """
+    decode = ExamplesToRecordBatchDecoder().DecodeBatch
+    kinds: dict[str, Kind] = {}
+    misses = 0
+    for records in batches:
+        batch = _parsed(records, kinds, decode) if misses < _PATIENCE else None
+        if batch is None:
+            misses += 1
+            batch = decode(records.numpy())
+            kinds.update(_kinds(batch))
+        yield batch
+
+
+def _parsed(
+    records: tf.Tensor, kinds: dict[str, Kind], decode: Callable[[np.ndarray], pa.RecordBatch]
+) -> pa.RecordBatch | None:
+    """The records by the parser, or None if it misses some of what they hold; adds new columns to `kinds`."""
+    for _ in range(_ROUNDS):
+        columns, longer = _columns(records, kinds)
+        if not len(longer):
+            return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+        sample = longer[:: -(-len(longer) // _SAMPLE_ROWS)]
+        kinds.update(_kinds(decode(tf.gather(records, sample).numpy())))
+    return None
+
+
+def _columns(records: tf.Tensor, kinds: Mapping[str, Kind]) -> tuple[Columns, np.ndarray]:
+    """The records' columns of the given kinds, and the places of records that hold more."""
+    try:
+        columns = parse_columns(records, kinds)
+    except DataError:
+        # tfx_bsl will tell what is wrong.
+        return {}, np.arange(len(records))
+    sizes = tf.strings.length(records).numpy()
+    return columns, np.flatnonzero(example_sizes(columns, len(sizes)) != sizes)
+
+
+def _kinds(batch: pa.RecordBatch) -> dict[str, Kind]:
+    found = ((field.name, kind_of_type(field.type)) for field in batch.schema)
+    return {name: kind for name, kind in found if kind is not None}

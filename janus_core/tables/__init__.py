@@ -1,0 +1,1 @@
+"""Reads CSV, Parquet and TFRecord tables as Arrow."""

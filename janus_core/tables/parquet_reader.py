@@ -1,0 +1,322 @@
+"""Reads Parquet files into columns of the three kinds that a tf.Example holds.
+
+booleans and integers become int, and so do doubles and decimals of which all are whole, other floats and decimals
+float; integers beyond 2^53 become text, as in CSV; text, binary and dictionaries bytes; dates, times and timestamps ISO
+8601 text in UTC (which sorts, so that a time split works on it); durations the number of their unit; lists of these
+several values. Structs, maps and lists of lists have no place in a tf.Example.
+"""
+
+import contextlib
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from janus_core.errors import DataError
+from janus_core.tables.batch import Batch
+from janus_core.tables.column_kinds import (
+    CellError,
+    Kind,
+    is_list,
+    kind_of_numbers,
+    large_list,
+    list_offsets,
+    to_kind,
+    widest,
+)
+from janus_core.tables.files import open_file, partitions_of
+
+BATCH_ROWS = 1 << 15
+
+
+def read_schema(path: str) -> pa.Schema:
+    """The Arrow schema of a Parquet file. Raises DataError for a damaged file and for a repeated column."""
+    schema = read_metadata(path).schema.to_arrow_schema()
+    repeated = [name for name in dict.fromkeys(schema.names) if schema.names.count(name) > 1]
+    if repeated:
+        raise DataError(f"{path}: the schema names a column twice: {', '.join(map(repr, repeated))}")
+    for name, value in _partitions(path, schema).items():
+        schema = schema.append(pa.field(name, value.type))
+    return schema
+
+
+def _partitions(path: str, schema: pa.Schema) -> dict[str, pa.Scalar]:
+    """The columns of `partitions_of` that the file does not have itself, each with its one value."""
+    found = {name: value for name, value in partitions_of(path).items() if name not in schema.names}
+    return {
+        name: pa.scalar(int(value), pa.int32()) if value and re.fullmatch(r"-?\d{1,9}", value) else pa.scalar(value)
+        for name, value in found.items()
+    }
+
+
+def read_metadata(path: str) -> pq.FileMetaData:
+    """The footer of a Parquet file. Raises DataError where there is none that can be read."""
+    with open_file(path) as source:
+        return _parquet_file(source, path).metadata
+
+
+def column_kinds(schema: pa.Schema) -> dict[str, Kind | None]:
+    """The kind of each column that a tf.Example can hold; None where the type is null."""
+    kinds = {field.name: _kind(field.type) for field in schema}
+    return {name: kind for name, kind in kinds.items() if kind != "unsupported"}  # type: ignore[misc]
+
+
+def unsupported(schema: pa.Schema, column: str, path: str) -> str:
+    """A sentence on a column that `column_kinds` leaves out."""
+    return (
+        f"{path}: column '{column}' is of type {schema.field(column).type}, which a tf.Example cannot hold; "
+        "flatten it into columns of numbers, text or lists of them"
+    )
+
+
+def undecided_columns(files: Iterable[str]) -> set[str]:
+    """The columns whose values decide their kind: doubles, decimals and integers of 64 bits."""
+    return {field.name for path in files for field in read_schema(path) if _is_undecided(field.type)}
+
+
+def infer_kinds(path: str, start: int, stop: int, wide: Mapping[str, Kind]) -> dict[str, Kind | None]:
+    """The kinds of the columns named by `wide`, by the rows [start, stop); None where all are missing or NaN.
+
+    `wide` gives the kind of each where integers are beyond EXACT.
+
+    Raises DataError for damaged data.
+    """
+    found: dict[str, Kind | None] = {}
+    with open_file(path) as source:
+        file = _parquet_file(source, path)
+        schema = read_schema(path)
+        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
+        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
+        for name, beyond in wide.items():
+            arrow_type = schema.field(name).type
+            if not _is_undecided(arrow_type):
+                kind = _kind(arrow_type)
+                found[name] = kind if kind != "unsupported" else None  # type: ignore[assignment]
+                continue
+            extremes = _integer_extremes(file, name, groups)
+            if extremes is not None:
+                found[name] = kind_of_numbers(pa.array(extremes, arrow_type), beyond)
+                continue
+            found[name] = None
+            for record_batch in record_batches(file, groups, [name], path) if groups else ():
+                column = record_batch.column(0)
+                column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+                found[name] = widest(found[name], kind_of_numbers(column, beyond))
+                if found[name] in ("float", "bytes") and not pa.types.is_integer(column.type):
+                    break
+    return found
+
+
+def read_batches(
+    path: str,
+    start: int,
+    stop: int,
+    kinds: Mapping[str, Kind | None],
+    needed: Collection[str] | None = None,
+    sensitive: Collection[str] = (),
+) -> Iterator[Batch]:
+    """The rows [start, stop) of a file in the given kinds, streamed.
+
+    Raises DataError, with the row (from 0), for a value that its kind cannot hold, and for damaged data. A column that
+    is not `needed` (all are by default) is left out of the batch where it has such a value. No message shows a value of
+    a sensitive one.
+    """
+    with open_file(path) as source:
+        file = _parquet_file(source, path)
+        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
+        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
+        if not groups:
+            return
+        position = int(begins[groups[0]])
+        names = [name for name, kind in kinds.items() if kind is not None]
+        for record_batch in record_batches(file, groups, names, path):
+            begin, end = max(start - position, 0), min(stop - position, record_batch.num_rows)
+            if begin < end:
+                part = record_batch.slice(begin, end - begin)
+                yield _convert(part, position + begin, path, kinds, needed, sensitive)
+            position += record_batch.num_rows
+            if position >= stop:
+                return
+
+
+def _parquet_file(source: pa.NativeFile, path: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(source)
+    except (pa.ArrowException, OSError) as error:
+        source.seek(0)
+        other = "" if source.read(4) == b"PAR1" else "; if it is CSV: data.format: csv"
+        raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error}){other}") from error
+
+
+def record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], path: str) -> Iterator[pa.RecordBatch]:
+    """The named columns of some row groups, of partitions as well. Raises DataError for damaged data."""
+    partitions = _partitions(path, file.schema_arrow)
+    # Without any column of the file, there would be no rows.
+    own = [name for name in names if name not in partitions] or file.schema_arrow.names[:1]
+    batches = file.iter_batches(BATCH_ROWS, row_groups=groups, columns=own, use_threads=False)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{path}: row groups {groups} cannot be read, they are damaged ({error})") from error
+        if batch is None:
+            return
+        columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
+        for name, value in partitions.items():
+            columns[name] = pa.array([value.as_py()] * batch.num_rows, value.type)
+        yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _convert(
+    record_batch: pa.RecordBatch,
+    first: int,
+    path: str,
+    kinds: Mapping[str, Kind | None],
+    needed: Collection[str] | None,
+    sensitive: Collection[str],
+) -> Batch:
+    batch = Batch({}, record_batch.num_rows, lambda row: f"{path}, row {first + row}")
+    columns = {}
+    for name, kind in kinds.items():
+        if kind is None:
+            continue
+        column = record_batch.column(record_batch.schema.get_field_index(name))
+        try:
+            columns[name] = to_kind(_canonical(column, kind), kind)
+        except CellError as error:
+            if needed is None or name in needed:
+                words = error.describe(name, kind, name in sensitive)
+                raise DataError(f"{batch.locate(error.row)}: {words}") from error
+    return batch.with_columns(columns)
+
+
+# --- types ------------------------------------------------------------------------------------------------------
+
+
+def _kind(arrow_type: pa.DataType, nested: bool = False) -> Kind | str | None:
+    types = pa.types
+    if types.is_dictionary(arrow_type):
+        return _kind(arrow_type.value_type, nested)
+    if is_list(arrow_type):
+        return "unsupported" if nested else _kind(arrow_type.value_type, nested=True)
+    if types.is_null(arrow_type):
+        return None
+    if types.is_boolean(arrow_type) or types.is_integer(arrow_type) or types.is_duration(arrow_type):
+        return "int"
+    if types.is_floating(arrow_type) or types.is_decimal(arrow_type):
+        return "float"
+    if _is_text(arrow_type) or types.is_temporal(arrow_type):
+        return "bytes"
+    return "unsupported"
+
+
+def _integer_extremes(file: pq.ParquetFile, name: str, groups: list[int]) -> list[int] | None:
+    """Least and greatest values, by the footer; None where it does not say them, and for other types."""
+    if not pa.types.is_integer(file.schema_arrow.field(name).type):
+        return None
+    found = []
+    for group in map(file.metadata.row_group, groups):
+        columns = (group.column(place) for place in range(group.num_columns))
+        statistics = next(column.statistics for column in columns if column.path_in_schema == name)
+        if statistics is None or not statistics.has_min_max:
+            return None
+        found += [statistics.min, statistics.max]
+    return found
+
+
+def _is_undecided(arrow_type: pa.DataType) -> bool:
+    types = pa.types
+    if types.is_dictionary(arrow_type):
+        return _is_undecided(arrow_type.value_type)
+    wide_integer = types.is_int64(arrow_type) or types.is_uint64(arrow_type)
+    return bool(wide_integer or types.is_float64(arrow_type) or types.is_decimal(arrow_type))
+
+
+def _is_text(arrow_type: pa.DataType) -> bool:
+    types = pa.types
+    return bool(
+        types.is_string(arrow_type)
+        or types.is_large_string(arrow_type)
+        or types.is_binary(arrow_type)
+        or types.is_large_binary(arrow_type)
+        or types.is_fixed_size_binary(arrow_type)
+    )
+
+
+def _canonical(column: pa.Array, kind: Kind | None = None) -> pa.Array:
+    """The column as int64, float64, binary or a large list of them; `kind` where the way to it would lose digits."""
+    types = pa.types
+    if types.is_dictionary(column.type):
+        return _canonical(column.dictionary_decode(), kind)
+    if is_list(column.type):
+        return _canonical_list(column)
+    if types.is_unsigned_integer(column.type):
+        return column.cast(pa.string()).cast(pa.binary()) if kind == "bytes" else _unsigned(column)
+    if types.is_boolean(column.type) or types.is_integer(column.type) or types.is_duration(column.type):
+        return column.cast(pa.int64())
+    if types.is_float16(column.type):
+        numbers = column.to_numpy(zero_copy_only=False).astype(np.float64)
+        return pa.array(numbers, mask=column.is_null().to_numpy(zero_copy_only=False))
+    if types.is_floating(column.type):
+        return column.cast(pa.float64())
+    if types.is_decimal(column.type):
+        return _decimals(column, kind)
+    if types.is_temporal(column.type):
+        return _iso(column).cast(pa.binary())
+    return column.cast(pa.binary())
+
+
+def _decimals(column: pa.Array, kind: Kind | None) -> pa.Array:
+    if kind == "int":
+        # Where it cannot be done, the way over float64 tells which value it is.
+        with contextlib.suppress(pa.ArrowInvalid):
+            return column.cast(pa.int64())
+    if kind == "bytes":
+        texts = [None if value is None else f"{value:f}" for value in column.to_pylist()]
+        return pa.array([text and (text.rstrip("0").rstrip(".") if "." in text else text) for text in texts]).cast(
+            pa.binary()
+        )
+    return column.cast(pa.float64(), safe=False)
+
+
+def _canonical_list(column: pa.Array) -> pa.LargeListArray:
+    offsets = list_offsets(column)
+    missing = column.is_null().to_numpy(zero_copy_only=False)
+    values = column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    sizes = np.diff(offsets)
+    if sizes[missing].any():
+        # A missing list of a fixed size has values all the same.
+        values = values.filter(pa.array(~np.repeat(missing, sizes)))
+        sizes[missing] = 0
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    values = _canonical(values)
+    if values.null_count and not pa.types.is_floating(values.type):
+        gap = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+        row = int(np.searchsorted(offsets, gap, side="right")) - 1
+        raise CellError(row, column[row].as_py(), "a list of numbers or text cannot have a gap")
+    return large_list(offsets, pc.fill_null(values, math.nan) if values.null_count else values, missing)
+
+
+def _unsigned(column: pa.Array) -> pa.Int64Array:
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        big = pc.greater(column, pa.scalar(2**63 - 1, pa.uint64()))
+        row = pc.index(big, True).as_py()
+        raise CellError(row, column[row].as_py(), "beyond 64 bits") from None
+
+
+def _iso(column: pa.Array) -> pa.StringArray:
+    types = pa.types
+    if not types.is_timestamp(column.type):
+        text = column.cast(pa.string())
+        return pc.replace_substring_regex(text, r"\.0+$", "") if types.is_time(column.type) else text
+    zone = column.type.tz
+    # A zone changes how a timestamp is shown, not the instant; UTC is the one form that sorts.
+    text = pc.strftime(column.cast(pa.timestamp(column.type.unit)), format="%Y-%m-%dT%H:%M:%S")
+    text = pc.replace_substring_regex(text, r"\.0+$", "")
+    return pc.binary_join_element_wise(text, "Z", "") if zone else text

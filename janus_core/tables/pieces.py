@@ -1,0 +1,134 @@
+"""Divides a source into pieces of work, the same on every machine, since each becomes a shard per split."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from janus_core.tables import csv_reader, parquet_reader
+from janus_core.tables.config import DataConfig
+from janus_core.tables.csv_dialect import Dialect, dialect_of, starts_midway
+from janus_core.tables.files import file_size, is_gzip
+
+PIECE_BYTES = 8 << 20
+"""Small enough for a 40 MB table to occupy several workers, large enough for shards worth opening."""
+
+MAX_PIECES = 256
+"""Beyond, pieces grow: a shard per 8 MiB of a terabyte would be a hundred thousand files."""
+
+MAX_PIECES_PER_ROW_GROUP = 8
+"""A row group is read from its beginning by every piece of it; more pieces would read more than they encode."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file: bytes of CSV content from line `line`, or rows of Parquet; `stop` None is the end."""
+
+    path: str
+    start: int = 0
+    stop: int | None = None
+    line: int = 1
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """Pieces that one worker handles in turn and writes to one shard per split.
+
+    `split` and `span` are those that all of its rows belong to, in a split by span; None otherwise.
+    """
+
+    index: int
+    pieces: tuple[Piece, ...]
+    split: Literal["train", "eval"] | None = None
+    span: int | None = None
+
+
+@dataclass(frozen=True)
+class SpanFiles:
+    """The files of a span whose rows all belong to one split."""
+
+    span: int
+    split: Literal["train", "eval"]
+    files: list[str]
+
+
+def plan_tasks(files: list[str], data: DataConfig) -> list[Task]:
+    """The tasks for `files`, in the files' order. Raises DataError for a file that cannot be read."""
+    groups = _groups(files, data, _limit(files))
+    return [Task(index, group) for index, group in enumerate(groups)]
+
+
+def plan_spans(spans: Sequence[SpanFiles], data: DataConfig) -> list[Task]:
+    """As `plan_tasks`, for a split by span: no task holds rows of two spans, so that each can be counted."""
+    limit = _limit([path for span in spans for path in span.files])
+    groups = [(span, group) for span in spans for group in _groups(span.files, data, limit)]
+    return [Task(index, group, span.split, span.span) for index, (span, group) in enumerate(groups)]
+
+
+def _limit(files: list[str]) -> int:
+    return max(PIECE_BYTES, sum(map(file_size, files)) // MAX_PIECES)
+
+
+def _groups(files: list[str], data: DataConfig, limit: int) -> Iterable[tuple[Piece, ...]]:
+    csv_pieces = partial(_csv_pieces, dialect=dialect_of(data))
+    makers: dict[str, Callable[[str, int], Iterable[Piece]]]
+    makers = {"csv": csv_pieces, "parquet": _parquet_pieces, "tfrecord": _whole_file}
+    divide = makers[data.format]
+    return _packed((piece for path in files for piece in divide(path, limit)), limit)
+
+
+def _packed(pieces: Iterable[Piece], limit: int) -> Iterable[tuple[Piece, ...]]:
+    group: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        if group and size + piece.size > limit:
+            yield tuple(group)
+            group, size = [], 0
+        group.append(piece)
+        size += piece.size
+    if group:
+        yield tuple(group)
+
+
+def _csv_pieces(path: str, limit: int, dialect: Dialect) -> Iterable[Piece]:
+    start, stop, line = csv_reader.row_bytes(path, dialect)
+    size = file_size(path)
+    if not starts_midway(path, dialect):
+        # Compressed bytes are about a sixth of the content's size.
+        yield Piece(path, start, stop, line, size * 6 if is_gzip(path) else size)
+        return
+    size = size if stop is None else stop
+    if size - start <= limit:
+        yield Piece(path, start, size, line, size - start)
+        return
+    first: tuple[int, int] | None = None
+    stop = start
+    for block in csv_reader.file_blocks(path, start, size, line, dialect):
+        if first is not None and block.stop - first[0] > limit:
+            yield Piece(path, first[0], stop, first[1], stop - first[0])
+            first = None
+        first = first or (block.start, block.line)
+        stop = block.stop
+    if first is not None:
+        yield Piece(path, first[0], stop, first[1], stop - first[0])
+
+
+def _parquet_pieces(path: str, limit: int) -> Iterable[Piece]:
+    metadata = parquet_reader.read_metadata(path)
+    begin = 0
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        rows = group.num_rows
+        # Dictionaries make columns small in the file, but not in the examples.
+        size = max(group.total_byte_size, rows * metadata.num_columns * 8)
+        count = min(-(-size // limit), MAX_PIECES_PER_ROW_GROUP, max(rows, 1))
+        for part in range(count):
+            start, stop = begin + rows * part // count, begin + rows * (part + 1) // count
+            if start < stop:
+                yield Piece(path, start, stop, size=size // count)
+        begin += rows
+
+
+def _whole_file(path: str, limit: int) -> Iterable[Piece]:
+    yield Piece(path, size=file_size(path))

@@ -1,0 +1,79 @@
+"""Looks at the first record of a TFRecord file without TensorFlow."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import pyarrow as pa
+
+from janus_core.errors import DataError
+from janus_core.tables.column_kinds import Kind
+from janus_core.tables.files import open_content
+
+_KINDS: dict[int, Kind] = {1: "bytes", 2: "float", 3: "int"}
+"""The fields of tensorflow.Feature's oneof."""
+
+
+def first_kinds(path: str) -> dict[str, Kind | None] | None:
+    """The features of the first tf.Example and their kinds (None: no value); None if the file has no record.
+
+    Raises DataError if the record is no tf.Example.
+    """
+    record = _first_record(path)
+    if record is None:
+        return None
+    kinds: dict[str, Kind | None] = {}
+    try:
+        for features in _fields(record, 1):
+            for entry in _fields(features, 1):
+                name = b"".join(_fields(entry, 1)).decode("utf-8")
+                feature = b"".join(_fields(entry, 2))
+                kinds[name] = next((_KINDS[number] for number, _ in _parse(feature) if number in _KINDS), None)
+    except (ValueError, IndexError) as error:
+        raise DataError(f"{path}: its first record is no tf.Example") from error
+    return kinds
+
+
+def _first_record(path: str) -> bytes | None:
+    try:
+        with open_content(path) as stream:
+            head = stream.read(12)
+            if not head:
+                return None
+            size = int.from_bytes(head[:8], "little")
+            if len(head) < 12 or size > 1 << 31:
+                raise DataError(f"{path}: not a TFRecord file")
+            record = stream.read(size)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read, it is truncated or damaged ({error})") from error
+    if len(record) < size:
+        raise DataError(f"{path}: cannot be read, it is truncated or not a TFRecord file")
+    return cast(bytes, record)
+
+
+def _fields(message: bytes, number: int) -> Iterator[bytes]:
+    return (value for field, value in _parse(message) if field == number)
+
+
+def _parse(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The length-delimited fields of a protobuf message; any other wire type is not in a tf.Example."""
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        if tag & 7 != 2:
+            raise ValueError("not a length-delimited field")
+        size, position = _varint(message, position)
+        if position + size > len(message):
+            raise ValueError("a field that reaches beyond the message")
+        yield tag >> 3, message[position : position + size]
+        position += size
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, position
+        shift += 7

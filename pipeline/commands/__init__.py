@@ -1,0 +1,1 @@
+"""The commands of `janus`, one file or folder per verb: its typer function and its work."""

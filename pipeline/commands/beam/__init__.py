@@ -1,0 +1,1 @@
+"""`janus beam`: what every Beam step is given."""

@@ -1,0 +1,48 @@
+"""`janus beam`: shows what every Beam step is given, and checks it; nothing is run."""
+
+from rich.console import Console
+
+from pipeline.beam.check import EMBEDDED, check_arguments
+from pipeline.beam.places import check_places
+from pipeline.config import JanusConfig
+
+PREDICT = "janus predict --beam"
+
+
+def run_beam_job(config: JanusConfig, console: Console, connect: bool = True) -> int:
+    """Prints the arguments of each Beam step and returns the exit code.
+
+    Args:
+        config: the pipeline's.
+        console: where to.
+        connect: ask the job server.
+
+    Raises:
+        ConfigError: an argument is unknown, wrong or missing.
+        JanusError: the job server does not answer.
+    """
+    arguments = config.beam.arguments()
+    of_server = check_arguments(arguments, connect)
+    if config.kubeflow:
+        where = config.kubeflow
+        places = {"kubeflow.pipeline_root": where.pipeline_root, "data.path": where.data_path or config.data.path}
+    else:
+        places = {"data.path": config.data.path}
+    check_places(arguments, places)
+    from pipeline.commands.beam.steps import beam_steps
+
+    steps = beam_steps(config)
+    steps[PREDICT] = arguments
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for step, given in steps.items():
+        alike.setdefault(tuple(given), []).append(step)
+    for shared, names in alike.items():
+        console.print(", ".join(names), style="bold", markup=False, highlight=False)
+        for argument in shared or ["no arguments: one worker, in the process itself"]:
+            console.print(f"  {argument}", markup=False, highlight=False, soft_wrap=True)
+    endpoint = next((a.partition("=")[2] for a in reversed(arguments) if a.startswith("--job_endpoint=")), None)
+    if endpoint and endpoint != EMBEDDED:
+        told = f"answers, with {len(of_server)} options of its own" if connect else "was not asked"
+        console.print(f"job server {endpoint} {told}", markup=False, highlight=False)
+    console.print("the arguments are right", style="green")
+    return 0

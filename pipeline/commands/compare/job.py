@@ -1,0 +1,379 @@
+"""One `janus compare`: examples, trainings, summary, files."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from janus_core.errors import ConfigError
+from pipeline.commands.compare.results import Comparison, TaskInfo
+from pipeline.commands.compare.variants import (
+    Candidate,
+    balancing_kinds,
+    base_config,
+    candidates,
+    chosen,
+    of_equal_size,
+    rebalanced,
+    single_task,
+    trunk_kinds,
+)
+from pipeline.config import HEADLINE, JanusConfig
+from pipeline.environment import Terminal, library_output_to
+from pipeline.home import Home, exclusive, link_to, now
+from pipeline.preflight import check_data, check_metadata, check_schema_file
+from pipeline.report.report_json import janus_version, stack_versions
+from pipeline.run.display import Display, console_on, shown_on
+from pipeline.run.interruption import Interruption, interruptible
+from pipeline.run.progress import RunRecord
+from pipeline.run.session import own_arguments_hidden, recorded
+from trainer.config import TrainerConfig
+
+if TYPE_CHECKING:
+    from pipeline.commands.compare.training import Examples, Planned
+
+RESULT_FILE, TASKS_PLOT, RANKING_PLOT = "compare.json", "compare.png", "ranking.png"
+LOWER_IS_BETTER = frozenset({"mae", "rmse", "log_loss", "ece", "deviance", "pinball"})
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What the command line says.
+
+    Attributes:
+        seeds: repetitions of each training.
+        trunks, balancings: comma-separated kinds, or `all`; None for the configuration's own.
+        confidence: of the intervals.
+        epochs: instead of the configuration's.
+        output: the folder for the result instead of one in the pipeline's home.
+        as_json: print the result as JSON, and nothing else on stdout.
+    """
+
+    seeds: int = 3
+    trunks: str | None = None
+    balancings: str | None = None
+    confidence: float = 0.95
+    epochs: int | None = None
+    output: Path | None = None
+    as_json: bool = False
+
+
+def run_compare_job(config: JanusConfig, options: CompareOptions, verbose: bool = False) -> int:
+    """Compares, shows and writes the result, and returns the exit code.
+
+    Raises:
+        ConfigError: there is nothing to compare, a kind is unknown, or the result cannot be written.
+        DataError: the data or the schema are rejected.
+        JanusError: the metadata database cannot be used, or a run or comparison of the pipeline is under way.
+    """
+    _check(options)
+    base = base_config(config.trainer_config(), options.epochs)
+    wanted = candidates(
+        base,
+        chosen("--trunks", options.trunks, trunk_kinds(), base.model.trunk.kind),
+        chosen("--balancings", options.balancings, balancing_kinds(), base.model.balancing.kind),
+    )
+    home = Home(config.name)
+    home.create()
+    home.compare.mkdir(exist_ok=True)
+    refusal = f"another comparison of pipeline '{config.name}' is under way (process {{holder}}): wait until it ends"
+    with (
+        exclusive(home.compare / ".lock", refusal),
+        library_output_to(home.compare / "compare.log", verbose) as terminal,
+    ):
+        return _carry_out(_Job(config, base, wanted, options, home, terminal))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One comparison, while it is under way."""
+
+    config: JanusConfig
+    base: TrainerConfig
+    candidates: list[Candidate]
+    options: CompareOptions
+    home: Home
+    terminal: Terminal
+
+    @property
+    def progress_stream(self) -> TextIO:
+        return self.terminal.err if self.options.as_json else self.terminal.out
+
+
+def _carry_out(job: _Job) -> int:
+    working_folder, record = Path.cwd(), RunRecord()
+
+    console = console_on(job.progress_stream)
+
+    def end_now(exit_code: int) -> None:
+        if console.is_terminal:
+            # The line of what is under way vanishes, the cursor comes back.
+            job.progress_stream.write("\r\x1b[2K\x1b[?25h")
+        tell_interruption()
+
+    def tell_interruption() -> None:
+        print("interrupted; the same command continues after the last finished training", file=job.terminal.err)
+
+    with interruptible(end_now) as interruption:
+        try:
+            with shown_on(console) as display:
+                comparison = _compare(job, display, record, interruption)
+        except (Exception, KeyboardInterrupt):
+            # TFX and Beam change it for a while.
+            os.chdir(working_folder)
+            if interruption.exit_code:
+                tell_interruption()
+                return interruption.exit_code
+            if record.failure:
+                raise record.failure.error from None
+            raise
+    folder = write_comparison(comparison, job.home.compare, job.options.output)
+    if job.options.as_json:
+        print(comparison.model_dump_json(indent=2), file=job.terminal.out)
+    else:
+        from pipeline.commands.compare.table import comparison_view
+
+        console.print(comparison_view(comparison))
+    console.print(f"result: {folder}/{RESULT_FILE}", style="dim", soft_wrap=True)
+    return 0
+
+
+def _compare(job: _Job, display: Display, record: RunRecord, interruption: Interruption) -> Comparison:
+    prepared = _prepare(job, display, record, interruption)
+    display.status("reading examples")
+    from pipeline.commands.compare.journal import Journal, content_digest
+    from pipeline.commands.compare.measure import metrics_plan
+    from pipeline.commands.compare.summary import Trained, notes_on, summarise
+    from pipeline.commands.compare.training import carry_out, open_examples
+    from pipeline.evaluation import LABELLED_COUNT
+
+    digest = content_digest([prepared.transform_graph, *prepared.examples])
+    examples = open_examples(prepared.transform_graph, prepared.examples, job.base, digest)
+    display.status("counting parameters")
+    wanted, notes = _distinct(job.candidates, examples)
+    equal, factors = _of_equal_size(job.base, wanted[0].config, examples)
+    single = {task: single_task(job.base, task) for task in job.base.tasks}
+    planned = _plan(job.options.seeds, wanted, single, equal)
+    headlines = {task: HEADLINE[config.kind] for task, config in job.base.tasks.items()}
+    found = carry_out(
+        planned,
+        examples,
+        metrics_plan(job.config),
+        Journal(job.home.compare / "journal.jsonl"),
+        _determined_by(),
+        headlines,
+        display.status,
+    )
+
+    def repetitions(label: str) -> list:
+        return [found[label, repetition] for repetition in range(job.options.seeds)]
+
+    trained = Trained(
+        candidates={candidate.name: repetitions(candidate.name) for candidate in wanted},
+        single={task: repetitions(_single_label(task)) for task in single},
+        equal={task: repetitions(_equal_label(task)) for task in equal},
+        factors=factors,
+    )
+    tasks = {
+        task: TaskInfo(
+            kind=task_config.kind,
+            metric=headlines[task],
+            higher_is_better=headlines[task] not in LOWER_IS_BETTER,
+            unit=getattr(task_config, "unit", None),
+            labelled=int(trained.single[task][0].metrics[task][LABELLED_COUNT] or 0),
+        )
+        for task, task_config in job.base.tasks.items()
+    }
+    ranked, single_result, equal_result = summarise(wanted, tasks, trained, job.options.confidence)
+    return Comparison(
+        janus=janus_version(),
+        pipeline=job.config.name,
+        created=now(),
+        stack=stack_versions(),
+        confidence=job.options.confidence,
+        seeds=[job.base.seed + repetition for repetition in range(job.options.seeds)],
+        epochs=job.base.training.epochs,
+        examples=prepared.rows,
+        tasks=tasks,
+        candidates=ranked,
+        single=single_result,
+        equal=equal_result,
+        notes=[*notes, *notes_on(ranked, tasks, job.options.seeds, job.options.confidence)],
+    )
+
+
+# --- transformed examples -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Transform's outputs, the newest span's examples first, and the rows of each split."""
+
+    transform_graph: Path
+    examples: list[Path]
+    rows: dict[str, int]
+
+
+def _prepare(job: _Job, display: Display, record: RunRecord, interruption: Interruption) -> _Prepared:
+    """Runs the pipeline up to Transform; what `janus run` has made is used again."""
+    home = job.home
+    with home.lock(), recorded(record, interruption):
+        display.status("checking")
+        check_metadata(home.metadata)
+        check_data(job.config)
+        check_schema_file(job.config)
+        home.set_orphans_aside()
+        display.status("loading TFX")
+        from components.anomaly_gate.column import read_split
+        from pipeline.dag import Places, create_data_pipeline
+        from pipeline.lineage.store import executions_of_run, open_store
+        from pipeline.run.runner import run_on_beam
+
+        places = Places(
+            root=str(home.root),
+            metadata=str(home.metadata),
+            schemas=home.schemas,
+            checkpoints=None,
+            analyzer_cache=str(home.analyzer_cache),
+        )
+        run_id = f"compare-{now()}"
+        with own_arguments_hidden():
+            run_on_beam(create_data_pipeline(job.config, places), run_id)
+        executions = executions_of_run(open_store(home.metadata), run_id)
+    graph = executions["Transform"].output("transform_graph")
+    examples = executions["Transform"].outputs.get("transformed_examples", [])
+    statistics = executions["StatisticsGen"].output("statistics")
+    if graph is None or statistics is None or not examples:
+        raise RuntimeError("the pipeline gave no transformed examples, no transform graph or no statistics")
+    rows = {split: read_split(statistics.uri, split)[0] for split in ("train", "eval")}
+    return _Prepared(Path(graph.uri), [Path(artifact.uri) for artifact in examples], rows)
+
+
+def _determined_by() -> dict[str, str]:
+    """The code and the libraries that a training's figures depend on."""
+    from janus_core.fingerprint import modules_in, source_fingerprint
+
+    code = source_fingerprint("pipeline.commands.compare.training", *modules_in("components.metrics"))
+    return {"code": code, **{name: version for name, version in stack_versions().items() if name != "tfx"}}
+
+
+# --- what is trained ----------------------------------------------------------------------------------------------
+
+
+def _distinct(wanted: Sequence[Candidate], examples: "Examples") -> tuple[list[Candidate], list[str]]:
+    """The candidates, those whose balancing falls back to another one under its name, and what is to be said of it."""
+    from trainer.trial import effective_balancing
+
+    kept: dict[str, Candidate] = {}
+    notes = []
+    for candidate in wanted:
+        effective = effective_balancing(candidate.config, examples.transform, examples.training)
+        found = candidate if effective == candidate.balancing else rebalanced(candidate, effective)
+        if found is not candidate:
+            notes.append(f"{candidate.name}: there is nothing that it could balance, so it is {found.name}")
+        kept.setdefault(found.name, found)
+    return list(kept.values()), notes
+
+
+def _of_equal_size(
+    base: TrainerConfig, own: TrainerConfig, examples: "Examples"
+) -> tuple[dict[str, TrainerConfig], dict[str, float]]:
+    """task → its single-task network with about as many parameters as the whole multi-task one, and its factor."""
+    from trainer.trial import parameters_of
+
+    def count(config: TrainerConfig) -> int:
+        return parameters_of(config, examples.transform, examples.training)
+
+    target = count(own)
+    found = {task: of_equal_size(single_task(base, task), target, count) for task in base.tasks}
+    return {task: config for task, (config, _) in found.items()}, {task: factor for task, (_, factor) in found.items()}
+
+
+def _plan(
+    seeds: int, wanted: Sequence[Candidate], single: Mapping[str, TrainerConfig], equal: Mapping[str, TrainerConfig]
+) -> "list[Planned]":
+    """Repetition by repetition, so that an interrupted comparison has whole ones."""
+    from pipeline.commands.compare.training import Planned
+
+    return [
+        Planned(label, config, repetition)
+        for repetition in range(seeds)
+        for label, config in [
+            *((_single_label(task), config) for task, config in single.items()),
+            *((_equal_label(task), config) for task, config in equal.items()),
+            *((candidate.name, candidate.config) for candidate in wanted),
+        ]
+    ]
+
+
+def _single_label(task: str) -> str:
+    return f"single-task {task}"
+
+
+def _equal_label(task: str) -> str:
+    return f"single-task {task} of equal size"
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def write_comparison(comparison: Comparison, home: Path, output: Path | None) -> Path:
+    """Writes the result, JSON and plots, whole or not at all, and returns its folder.
+
+    Args:
+        comparison: the result.
+        home: gets a folder named by the time, and a link `latest` to it.
+        output: the folder to write instead; that of an earlier comparison is replaced.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    folder = output or _unused(home / comparison.created)
+    staging = folder.with_name(f".{folder.name}-{os.getpid()}")
+    try:
+        staging.mkdir(parents=True)
+        (staging / RESULT_FILE).write_text(comparison.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        _plot(comparison, staging)
+        if folder.exists():
+            shutil.rmtree(folder)
+        staging.rename(folder)
+    except OSError as error:
+        raise ConfigError(f"the result's folder {folder} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    if output is None:
+        link_to(home / "latest", folder.name)
+    return folder
+
+
+def _plot(comparison: Comparison, folder: Path) -> None:
+    from pipeline.commands.compare.plot import plot_ranking, plot_tasks
+
+    plot_tasks(comparison, folder / TASKS_PLOT)
+    if len(comparison.candidates) > 1:
+        plot_ranking(comparison, folder / RANKING_PLOT)
+
+
+def _unused(folder: Path) -> Path:
+    attempt, found = 1, folder
+    while found.exists():
+        attempt += 1
+        found = folder.with_name(f"{folder.name}-{attempt}")
+    return found
+
+
+def _check(options: CompareOptions) -> None:
+    if options.seeds < 1:
+        raise ConfigError(f"--seeds: expected 1 or more, got {options.seeds}")
+    if options.epochs is not None and options.epochs < 1:
+        raise ConfigError(f"--epochs: expected 1 or more, got {options.epochs}")
+    if not 0 < options.confidence < 1:
+        raise ConfigError(f"--confidence: expected a share between 0 and 1, such as 0.95, got {options.confidence:g}")
+    output = options.output
+    if output is not None and output.exists():
+        if not output.is_dir():
+            raise ConfigError(f"--output: {output} is a file")
+        if any(output.iterdir()) and not (output / RESULT_FILE).exists():
+            raise ConfigError(f"--output: {output} holds other files than an earlier comparison's; name another folder")

@@ -1,0 +1,66 @@
+"""Finished trainings, one JSON line each, so that none is done twice."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.commands.compare.results import Training
+
+BLOCK = 1 << 20
+
+
+class Journal:
+    """A file to which trainings are added as they end; a line that a kill cut off is passed over."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._known: dict[str, Training] = {}
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        for number, line in enumerate(lines, start=1):
+            try:
+                training = Training.model_validate_json(line)
+            except ValidationError:
+                logging.getLogger(__name__).warning("%s, line %d is no training: passed over", path, number)
+                continue
+            self._known[training.key] = training
+
+    def find(self, key: str) -> Training | None:
+        """The training with this key, if it was done."""
+        return self._known.get(key)
+
+    def add(self, training: Training) -> None:
+        """Writes a training; it is on the disk when this returns."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a+b") as file:
+            file.seek(0, os.SEEK_END)
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(training.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._known[training.key] = training
+
+
+def training_key(parts: Mapping[str, str | int]) -> str:
+    """A digest of all that determines a training."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def content_digest(folders: Iterable[Path]) -> str:
+    """A digest of the files below the folders: names and content."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+            with file.open("rb") as stream:
+                while block := stream.read(BLOCK):
+                    digest.update(block)
+            digest.update(b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""`janus deployment`: the files that TensorFlow Serving needs."""

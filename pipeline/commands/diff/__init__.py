@@ -1,0 +1,1 @@
+"""`janus diff`: how one run differs from another."""

@@ -1,0 +1,26 @@
+"""The command line of `janus diff`."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, load
+
+
+@command
+def diff(
+    config: ConfigFile,
+    run_a: Annotated[
+        str | None, typer.Argument(metavar="RUN_A", help="A run's id, or its report.json; default: the last but one.")
+    ] = None,
+    run_b: Annotated[
+        str | None, typer.Argument(metavar="RUN_B", help="The same, to compare with it; default: the newest.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+) -> int:
+    """Show how a run differs from another: configuration, code, libraries, data statistics, metrics."""
+    from pipeline.commands.diff.job import run_diff_job
+
+    return run_diff_job(load(config, overrides), run_a, run_b, as_json)

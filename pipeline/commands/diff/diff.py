@@ -1,0 +1,359 @@
+"""How two runs differ: configuration, code, libraries, data statistics and metrics."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from janus_core.errors import ConfigError
+from pipeline.commands.runs.runs import read_report, run_ids
+from pipeline.home import Home
+from pipeline.lineage.kept_config import kept_config
+from pipeline.lineage.recorded_config import SCHEMA_COPY, code_of_run, recorded_config
+from pipeline.lineage.settings import flat
+from pipeline.preflight import check_metadata
+from pipeline.report.analysis.analysis import Analysis, Bar, ColumnAnalysis, ColumnSide
+from pipeline.report.analysis.slices import LOWER_IS_BETTER
+from pipeline.report.report_json import REPORT_FILE, RunReport
+
+if TYPE_CHECKING:
+    from pipeline.lineage.store import NodeExecution, StoredArtifact
+
+ANALYSIS_FILE = "analysis.json"
+"""What html_report.write calls it, which loads Matplotlib."""
+HIGHER_IS_BETTER = frozenset({"accuracy", "subset_accuracy", "auc", "auc_pr", "f1", "qwk", "r2"})
+SPLITS: tuple[Literal["train", "eval"], ...] = ("train", "eval")
+
+_STATISTICS = ("missing_share", "mean", "deviation", "least", "median", "greatest", "distinct")
+_FINGERPRINT = "input_fingerprint"
+_ABSENT = object()
+
+
+class Change(BaseModel):
+    """A value that the runs do not share; one that a run does not have is null, and `kind` says so."""
+
+    key: str
+    kind: Literal["changed", "added", "removed"]
+    a: Any = None
+    b: Any = None
+
+
+class StatisticChange(BaseModel):
+    """A column's statistic in a split."""
+
+    column: str
+    split: Literal["train", "eval"]
+    statistic: str
+    a: float | None
+    b: float | None
+    size: float = Field(
+        description="How far it moved: shares by themselves, numbers in standard deviations of run A, counts by ratio."
+    )
+
+
+class MetricChange(BaseModel):
+    """A task's metric; null where a run did not measure it."""
+
+    task: str
+    metric: str
+    unit: str | None
+    a: float | None
+    b: float | None
+    change: float | None = Field(description="b - a.")
+    better: bool | None = Field(description="Whether B is better; null where neither is, or the metric has no better.")
+
+
+class Difference(BaseModel):
+    """All of it; what is equal is left out, but for metrics."""
+
+    a: str
+    b: str
+    config: list[Change]
+    config_of: Literal["config.yaml", "executions"] = Field(
+        description="Where the configurations were read: in the runs' folders, or as executions recorded them."
+    )
+    code: list[Change]
+    stack: list[Change]
+    data: list[Change] = Field(description="Span, fingerprint of the files, rows.")
+    columns: list[Change] = Field(description="Columns that one run alone has, or whose type differs.")
+    statistics: list[StatisticChange] = Field(description="The largest changes first.")
+    metrics: list[MetricChange]
+    notes: list[str] = Field([], description="What could not be compared.")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's report and folder; the folder is in the home of its pipeline."""
+
+    report: RunReport
+    folder: Path
+
+    @property
+    def metadata(self) -> Path:
+        """The home's database of ML Metadata."""
+        return self.folder.parent / "metadata.db"
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What ML Metadata has of a run."""
+
+    config: dict[str, Any]
+    code: dict[str, str]
+    statistics_uri: str | None = None
+    fingerprint: str | None = None
+
+
+def find_runs(home: Home, a: str | None, b: str | None) -> tuple[RunFolder, RunFolder]:
+    """The two runs that are meant: by id, by the path of a report.json or of its folder.
+
+    Without `b`, the newest other run is compared with `a`; without both, the newest with the one before.
+
+    Raises:
+        ConfigError: there is no such run, or it left no report.
+    """
+    reported = [run_id for run_id in run_ids(home) if (home.run_folder(run_id) / REPORT_FILE).exists()]
+    if a is None:
+        if len(reported) < 2:
+            raise ConfigError(
+                f"pipeline '{home.name}' has {len(reported)} run(s) with a report, and two are needed: run it again, "
+                "or name the paths of two report.json"
+            )
+        b, a = reported[:2]
+    first = _run(home, a)
+    if b is None:
+        others = [run_id for run_id in reported if run_id != first.report.run_id]
+        if not others:
+            raise ConfigError(f"pipeline '{home.name}' has no other run to compare {first.report.run_id} with")
+        b = others[0]
+    return first, _run(home, b)
+
+
+def compare_runs(a: RunFolder, b: RunFolder) -> Difference:
+    """Compares B with A.
+
+    Raises:
+        JanusError: the metadata database or a kept configuration cannot be read.
+    """
+    notes: list[str] = []
+    recorded = [_recorded(run, notes) for run in (a, b)]
+    kept = [kept_config(run.folder) for run in (a, b)]
+    both_kept = kept[0] is not None and kept[1] is not None
+    configs = _kept_configs(kept, recorded) if both_kept else _recorded_configs(recorded, notes)
+    columns = [_columns(run, found, notes) for run, found in zip((a, b), recorded, strict=True)]
+    if not all(columns):
+        columns = [{}, {}]
+    return Difference(
+        a=a.report.run_id,
+        b=b.report.run_id,
+        config=changes(flat(configs[0]), flat(configs[1])),
+        config_of="config.yaml" if both_kept else "executions",
+        code=changes(recorded[0].code, recorded[1].code),
+        stack=changes({"janus": a.report.janus, **a.report.stack}, {"janus": b.report.janus, **b.report.stack}),
+        data=changes(_data(a.report, recorded[0]), _data(b.report, recorded[1])),
+        columns=_column_changes(*columns),
+        statistics=sorted(_statistic_changes(*columns), key=lambda change: -change.size),
+        metrics=list(_metric_changes(a.report, b.report)),
+        notes=notes,
+    )
+
+
+def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Change]:
+    """The keys whose values differ, in the order of A and then of B."""
+    found = []
+    for key in dict.fromkeys([*a, *b]):
+        before, after = a.get(key, _ABSENT), b.get(key, _ABSENT)
+        if before is _ABSENT:
+            found.append(Change(key=key, kind="added", b=after))
+        elif after is _ABSENT:
+            found.append(Change(key=key, kind="removed", a=before))
+        elif before != after:
+            found.append(Change(key=key, kind="changed", a=before, b=after))
+    return found
+
+
+def _run(home: Home, text: str) -> RunFolder:
+    path = Path(text)
+    if path.name != REPORT_FILE:
+        path = (path if len(path.parts) > 1 else home.run_folder(text)) / REPORT_FILE
+    # `latest` is a link beside the runs.
+    folder = path.parent.resolve() if path.parent.is_symlink() else path.parent
+    return RunFolder(read_report(path), folder)
+
+
+def _recorded(run: RunFolder, notes: list[str]) -> _Recorded:
+    if not run.metadata.exists():
+        notes.append(f"there is no metadata database {run.metadata}: the code of run {run.report.run_id} is unknown")
+        return _Recorded({}, {})
+    check_metadata(run.metadata)
+    from pipeline.lineage.store import executions_of_run, open_store
+
+    store = open_store(run.metadata)
+    executions = executions_of_run(store, run.report.run_id)
+    if not executions:
+        notes.append(f"{run.metadata} has no executions of run {run.report.run_id}")
+    statistics = _output(executions, "StatisticsGen", "statistics")
+    examples = _output(executions, "ExampleGen", "examples")
+    fingerprint = examples.properties.get(_FINGERPRINT) if examples else None
+    config = recorded_config(store, executions)
+    if "evaluation" in config:
+        config["evaluation"]["gates"] = _gates(run.report)
+    return _Recorded(
+        config=config,
+        code=code_of_run(store, executions),
+        statistics_uri=statistics.uri if statistics else None,
+        fingerprint=None if fingerprint is None else str(fingerprint),
+    )
+
+
+def _gates(report: RunReport) -> dict[str, dict[str, dict[str, float]]]:
+    """Task → metric → rule → limit, as the configuration has them."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name, task in report.tasks.items():
+        for gate in task.get("gates", []):
+            found.setdefault(name, {}).setdefault(gate["metric"], {})[gate["rule"]] = gate["limit"]
+    return found
+
+
+def _output(executions: "Mapping[str, NodeExecution]", node: str, key: str) -> "StoredArtifact | None":
+    return executions[node].output(key) if node in executions else None
+
+
+def _kept_configs(
+    kept: Sequence[Mapping[str, Any] | None], recorded: Sequence[_Recorded]
+) -> Sequence[Mapping[str, Any]]:
+    """The configurations, and the schema's content, of which they have but the path."""
+    copies = [{SCHEMA_COPY: r.config[SCHEMA_COPY]} if SCHEMA_COPY in r.config else {} for r in recorded]
+    if not all(copies):
+        copies = [{}, {}]
+    return [{**(config or {}), **copy} for config, copy in zip(kept, copies, strict=True)]
+
+
+def _recorded_configs(recorded: Sequence[_Recorded], notes: list[str]) -> Sequence[Mapping[str, Any]]:
+    """The parts that both runs came to."""
+    a, b = (found.config for found in recorded)
+    left_out = [key for key in dict.fromkeys([*a, *b]) if key not in a or key not in b]
+    if left_out:
+        notes.append(f"not compared, since the executions of one run alone say it: {', '.join(left_out)}")
+    elif not a:
+        notes.append("the configurations cannot be compared: the runs have neither config.yaml nor executions")
+    return [{key: value for key, value in found.items() if key not in left_out} for found in (a, b)]
+
+
+def _columns(run: RunFolder, recorded: _Recorded, notes: list[str]) -> dict[str, ColumnAnalysis]:
+    """By name: as the run's analysis kept them, else from StatisticsGen's artifact."""
+    path = run.folder / ANALYSIS_FILE
+    found: list[ColumnAnalysis] = []
+    if path.exists():
+        try:
+            found = Analysis.model_validate_json(path.read_text(encoding="utf-8")).columns
+        except (OSError, UnicodeDecodeError, ValidationError) as error:
+            notes.append(f"{path} cannot be read: {error}")
+    if not found and recorded.statistics_uri:
+        from pipeline.report.analysis.data import columns_of
+
+        try:
+            features = recorded.config.get("features", {}).items()
+            sensitive = [given.get("column") or name for name, given in features if given.get("sensitive")]
+            found = columns_of(recorded.statistics_uri, None, sensitive=sensitive)
+        except OSError as error:
+            notes.append(f"the data statistics of run {run.report.run_id} are gone: {error}")
+            return {}
+    if not found:
+        notes.append(f"run {run.report.run_id} has no data statistics to compare")
+    return {column.name: column for column in found}
+
+
+def _data(report: RunReport, recorded: _Recorded) -> dict[str, Any]:
+    found: dict[str, Any] = {"span": report.span} if report.span is not None else {}
+    found |= {"fingerprint": recorded.fingerprint} if recorded.fingerprint else {}
+    found |= {f"rows.{split}": count for split, count in report.examples.items()}
+    for name, task in report.tasks.items():
+        found |= {f"labelled.{name}.{split}": count for split, count in task.get("labelled", {}).items()}
+    return found
+
+
+def _column_changes(a: Mapping[str, ColumnAnalysis], b: Mapping[str, ColumnAnalysis]) -> list[Change]:
+    return changes(*({name: column.type for name, column in side.items()} for side in (a, b)))
+
+
+def _statistic_changes(a: Mapping[str, ColumnAnalysis], b: Mapping[str, ColumnAnalysis]) -> Iterator[StatisticChange]:
+    for name in (name for name in a if name in b):
+        for split in SPLITS:
+            before, after = getattr(a[name], split), getattr(b[name], split)
+            if before is None or after is None:
+                continue
+            for statistic in _STATISTICS:
+                values = getattr(before, statistic), getattr(after, statistic)
+                if values[0] != values[1]:
+                    yield StatisticChange(
+                        column=name,
+                        split=split,
+                        statistic=statistic,
+                        a=values[0],
+                        b=values[1],
+                        size=_size(statistic, *values, before),
+                    )
+            if before.mean is None and after.mean is None:
+                yield from _share_changes(name, split, a[name].bars, b[name].bars)
+
+
+def _share_changes(
+    column: str, split: Literal["train", "eval"], a: list[Bar], b: list[Bar]
+) -> Iterator[StatisticChange]:
+    """Of a text column, the value among the most frequent of both runs whose share moved most."""
+    shares = [{bar.label: float(getattr(bar, split)) for bar in bars} for bars in (a, b)]
+    moved = {label: abs(shares[1][label] - shares[0][label]) for label in shares[0] if label in shares[1]}
+    label = max(moved, key=lambda name: moved[name], default="")
+    if moved.get(label, 0.0) > 0:
+        yield StatisticChange(
+            column=column,
+            split=split,
+            statistic=f"share of {label}",
+            a=shares[0][label],
+            b=shares[1][label],
+            size=moved[label],
+        )
+
+
+def _size(statistic: str, a: float | None, b: float | None, before: ColumnSide) -> float:
+    if a is None or b is None:
+        return 1.0
+    moved = abs(b - a)
+    if statistic == "missing_share":
+        return moved
+    if statistic == "distinct":
+        return abs(math.log(b / a)) if a > 0 and b > 0 else 1.0
+    # A column that was constant has no deviation to measure by.
+    return moved / before.deviation if before.deviation else moved / max(abs(a), abs(b))
+
+
+def _metric_changes(a: RunReport, b: RunReport) -> Iterator[MetricChange]:
+    for name in dict.fromkeys([*a.tasks, *b.tasks]):
+        sides = a.tasks.get(name, {}), b.tasks.get(name, {})
+        values = [side.get("metrics", {}) for side in sides]
+        for metric in dict.fromkeys([*values[0], *values[1]]):
+            before, after = values[0].get(metric), values[1].get(metric)
+            change = after - before if before is not None and after is not None else None
+            yield MetricChange(
+                task=name,
+                metric=metric,
+                unit=sides[1].get("unit") or sides[0].get("unit"),
+                a=before,
+                b=after,
+                change=change,
+                better=_better(metric, before, after),
+            )
+
+
+def _better(metric: str, a: float | None, b: float | None) -> bool | None:
+    if a is None or b is None or a == b:
+        return None
+    if metric == "bias":
+        return abs(b) < abs(a) if abs(a) != abs(b) else None
+    if metric in LOWER_IS_BETTER:
+        return b < a
+    return b > a if metric in HIGHER_IS_BETTER else None

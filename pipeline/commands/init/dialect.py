@@ -1,0 +1,203 @@
+"""How a CSV table is written: its encoding, delimiter, title lines and quotes, from its beginning."""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from janus_core.errors import DataError
+from janus_core.tables.csv_blocks import quote_after_blanks
+from janus_core.tables.csv_dialect import BOM, UTF16_BOMS, Dialect
+from janus_core.tables.csv_header import DELIMITERS, SEP
+from janus_core.tables.csv_reader import escaped_quote
+from janus_core.tables.files import open_content
+
+MOST_BYTES = 256 << 20
+"""So much of the table is searched for bytes that are not UTF-8."""
+_HEAD_CHARACTERS = 64 << 10
+_READ = 4 << 20
+_TITLE_LINES = 40
+_SHARE = 0.9
+"""Of the rows that have as many cells as most, where the delimiter is the right one."""
+
+
+def find_dialect(files: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The keys of `data` that are not as usual, with their values, and why.
+
+    Args:
+        files: of which the first tells all but that there are bytes that are not UTF-8.
+    """
+    found: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    head = _head(files[0])
+    encoding = _marked_encoding(head)
+    if encoding:
+        found["encoding"], reasons["encoding"] = encoding, "by its first bytes"
+    elif not head.startswith(BOM) and (line := _line_not_utf8(files)) is not None:
+        found["encoding"] = "cp1252"
+        reasons["encoding"] = f"guessed: the file is not UTF-8; another is right if these letters are wrong: {line}"
+    text = head.decode(found.get("encoding", "utf-8"), errors="replace").removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    dialect, leading = _best(text)
+    if dialect.delimiter != ",":
+        found["delimiter"] = dialect.delimiter
+        reasons["delimiter"] = f"the cells are separated by {DELIMITERS.get(dialect.delimiter, 'it')}"
+    if leading:
+        found["skip_rows"] = leading
+        reasons["skip_rows"] = f"the header comes after {_shown(text.lstrip().partition(chr(10))[0])}"
+    if dialect.escape_char:
+        found["escape_char"] = dialect.escape_char
+        reasons["escape_char"] = "backslashes stand before quotes in quoted cells"
+    if dialect.skip_initial_space:
+        found["skip_initial_space"] = True
+        reasons["skip_initial_space"] = "blanks stand after the delimiters"
+    return found, reasons
+
+
+# --- encoding ---------------------------------------------------------------------------------------------------
+
+
+def _marked_encoding(head: bytes) -> str | None:
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith(UTF16_BOMS):
+        return "utf-16"
+    zeros = [head[:4096][parity::2].count(0) for parity in (0, 1)]
+    if max(zeros) <= len(head[:4096]) // 5:
+        return None
+    return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+
+
+def _line_not_utf8(files: Sequence[str]) -> str | None:
+    """The line, as cp1252, with the first bytes that are not UTF-8; None if there are none."""
+    left = MOST_BYTES
+    for path in files:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for chunk in _chunks(path):
+            pending = decoder.getstate()[0]
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                data = pending + chunk
+                start = max(data.rfind(b"\n", 0, error.start), data.rfind(b"\r", 0, error.start)) + 1
+                line = re.split(rb"[\r\n]", data[start : start + 4096], maxsplit=1)[0]
+                return _shown(line.decode("cp1252", errors="replace"), around=error.start - start)
+            left -= len(chunk)
+            if left <= 0:
+                return None
+    return None
+
+
+def _chunks(path: str) -> Iterator[bytes]:
+    with open_content(path) as stream:
+        while chunk := _read(stream, path):
+            yield chunk
+
+
+def _head(path: str) -> bytes:
+    with open_content(path) as stream:
+        return _read(stream, path)[: 4 * _HEAD_CHARACTERS]
+
+
+def _read(stream: Any, path: str) -> bytes:
+    try:
+        return stream.read(_READ)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
+
+
+def _shown(text: str, around: int = 0) -> str:
+    begin = max(0, around - 20)
+    return f"'{text[begin : begin + 40]}'"
+
+
+# --- delimiter, title lines, quotes -----------------------------------------------------------------------------
+
+
+def _best(text: str) -> tuple[Dialect, int]:
+    """The dialect in which the rows have most nearly one length, and the lines before its header."""
+    sep = SEP.match(text.lstrip("\n").encode())
+    delimiters = [sep[1].decode("latin-1")] if sep else list(DELIMITERS)
+    text = text.lstrip("\n")[sep.end() :] if sep else text
+    whole = text[:_HEAD_CHARACTERS].rpartition("\n")[0] or text[:_HEAD_CHARACTERS]
+    best, best_score = (Dialect(), 0), (False, False, 0, 0.0, 0)
+    for delimiter in delimiters:
+        for dialect in _variants(whole, Dialect(delimiter)):
+            score, leading = _score(whole, dialect)
+            if score > best_score:
+                best, best_score = (dialect, leading), score
+    if sep and not best_score[0]:
+        return Dialect(delimiters[0]), 0
+    return best
+
+
+def _variants(text: str, plain: Dialect) -> Iterator[Dialect]:
+    """The dialect as it is or, where there is evidence, with other quotes; a tie goes to the first."""
+    data = text.encode()
+    escape = escaped_quote(data, plain) >= 0
+    blanks = quote_after_blanks(data, plain) >= 0 or _blanks_after(text, plain.delimiter)
+    likely = replace(plain, escape_char="\\" if escape else None, skip_initial_space=blanks)
+    yield likely
+    if not escape and '\\"' in text:
+        yield replace(likely, escape_char="\\")
+
+
+def _blanks_after(text: str, delimiter: str) -> bool:
+    """Whether a blank follows every delimiter of the first rows, as in `a, b, c`."""
+    lines = [line for line in text.split("\n")[:20] if delimiter in line]
+    return len(lines) > 1 and all(line.count(delimiter) == line.count(delimiter + " ") for line in lines)
+
+
+Score = tuple[bool, bool, int, float, int]
+
+
+def _score(text: str, dialect: Dialect) -> tuple[Score, int]:
+    """How well the rows fit, and the lines before the header."""
+    try:
+        widths = Counter(len(row) for row in dialect.rows_of(text) if row)
+    except csv.Error:
+        return (False, False, 0, 0.0, 0), 0
+    width = max(widths, key=lambda size: (widths[size], size), default=0)
+    if width < 2:
+        return (False, False, 0, 0.0, 0), 0
+    header, leading = _header(text, dialect, width)
+    rows = sum(widths.values()) - (1 if leading else 0)
+    share = widths[width] / max(rows, 1)
+    named = bool(header) and not any(map(_number, header))
+    return (share >= _SHARE, named, -leading, round(share, 2), width), leading
+
+
+def _header(text: str, dialect: Dialect, width: int) -> tuple[list[str], int]:
+    """The header's cells and the lines before it: titles of one cell, comments, and rows of nothing."""
+    first: list[str] = next((row for row in dialect.rows_of(text) if any(row)), [])
+    if not _is_title(first, width):
+        return first, 0
+    lines = text.split("\n")[:_TITLE_LINES]
+    for place, line in enumerate(lines):
+        cells: list[str] = next(dialect.rows_of(line), [])
+        if _is_title(cells, width):
+            continue
+        if len(cells) != width:
+            # What follows is no header, so what went before was one.
+            return first, 0
+        while place and not lines[place - 1].strip():
+            place -= 1
+        return cells, place
+    return first, 0
+
+
+def _is_title(cells: Sequence[str], width: int) -> bool:
+    filled = sum(bool(cell.strip()) for cell in cells)
+    comment = bool(cells) and cells[0].startswith("#") and len(cells) != width
+    return filled == 0 or (filled == 1 and width > 1 and not (width == 2 and len(cells) == 2)) or comment
+
+
+def _number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

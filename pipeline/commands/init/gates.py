@@ -1,0 +1,116 @@
+"""Gates that a model passes which is better than guessing: by the majority, the median or the mean."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.commands.init.columns import Profile
+from pipeline.commands.init.leakage import Label
+from pipeline.commands.init.targets import Target, multi_hot
+
+HIGHEST_CHANCE = 0.6
+"""An AUC by chance is at most taken for this, however few rows are evaluated."""
+_SMALLEST = 1e-7
+
+
+@dataclass(frozen=True)
+class TaskGates:
+    """Limits by metric and rule, and what guessing reaches.
+
+    Attributes:
+        limits: metric → rule → limit.
+        baseline: metric → what guessing reaches in the evaluated rows.
+        reason: the same in words.
+    """
+
+    limits: Mapping[str, Mapping[str, float]]
+    baseline: Mapping[str, float]
+    reason: str
+
+
+def propose(target: Target, column: Profile, label: Label | None, evaluated: np.ndarray) -> TaskGates:
+    """Guesses from the labels that train, judged by those that evaluate.
+
+    Args:
+        target: the task.
+        column: its label's column.
+        label: its labels; None of a multilabel task.
+        evaluated: bool [rows], the rows of eval.
+    """
+    if label is None:
+        return _multilabel(*multi_hot(target, column), evaluated)
+    train, judged = label.values[label.present & ~evaluated], label.values[label.present & evaluated]
+    if label.classes:
+        return _classes(target, train, judged, label.classes)
+    if target.kind == "count":
+        return _count(train, judged)
+    return _mean(train, judged) if target.options.get("loss") == "mse" else _median(train, judged)
+
+
+def _classes(target: Target, train: np.ndarray, judged: np.ndarray, classes: int) -> TaskGates:
+    priors = np.bincount(train, minlength=classes) / len(train)
+    majority = int(priors.argmax())
+    counts = np.bincount(judged, minlength=classes)
+    accuracy = float((judged == majority).mean())
+    log_loss = float(-np.log(np.clip(priors[judged], _SMALLEST, 1)).mean())
+    lowest = _chance(counts)
+    baseline = {"auc": 0.5, "accuracy": accuracy, "log_loss": log_loss}
+    guess = f"guessing has an auc of 0.5, and by the majority an accuracy of {accuracy:.3f}"
+    if target.kind == "ordinal":
+        median = int(np.searchsorted(np.cumsum(priors), 0.5))
+        mae = float(np.abs(judged - median).mean())
+        limits = {"auc": {"min": lowest}, "mae": {"max": rounded_down(mae)}}
+        return TaskGates(limits, {**baseline, "mae": mae}, f"{guess}, by the median a mae of {mae:.4g} classes")
+    limits = {"auc": {"min": lowest}, "log_loss": {"max": rounded_down(log_loss)}}
+    return TaskGates(limits, baseline, f"{guess}, by the frequencies a log_loss of {log_loss:.4g}")
+
+
+def _multilabel(applies: np.ndarray, known: np.ndarray, evaluated: np.ndarray) -> TaskGates:
+    train, judged = applies[known & ~evaluated], applies[known & evaluated]
+    priors = np.clip(train.mean(axis=0), _SMALLEST, 1 - _SMALLEST)
+    log_loss = float(-np.where(judged, np.log(priors), np.log1p(-priors)).mean())
+    counts = np.array([judged.sum(), judged.size - judged.sum()])
+    limits = {"auc": {"min": _chance(counts)}}
+    baseline = {"auc": 0.5, "log_loss": log_loss}
+    return TaskGates(limits, baseline, f"guessing has an auc of 0.5, by the frequencies a log_loss of {log_loss:.4g}")
+
+
+def _mean(train: np.ndarray, judged: np.ndarray) -> TaskGates:
+    mean = float(train.mean())
+    rmse = float(np.sqrt(np.square(judged - mean).mean()))
+    reason = f"guessing the mean, {mean:.5g}, has an rmse of {rmse:.5g}"
+    return TaskGates({"rmse": {"max": rounded_down(rmse)}}, {"rmse": rmse}, reason)
+
+
+def _median(train: np.ndarray, judged: np.ndarray) -> TaskGates:
+    median = float(np.median(train))
+    mae = float(np.abs(judged - median).mean())
+    reason = f"guessing the median, {median:.5g}, has a mae of {mae:.5g}"
+    return TaskGates({"mae": {"max": rounded_down(mae)}}, {"mae": mae}, reason)
+
+
+def _count(train: np.ndarray, judged: np.ndarray) -> TaskGates:
+    mean = max(float(train.mean()), _SMALLEST)
+    logarithms = np.log(np.where(judged > 0, judged, 1.0) / mean)
+    deviance = float((2 * (judged * logarithms - (judged - mean))).mean())
+    reason = f"guessing the mean, {mean:.5g}, has a deviance of {deviance:.5g}"
+    return TaskGates({"deviance": {"max": rounded_down(deviance)}}, {"deviance": deviance}, reason)
+
+
+def _chance(counts: np.ndarray) -> float:
+    """The AUC that guessing reaches with one standard error's luck (Hanley and McNeil 1982, under no difference)."""
+    total = counts.sum()
+    errors = [math.sqrt((total + 1) / (12 * n * (total - n))) for n in counts.tolist() if 0 < n < total]
+    # The mean over the classes varies less than each.
+    luck = float(np.mean(errors)) / math.sqrt(max(1, len(errors) - 1)) if errors else 0.1
+    return round(min(0.5 + luck, HIGHEST_CHANCE), 3)
+
+
+def rounded_down(value: float) -> float:
+    """To four significant digits, never above `value`: the limit is to be beaten."""
+    if value <= 0:
+        return value
+    scale = 10.0 ** (3 - math.floor(math.log10(value)))
+    return float(f"{math.floor(value * scale) / scale:.4g}")

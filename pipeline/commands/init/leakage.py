@@ -1,0 +1,120 @@
+"""How well a single column predicts a target: one that nearly determines it may not be known when it is needed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.commands.init.columns import Profile
+
+MOST_ROWS = 20_000
+FEWEST_ROWS = 40
+"""With fewer rows a half says nothing."""
+AUC_LIMIT, R2_LIMIT = 0.99, 0.95
+_BINS = 32
+_PRIOR_ROWS = 5.0
+"""A bin's mean is drawn towards the whole's as if it held so many more rows of it."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A target's labels: class indices, or numbers; `present` says which rows have one."""
+
+    values: np.ndarray
+    present: np.ndarray
+    classes: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """`auc` (the mean over the classes, each against the rest) or `r2`, on rows that were held out."""
+
+    metric: str
+    value: float
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the column nearly determines the target."""
+        return self.value >= (AUC_LIMIT if self.metric == "auc" else R2_LIMIT)
+
+    @property
+    def strength(self) -> float:
+        """0 for guessing, 1 for certainty: comparable between the metrics."""
+        return max(0.0, 2 * self.value - 1 if self.metric == "auc" else self.value)
+
+
+def score(column: Profile, label: Label, seed: int = 0) -> Score | None:
+    """The held-out score of means per bin (of a number) or value (of text), learnt from the other half.
+
+    For a number from a number, that of a straight line where it is better.
+
+    None for lists, and where fewer than FEWEST_ROWS rows have a label.
+    """
+    places = np.flatnonzero(label.present)
+    if column.listed or column.kind is None or len(places) < FEWEST_ROWS:
+        return None
+    generator = np.random.RandomState(seed)
+    places = generator.permutation(places)[:MOST_ROWS]
+    half = len(places) // 2
+    learnt, held_out = places[:half], places[half:]
+    bins = _bins(column, learnt)
+    values = label.values.astype(np.float64)[:, None]
+    if label.classes:
+        values = (label.values[:, None] == np.arange(label.classes)).astype(np.float64)
+    means = values[learnt].mean(axis=0)
+    width = int(bins.max()) + 1
+    counts = np.bincount(bins[learnt], minlength=width)[:, None]
+    sums = np.stack([np.bincount(bins[learnt], weights=v, minlength=width) for v in values[learnt].T], axis=1)
+    predicted = ((sums + _PRIOR_ROWS * means) / (counts + _PRIOR_ROWS))[bins[held_out]]
+    if label.classes:
+        areas = [area for area in map(_auc, predicted.T, values[held_out].T) if area is not None]
+        return Score("auc", float(np.mean(areas))) if areas else None
+    truth = values[held_out][:, 0]
+    found = [_r2(truth, predicted[:, 0]), _r2(truth, _line(column, values[:, 0], learnt, held_out))]
+    return Score("r2", max(found)) if np.ptp(truth) > 0 else None
+
+
+def _r2(truth: np.ndarray, predicted: np.ndarray) -> float:
+    spread = float(np.square(truth - truth.mean()).sum())
+    return 1 - float(np.square(truth - predicted).sum()) / spread if spread > 0 else 0.0
+
+
+def _line(column: Profile, values: np.ndarray, learnt: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """What a straight line through the learnt rows predicts, which bins of few rows could only approach."""
+    if column.numbers is None:
+        return np.full(len(held_out), values[learnt].mean())
+    known = learnt[np.isfinite(column.numbers[learnt])]
+    centre = column.numbers[known].mean() if len(known) else 0.0
+    x, y = column.numbers[known] - centre, values[known]
+    spread = float(np.square(x).sum())
+    slope = float((x * (y - y.mean())).sum()) / spread if spread > 0 else 0.0
+    offsets = np.where(np.isfinite(column.numbers[held_out]), column.numbers[held_out] - centre, 0.0)
+    return values[learnt].mean() + slope * offsets
+
+
+def _bins(column: Profile, learnt: np.ndarray) -> np.ndarray:
+    """int64 [rows]: the value's number; of a number with many values, that of its quantile."""
+    if column.numbers is None or len(column.values) <= _BINS:
+        indices = column.array.dictionary_encode().indices.fill_null(-1)
+        return indices.to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    numbers = column.numbers
+    known = numbers[learnt][np.isfinite(numbers[learnt])]
+    if not known.size:
+        return np.zeros(len(numbers), np.int64)
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, _bins_for(known.size) + 1)[1:-1]))
+    return np.where(np.isnan(numbers), 0, np.searchsorted(edges, numbers, side="right") + 1)
+
+
+def _bins_for(rows: int) -> int:
+    return int(min(_BINS * 2, max(4, rows // 20)))
+
+
+def _auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
+    """Area under the ROC curve by ranks, ties shared; None where a class is absent."""
+    positives = float(positive.sum())
+    negatives = len(positive) - positives
+    if not positives or not negatives:
+        return None
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    total = float(ranks[inverse.ravel()][positive > 0].sum())
+    return (total - positives * (positives + 1) / 2) / (positives * negatives)

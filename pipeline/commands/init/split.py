@@ -1,0 +1,199 @@
+"""How rows are divided into train and eval: by time where there is a time, else by a hash."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.example_gen.splits import eval_rows
+from janus_core.tables.batch import Batch
+from janus_core.tables.config import HashSplit, Split, TimeSplit
+from janus_core.tables.times import parse_times
+from pipeline.commands.init.columns import Guess, Profile, TimeForm, counted, shown, time_form, time_of
+from pipeline.commands.init.leakage import Label
+from pipeline.commands.init.read import Sample, WholeColumn
+from pipeline.commands.init.written import AMBIGUOUS, ISO
+
+EVAL_SHARE = 0.2
+EVAL_SHARE_OF_FEW = 0.3
+FEW_ROWS = 500
+FEWEST_TIMES = 10
+SEEDS = 200
+MOST_UNSEEN = 0.5
+_WIDE = 500
+"""Columns from which on the seeds are not tried out: each hashes every cell."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """A split, the seed that it goes with, why, and which of the sample's rows it gives to eval."""
+
+    split: Split
+    seed: int
+    reason: str
+    evaluated: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def time_columns(columns: Sequence[Profile]) -> tuple[list[Profile], list[str]]:
+    """Columns that a split by time could go by, the most telling first; and why others that hold times cannot."""
+    fit, notes = [], []
+    for column in columns:
+        times = time_of(column)
+        if times is None:
+            continue
+        if reason := _unfit(column, times):
+            notes.append(f"no split by {shown(column.name)}: {reason}")
+        else:
+            fit.append((times.form in ("epoch", "yyyymmdd"), -len(column.values), column))
+    return [column for *_, column in sorted(fit, key=lambda entry: entry[:2])], notes
+
+
+def _unfit(column: Profile, times: TimeForm) -> str | None:
+    """Why a split cannot go by a column of times."""
+    if times.form == AMBIGUOUS:
+        example = next(iter(column.values))
+        return (
+            f"whether {shown(example)} begins with the day or the month is not certain; if with the day, write "
+            f'split: {{by: time, column: {column.name}, format: "%d/%m/%Y", eval_from: …}}'
+        )
+    if times.odd:
+        return f"{', '.join(map(shown, list(times.odd)[:3]))} in {counted(sum(times.odd.values()))} is no time"
+    if column.missing:
+        return f"it is missing in {column.missing:,} of {column.rows:,} rows"
+    if len(column.values) < FEWEST_TIMES:
+        return f"it holds {len(column.values)} different times only"
+    return None
+
+
+def propose(
+    sample: Sample,
+    times: Sequence[Profile],
+    labels: Mapping[str, Label],
+    whole: Mapping[str, WholeColumn],
+    unfit: Sequence[str] = (),
+) -> Division:
+    """By the first time column that leaves labels of every class in both parts, else by a hash of all columns.
+
+    `unfit` are notes on columns of times that a split cannot go by.
+    """
+    notes = [*unfit]
+    for column in times:
+        found = whole.get(column.name)
+        if found and found.missing:
+            notes.append(f"no split by {shown(column.name)}: it is missing in {found.missing:,} rows of the table")
+            continue
+        division = _by_time(sample, column)
+        lacking = _lacking(division.evaluated, labels) if division else None
+        if division and lacking is None:
+            return replace(division, notes=tuple(notes))
+        notes.append(f"no split by {shown(column.name)}: {lacking or 'too many rows share one time'}")
+    division = by_hash(sample, labels)
+    if notes:
+        reason = division.reason.replace(
+            "no column was recognised as a time", "no column of times can divide the table"
+        )
+        division = replace(division, reason=f"{reason} ({notes[0].partition(', write')[0]})")
+    return replace(division, notes=tuple(notes))
+
+
+def by_hash(sample: Sample, labels: Mapping[str, Label]) -> Division:
+    """By a hash of all columns, so that rows that are the same stay together.
+
+    Of a small table, the seed is the first whose parts have about the wanted sizes, and every class in both.
+    """
+    share = EVAL_SHARE_OF_FEW if sample.complete and sample.rows < FEW_ROWS else EVAL_SHARE
+    split = HashSplit(by="hash", eval_fraction=share)
+    batch = Batch({n: c for n, c in sample.columns.items() if not pa.types.is_null(c.type)}, sample.rows, str)
+    reason = f"by a hash of the whole row: no column was recognised as a time; {100 * share:.0f} % evaluate"
+    best: tuple[float, int, np.ndarray] | None = None
+    for seed in range(SEEDS if sample.rows < 5000 and len(sample.columns) < _WIDE else 1):
+        evaluated, _ = eval_rows(batch, split, seed)
+        away = abs(evaluated.mean() - share) / share
+        flaw = away + (10.0 if _lacking(evaluated, labels) else 0.0)
+        if best is None or flaw < best[0]:
+            best = (flaw, seed, evaluated)
+        if flaw < 0.1:
+            break
+    assert best is not None
+    if best[1]:
+        reason += f"; seed {best[1]} is the first whose parts have these sizes, and every class"
+    return Division(split, best[1], reason, best[2])
+
+
+def unseen_under(division: Division, column: Profile, guessed: Guess) -> Guess:
+    """The guess; or to drop the column, where a split by time leaves most of its evaluated values outside training's.
+
+    A month, a year or a running total is such a column: a model could only extrapolate from it.
+    """
+    if not isinstance(division.split, TimeSplit) or guessed.kind not in ("numeric", "cyclical", "categorical"):
+        return guessed
+    trained, evaluated = ~division.evaluated, division.evaluated
+    if column.numbers is not None and guessed.kind == "numeric":
+        known = column.numbers[trained & np.isfinite(column.numbers)]
+        asked = column.numbers[evaluated & np.isfinite(column.numbers)]
+        if not known.size or not asked.size:
+            return guessed
+        unseen = float(((asked < known.min()) | (asked > known.max())).mean())
+    else:
+        codes = column.array.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        unseen = float((~np.isin(codes[evaluated], np.unique(codes[trained]))).mean())
+    if unseen <= MOST_UNSEEN:
+        return guessed
+    return Guess(
+        "dropped",
+        f"under the split by time, {100 * unseen:.0f} % of the evaluated rows have a value that training never sees",
+    )
+
+
+def _by_time(sample: Sample, column: Profile) -> Division | None:
+    start = _start(column)
+    if start is None:
+        return None
+    form = time_form(column) if column.kind == "bytes" else None
+    split = TimeSplit(by="time", column=column.name, eval_from=start, format=None if form == ISO else form)
+    evaluated, _ = eval_rows(Batch({column.name: column.array}, sample.rows, str), split, 0)
+    share = float(evaluated.mean())
+    if not 0.05 <= share <= 0.5:
+        return None
+    reason = (
+        f"by time, as {shown(column.name)} tells one: the newest {100 * share:.0f} % of the rows evaluate, "
+        "since what is to be predicted lies ahead"
+    )
+    return Division(split, 0, reason, evaluated)
+
+
+def _start(column: Profile) -> Any:
+    """The first time of the newest fifth: of a date and time the date alone, if it cuts about as well."""
+    if column.numbers is not None:
+        return float(np.quantile(column.numbers, 1 - EVAL_SHARE, method="higher"))
+    form = time_form(column)
+    times = parse_times(column.array.cast(pa.string()), None if form == ISO else form)
+    # In one zone the clock of that zone does; in several, only instants have an order.
+    offsets = np.unique(times.local - times.instant)
+    ordered = np.sort(times.local if len(offsets) == 1 else times.instant).astype("datetime64[us]")
+    zone = "" if len(offsets) == 1 else "Z"
+    exact = ordered[int(len(ordered) * (1 - EVAL_SHARE))]
+    day = exact.astype("datetime64[D]")
+    if 0.1 <= float((ordered >= day).mean()) <= 0.3:
+        return f"{day}T00:00{zone}" if zone else str(day)
+    return str(exact).removesuffix(".000000") + zone
+
+
+def _lacking(evaluated: np.ndarray, labels: Mapping[str, Label]) -> str | None:
+    """What a part has too little of; None if nothing."""
+    for name, label in labels.items():
+        for part, rows in (("train", ~evaluated & label.present), ("eval", evaluated & label.present)):
+            if rows.sum() < 2:
+                return f"{part} would have {int(rows.sum())} labels of target '{name}'"
+            if label.classes:
+                # A class that is rarer than this may be absent from any split.
+                counts = np.bincount(label.values[label.present], minlength=label.classes)
+                found = np.bincount(label.values[rows], minlength=label.classes)
+                if ((found == 0) & (counts >= 4)).any():
+                    return f"{part} would lack a class of target '{name}'"
+            elif np.ptp(label.values[rows]) == 0:
+                return f"{part} would have one value only of target '{name}'"
+    return None

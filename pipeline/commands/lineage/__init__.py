@@ -1,0 +1,1 @@
+"""`janus lineage`: what a pushed version was made of."""

@@ -1,0 +1,137 @@
+"""Predicts on Beam: each worker reads a group of pieces, and writes it as one file of the output.
+
+Not by Beam's RunInference: it predicts single rows that it batches itself, so that neither the input's columns nor the
+order of the rows could be kept without grouping all rows by a key, and its batches would be taken apart again. Reading
+and writing in the same step moves no row between workers, and needs nothing of Beam but ParDo, which is the same in all
+its versions.
+
+The input, the model and the output must be on a filesystem that all workers have.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.utils.shared import Shared
+
+from janus_core.errors import DataError, JanusError, ServingError
+from janus_core.tables.pieces import Task
+from pipeline.commands.predict.job import output_schema
+from pipeline.commands.predict.options import PredictOptions
+from pipeline.commands.predict.predict import predict_chunk
+from pipeline.commands.predict.reading import read_chunks
+from pipeline.commands.predict.source import Source
+from pipeline.commands.predict.tasks import TaskColumns
+from pipeline.commands.predict.writing import TableWriter, whole_folder
+from serving.client import LocalClient, RequestError, Signature
+
+_LOCAL = (None, "DirectRunner", "SwitchingDirectRunner")
+
+
+def predict_on_beam(
+    model: str,
+    source: Source,
+    signature: Signature,
+    tasks: list[TaskColumns],
+    target: Path,
+    options: PredictOptions,
+    arguments: list[str],
+) -> int:
+    """Writes `<target>/part-00000-of-….parquet`, in the rows' order, and returns the number of rows.
+
+    Args:
+        model: the version's folder.
+        source: the rows.
+        signature: the model's.
+        tasks: as the model answers them.
+        target: the output's folder; appears whole or not at all.
+        options: of the command.
+        arguments: Beam's.
+
+    Raises:
+        ConfigError: the output cannot be written.
+        DataError: a value is wrong.
+        ServingError: the model does not answer as it should.
+    """
+    work = source.tasks()
+    beam_options = PipelineOptions(arguments)
+    runner: Any = beam_options.view_as(StandardOptions).runner
+    if runner in _LOCAL:
+        # Beam's own choice for a local run may be a runner that it has to download.
+        runner = FnApiRunner()
+    with whole_folder(target) as staging:
+        folder = str(staging.resolve())
+        step = _PredictTask(str(Path(model).resolve()) if "://" not in model else model, source, signature, tasks)
+        step.write_to(folder, len(work), options.batch_size)
+        try:
+            with beam.Pipeline(runner=runner, options=beam_options) as pipeline:
+                _ = (
+                    pipeline
+                    | "Pieces" >> beam.Create(work)
+                    | "Divide" >> beam.Reshuffle()
+                    | "Predict" >> beam.ParDo(step)
+                )
+        except Exception as error:
+            raise _cause(error) from error
+        return sum(pq.read_metadata(_part(folder, task, len(work))).num_rows for task in work)
+
+
+class _PredictTask(beam.DoFn):
+    """Predicts groups of pieces."""
+
+    def __init__(self, model: str, source: Source, signature: Signature, tasks: list[TaskColumns]):
+        self._model, self._source, self._signature, self._tasks = model, source, signature, tasks
+        self._folder, self._count, self._batch_size = "", 0, 0
+        self._shared = Shared()
+
+    def write_to(self, folder: str, count: int, batch_size: int) -> None:
+        """Says where the output goes, in how many files, and how many rows are predicted at once."""
+        self._folder, self._count, self._batch_size = folder, count, batch_size
+
+    def setup(self) -> None:
+        """Loads the model, once per process."""
+        self._client = self._shared.acquire(lambda: LocalClient(self._model), tag=self._model)
+
+    def process(self, task: Task) -> Iterator[int]:
+        """Called by Beam; a group that is tried again replaces its file."""
+        target = _part(self._folder, task, self._count)
+        staging = target.with_name(f".{target.name}-{os.getpid()}-{id(self)}")
+        try:
+            with staging.open("wb") as stream:
+                writer = TableWriter(stream, ".parquet", output_schema(self._source, self._tasks))
+                for piece in task.pieces:
+                    for chunk in read_chunks(self._source, self._signature, piece, self._batch_size):
+                        columns = predict_chunk(self._client, self._tasks, chunk, first=writer.rows == 0)
+                        writer.write(columns)
+                writer.close()
+                stream.flush()
+                os.fsync(stream.fileno())
+            staging.replace(target)
+        finally:
+            staging.unlink(missing_ok=True)
+        yield writer.rows
+
+
+def _part(folder: str, task: Task, count: int) -> Path:
+    return Path(folder) / f"part-{task.index:05d}-of-{count:05d}.parquet"
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The failure in a worker, which Beam tells within others, or as their text."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, JanusError | RequestError):
+            return found if isinstance(found, JanusError) else ServingError(str(found))
+        found = found.__cause__ or found.__context__
+    for kind in (DataError, ServingError):
+        with suppress(ValueError):
+            text = str(error)
+            start = text.rindex(f"{kind.__module__}.{kind.__name__}: ") + len(f"{kind.__module__}.{kind.__name__}: ")
+            return kind(text[start:].partition("\n")[0].partition(" [while running")[0])
+    return error

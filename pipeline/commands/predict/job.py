@@ -1,0 +1,197 @@
+"""One `janus predict`: finds the model and the rows, predicts, and writes the output."""
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+from rich.console import Console
+
+from components.pusher.storage import is_url, join
+from components.pusher.versions import versions
+from janus_core.errors import ConfigError, JanusError, ServingError
+from pipeline.commands.predict.options import PredictOptions
+from pipeline.commands.predict.predict import predict_in_order
+from pipeline.commands.predict.progress import shown_progress
+from pipeline.commands.predict.reading import Chunk, read_chunks
+from pipeline.commands.predict.source import Source, absent_columns, open_source
+from pipeline.commands.predict.tasks import PREFIX, TaskColumns, named_apart, tasks_of
+from pipeline.commands.predict.writing import require_free, staging_of, whole_file
+from pipeline.config import JanusConfig
+from pipeline.environment import library_output_to
+from pipeline.home import Home
+from pipeline.run.display import console_on
+from pipeline.run.interruption import interruptible
+from serving.client import Client, LocalClient, RequestError, connect
+from serving.client.signature import ASSUMED
+
+
+def run_predict_job(config: JanusConfig, options: PredictOptions, verbose: bool = False) -> int:
+    """Predicts the rows of files and returns the exit code; the output appears whole or not at all.
+
+    Raises:
+        ConfigError: the options do not go together, or the output must not or cannot be written.
+        DataError: there are no rows, a column is missing that the model requires, or a value is of a wrong type.
+        ServingError: the model does not load or answer.
+        JanusError: there is no model.
+    """
+    options.check()
+    target = options.target
+    require_free(target, options.force)
+    home = Home(config.name)
+    home.create()
+    staging = staging_of(target)
+
+    def end_now(exit_code: int) -> None:
+        del exit_code
+        if staging.is_dir():
+            shutil.rmtree(staging, ignore_errors=True)
+        staging.unlink(missing_ok=True)
+
+    with (
+        library_output_to(home.folder / "predict.log", verbose) as terminal,
+        interruptible(end_now) as interruption,
+    ):
+        try:
+            _predict(config, options, target, console_on(terminal.out))
+        except (Exception, KeyboardInterrupt):
+            if interruption.exit_code:
+                print(f"interrupted; {target} was not written", file=terminal.err)
+                return interruption.exit_code
+            raise
+    return 0
+
+
+def _predict(config: JanusConfig, options: PredictOptions, target: Path, console: Console) -> None:
+    started = time.monotonic()
+    with _model(config, options) as (client, model):
+        try:
+            signature = client.signature
+        except RequestError as error:
+            raise ServingError(f"{model}: {error.code.name}: {error}") from error
+        if signature.assumed:
+            console.print(f"{model}: {ASSUMED}", markup=False)
+        description = client.description if isinstance(client, LocalClient) else None
+        tasks = tasks_of(config, signature, description, options.prefix or "")
+        typed = options.beam or target.suffix.lower() != ".csv"
+        repeated = not options.only_predictions
+        # With Beam, the machine that starts the work need not read all of it.
+        source = open_source(
+            options.input, signature, typed, repeated, not options.beam, config.cell_forms(), config.data
+        )
+        named = named_apart(tasks, source.schema.names, options.prefix)
+        if named != tasks:
+            console.print(
+                f"the input has columns that are called like predictions, which are prefixed by {PREFIX}: "
+                f"{', '.join(field.name for task in named for field in task.fields)}",
+                markup=False,
+            )
+        tasks = named
+        _check_not_input(target, source)
+        absent = absent_columns(source, signature)
+        if absent:
+            console.print(f"not in the input, so missing in every row: {'; '.join(absent)}", markup=False)
+        ready = time.monotonic()
+        if options.beam:
+            client.close()
+            from pipeline.beam.check import check_arguments
+            from pipeline.commands.predict.beam import predict_on_beam
+
+            arguments = config.beam.arguments()
+            if arguments:
+                check_arguments(arguments)
+            rows = predict_on_beam(model, source, signature, tasks, target, options, arguments)
+        else:
+            rows = _write(client, source, tasks, target, options, console)
+    seconds = time.monotonic() - ready
+    console.print(
+        f"{rows:,} rows by {model} → {target} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f} rows/s), after "
+        f"{ready - started:.1f} s of loading",
+        markup=False,
+    )
+
+
+def _write(
+    client: Client, source: Source, tasks: list[TaskColumns], target: Path, options: PredictOptions, console: Console
+) -> int:
+    pieces = source.pieces()
+
+    def chunks() -> Iterator[Chunk]:
+        for piece in pieces:
+            yield from read_chunks(source, client.signature, piece, options.batch_size)
+
+    with (
+        whole_file(target, output_schema(source, tasks)) as writer,
+        shown_progress(console, float(sum(piece.size for piece in pieces))) as advance,
+    ):
+        for chunk, columns in predict_in_order(client, tasks, chunks(), options.concurrency):
+            writer.write(columns)
+            advance(chunk.rows, chunk.size)
+    return writer.rows
+
+
+def output_schema(source: Source, tasks: list[TaskColumns]) -> pa.Schema:
+    """The input's columns, then each task's."""
+    return pa.schema([*source.schema, *(field for task in tasks for field in task.fields)])
+
+
+@contextmanager
+def _model(config: JanusConfig, options: PredictOptions) -> Iterator[tuple[Client, str]]:
+    """The client, and what its model is called in messages (for one in a folder, the folder)."""
+    if options.url is not None:
+        name = options.name or config.name
+        try:
+            remote = connect(
+                options.url,
+                name,
+                version=options.version,
+                label=options.label,
+                deadline_seconds=options.deadline_seconds,
+                retries=options.retries,
+            )
+        except ValueError as error:
+            raise ConfigError(f"--url: {error}") from error
+        with remote:
+            yield remote, f"{name} at {options.url}"
+        return
+    path = newest_version(config, options.model)
+    try:
+        local = LocalClient(path)
+    except RequestError as error:
+        raise ServingError(f"{path}: the model does not load: {error}") from error
+    try:
+        yield local, path
+    finally:
+        _close(local)
+
+
+def _close(client: LocalClient) -> None:
+    # A request may still be under way after a failure; its memory goes with the process.
+    if sys.exc_info()[0] is None:
+        client.close()
+
+
+def newest_version(config: JanusConfig, model: str | None) -> str:
+    """The folder of the model that is meant: `model` itself, or the newest version in it or in `push.path`.
+
+    Raises:
+        ConfigError: there is no model in `model`.
+        JanusError: nothing has been pushed.
+    """
+    if model is not None and not is_url(model) and (Path(model) / "saved_model.pb").exists():
+        return model
+    base = config.push.path if model is None else model
+    found = versions(base) if is_url(base) or Path(base).is_dir() else []
+    if found:
+        return join(base, found[-1])
+    if model is not None:
+        raise ConfigError(f"--model {model}: no SavedModel, and no numbered versions of one")
+    raise JanusError(f"push.path: there is no model in '{base}' yet; run the pipeline, or give --model or --url")
+
+
+def _check_not_input(target: Path, source: Source) -> None:
+    if any(Path(path).resolve() == target.resolve() for path in source.files):
+        raise ConfigError(f"--output {target} is one of the input's files")

@@ -1,0 +1,267 @@
+"""Reads pieces of files in chunks of rows, each with the model's inputs and the columns that the output repeats."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from janus_core.errors import DataError
+from janus_core.tables import csv_reader, parquet_reader
+from janus_core.tables.batch import Batch
+from janus_core.tables.column_kinds import CellError, is_list, to_kind
+from janus_core.tables.csv_blocks import Block
+from janus_core.tables.files import open_file
+from janus_core.tables.pieces import Piece
+from pipeline.commands.predict.arrays import REQUIRED, arrays_of
+from pipeline.commands.predict.json_reader import JsonRow, read_json_rows
+from pipeline.commands.predict.source import Source
+from serving.client import RequestError, Signature
+from serving.rows import MISSING, columns_of_rows
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows. The functions do the work, so that it may be done by another thread.
+
+    Attributes:
+        rows: how many.
+        where: the first row, for messages.
+        size: about its share of the piece, in the piece's unit.
+        inputs: makes the model's inputs; raises DataError.
+        repeated: makes the columns that the output repeats; called after `inputs`.
+    """
+
+    rows: int
+    where: str
+    size: float
+    inputs: Callable[[], dict[str, np.ndarray]]
+    repeated: Callable[[], list[pa.Array]]
+
+
+def read_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
+    """A piece's rows, at most `rows` at a time, in their order.
+
+    Raises:
+        DataError: with file and row, for damaged data and values of a wrong type.
+    """
+    read = {"csv": _csv_chunks, "parquet": _parquet_chunks, "json": _json_chunks, "tfrecord": _record_chunks}
+    return read[source.format](source, signature, piece, rows)
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------
+
+
+def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
+    names = csv_reader.read_header(piece.path, source.csv)
+    kinds = {name: source.kinds.get(name) for name in source.names}
+    for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, source.csv):
+        batch = csv_reader.read_block(block, piece.path, names, kinds, source.forms, source.csv)
+        texts = _texts(source, block, piece.path, names) if source.schema else {}
+
+        def repeat(start: int, count: int, texts: dict[str, pa.Array] = texts) -> list[pa.Array]:
+            return [_typed_text(texts[field.name].slice(start, count), field.type) for field in source.schema]
+
+        yield from _slices(signature, batch, rows, len(block.data), repeat)
+
+
+def _texts(source: Source, block: Block, path: str, names: Sequence[str]) -> dict[str, pa.Array]:
+    """The cells as they are in the file; where the output has a type, as numbers without those that are missing."""
+    texts = csv_reader.parse_block(block, path, names, source.forms.without_null_words(), source.csv)
+    for field in source.schema:
+        if not pa.types.is_string(field.type):
+            form = source.forms.of(field.name)
+            texts[field.name] = form.plain(form.known(texts[field.name]))
+    return texts
+
+
+def _typed_text(cells: pa.StringArray, wanted: pa.DataType) -> pa.Array:
+    """Cells that are known to be of the type."""
+    if pa.types.is_string(wanted):
+        return cells
+    if is_list(wanted):
+        values = _typed_text(cells, wanted.value_type).to_pylist()
+        return pa.array([None if value is None else [value] for value in values], wanted)
+    try:
+        return cells.cast(wanted)
+    except pa.ArrowInvalid:
+        # Arrow and Python write some numbers differently, such as " 1" and "3.0" for a whole one.
+        read = float if pa.types.is_floating(wanted) else _whole
+        return pa.array([None if text is None else read(text) for text in cells.to_pylist()], wanted)
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------
+
+
+def _parquet_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
+    stop = piece.stop if piece.stop is not None else parquet_reader.read_metadata(piece.path).num_rows
+    size = piece.size / max(stop - piece.start, 1)
+    if not source.kinds:
+        raise DataError(f"{piece.path}: every column of the model is of the null type")
+    batches = parquet_reader.read_batches(piece.path, piece.start, stop, source.kinds)
+    repeated = _Rows(_repeated_batches(source, piece.path, piece.start, stop))
+    for batch in batches:
+        table = repeated.take(batch.rows) if source.schema else None
+
+        def repeat(start: int, count: int, table: pa.Table | None = table) -> list[pa.Array]:
+            if table is None:
+                return []
+            part = table.slice(start, count)
+            return [_whole_array(part.column(field.name), field.type) for field in source.schema]
+
+        yield from _slices(signature, batch, rows, batch.rows * size, repeat)
+
+
+def _repeated_batches(source: Source, path: str, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+    with open_file(path) as stream:
+        file = pq.ParquetFile(stream)
+        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
+        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
+        position = int(begins[groups[0]]) if groups else 0
+        for batch in parquet_reader.record_batches(file, groups, source.schema.names, path):
+            begin, end = max(start - position, 0), min(stop - position, batch.num_rows)
+            if begin < end:
+                yield batch.slice(begin, end - begin)
+            position += batch.num_rows
+
+
+class _Rows:
+    """Takes batches by other numbers of rows than they come in."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]):
+        self._batches = batches
+        self._left: list[pa.RecordBatch] = []
+
+    def take(self, rows: int) -> pa.Table:
+        """The next rows."""
+        while sum(batch.num_rows for batch in self._left) < rows:
+            self._left.append(next(self._batches))
+        whole = pa.Table.from_batches(self._left)
+        self._left = whole.slice(rows).to_batches()
+        return whole.slice(0, rows)
+
+
+def _whole_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
+    array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
+    # Files may differ in the width of their numbers.
+    return array if array.type == wanted else array.cast(wanted)
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------
+
+
+def _json_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
+    group: list[JsonRow] = []
+    for row in read_json_rows(piece.path):
+        group.append(row)
+        if len(group) == rows:
+            yield _json_chunk(source, signature, piece.path, group)
+            group = []
+    if group:
+        yield _json_chunk(source, signature, piece.path, group)
+
+
+def _json_chunk(source: Source, signature: Signature, path: str, group: Sequence[JsonRow]) -> Chunk:
+    def repeat() -> list[pa.Array]:
+        return [
+            pa.array([_typed_value(row.values.get(field.name), field.type) for row in group], field.type)
+            for field in source.schema
+        ]
+
+    where, size = f"{path}, line {group[0].line}", sum(row.size for row in group)
+    return Chunk(len(group), where, size, lambda: _json_inputs(signature, path, group), repeat)
+
+
+def _json_inputs(signature: Signature, path: str, group: Sequence[JsonRow]) -> dict[str, np.ndarray]:
+    try:
+        return columns_of_rows(signature, [row.values for row in group])
+    except RequestError:
+        for row in group:
+            try:
+                columns_of_rows(signature, [row.values])
+            except RequestError as error:
+                what = str(error).removeprefix("row 1: ").replace(MISSING, REQUIRED)
+                raise DataError(f"{path}, line {row.line}: {what}") from error
+        raise
+
+
+def _typed_value(value: Any, wanted: pa.DataType) -> Any:
+    """A value that is known to be of the type, if that is the model's."""
+    if value is None:
+        return None
+    if pa.types.is_string(wanted):
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if is_list(wanted):
+        items = value if isinstance(value, list) else [value]
+        return [_typed_value(item, wanted.value_type) for item in items]
+    if pa.types.is_boolean(wanted):
+        return value
+    if isinstance(value, str) and not value.strip():
+        return None
+    number = float(value) if pa.types.is_floating(wanted) else _whole(value)
+    return None if number is None or math.isnan(number) else number
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return int(value)
+    except ValueError:
+        number = float(value)
+        return None if math.isnan(number) else int(number)
+
+
+# --- TFRecord ---------------------------------------------------------------------------------------------------
+
+
+def _record_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
+    # Loads tfx_bsl, and with it TensorFlow.
+    from janus_core.tables import tfrecord_io
+
+    for batch in tfrecord_io.read_batches(piece.path):
+        names = [name for name in source.kinds if name in batch.columns]
+        known = {name: _as_kind(source, batch, name) for name in names}
+        size = batch.records.nbytes if batch.records is not None else 0
+
+        def repeat(start: int, count: int, known: dict[str, pa.Array] = known) -> list[pa.Array]:
+            return [_of_record(known.get(field.name), start, count, field.type) for field in source.schema]
+
+        yield from _slices(signature, batch.with_columns(known), rows, size, repeat)
+
+
+def _as_kind(source: Source, batch: Batch, name: str) -> pa.Array:
+    kind = source.kinds[name]
+    try:
+        return to_kind(batch.columns[name], kind)
+    except CellError as error:
+        raise DataError(f"{batch.locate(error.row)} or later: {error.describe(name, kind)}") from error
+
+
+def _of_record(column: pa.Array | None, start: int, count: int, wanted: pa.DataType) -> pa.Array:
+    if column is None:
+        return pa.nulls(count, wanted)
+    part = column.slice(start, count)
+    if is_list(part.type) and not is_list(wanted):
+        part = pa.array([value[0] if value else None for value in part.to_pylist()], part.type.value_type)
+    return part.cast(wanted)
+
+
+# --- all --------------------------------------------------------------------------------------------------------
+
+
+def _slices(
+    signature: Signature, batch: Batch, rows: int, size: float, repeat: Callable[[int, int], list[pa.Array]]
+) -> Iterator[Chunk]:
+    for start in range(0, batch.rows, rows):
+        count = min(rows, batch.rows - start)
+        yield Chunk(
+            count,
+            batch.locate(start),
+            size * count / batch.rows,
+            partial(arrays_of, signature, batch.columns, start, count, batch.locate),
+            partial(repeat, start, count),
+        )

@@ -1,0 +1,252 @@
+"""Finds the rows' files, and checks their columns against the model's before anything is predicted."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from janus_core.errors import DataError
+from janus_core.tables import csv_reader, parquet_reader
+from janus_core.tables.cells import AS_PYTHON, CellForms
+from janus_core.tables.column_kinds import Kind, is_list
+from janus_core.tables.config import DataConfig
+from janus_core.tables.csv_dialect import Dialect, dialect_of
+from janus_core.tables.files import below_folder, file_size, find_files, list_paths, pattern_in
+from janus_core.tables.inspect import inspect_files
+from janus_core.tables.pieces import Piece, Task, plan_tasks
+from pipeline.commands.predict.arrays import kind_of
+from pipeline.commands.predict.column_types import kind_of_json, type_of_json, types_of_csv
+from pipeline.commands.predict.json_reader import read_json_rows
+from serving.client import Signature, TensorInfo
+from serving.client.signature import nearest
+
+Format = Literal["csv", "parquet", "json", "tfrecord"]
+
+_ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".json.gz": "json",
+    ".jsonl.gz": "json",
+}
+_TYPES: dict[Kind, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "bytes": pa.string()}
+
+AS_IT_IS = {b"cells": b"numbers"}
+"""Metadata of a text field that holds numbers as the input writes them, for a CSV output to write them again."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one format, and what is read of them.
+
+    Attributes:
+        format: the files'.
+        files: sorted by name.
+        names: all their columns; of TFRecords the model's alone, as every record may have others.
+        kinds: column of the model that the files have → what its values are.
+        schema: the columns that the output repeats, with their types there.
+        forms: how cells of CSV are written, as in training.
+        data: how the files are read: CSV as that of the training data.
+    """
+
+    format: Format
+    files: list[str]
+    names: list[str]
+    kinds: dict[str, Kind]
+    schema: pa.Schema
+    data: DataConfig
+    forms: CellForms = AS_PYTHON
+
+    @property
+    def csv(self) -> Dialect:
+        """How the files are written, if they are CSV."""
+        return dialect_of(self.data)
+
+    def pieces(self) -> list[Piece]:
+        """A piece per file."""
+        found = []
+        for path in self.files:
+            size = file_size(path)
+            if self.format == "csv":
+                start, line = csv_reader.header_bytes(path, self.csv)
+                found.append(Piece(path, start, None, line, size))
+            elif self.format == "parquet":
+                found.append(Piece(path, 0, parquet_reader.read_metadata(path).num_rows, size=size))
+            else:
+                found.append(Piece(path, size=size))
+        return found
+
+    def tasks(self) -> list[Task]:
+        """Pieces of limited size in groups, for workers side by side."""
+        if self.format == "json":
+            return [Task(index, (piece,)) for index, piece in enumerate(self.pieces())]
+        return plan_tasks(self.files, self.data)
+
+
+def open_source(
+    pattern: str,
+    signature: Signature,
+    typed: bool,
+    repeated: bool,
+    looked_at: bool = True,
+    forms: CellForms = AS_PYTHON,
+    trained: DataConfig | None = None,
+) -> Source:
+    """Finds the files and reads their heads; JSON is read once as a whole, since only that tells its columns.
+
+    Args:
+        pattern: a file, folder or glob.
+        signature: the model's.
+        typed: whether the output has types; else numbers of CSV and JSON stay as they are written (`AS_IT_IS`).
+        repeated: whether the output repeats the input's columns.
+        looked_at: whether CSV is read as a whole for the types of columns that the model does not take; else those stay
+            text.
+        forms: how cells of CSV are written.
+        trained: what the configuration says of the training data; CSV is read as theirs.
+
+    Raises:
+        DataError: there are no files, they cannot be read, have no rows, or lack a column that the model requires.
+    """
+    form, files = _find(pattern)
+    data = DataConfig(path=files[0])
+    if form == "csv":
+        data = (trained if trained and trained.format == "csv" else data).model_copy(update={"path": files[0]})
+    elif form != "json":
+        data = DataConfig(path=files[0], format=form)
+    names, types = _names(form, files, signature, data)
+    kinds = {name: kind_of(name, info) for name, info in signature.inputs.items() if name in names}
+    _check(names, signature, files[0])
+    if form == "parquet":
+        schema = parquet_reader.read_schema(files[0])
+        # A column of the null type says nothing.
+        known = parquet_reader.column_kinds(schema)
+        problems = [parquet_reader.unsupported(schema, name, files[0]) for name in kinds if name not in known]
+        if problems:
+            raise DataError("; ".join(problems), problems)
+        kinds = {name: kind for name, kind in kinds.items() if known[name] is not None}
+        fields = list(schema)
+    else:
+        if form == "csv" and repeated and looked_at:
+            others = [name for name in names if name not in kinds]
+            types = types_of_csv(files, others, dialect_of(data), forms)
+        types |= {name: _type(kind, signature.inputs[name]) for name, kind in kinds.items()}
+        fields = [_field(name, types.get(name, pa.string()), typed or form == "tfrecord") for name in names]
+    return Source(form, files, names, kinds, pa.schema(fields if repeated else []), data, forms)
+
+
+def absent_columns(source: Source, signature: Signature) -> list[str]:
+    """The model's columns that the files lack, each with a hint; they count as missing in every row."""
+    others = [name for name in source.names if name not in signature.inputs]
+    return [
+        f"{name}{nearest(name, others) if len(others) < len(source.names) else ''}"
+        for name in signature.inputs
+        if name not in source.kinds
+    ]
+
+
+def _find(pattern: str) -> tuple[Format, list[str]]:
+    form = _format(pattern)
+    if form != "json":
+        try:
+            return form, find_files(DataConfig(path=pattern, format=form))
+        except DataError as error:
+            problems = [problem.replace("data.path", "--input", 1) for problem in error.problems]
+            raise DataError(problems[0], problems) from error
+    listed = list_paths(_within(pattern, "*.json*"))
+    files = [path for path in listed if _ending(path) == "json"]
+    if not files:
+        raise DataError(f"--input: there is no file '{pattern}'")
+    return form, files
+
+
+def _format(pattern: str) -> Format:
+    """By the pattern's ending, else by the endings of what it matches."""
+    named = _ending(pattern)
+    if named:
+        return named
+    found = sorted({form for path in list_paths(_within(pattern, "*")) if (form := _ending(path))})
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(f"--input: '{pattern}' has files of {' and '.join(found)}; name one kind, such as '*.csv'")
+    if Path(pattern).is_file():
+        raise DataError(f"--input: '{pattern}' ends in none of {', '.join(_ENDINGS)}, and is not named *tfrecord*")
+    raise DataError(f"--input: '{pattern}' matches no file that ends in one of {', '.join(_ENDINGS)}")
+
+
+def _within(pattern: str, names: str) -> str:
+    """The glob of a folder's files, of one file, or the pattern itself."""
+    if Path(pattern).is_dir():
+        folder = pattern.rstrip("/")
+        return below_folder(folder, pattern_in(folder, names))
+    return glob.escape(pattern) if Path(pattern).exists() else pattern
+
+
+def _ending(path: str) -> Format | None:
+    name = path.rpartition("/")[2].lower()
+    for ending, form in _ENDINGS.items():
+        if name.endswith(ending):
+            return form
+    return "tfrecord" if "tfrecord" in name else None
+
+
+def _names(
+    form: Format, files: Sequence[str], signature: Signature, data: DataConfig
+) -> tuple[list[str], dict[str, pa.DataType]]:
+    """The columns, and the types of JSON's."""
+    if form == "json":
+        found: dict[str, set[type]] = {}
+        rows = 0
+        for path in files:
+            for row in read_json_rows(path):
+                for name, value in row.values.items():
+                    found.setdefault(name, set()).add(kind_of_json(value))
+                rows += 1
+        if not rows:
+            raise DataError(f"{files[0]}: there are no rows")
+        return list(found), {name: type_of_json(kinds) for name, kinds in found.items()}
+    if form == "tfrecord":
+        return list(signature.inputs), {}
+    if form == "csv":
+        return list(inspect_files(list(files), data).columns), {}
+    schemas = {path: parquet_reader.read_schema(path) for path in files}
+    first = schemas[files[0]].names
+    problems = [
+        f"{path} has other columns than {files[0]}: {', '.join(map(repr, sorted(set(schema.names) ^ set(first))))}"
+        for path, schema in schemas.items()
+        if set(schema.names) != set(first)
+    ]
+    if problems:
+        raise DataError("; ".join(problems), problems)
+    if not any(parquet_reader.read_metadata(path).num_rows for path in files):
+        raise DataError(f"{files[0]}: there are no rows")
+    return list(first), {}
+
+
+def _check(names: Sequence[str], signature: Signature, path: str) -> None:
+    problems = [
+        f"{path}: there is no column '{name}', which the model requires{nearest(name, names)}"
+        for name in signature.inputs
+        if name not in names and name not in signature.defaults
+    ]
+    if not problems and not any(name in names for name in signature.inputs):
+        problems = [f"{path} has none of the model's columns, which are {', '.join(signature.inputs)}"]
+    if problems:
+        raise DataError("; ".join(problems), problems)
+
+
+def _type(kind: Kind, info: TensorInfo) -> pa.DataType:
+    return pa.list_(_TYPES[kind]) if len(info.sizes) == 2 else _TYPES[kind]
+
+
+def _field(name: str, found: pa.DataType, typed: bool) -> pa.Field:
+    if typed or pa.types.is_string(found):
+        return pa.field(name, found)
+    return pa.field(name, pa.string(), metadata=None if is_list(found) else AS_IT_IS)

@@ -1,0 +1,1 @@
+"""`janus schema`: the schema inferred from the training split, beside the curated one."""

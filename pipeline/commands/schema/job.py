@@ -1,0 +1,120 @@
+"""One `janus schema`: infers a schema from the data, compares it with the frozen one, and may freeze it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.anomaly_gate.column import Column, read_split
+from janus_core.errors import ConfigError
+from pipeline.config import JanusConfig
+from pipeline.environment import library_output_to
+from pipeline.home import Home, now
+from pipeline.preflight import check_data, check_metadata
+from pipeline.run.display import console_on, shown_on
+from pipeline.run.interruption import interruptible
+from pipeline.run.progress import RunRecord
+from pipeline.run.session import own_arguments_hidden, recorded
+from pipeline.schema_tools import Difference, differences, only_columns, read_schema, to_freeze, to_text
+
+
+def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> int:
+    """Shows what differs, writes only if asked to, and returns the exit code.
+
+    Raises:
+        ConfigError: the schema's file cannot be written.
+        DataError: the data are missing or cannot be read.
+        JanusError: the metadata database cannot be used, or a run of the pipeline is under way.
+    """
+    home = Home(config.name)
+    home.create()
+    path = Path(config.schema_ or f"schema/{config.name}.pbtxt")
+    with home.lock(), library_output_to(home.folder / "schema.log", verbose) as terminal:
+        console = console_on(terminal.out)
+        record = RunRecord()
+        with interruptible(lambda exit_code: print("interrupted", file=terminal.err)) as interruption:
+            try:
+                with shown_on(console) as display, recorded(record, interruption):
+                    display.status("checking")
+                    check_metadata(home.metadata)
+                    check_data(config)
+                    home.set_orphans_aside()
+                    display.status("loading TFX")
+                    inferred = _infer(config, home)
+            except (Exception, KeyboardInterrupt):
+                if interruption.exit_code:
+                    print("interrupted", file=terminal.err)
+                    return interruption.exit_code
+                if record.failure:
+                    raise record.failure.error from None
+                raise
+        known = only_columns(read_schema(path), config.named_columns()) if path.exists() else None
+        found = differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
+        if found:
+            console.print(difference_table(found, path, known is not None))
+        else:
+            console.print(f"{path} says what the training split shows: nothing differs")
+        if write:
+            _write(path, to_text(to_freeze(inferred.schema, config)))
+            console.print(f"written to {path}")
+            if config.schema_ is None:
+                console.print(f"add `schema: {path}` to the configuration, so that runs are checked against it")
+        elif found:
+            console.print("nothing was written; `--write` freezes the inferred schema")
+    return 0
+
+
+def difference_table(found: list[Difference], path: Path, exists: bool) -> Table:
+    """Column × in the file × inferred."""
+    title = f"{path} and the training split" if exists else f"inferred from the training split; there is no {path}"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("column")
+    if exists:
+        table.add_column("in the file")
+    table.add_column("inferred")
+    if exists:
+        table.add_column("a run")
+    for difference in found:
+        cells = [difference.column, difference.in_file or "–", difference.inferred or "–"]
+        verdict = "✗ stops" if difference.stops else "✓ passes"
+        table.add_row(*([*cells, verdict] if exists else [cells[0], cells[2]]))
+    return table
+
+
+@dataclass(frozen=True)
+class _Inferred:
+    """The schema of the training split, and its statistics."""
+
+    schema: schema_pb2.Schema
+    rows: int
+    columns: dict[str, Column]
+
+
+def _infer(config: JanusConfig, home: Home) -> _Inferred:
+    from pipeline.dag import Places, create_schema_pipeline
+    from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.run.runner import run_on_beam
+
+    places = Places(root=str(home.root), metadata=str(home.metadata), schemas=home.schemas, checkpoints=None)
+    run_id = f"schema-{now()}"
+    with own_arguments_hidden():
+        run_on_beam(create_schema_pipeline(config, places), run_id)
+    executions = executions_of_run(open_store(home.metadata), run_id)
+    schema = executions["SchemaGen"].output("schema")
+    statistics = executions["StatisticsGen"].output("statistics")
+    if schema is None or statistics is None:
+        raise RuntimeError("SchemaGen gave no schema")
+    rows, columns = read_split(statistics.uri, "train")
+    return _Inferred(read_schema(Path(schema.uri) / "schema.pbtxt"), rows, columns)
+
+
+def _write(path: Path, text: str) -> None:
+    staging = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staging.write_text(text, encoding="utf-8")
+        staging.replace(path)
+    except OSError as error:
+        raise ConfigError(f"the schema file {path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""`janus serve`: the pushed model over REST and gRPC."""

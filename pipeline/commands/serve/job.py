@@ -1,0 +1,249 @@
+"""`janus serve`: TensorFlow Serving where it is installed or Docker works, else the development server."""
+
+import logging
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.pusher.storage import is_url
+from janus_core.errors import ConfigError, JanusError
+from pipeline.commands.deployment.job import trained_with
+from pipeline.config import JanusConfig
+from serving.deployment.release import image_reference, release_warning
+from serving.deployment.server import BINARY, PROGRAM, plain_arguments
+
+DOCKER_SECONDS = 5.0
+"""How long `docker info` may take before Docker counts as absent."""
+
+ALL_ADDRESSES = "0.0.0.0"
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Of `janus serve`.
+
+    Attributes:
+        rest_port: 0 picks a free one, as for grpc_port.
+        host: the address to listen on.
+        local: the development server in any case.
+        labels: as given, each `label=version`.
+        log_requests: a file for a sample of requests and answers.
+        sampling: the share of requests in it.
+    """
+
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    host: str = "127.0.0.1"
+    local: bool = False
+    labels: tuple[str, ...] = ()
+    log_requests: Path | None = None
+    sampling: float = 0.01
+
+
+def run_serve_job(config: JanusConfig, options: ServeOptions, verbose: bool = False) -> int:
+    """Serves the pushed model until it is interrupted, and returns the exit code.
+
+    Raises:
+        ConfigError: an option is wrong, or a port is in use.
+        JanusError: TensorFlow Serving or Docker failed.
+    """
+    labels = parse_labels(options.labels)
+    if not 0 < options.sampling <= 1:
+        raise ConfigError(f"--sampling {options.sampling}: a share of requests, above 0 and at most 1")
+    if options.local:
+        reason = "--local"
+    elif options.labels or options.log_requests:
+        # TensorFlow Serving takes labels from a configuration file only, and has no request log at all.
+        reason = "--labels and --log-requests"
+    elif binary := shutil.which(PROGRAM):
+        return _serve_by_program(config, options, binary)
+    elif docker_works():
+        return _serve_by_docker(config, options)
+    else:
+        reason = f"no {PROGRAM} and no Docker here"
+    print(f"{reason}: the development server is used", flush=True)
+    return _serve_locally(config, options, labels, verbose)
+
+
+def parse_labels(given: tuple[str, ...]) -> dict[str, int]:
+    """`label=version` → label → version.
+
+    Raises:
+        ConfigError: one is not of this form, or a label is given twice.
+    """
+    labels: dict[str, int] = {}
+    for text in given:
+        label, _, version = text.partition("=")
+        if not label or not (version.isascii() and version.isdigit()) or set(label) & set("/:"):
+            raise ConfigError(f"--labels {text}: expected LABEL=VERSION, such as stable=1795602333")
+        if label in labels:
+            raise ConfigError(f"--labels {text}: the label {label} is given twice")
+        labels[label] = int(version)
+    return labels
+
+
+def docker_command(name: str, base_path: str, image: str, host: str, rest_port: int, grpc_port: int) -> list[str]:
+    """The command that serves a base path by TensorFlow Serving's image.
+
+    Args:
+        name: the model's.
+        base_path: an absolute path, or a URL.
+        image: with its tag.
+        host: the address of this machine to listen on.
+        rest_port: of this machine; so is grpc_port.
+    """
+    address = f"[{host}]" if ":" in host else host
+    folder = base_path if is_url(base_path) else f"/models/{name}"
+    volume = [] if is_url(base_path) else ["-v", f"{base_path}:{folder}:ro"]
+    return [
+        "docker",
+        "run",
+        "--rm",
+        # The server has no handler for signals, without which process 1 of a container gets none. And the image's own
+        # entry point is a shell that does not hand them on (tools/docker/Dockerfile).
+        "--init",
+        "--entrypoint",
+        BINARY,
+        "-p",
+        f"{address}:{rest_port}:8501",
+        "-p",
+        f"{address}:{grpc_port}:8500",
+        *volume,
+        image,
+        *plain_arguments(name, folder, 8501, 8500),
+    ]
+
+
+def docker_works() -> bool:
+    """Whether there is a Docker daemon that answers."""
+    try:
+        found = subprocess.run(["docker", "info"], capture_output=True, timeout=DOCKER_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return found.returncode == 0
+
+
+def _serve_by_program(config: JanusConfig, options: ServeOptions, binary: str) -> int:
+    rest_port, grpc_port = _ports(options)
+    for option, port in (("--rest-port", rest_port), ("--grpc-port", grpc_port)):
+        _require_free(option, port)
+    command = [binary, *plain_arguments(config.name, _base_path(config), rest_port, grpc_port)]
+    print(f"{config.name}: REST at http://localhost:{rest_port}, gRPC at localhost:{grpc_port}", flush=True)
+    if options.host != ALL_ADDRESSES:
+        print(f"{PROGRAM} listens on all addresses of this machine, not on {options.host} alone", flush=True)
+    return _run(command, PROGRAM)
+
+
+def _serve_by_docker(config: JanusConfig, options: ServeOptions) -> int:
+    serving = config.serving
+    own_tag = serving.image_tag or serving.deployment.tag
+    tensorflow = "" if own_tag else trained_with(config.push.path, serving.deployment)
+    try:
+        image, tag = serving.image(tensorflow)
+    except ValueError as error:
+        raise ConfigError(f"{config.push.path}: {error}; give serving.deployment.tag") from error
+    if doubt := release_warning(tag, tensorflow):
+        print(f"warning: {doubt}", file=sys.stderr)
+    rest_port, grpc_port = _ports(options)
+    reference = image_reference(image, tag)
+    command = docker_command(config.name, _base_path(config), reference, options.host, rest_port, grpc_port)
+    print(f"{config.name}: REST at http://{options.host}:{rest_port}, gRPC at {options.host}:{grpc_port}", flush=True)
+    return _run(command, "docker run")
+
+
+def _base_path(config: JanusConfig) -> str:
+    if is_url(config.push.path):
+        return config.push.path
+    base = Path(config.push.path).absolute()
+    # Docker would make it, as root; TensorFlow Serving wants it to be there.
+    base.mkdir(parents=True, exist_ok=True)
+    return str(base)
+
+
+def _ports(options: ServeOptions) -> tuple[int, int]:
+    return options.rest_port or _free_port(options.host), options.grpc_port or _free_port(options.host)
+
+
+def _require_free(option: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ALL_ADDRESSES, port))
+        except OSError as error:
+            raise ConfigError(
+                f"{option}: cannot listen on port {port}: {error.strerror}; choose another port, or 0 for a free one"
+            ) from None
+
+
+def _run(command: list[str], program: str) -> int:
+    print(" ".join(command), flush=True)
+    code = run_until_signal(command)
+    if code:
+        raise JanusError(f"{program} ended with {code}; --local serves by the development server")
+    return 0
+
+
+def run_until_signal(command: list[str]) -> int:
+    """Runs a command, ends it by SIGTERM on SIGTERM or SIGINT, and returns its exit code, or 0 if it ended so."""
+    signalled: list[int] = []
+    # A session of its own: Ctrl-C would else reach it twice.
+    with subprocess.Popen(command, start_new_session=True) as process:
+
+        def end(number: int, frame: object) -> None:
+            signalled.append(number)
+            # Never SIGINT: a shell in a container that waits for the server ignores it.
+            process.terminate()
+
+        handlers = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            code = process.wait()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return 0 if signalled else code
+
+
+def _serve_locally(config: JanusConfig, options: ServeOptions, labels: dict[str, int], verbose: bool) -> int:
+    if is_url(config.push.path):
+        raise ConfigError(
+            f"push.path {config.push.path}: the development server serves folders only; copy the version into one and "
+            "give --set push.path=FOLDER"
+        )
+    from serving.errors import RequestError
+    from serving.server.run import AddressError, ServerOptions, serve
+
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
+    if not verbose:
+        # gRPC prints a traceback for every message of a client that is none.
+        logging.getLogger("grpc._common").setLevel(logging.CRITICAL)
+    server = ServerOptions(
+        name=config.name,
+        base_path=Path(config.push.path),
+        host=options.host,
+        rest_port=options.rest_port,
+        grpc_port=options.grpc_port,
+        labels=labels,
+        request_log=options.log_requests,
+        sampling=options.sampling,
+        seed=config.seed,
+    )
+    try:
+        serve(server)
+    except AddressError as error:
+        raise ConfigError(str(error)) from None
+    except (RequestError, OSError) as error:
+        if options.log_requests is None:
+            raise
+        raise ConfigError(f"--log-requests {options.log_requests}: {error}") from None
+    return 0
+
+
+def _free_port(host: str) -> int:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.bind(address)
+        return probe.getsockname()[1]

@@ -1,0 +1,245 @@
+"""One `janus skew`: reads the log, compares, tells, writes skew.json and skew.png."""
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from janus_core.errors import ConfigError, DataError
+from pipeline.config import JanusConfig
+from pipeline.environment import library_output_to
+from pipeline.home import Home, now
+from pipeline.report.report_json import read_latest
+from pipeline.run.display import console_on
+from serving.errors import RequestError
+from trainer.config import classes_of, column_of
+
+if TYPE_CHECKING:
+    from pipeline.commands.skew.predictions import PredictionDrift
+    from pipeline.drift.features import FeatureSkew
+
+TRAINING_ROWS, EVAL_ROWS = 20_000, 5000
+"""Drawn from the training split for the numbers' distributions, from the eval split for predictions."""
+
+
+@dataclass(frozen=True)
+class SkewOptions:
+    """What the command line says.
+
+    Attributes:
+        logged: files of PredictionLog records, a path or glob.
+        threshold: of columns for which the schema has none.
+        prediction_threshold: of the tasks' predictions.
+        min_rows: a log with fewer is refused.
+        as_json: print the result as JSON.
+    """
+
+    logged: str
+    threshold: float | None = None
+    prediction_threshold: float | None = None
+    min_rows: int = 100
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found."""
+
+    rows: int
+    features: "list[FeatureSkew]"
+    predictions: "list[PredictionDrift]"
+
+    def outliers(self) -> list[str]:
+        """A sentence for each column with served numbers outside the range of the training split."""
+        return [
+            f"column '{one.column}': {one.outside_count:,} of {round(one.outside_count / one.outside):,} served values "
+            f"{'is' if one.outside_count == 1 else 'are'} outside the training split's range{_values(one)}"
+            for one in self.features
+            if one.outside
+        ]
+
+    def problems(self) -> list[str]:
+        """A sentence for each threshold that is passed."""
+        found = [
+            f"column '{one.column}' is skewed: {one.measure} {_number(one.distance)} is above {one.threshold:g}"
+            if one.missing_serving < 1
+            else f"column '{one.column}' is in no request"
+            for one in self.features
+            if one.skewed
+        ]
+        return found + [
+            f"predictions of task '{one.task}' have drifted: {one.measure} {one.distance:.4f} is above "
+            f"{one.threshold:g}"
+            for one in self.predictions
+            if one.drifted
+        ]
+
+
+def run_skew_job(config: JanusConfig, options: SkewOptions, verbose: bool = False) -> int:
+    """Compares served requests with the training data of the newest run, and returns the exit code.
+
+    Raises:
+        ConfigError: there is no run yet, or no log, or it has too few rows.
+        DataError: a column or a task is past its threshold; the result is written nevertheless.
+    """
+    home = Home(config.name)
+    folder = home.folder / "skew" / now()
+    with library_output_to(home.folder / "skew.log", verbose) as terminal:
+        result = _compare(config, home, options)
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {
+            "pipeline": config.name,
+            "rows": result.rows,
+            "features": [one.as_dict() for one in result.features],
+            "predictions": [one.as_dict() for one in result.predictions],
+            "outliers": result.outliers(),
+            "problems": result.problems(),
+        }
+        text = json.dumps(document, indent=2)
+        (folder / "skew.json").write_text(text + "\n", encoding="utf-8")
+        from pipeline.commands.skew.plot import plot_skew
+
+        plot_skew(result.features, folder / "skew.png")
+        if options.as_json:
+            print(text, file=terminal.out)
+        else:
+            console = console_on(terminal.out)
+            console.print(_view(result))
+            console.print(f"result: {folder}/skew.json, {folder}/skew.png", style="dim")
+    if result.problems():
+        raise DataError("; ".join(result.problems()), result.problems())
+    return 0
+
+
+def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
+    rows, served = _logged(options)
+    import tensorflow_data_validation as tfdv
+
+    from components.anomaly_gate.column import STATISTICS_FILE
+    from pipeline.commands.skew.predictions import prediction_drifts
+    from pipeline.drift.features import Sample, batches_of, feature_skews, sample_of
+    from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.report.analysis.sample import draw_records
+
+    run = executions_of_run(open_store(home.metadata), read_latest(home).run_id)
+    found = {
+        node: execution.output(key)
+        for node, key in (
+            ("ExampleGen", "examples"),
+            ("StatisticsGen", "statistics"),
+            ("ImportSchemaGen", "schema"),
+            ("SchemaGen", "schema"),
+        )
+        if (execution := run.get(node)) is not None
+    }
+    statistics, schema = found.get("StatisticsGen"), found.get("ImportSchemaGen") or found.get("SchemaGen")
+    examples = found.get("ExampleGen")
+    if statistics is None or schema is None or examples is None:
+        raise ConfigError(f"the newest run of pipeline '{home.name}' did not come to its statistics: run it again")
+    drawn, _ = draw_records(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True)
+    training = Sample(
+        tfdv.load_stats_binary(f"{statistics.uri}/Split-train/{STATISTICS_FILE}"), batches_of(drawn) if drawn else []
+    )
+    columns = list(dict.fromkeys(column_of(name, feature) for name, feature in config.features.items()))
+    features = feature_skews(
+        training, sample_of(rows), tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt"), columns, options.threshold
+    )
+    sensitive = config.sensitive_columns()
+    features = [one.without_values() if one.column in sensitive else one for one in features]
+    tasks = {name: bool(classes_of(task)) for name, task in config.tasks.items()}
+    expected = _expected(config, f"{examples.uri}/Split-eval") if served else {}
+    return Result(len(rows), features, prediction_drifts(expected, served, tasks, options.prediction_threshold))
+
+
+def _logged(options: SkewOptions) -> tuple[list[bytes], dict[str, np.ndarray]]:
+    """The log's rows, and what was answered, as far as every request has it."""
+    from serving.request_log import examples_of, read_log
+
+    rows: list[bytes] = []
+    outputs: dict[str, list[np.ndarray]] = {}
+    try:
+        for log in read_log(options.logged, lambda text: print(f"warning: {text}", file=sys.stderr)):
+            for part in examples_of(log):
+                rows += part.examples
+                for name, values in part.outputs.items():
+                    outputs.setdefault(name, []).append(values)
+    except (RequestError, OSError) as error:
+        raise ConfigError(f"--logged {options.logged}: {error}") from error
+    if len(rows) < options.min_rows:
+        raise ConfigError(
+            f"--logged {options.logged}: {len(rows)} rows are too few to tell anything (--min-rows {options.min_rows})"
+        )
+    return rows, {name: np.concatenate(list(values)) for name, values in outputs.items() if values[0].dtype != object}
+
+
+def _expected(config: JanusConfig, split: str) -> dict[str, np.ndarray]:
+    """What the newest pushed model answers to rows drawn from the eval split."""
+    from pipeline.commands.predict.job import newest_version
+    from pipeline.report.analysis.sample import draw_records
+    from serving.saved_model import LoadedModel
+
+    rows, _ = draw_records(split, EVAL_ROWS, config.seed, whole=True)
+    model = LoadedModel(newest_version(config, None))
+    try:
+        return model.run("serving_default", {"examples": np.array(rows, object)})
+    finally:
+        model.close()
+
+
+def _values(one: "FeatureSkew") -> str:
+    if one.training_range is None:
+        return ""
+    named = [f"{value:g}" for value in one.outside_values]
+    more = ["…"] if len(one.outside_values) < one.outside_distinct else []
+    return f" {one.training_range[0]:g} to {one.training_range[1]:g}: {', '.join([*named, *more])}"
+
+
+# --- on the terminal --------------------------------------------------------------------------------------------
+
+
+def _view(result: Result) -> RenderableType:
+    features = Table(title=f"{result.rows:,} served rows beside the training split", title_justify="left")
+    for name in ("column", "measure", "distance", "threshold", "missing (training)", "missing (served)", "unseen", ""):
+        features.add_column(name, justify="left" if name in ("column", "measure", "") else "right")
+    for one in sorted(result.features, key=lambda one: -(one.distance or 0.0)):
+        features.add_row(
+            one.column,
+            one.measure,
+            _number(one.distance),
+            "" if one.threshold is None else f"{one.threshold:g}",
+            f"{one.missing_training:.1%}",
+            f"{one.missing_serving:.1%}",
+            "" if one.unseen is None else f"{one.unseen:.2%}",
+            _verdict(one.skewed, one.threshold, "skewed"),
+        )
+    parts: list[RenderableType] = [features, *(Text(line) for line in result.outliers())]
+    if result.predictions:
+        tasks = Table(title="predictions beside those of the eval split", title_justify="left")
+        for name in ("task", "measure", "distance", "threshold", "shift of the mean", ""):
+            tasks.add_column(name, justify="left" if name in ("task", "measure", "") else "right")
+        for drift in result.predictions:
+            tasks.add_row(
+                drift.task,
+                drift.measure,
+                _number(drift.distance),
+                "" if drift.threshold is None else f"{drift.threshold:g}",
+                "" if drift.shift is None else f"{drift.shift:+.4g}",
+                _verdict(drift.drifted, drift.threshold, "drifted"),
+            )
+        parts.append(tasks)
+    return Group(*parts)
+
+
+def _verdict(past: bool, threshold: float | None, word: str) -> str:
+    if past:
+        return f"[red]✗ {word}[/red]"
+    return "no threshold" if threshold is None else "[green]✓[/green]"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,1 @@
+"""`janus versions` and `janus rollback`: the versions in the push folder."""

@@ -1,0 +1,84 @@
+"""A folder of versions as a person reads it on a terminal."""
+
+from datetime import datetime
+from typing import Literal
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.commands.versions.listing import Headline, Listing, Version
+
+_IN_OWN_UNIT = frozenset({"mae"})
+
+
+def listing_view(listing: Listing) -> RenderableType:
+    """The table, what a rollback would do, and what could not be read."""
+    if not listing.versions:
+        return Text(f"there are no versions in {listing.path}: `janus run CONFIG` pushes the first")
+    lines = [*_unservable(listing), _rollback_line(listing), *listing.notes]
+    return Group(versions_table(listing), *(Text(line) for line in lines))
+
+
+def versions_table(listing: Listing) -> Table:
+    """Version × pushed × size × run × model × metrics × state."""
+    table = Table(title=escape(listing.path), title_justify="left", header_style="bold")
+    for name in ("version", "pushed", "size", "run", "model", "metrics", "state"):
+        justify: Literal["right", "left"] = "right" if name in ("version", "size", "model") else "left"
+        table.add_column(name, justify=justify, no_wrap=name != "metrics")
+    for version in listing.versions:
+        table.add_row(
+            str(version.version),
+            _local(datetime.fromtimestamp(version.published)) if version.published else "unknown",
+            _size(version.bytes),
+            escape(version.run_id or "unknown"),
+            "unknown" if version.model_id is None else str(version.model_id),
+            escape("\n".join(_metric(name, headline) for name, headline in version.metrics.items())),
+            escape("\n".join(states(version))),
+            style="bold" if version.served else "",
+        )
+    return table
+
+
+def states(version: Version) -> list[str]:
+    """What a version is: served, a copy, withdrawn, labelled, not complete."""
+    found = ["served"] if version.served else []
+    if not version.complete:
+        found.append("not complete")
+    if version.copy_of is not None:
+        found += [f"copy of {version.copy_of}", "(rolled back to)"]
+    if version.withdrawn:
+        found += ["withdrawn", _local(datetime.fromisoformat(version.withdrawn))]
+    return found + [f"label {label}" for label in version.labels]
+
+
+def _local(time: datetime) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _rollback_line(listing: Listing) -> str:
+    if listing.rollback_target is None:
+        return "`janus rollback CONFIG` has nowhere to go to: no older version holds another model in good standing"
+    return f"`janus rollback CONFIG` goes to {listing.rollback_target}"
+
+
+def _unservable(listing: Listing) -> list[str]:
+    """What TensorFlow Serving takes for the newest version although it cannot be loaded."""
+    newest = max(listing.versions, key=lambda version: version.version)
+    if newest.complete:
+        return []
+    return [
+        f"warning: {newest.version} is the highest number and not complete: TensorFlow Serving cannot load it, and one "
+        "that is started now serves no version; remove it, or push again"
+    ]
+
+
+def _metric(task: str, headline: Headline) -> str:
+    value = "undefined" if headline.value is None else f"{headline.value:.4f}"
+    unit = f" {headline.unit}" if headline.unit and headline.metric in _IN_OWN_UNIT else ""
+    return f"{task} {headline.metric} {value}{unit}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"

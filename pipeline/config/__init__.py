@@ -1,0 +1,403 @@
+"""The whole configuration of a pipeline: one YAML file, validated before anything runs."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from components.example_gen.precision import Role, Use
+from janus_core.tables.cells import CellForms, forms_of
+from janus_core.tables.config import DataConfig, columns_of_split
+from pipeline.config.beam import BeamConfig
+from pipeline.config.kubeflow import KubeflowConfig
+from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
+from serving.deployment.release import serving_release
+from trainer.config import (
+    Count,
+    Feature,
+    ModelConfig,
+    Name,
+    Number,
+    StrictModel,
+    Task,
+    TrainerConfig,
+    TrainingConfig,
+    classes_of,
+    column_of,
+    reject_bool,
+    task_problems,
+)
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
+    "multiclass": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
+    "ordinal": ("accuracy", "auc", "mae", "qwk", "log_loss", "f1"),
+    "multilabel": ("accuracy", "subset_accuracy", "auc", "auc_pr", "log_loss", "f1"),
+    "regression": ("mae", "rmse", "r2", "bias"),
+    "count": ("deviance", "mae", "rmse", "r2", "bias"),
+}
+"""The metrics of each kind of task; see `metrics_of`."""
+
+DECIDED_METRICS = ("accuracy", "f1")
+"""Of a binary task: they follow the threshold that is exported with the model."""
+
+QUANTILE_METRICS = ("pinball", "coverage")
+"""What a regression has besides where it predicts quantiles; coverage needs two of them."""
+
+HEADLINE: dict[str, str] = {
+    "binary": "auc",
+    "multiclass": "auc",
+    "ordinal": "mae",
+    "multilabel": "auc",
+    "regression": "mae",
+    "count": "deviance",
+}
+"""The one metric to look at first, of each kind of task."""
+
+LONGEST_PIPELINE_NAME = 63
+"""TFX's own limit (`MAX_PIPELINE_NAME_LENGTH` in tfx/orchestration/pipeline.py)."""
+
+RESERVED_TASK_NAMES = frozenset({"examples", "default", "serving_default", "serving_columns", "transform_features"})
+"""The first two are keys of the configuration, the others signatures, beside which a task has one of its own name."""
+
+
+def metrics_of(task: Task) -> tuple[str, ...]:
+    """The names of a task's metrics, which its gates may be on."""
+    levels = getattr(task, "quantiles", None) or []
+    return METRICS[task.kind] + QUANTILE_METRICS[: min(len(levels), 2)]
+
+
+class GateConfig(StrictModel):
+    """Limits on one metric of one task; every one given must hold."""
+
+    min: Number | None = Field(None, description="The metric must be at least this.")
+    max: Number | None = Field(None, description="The metric must be at most this.")
+    max_drop: Annotated[Number, Field(ge=0)] | None = Field(
+        None, description="The metric may be lower than the last blessed model's by at most this."
+    )
+    max_rise: Annotated[Number, Field(ge=0)] | None = Field(
+        None, description="The metric may be higher than the last blessed model's by at most this."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "GateConfig":
+        if not self.rules():
+            raise ValueError("a gate needs at least one of min, max, max_drop, max_rise")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}: nothing can pass")
+        if self.max_drop is not None and self.max_rise is not None:
+            raise ValueError("give max_drop where higher is better, or max_rise where lower is better, not both")
+        return self
+
+    def rules(self) -> dict[str, float]:
+        """The limits that are set, by the rule's name."""
+        return {rule: limit for rule, limit in self.model_dump().items() if limit is not None}
+
+
+class EvaluationConfig(StrictModel):
+    """What the Evaluator computes and what a model must reach to be pushed."""
+
+    slices: list[Annotated[list[str], Field(min_length=1)]] = Field(
+        [], description="Columns (or crossings of columns) whose every value is evaluated by itself."
+    )
+    gates: dict[str, dict[str, GateConfig]] = Field({}, description="task → metric → limits.")
+    engine: Literal["batch", "tfma"] = Field(
+        "batch", description="batch: metrics from batches of rows; tfma: row by row, by TFMA itself, much slower."
+    )
+
+
+class PushConfig(StrictModel):
+    """Where blessed models go."""
+
+    path: str = Field(description="TF Serving's base path of the model: versions are folders in it.")
+    keep: Count = Field(5, description="How many versions stay; older ones are removed after a push.")
+    wait_seconds: Annotated[Number, Field(ge=0)] = Field(
+        300.0, description="How long a push waits for another push or rollback into the same folder before it fails."
+    )
+    lease_seconds: Annotated[Number, Field(gt=0)] = Field(
+        3600.0, description="After which other machines take a push that holds the folder for dead."
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _folder(cls, path: str) -> str:
+        # A folder of this machine is published by one rename, a URL's file by file.
+        return path.removeprefix("file://") if path.startswith("file:///") else path
+
+
+class LatencyConfig(StrictModel):
+    """Limits on how long the exported model takes for a request, measured in the serving check's process."""
+
+    batch_1_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="Median, one row, milliseconds.")
+    batch_1_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="99th percentile, one row.")
+    batch_128_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="Median, 128 rows.")
+    batch_128_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="99th percentile, 128 rows.")
+
+
+class ServingConfig(StrictModel):
+    """What an exported model must do before it may be pushed, and what goes with it."""
+
+    infra_validator: Literal["process", "docker", "kubernetes"] = Field(
+        "process",
+        description="Where the model is tried: in a process of its own, or by TFX's InfraValidator in TF Serving's "
+        "image, run by Docker or Kubernetes.",
+    )
+    image_tag: str | None = Field(
+        None,
+        description="The tag of tensorflow/serving that `janus serve` and infra_validator run; by default the image of "
+        "`deployment`.",
+    )
+    check_rows: Count = Field(64, description="Real rows of the eval split that are sent through each signature.")
+    warmup_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
+        8, description="Rows per signature that TF Serving calls the model with before its first request."
+    )
+    warmup: Literal["synthetic", "real"] = Field(
+        "synthetic",
+        description="What warm-up requests and the server's page hold: rows made of the statistics, or rows of the "
+        "eval split, which are then part of the pushed model.",
+    )
+    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(300, description="Of the whole check.")
+    memory_limit_mb: Annotated[Number, Field(gt=0)] = Field(
+        4096, description="Of the check's process; TensorFlow itself takes about 500."
+    )
+    size_limit_mb: Annotated[Number, Field(gt=0)] | None = Field(None, description="Of the model's files.")
+    latency: LatencyConfig = LatencyConfig()
+    deployment: DeploymentConfig = Field(DeploymentConfig(), description="How TensorFlow Serving is deployed.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "ServingConfig":
+        batching = self.deployment.batching
+        most = batching.max_batch_size
+        if batching.enabled and self.warmup_rows > most:
+            raise ValueError(
+                f"warmup_rows {self.warmup_rows} is above deployment.batching.max_batch_size {most}: "
+                "TF Serving batches its warm-up requests too, and would refuse this one and with it the model; lower "
+                "warmup_rows or raise max_batch_size"
+            )
+        return self
+
+    def image(self, tensorflow: str) -> tuple[str, str]:
+        """The image of TF Serving for models that this version of TensorFlow trained, and its tag or digest."""
+        if self.image_tag:
+            return STOCK_IMAGE, self.image_tag
+        return self.deployment.image, self.deployment.tag or serving_release(tensorflow)
+
+
+class ReportConfig(StrictModel):
+    """What report.html shows beyond the metrics, and how long that may take."""
+
+    sample: Count = Field(
+        20000, description="Rows of the eval split, drawn by `seed`, that curves and intervals are made of."
+    )
+    importance_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0)] = Field(
+        2000, description="Rows of the sample that permutation importance is measured on; 0: it is not measured."
+    )
+    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(
+        60, description="From then on no further column's importance is begun."
+    )
+
+
+class JanusConfig(StrictModel):
+    """One pipeline: a table, its features, its tasks, the model and its gates."""
+
+    name: Annotated[Name, Field(max_length=LONGEST_PIPELINE_NAME)] = Field(
+        description="The pipeline's name: its home is runs/<name>."
+    )
+    seed: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, lt=2**31)] = Field(
+        0, description="Fixes the split, the initial weights and the shuffle."
+    )
+    data: DataConfig
+    schema_: str | None = Field(
+        None, alias="schema", description="A curated TFDV schema (.pbtxt); absent: inferred from the training split."
+    )
+    features: Annotated[dict[Name, Feature], Field(min_length=1)] = Field(
+        description="What the network reads of each row, by name: a column of that name unless `column` gives another."
+    )
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)] = Field(
+        description="What is predicted, by name: the name of the served model's output, and of the gates."
+    )
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    push: PushConfig
+    serving: ServingConfig = ServingConfig()
+    beam: BeamConfig = BeamConfig()
+    report: ReportConfig = ReportConfig()
+    kubeflow: KubeflowConfig | None = Field(None, description="Where and how it runs on Kubeflow Pipelines.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "JanusConfig":
+        problems = [
+            *self._label_problems(),
+            *task_problems(self.tasks),
+            *self._task_name_problems(),
+            *self._gate_problems(),
+            *self._offset_problems(),
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _label_problems(self) -> list[str]:
+        problems = []
+        owners: dict[str, str] = {}
+        for name, task in self.tasks.items():
+            if task.label in owners:
+                problems.append(
+                    f"tasks.{name}.label: column '{task.label}' is already the label of task '{owners[task.label]}'"
+                )
+            owners[task.label] = name
+        for name, feature in self.features.items():
+            owner = owners.get(column_of(name, feature))
+            if owner:
+                problems.append(
+                    f"features.{name}: column '{column_of(name, feature)}' is the label of task '{owner}'; "
+                    "a label among the features leaks the answer"
+                )
+        for keys in self.evaluation.slices:
+            problems += [
+                f"evaluation.slices: '{key}' is the label of task '{owners[key]}'" for key in keys if key in owners
+            ]
+            problems += [
+                f"evaluation.slices: '{key}' is sensitive, and slices are named by its values"
+                for key in keys
+                if key in self.sensitive_columns()
+            ]
+        words = self.data.null_values
+        for name, task in self.tasks.items():
+            classes = classes_of(task)
+            missing = words.get(task.label, []) if isinstance(words, dict) else words
+            problems += [
+                f"tasks.{name}.classes: '{value}' is also a text for missing values, so its rows would be masked; let "
+                "data.null_values name the columns in which it means missing: {column: [...]}"
+                for value in dict.fromkeys(classes)
+                if value in missing
+            ]
+            problems += [
+                f"tasks.{name}.classes: '{value}' is listed twice"
+                for value in dict.fromkeys(classes)
+                if classes.count(value) > 1
+            ]
+        if all(task.loss_weight == 0 for task in self.tasks.values()):
+            problems.append("tasks: every loss_weight is 0, so nothing would be trained")
+        return problems
+
+    def _task_name_problems(self) -> list[str]:
+        problems = [
+            f"tasks.{name}: this name is reserved; choose another" for name in self.tasks if name in RESERVED_TASK_NAMES
+        ]
+        problems += [
+            f"model.towers.{name}: no such task; tasks are {', '.join(self.tasks)}, and `default` for the others"
+            for name in self.model.towers
+            if name not in self.tasks and name != "default"
+        ]
+        if "shared" in self.tasks and self.model.trunk.kind in ("cgc", "ple"):
+            problems.append(
+                f"tasks.shared: the experts of all tasks are called so in a {self.model.trunk.kind} trunk; "
+                "choose another name"
+            )
+        return problems
+
+    def _offset_problems(self) -> list[str]:
+        if self.data.format != "tfrecord":
+            return []
+        return [
+            f"tasks.{name}.offset: the numbers of TFRecords are rounded already; let what writes them subtract it"
+            for name, task in self.tasks.items()
+            if getattr(task, "offset", 0)
+        ]
+
+    def _gate_problems(self) -> list[str]:
+        problems = []
+        for name, gates in self.evaluation.gates.items():
+            if name not in self.tasks:
+                problems.append(f"evaluation.gates.{name}: no such task; tasks are {', '.join(self.tasks)}")
+                continue
+            allowed = metrics_of(self.tasks[name])
+            problems += [
+                f"evaluation.gates.{name}.{metric}: not a metric of this {self.tasks[name].kind} task; "
+                f"allowed: {', '.join(allowed)}"
+                for metric in gates
+                if metric not in allowed
+            ]
+        return problems
+
+    def units(self) -> dict[str, str]:
+        """CSV column → the unit that may stand beside its numbers."""
+        units = {column_of(n, feature): getattr(feature, "unit", None) for n, feature in self.features.items()}
+        units |= {task.label: getattr(task, "unit", None) for task in self.tasks.values()}
+        return {column: unit for column, unit in units.items() if unit and self.data.format == "csv"}
+
+    def cell_forms(self) -> CellForms:
+        """How the cells of CSV are written."""
+        return forms_of(self.data, self.units())
+
+    def trainer_config(self) -> TrainerConfig:
+        """The part that the Transform and Trainer components read."""
+        return TrainerConfig(
+            seed=self.seed, features=self.features, tasks=self.tasks, model=self.model, training=self.training
+        )
+
+    def named_columns(self) -> dict[str, str]:
+        """Each raw column that the configuration names → the key that names it first."""
+        columns: dict[str, str] = {}
+        for name, feature in self.features.items():
+            columns.setdefault(column_of(name, feature), f"features.{name}")
+        for name, task in self.tasks.items():
+            columns.setdefault(task.label, f"tasks.{name}.label")
+            if task.sample_weight is not None:
+                columns.setdefault(task.sample_weight, f"tasks.{name}.sample_weight")
+        for keys in self.evaluation.slices:
+            for key in keys:
+                columns.setdefault(key, "evaluation.slices")
+        for column in columns_of_split(self.data.split):
+            columns.setdefault(column, "data.split")
+        return columns
+
+    def sensitive_columns(self) -> list[str]:
+        """Columns whose values no report, message or pushed request may show."""
+        columns = {column_of(name, feature) for name, feature in self.features.items() if feature.sensitive}
+        # What parts rows into splits is nearly always an identifier of persons or things.
+        key = set(columns_of_split(self.data.split)) if self.data.split.by == "hash" else set()
+        used = {column for column, place in self.named_columns().items() if place != "data.split"}
+        return sorted(columns | (key - used))
+
+    def label_domains(self) -> dict[str, list[str]]:
+        """Label column → the class values that may stand in it, alone or in a list.
+
+        A column that holds several classes in one string has no domain: AnomalyGate takes it apart.
+        """
+        separated = self.separated_labels()
+        return {
+            task.label: classes_of(task)
+            for task in self.tasks.values()
+            if classes_of(task) and task.label not in separated
+        }
+
+    def uses(self) -> dict[str, list[Use]]:
+        """Column → what it is used for, where float32 might lose something of it."""
+        uses: dict[str, set[Use]] = {}
+        roles: dict[str, Role] = {
+            "numeric": "number",
+            "cyclical": "cyclical",
+            "regression": "regression",
+            "count": "count",
+        }
+        for name, feature in self.features.items():
+            if feature.kind != "vector":
+                use = Use(role=roles.get(feature.kind, "category"), period=getattr(feature, "period", None))
+                uses.setdefault(column_of(name, feature), set()).add(use)
+        for task in self.tasks.values():
+            uses.setdefault(task.label, set()).add(Use(role=roles.get(task.kind, "classes")))
+        for column in (key for keys in self.evaluation.slices for key in keys):
+            uses.setdefault(column, {Use(role="category")})
+        return {column: sorted(found, key=str) for column, found in uses.items()}
+
+    def offsets(self) -> dict[str, int]:
+        """Label column → what is subtracted from it before it is written."""
+        offsets = {task.label: getattr(task, "offset", 0) for task in self.tasks.values()}
+        return {column: offset for column, offset in offsets.items() if offset}
+
+    def separated_labels(self) -> dict[str, str]:
+        """Label column that holds several classes in one string → what stands between them."""
+        separators = {task.label: getattr(task, "separator", None) for task in self.tasks.values()}
+        return {column: separator for column, separator in separators.items() if separator is not None}

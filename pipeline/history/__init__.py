@@ -1,1 +1,0 @@
-"""What runs did, what a version was made of, and how two runs differ."""

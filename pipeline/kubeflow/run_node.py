@@ -1,0 +1,261 @@
+"""Runs one node of a compiled pipeline, as a step of Kubeflow does: `python -m pipeline.kubeflow.run_node --help`.
+
+TFX's own launcher does the work, on TFX's intermediate representation, against the ML Metadata store that the
+environment names. It returns as if all were well when inputs are missing or the execution failed, so what it recorded
+is read back, and decides the exit code:
+
+    0 complete or cached; 1 unexpected; 2 usage or configuration; 3 data or schema rejected; 4 a task's gate failed;
+    5 the exported model failed its serving check.
+
+The work is done in a process of its own. If that is killed, or fails of something that may pass (ML Metadata or an
+object store does not answer), it is started again with the same run id: TFX then takes the same execution up again, or
+finds that it had ended. A failure that would only come again (2 to 5) is not tried again; where Kubeflow tries the step
+again nevertheless, the further attempt ends at once with the same message.
+"""
+
+import argparse
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from janus_core import errors
+from janus_core.errors import ConfigError, DataError, GateError, JanusError, ServingError
+from pipeline import environment
+from pipeline.kubeflow.attempts import is_transient, run_attempts
+from pipeline.kubeflow.steps import TransientError, check_run_id, check_writable, report_reason
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.bundle import Bundle
+    from pipeline.lineage.store import NodeExecution
+
+RETRY_INDEX = "KFP_RETRY_INDEX"
+"""Set by KFP from 2.17 on in steps with retries (backend/src/v2/compiler/argocompiler/container.go)."""
+PERMANENT = {ConfigError.exit_code, DataError.exit_code, GateError.exit_code, ServingError.exit_code}
+RUN_ID_PARAMETER = "pipeline-run-id"
+_MISSING_INPUT = re.compile(r"inputs\[(\w+)\] has min_count = \d+ but only got 0 artifacts")
+"""How TFX records that nothing has been made for an input."""
+
+
+@dataclass(frozen=True)
+class RunParameters:
+    """What a run may change of the compiled pipeline; None leaves it as it is."""
+
+    data_path: str | None = None
+    span: int | None = None
+    epochs: int | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    environment.prepare(verbose=True)
+    try:
+        check_run_id(options.run_id)
+        if not options.attempt:
+            given = list(sys.argv[1:] if arguments is None else arguments)
+            command = [sys.executable, "-m", "pipeline.kubeflow.run_node", *given, "--attempt"]
+            return run_attempts(command, options.node_id, options.retries, options.retry_backoff_seconds)
+        # TFX and Beam read sys.argv for options of theirs.
+        sys.argv = sys.argv[:1]
+        from pipeline.kubeflow.bundle import read_bundle
+
+        bundle = read_bundle(Path(options.ir).parent, options.digest)
+        parameters = RunParameters(options.data_path or None, options.span, options.epochs)
+        run_node(bundle, options.node_id, options.run_id, options.pipeline_root, parameters)
+    except Exception as error:
+        from janus_core.messages import exit_code_of, readable
+
+        report_reason(f"{options.node_id}: {readable(error)}")
+        if isinstance(error, JanusError):
+            return exit_code_of(error)
+        traceback.print_exc()
+        return TransientError.exit_code if is_transient(f"{type(error).__name__}: {error}") else 1
+    return 0
+
+
+def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, parameters: RunParameters) -> None:
+    """Runs a node and checks what came of it.
+
+    Args:
+        bundle: the compiled pipeline.
+        node_id: of the node.
+        run_id: the same for all nodes of a run, and for each try.
+        root: instead of the compiled pipeline root; None keeps it.
+        parameters: of this run.
+
+    Raises:
+        JanusError: it did not end well; the exception's exit code says how.
+    """
+    from tfx.orchestration import metadata as tfx_metadata
+    from tfx.orchestration.local import runner_utils
+    from tfx.orchestration.portable import launcher, runtime_parameter_utils
+
+    from janus_core.messages import exit_code_of, readable
+    from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
+    from pipeline.lineage.store import executions_of_run, record_failure
+
+    connection = connection_config()
+    check_reachable(connection)
+    if int(os.environ.get(RETRY_INDEX) or 0) > 0:
+        check_earlier_attempt(node_id, run_id, connection)
+    if root:
+        check_writable(root)
+    ir = ir_of_run(bundle, parameters)
+    runtime_parameter_utils.substitute_runtime_parameter(ir, {RUN_ID_PARAMETER: run_id})
+    if root:
+        ir.runtime_spec.pipeline_root.field_value.string_value = root.rstrip("/")
+    node = _node(ir, node_id)
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    try:
+        with tfx_metadata.Metadata(connection):
+            pass
+    except Exception as error:
+        raise explained(error) from error
+    launch = launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=tfx_metadata.Metadata(connection),
+        pipeline_info=ir.pipeline_info,
+        pipeline_runtime_spec=ir.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+    ).launch
+    try:
+        launch()
+    except Exception as error:
+        with tfx_metadata.Metadata(connection) as handle:
+            record_failure(handle.store, run_id, node_id, readable(error), exit_code_of(error))
+        raise
+    with tfx_metadata.Metadata(connection) as handle:
+        check_execution(node_id, executions_of_run(handle.store, run_id).get(node_id))
+
+
+def check_earlier_attempt(node_id: str, run_id: str, connection: Any) -> None:
+    """Raises what an earlier attempt at this node of this run failed of, if it would only come again.
+
+    Raises:
+        DataError, GateError, ServingError: as the earlier attempt did.
+    """
+    from tfx.orchestration import metadata as tfx_metadata
+
+    from pipeline.lineage.store import executions_of_run
+
+    with tfx_metadata.Metadata(connection) as handle:
+        execution = executions_of_run(handle.store, run_id).get(node_id)
+    if execution is not None and (execution.complete or recorded_exit_code(execution) in PERMANENT):
+        check_execution(node_id, execution)
+
+
+def ir_of_run(bundle: "Bundle", parameters: RunParameters) -> Any:
+    """The compiled pipeline, or, where a parameter changes it, what the changed configuration compiles to."""
+    config = bundle.config
+    if parameters.data_path is not None:
+        config = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path})})
+    if parameters.epochs is not None:
+        training = config.training.model_copy(update={"epochs": parameters.epochs})
+        config = config.model_copy(update={"training": training})
+    if config == bundle.config and parameters.span is None:
+        return bundle.ir
+    from pipeline.kubeflow.bundle import compile_ir
+
+    if config.kubeflow is None:
+        raise ConfigError("the bundle's configuration has no `kubeflow` section: compile it again")
+    return compile_ir(config, Path(config.kubeflow.bundle), parameters.span)
+
+
+def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
+    """Raises unless TFX recorded that the node completed, or took its result from the cache.
+
+    Raises:
+        GateError: the Evaluator did not bless the model.
+        ServingError: the serving check did not.
+        JanusError: the execution failed, or was skipped for want of an input.
+    """
+    if execution is None:
+        raise JanusError("it was skipped: one of its inputs is missing, so a node before it has not ended well")
+    missing = _MISSING_INPUT.search(execution.message)
+    if execution.failed and missing:
+        raise JanusError(f"its input '{missing[1]}' is missing, so a node before it has not ended well")
+    if execution.failed:
+        raise _failure(execution)
+    if not execution.complete:
+        raise JanusError("its execution has not ended, though TFX's launcher did")
+    blessing = execution.output("blessing")
+    if blessing is None or blessing.properties.get("blessed") == 1:
+        return
+    if node_id == "Evaluator":
+        raise GateError("a task's gate failed, so nothing is pushed; the run's report names it")
+    raise ServingError("the exported model failed its serving check, so nothing is pushed; the run's report says why")
+
+
+def recorded_exit_code(execution: "NodeExecution") -> int:
+    """The exit code of a failed execution: as recorded by `run_node`, or by the traceback that TFX recorded."""
+    return execution.exit_code or _kind(execution.message).exit_code
+
+
+def _failure(execution: "NodeExecution") -> JanusError:
+    """What was recorded, as an error of the same exit code."""
+    if is_transient(execution.message):
+        return TransientError(execution.message)
+    code = recorded_exit_code(execution)
+    kinds: dict[int, type[JanusError]] = {kind.exit_code: kind for kind in _kinds()}
+    return kinds.get(code, JanusError)(execution.message or "its execution failed; TFX recorded no reason")
+
+
+def _kind(message: str) -> type[JanusError]:
+    return next((kind for kind in _kinds() if f"errors.{kind.__name__}:" in message), JanusError)
+
+
+def _kinds() -> list[type[JanusError]]:
+    return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, JanusError)]
+
+
+def _node(ir: Any, node_id: str) -> Any:
+    names = [node.pipeline_node.node_info.id for node in ir.nodes]
+    if node_id not in names:
+        raise ConfigError(f"there is no node '{node_id}' in the pipeline; its nodes are {', '.join(names)}")
+    return ir.nodes[names.index(node_id)].pipeline_node
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.kubeflow.run_node",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Environment: JANUS_MLMD, ML Metadata's address (mysql://user@host:port/database, grpc://host:port, "
+        "sqlite:///path); JANUS_MLMD_PASSWORD, its password.",
+    )
+    parser.add_argument("--ir", required=True, metavar="PATH", help="ir.json of the bundle that `compile` wrote")
+    parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
+    parser.add_argument("--node-id", required=True, metavar="ID", help="the node to run, such as Trainer")
+    parser.add_argument("--run-id", required=True, metavar="ID", help="the same for all nodes and tries of a run")
+    parser.add_argument("--retries", type=int, default=0, metavar="N", help="attempts after one that may pass")
+    parser.add_argument(
+        "--retry-backoff-seconds", type=float, default=30.0, metavar="S", help="before the first of them; it doubles"
+    )
+    parser.add_argument("--attempt", action="store_true", help="do the work in this process, once")
+    parser.add_argument("--pipeline-root", metavar="URI", help="TFX's pipeline root, instead of the compiled one")
+    parser.add_argument("--data-path", metavar="PATH", help="instead of data.path; empty: as compiled")
+    parser.add_argument("--span", type=_span, metavar="N", help="the span to ingest; empty or below 0: the newest")
+    parser.add_argument("--epochs", type=_epochs, metavar="N", help="instead of training.epochs; 0: as compiled")
+    return parser
+
+
+def _span(text: str) -> int | None:
+    return int(text) if text and int(text) >= 0 else None
+
+
+def _epochs(text: str) -> int | None:
+    return int(text) if text and int(text) > 0 else None
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of the libraries may outlive the work; nobody waits for them.
+    os._exit(code)

@@ -1,0 +1,1 @@
+"""What ML Metadata records about runs, artifacts and pushed versions."""

@@ -1,0 +1,43 @@
+"""A run's configuration, kept in its folder."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from janus_core.errors import JanusError
+from pipeline.config import JanusConfig
+
+CONFIG_FILE = "config.yaml"
+
+
+def write_config(config: JanusConfig, folder: Path) -> Path:
+    """Writes the configuration, overrides and defaults included, into a run's folder; whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path = folder / CONFIG_FILE
+    staging = path.with_name(f".{path.name}-{os.getpid()}")
+    content = config.model_dump(mode="json", by_alias=True)
+    staging.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return staging.replace(path)
+
+
+def kept_config(folder: Path) -> dict[str, Any] | None:
+    """What `write_config` wrote; None where an older release ran.
+
+    Raises:
+        JanusError: it cannot be read.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise JanusError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise JanusError(f"{path} is no mapping: remove it, and what ML Metadata recorded is taken instead")
+    return content

@@ -1,0 +1,88 @@
+"""What ML Metadata recorded of executions and artifacts, in plain values."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+Properties = Mapping[str, pb.Value]
+
+_CUSTOM = "custom_config"
+_VALUE, _ANY = "__value__", "@type"
+_OF_TFX = frozenset({"is_external", "tfx_version", "stats_dashboard_link", "name", "state"})
+_CODE, _SOURCE = "code", "source"
+"""The fingerprint of the code; ExampleGen's settings call it source."""
+
+
+def plain_properties(*sources: Properties) -> dict[str, Any]:
+    """Properties by name, without those that say something of TFX alone; JSON in text is read, however deep."""
+    found: dict[str, Any] = {}
+    for source in sources:
+        for name, value in source.items():
+            if not name.startswith("__") and name not in _OF_TFX:
+                plain = _plain(value)
+                if plain not in (None, ""):
+                    found[name] = plain
+    return dict(sorted(found.items()))
+
+
+def settings_of(execution: pb.Execution) -> tuple[dict[str, Any], str | None]:
+    """An execution's parameters, and the fingerprint of its code if they hold one.
+
+    Where the component and the function that it calls have one each, the fingerprint is both, joined by `+`.
+    """
+    found = plain_properties(execution.properties, execution.custom_properties)
+    codes = [found.pop(_CODE, None)]
+    custom = found.pop(_CUSTOM, None)
+    if isinstance(custom, dict):
+        inner = custom.get(_CUSTOM, custom)
+        found |= inner if isinstance(inner, dict) else {_CUSTOM: inner}
+        codes += [found.pop(_CODE, None), found.pop(_SOURCE, None)]
+    return found, "+".join(str(code) for code in codes if code) or None
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings by dotted keys; a list stays whole, as its order has a meaning."""
+    if not isinstance(value, Mapping) or not value:
+        return {prefix: value} if prefix else {}
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        found |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def shown(value: Any) -> str:
+    """A setting as text: numbers and text as they are, lists and mappings as YAML's flow style has them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return f"[{', '.join(shown(inner) for inner in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {shown(inner)}' for key, inner in value.items() if inner is not None)}}}"
+    return "null" if value is None else str(value)
+
+
+def _plain(value: pb.Value) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "struct_value":
+        found = MessageToDict(value.struct_value)
+        return _read(found.get(_VALUE, found))
+    return _read(getattr(value, kind)) if kind in ("int_value", "double_value", "string_value", "bool_value") else None
+
+
+def _read(value: Any) -> Any:
+    """JSON that stands in text as what it is, and google.protobuf.Value as its value."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return _read(json.loads(value))
+        except json.JSONDecodeError:
+            return value
+    if isinstance(value, dict):
+        if _ANY in value and "value" in value:
+            return _read(value["value"])
+        return {key: _read(inner) for key, inner in value.items()}
+    return [_read(inner) for inner in value] if isinstance(value, list) else value

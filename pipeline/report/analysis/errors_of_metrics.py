@@ -1,0 +1,108 @@
+"""How far a metric would move with other rows: its standard error, by deleting groups of rows.
+
+The delete-a-group jackknife (Kott 2001): rows are dealt into groups at random, the metric is computed without each
+group in turn. It takes the Evaluator's own metrics as they are, since their states of groups can be merged.
+"""
+
+import importlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.metrics.metric import StatisticMetric
+from components.metrics.rows import Membership, Rows, make_rows, one_group
+from pipeline.config import JanusConfig, metrics_of
+from pipeline.evaluation import eval_config, output_of, output_part
+from pipeline.report.analysis.sample import Predicted
+
+GROUPS, FEWEST_GROUPS = 30, 5
+"""With fewer groups that have rows, the error itself would be too uncertain to be told."""
+
+
+@dataclass(frozen=True)
+class TaskMetric:
+    """A metric of a task, as the Evaluator computes it.
+
+    Attributes:
+        name: its short name.
+        part: what follows the task's name in the output that it is of: `quantiles`, `decision` or nothing.
+        metric: TFMA's.
+    """
+
+    name: str
+    part: str
+    metric: StatisticMetric
+
+    def rows(self, predicted: Predicted) -> Rows:
+        """The rows that it is computed from."""
+        values = {"quantiles": predicted.quantiles, "decision": predicted.decision}.get(self.part)
+        return make_rows(predicted.labels, predicted.output if values is None else values, predicted.weights)
+
+    def value(self, predicted: Predicted) -> float:
+        """The metric over all rows; NaN where it is not defined."""
+        (state,) = self.metric.statistic().of_groups(self.rows(predicted), one_group(len(predicted.weights)))
+        return _value(self.metric, state)
+
+
+def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
+    """Task → short name → metric, made as the Evaluator makes them."""
+    made: dict[tuple[str, str], StatisticMetric] = {}
+    for spec in eval_config(config).metrics_specs:
+        for output in spec.output_names:
+            for told in spec.metrics:
+                settings = json.loads(told.config)
+                cls = getattr(importlib.import_module(told.module), told.class_name)
+                made[output, settings["name"]] = cls(**settings)
+    return {
+        name: {
+            metric: TaskMetric(metric, output_part(task, metric), made[output_of(name, task, metric), metric])
+            for metric in metrics_of(task)
+        }
+        for name, task in config.tasks.items()
+    }
+
+
+def standard_error(metric: TaskMetric, predicted: Predicted, groups: np.ndarray) -> float | None:
+    """The metric's standard error over these rows; None where it cannot be told.
+
+    Args:
+        metric: which.
+        predicted: the rows.
+        groups: [n], each row's group.
+    """
+    _, places = np.unique(groups, return_inverse=True)
+    count = int(places.max()) + 1 if len(places) else 0
+    if count < FEWEST_GROUPS:
+        return None
+    statistic = metric.metric.statistic()
+    states = statistic.of_groups(metric.rows(predicted), Membership(np.arange(len(places)), places, count))
+    before, after = [states[0]], [states[-1]]
+    for state in states[1:-1]:
+        before.append(statistic.merge([before[-1], state]))
+    for state in states[-2:0:-1]:
+        after.append(statistic.merge([after[-1], state]))
+    after.reverse()
+    others = [
+        after[0],
+        *(statistic.merge([before[i - 1], after[i]]) for i in range(1, count - 1)),
+        before[-1],
+    ]
+    values = np.array([_value(metric.metric, state) for state in others])
+    if not np.isfinite(values).all():
+        return None
+    return math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))
+
+
+def standard_errors(
+    metrics: Mapping[str, TaskMetric], names: Sequence[str], predicted: Predicted, groups: np.ndarray
+) -> dict[str, float]:
+    """The errors of those metrics that have one."""
+    found = {name: standard_error(metrics[name], predicted, groups) for name in names}
+    return {name: error for name, error in found.items() if error is not None}
+
+
+def _value(metric: StatisticMetric, state: np.ndarray) -> float:
+    return math.nan if np.isnan(state).any() else float(metric.value(state))

@@ -1,0 +1,217 @@
+"""Reads a run's artifacts for the report, and lets the exported model predict a sample of the eval split again."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from janus_core.errors import JanusError
+from janus_core.fingerprint import source_fingerprint
+from pipeline.config import HEADLINE, JanusConfig
+from pipeline.report.analysis.analysis import Analysis
+from trainer.config import column_of
+
+if TYPE_CHECKING:
+    from ml_metadata import MetadataStore
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    from pipeline.lineage.store import NodeExecution, StoredArtifact
+
+MOST_SLICES = 60
+"""So many slices of a task, the largest, have intervals; each costs as much as the whole."""
+
+log = logging.getLogger(__name__)
+
+
+def examine(
+    config: JanusConfig,
+    executions: "Mapping[str, NodeExecution]",
+    store: "MetadataStore",
+    earlier: Path | None = None,
+    progress: Callable[[str], None] = lambda doing: None,
+) -> Analysis:
+    """What the report of a run shows beyond report.json.
+
+    A part that cannot be read becomes a note: a report with a gap is better than none.
+
+    Args:
+        config: what the run was started with.
+        executions: each node's, as far as the run came.
+        store: ML Metadata, where they are from.
+        earlier: an `analysis.json`, whose numbers are taken where they would come out the same.
+        progress: is told what is under way.
+    """
+    from pipeline.report.analysis.lineage import lineage_of
+
+    artifacts = _artifacts(executions)
+    key = _key(config, artifacts)
+    analysis = _read(earlier, key)
+    if analysis is None:
+        analysis = Analysis(key=key)
+        _part(analysis, "the data's statistics", lambda: _add_data(analysis, config, artifacts))
+        _part(analysis, "the model", lambda: _add_model(analysis, config, artifacts, progress))
+    _part(analysis, "the lineage", lambda: setattr(analysis, "lineage", lineage_of(store, executions)))
+    return analysis
+
+
+def _artifacts(executions: "Mapping[str, NodeExecution]") -> "dict[str, StoredArtifact]":
+    wanted = {
+        "examples": [("ExampleGen", "examples")],
+        "statistics": [("StatisticsGen", "statistics")],
+        "schema": [("ImportSchemaGen", "schema"), ("SchemaGen", "schema")],
+        "anomalies": [("ExampleValidator", "anomalies")],
+        "model": [("Trainer", "model")],
+    }
+    found = {}
+    for name, places in wanted.items():
+        for node, key in places:
+            artifact = executions[node].output(key) if node in executions else None
+            if artifact is not None:
+                found[name] = artifact
+    return found
+
+
+def _key(config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> str:
+    made_of = {
+        "artifacts": {name: [artifact.id, artifact.uri] for name, artifact in artifacts.items()},
+        "config": config.model_dump(mode="json", include={"seed", "data", "features", "tasks", "evaluation", "report"}),
+        "code": source_fingerprint(__name__),
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read(path: Path | None, key: str) -> Analysis | None:
+    if path is None or not path.exists():
+        return None
+    try:
+        analysis = Analysis.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        log.warning("%s cannot be read, and is made anew", path)
+        return None
+    # One that says that something failed, or took too long, is tried again.
+    return analysis if analysis.key == key and not analysis.notes else None
+
+
+def _part(analysis: Analysis, what: str, add: Callable[[], Any]) -> None:
+    try:
+        add()
+    except Exception as error:
+        log.exception("the report lacks %s", what)
+        words = str(error) if isinstance(error, JanusError | OSError) else f"{type(error).__name__}: {error}"
+        analysis.notes.append(f"{what} cannot be shown: {words}")
+
+
+def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:
+    from pipeline.drift.features import batches_of
+    from pipeline.report.analysis.data import EVAL, TRAIN, anomalies_of, columns_of
+    from pipeline.report.analysis.sample import draw_records
+
+    if "anomalies" in artifacts:
+        analysis.anomalies = anomalies_of(artifacts["anomalies"].uri, config.sensitive_columns())
+    if "statistics" in artifacts:
+        schema = _schema(artifacts["schema"].uri) if "schema" in artifacts else None
+        examples, batches = artifacts.get("examples"), {}
+        if examples is not None and "://" in examples.uri:
+            analysis.notes.append(f"numbers are compared where the examples are on a local disk: not {examples.uri}")
+        elif examples is not None:
+            for split in (TRAIN, EVAL):
+                records, _ = draw_records(f"{examples.uri}/Split-{split}", config.report.sample, config.seed, True)
+                batches[split] = batches_of(records) if records else []
+        analysis.columns = columns_of(artifacts["statistics"].uri, schema, batches, config.sensitive_columns())
+
+
+def _schema(uri: str) -> "schema_pb2.Schema":
+    from pipeline.schema_tools import read_schema
+
+    return read_schema(Path(uri) / "schema.pbtxt")
+
+
+def _add_model(
+    analysis: Analysis,
+    config: JanusConfig,
+    artifacts: "Mapping[str, StoredArtifact]",
+    progress: Callable[[str], None],
+) -> None:
+    if "model" not in artifacts or "examples" not in artifacts:
+        return
+    if any("://" in artifacts[name].uri for name in ("model", "examples")):
+        analysis.notes.append(
+            f"curves, intervals and importance are made where the model is on a local disk, this one is at "
+            f"{artifacts['model'].uri}"
+        )
+        return
+    from tfx.utils import path_utils
+
+    from serving.saved_model import LoadedModel
+
+    until = time.monotonic() + config.report.time_limit_seconds
+    progress("examining")
+    model = LoadedModel(path_utils.serving_model_path(artifacts["model"].uri))
+    try:
+        _add_predictions(analysis, config, model, f"{artifacts['examples'].uri}/Split-eval", until, progress)
+    finally:
+        model.close()
+
+
+def _add_predictions(
+    analysis: Analysis, config: JanusConfig, model: Any, split: str, until: float, progress: Callable[[str], None]
+) -> None:
+    import numpy as np
+    from tensorflow.core.example import example_pb2
+
+    from pipeline.report.analysis.errors_of_metrics import GROUPS, metrics_by_task, standard_errors
+    from pipeline.report.analysis.importance import REPEATS, importance_metric, importances
+    from pipeline.report.analysis.measures import measures_of
+    from pipeline.report.analysis.sample import draw_records, part_of, predicted_tasks, slices_of
+
+    records, analysis.read = draw_records(split, config.report.sample, config.seed)
+    analysis.sampled, analysis.jackknife_groups = len(records), GROUPS
+    if not records:
+        return
+    predicted = predicted_tasks(model, records, list(config.tasks))
+    examples = [example_pb2.Example.FromString(record) for record in records]
+    slices = slices_of(examples, config.evaluation.slices)
+    largest = sorted(slices, key=lambda name: (-len(slices[name]), name))[:MOST_SLICES]
+    metrics = metrics_by_task(config)
+    groups = np.random.default_rng(config.seed).integers(0, GROUPS, len(records))
+    for name, found in predicted.items():
+        progress(f"examining {name}")
+        task = measures_of(config.tasks[name], found)
+        task.errors = standard_errors(metrics[name], list(metrics[name]), found, groups[found.rows])
+        told = list(dict.fromkeys([HEADLINE[config.tasks[name].kind], *config.evaluation.gates.get(name, {})]))
+        for of_slice in largest:
+            inside = part_of(found, slices[of_slice])
+            task.slice_rows[of_slice] = len(inside.rows)
+            if len(inside.rows):
+                errors = standard_errors(metrics[name], told, inside, groups[inside.rows])
+                task.slice_errors[of_slice] = errors
+        analysis.tasks[name] = task
+    if not config.report.importance_rows:
+        return
+    count = min(config.report.importance_rows, len(records))
+    chosen = np.sort(np.random.default_rng(config.seed).choice(len(records), count, replace=False))
+    few = {name: part_of(found, chosen) for name, found in predicted.items()}
+    few = {name: found for name, found in few.items() if len(found.rows)}
+    # The rows' places are among those chosen now.
+    few = {name: found.moved(np.searchsorted(chosen, found.rows)) for name, found in few.items()}
+    used = {name: metrics[name][importance_metric(config, name)] for name in few}
+    columns = list(dict.fromkeys(column_of(name, feature) for name, feature in config.features.items()))
+    importance, skipped = importances(
+        model, [examples[row] for row in chosen], few, used, columns, config.seed, until, progress
+    )
+    analysis.importance_rows, analysis.importance_repeats = count, REPEATS
+    for name, items in importance.items():
+        base = used[name].value(few[name])
+        task = analysis.tasks[name]
+        task.importance, task.importance_metric = items, used[name].name
+        task.importance_base = base if np.isfinite(base) else None
+    if skipped:
+        analysis.notes.append(
+            f"the importance of {len(skipped)} columns was not measured within report.time_limit_seconds "
+            f"{config.report.time_limit_seconds:g}: {', '.join(skipped)}"
+        )

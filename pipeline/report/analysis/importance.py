@@ -1,0 +1,122 @@
+"""Permutation importance: how much worse each task becomes when one column's values change rows (Breiman 2001)."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from tensorflow.core.example import example_pb2, feature_pb2
+
+from pipeline.config import HEADLINE, JanusConfig
+from pipeline.report.analysis.analysis import Importance
+from pipeline.report.analysis.errors_of_metrics import TaskMetric
+from pipeline.report.analysis.sample import Predicted, predict
+from pipeline.report.analysis.slices import LOWER_IS_BETTER
+from serving.saved_model import LoadedModel
+
+REPEATS = 3
+T_95 = 2.92
+"""One-sided 95 % point of Student's distribution with `REPEATS` - 1 degrees of freedom."""
+LEAST = 1e-6
+"""A change below this share of the metric, or of the largest change, is rounding: the column is not used."""
+
+
+def importance_metric(config: JanusConfig, task: str) -> str:
+    """The metric that importance is told in: the first that has a gate, else the kind's headline."""
+    gated = [metric for metric in config.evaluation.gates.get(task, {}) if metric not in ("bias", "coverage")]
+    return gated[0] if gated else HEADLINE[config.tasks[task].kind]
+
+
+def importances(
+    model: LoadedModel,
+    examples: Sequence[example_pb2.Example],
+    predicted: Mapping[str, Predicted],
+    metrics: Mapping[str, TaskMetric],
+    columns: Sequence[str],
+    seed: int,
+    until: float,
+    progress: Callable[[str], None],
+) -> tuple[dict[str, list[Importance]], list[str]]:
+    """Task → columns, the most important first; and the columns that the time did not suffice for.
+
+    Args:
+        model: the exported model.
+        examples: the rows.
+        predicted: the tasks' labelled rows among them, with predictions as they are.
+        metrics: task → the metric.
+        columns: to try, one by one.
+        seed: of the permutations.
+        until: `time.monotonic` from which on no further column is begun.
+        progress: is told what is under way.
+
+    Raises:
+        RequestError: the model refuses a row.
+    """
+    outputs = ["/".join(filter(None, [name, metrics[name].part])) for name in predicted]
+    base = {name: metrics[name].value(found) for name, found in predicted.items()}
+    signs = {name: 1.0 if metrics[name].name in LOWER_IS_BETTER else -1.0 for name in predicted}
+    found: dict[str, list[Importance]] = {name: [] for name in predicted}
+    for place, column in enumerate(columns):
+        if time.monotonic() > until:
+            return _sorted(found, base), list(columns[place:])
+        progress(f"importance {place + 1}/{len(columns)}")
+        # By the column's own place, so that another column does not change its permutations.
+        random = np.random.default_rng([seed, place])
+        worse: dict[str, list[float]] = {name: [] for name in predicted}
+        for _ in range(REPEATS):
+            answers = predict(model, _permuted(examples, column, random.permutation(len(examples))), outputs)
+            for name, rows in predicted.items():
+                change = metrics[name].value(_with_answers(name, rows, answers)) - base[name]
+                worse[name].append(signs[name] * change)
+        for name, changes in worse.items():
+            if np.isfinite(changes).all():
+                mean, spread = float(np.mean(changes)), float(np.std(changes, ddof=1))
+                found[name].append(Importance(column=column, worse=mean, spread=spread))
+    return _sorted(found, base), []
+
+
+def _permuted(examples: Sequence[example_pb2.Example], column: str, order: np.ndarray) -> list[bytes]:
+    """Serialized rows with the column's values, or their absence, of other rows."""
+    donors = [feature_pb2.Feature() if column in example.features.feature else None for example in examples]
+    for donor, example in zip(donors, examples, strict=True):
+        if donor is not None:
+            donor.CopyFrom(example.features.feature[column])
+    records = []
+    for row, example in enumerate(examples):
+        _put(example, column, donors[order[row]])
+        records.append(example.SerializeToString())
+        _put(example, column, donors[row])
+    return records
+
+
+def _put(example: example_pb2.Example, column: str, value: feature_pb2.Feature | None) -> None:
+    if value is None:
+        example.features.feature.pop(column, None)
+    else:
+        example.features.feature[column].CopyFrom(value)
+
+
+def _with_answers(name: str, predicted: Predicted, answers: Mapping[str, np.ndarray]) -> Predicted:
+    changed = {}
+    for output, key in ((name, "output"), (f"{name}/quantiles", "quantiles"), (f"{name}/decision", "decision")):
+        if output in answers:
+            values = answers[output]
+            values = values.reshape(len(values), -1)[predicted.rows]
+            changed[key] = values if key == "decision" else values.astype(np.float64)
+    return replace(predicted, **changed)
+
+
+def _sorted(found: Mapping[str, list[Importance]], base: Mapping[str, float]) -> dict[str, list[Importance]]:
+    return {name: mark_chance(sorted(items, key=lambda item: -item.worse), base[name]) for name, items in found.items()}
+
+
+def mark_chance(items: Sequence[Importance], base: float) -> list[Importance]:
+    """The same, with `beyond_chance` of each; `base` is the metric with all columns in place."""
+    scale = max([abs(base), *(abs(item.worse) for item in items)]) if math.isfinite(base) else 0.0
+    return [
+        item.model_copy(
+            update={"beyond_chance": item.worse > max(T_95 * item.spread / math.sqrt(REPEATS), LEAST * scale)}
+        )
+        for item in items
+    ]

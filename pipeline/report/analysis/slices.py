@@ -1,0 +1,125 @@
+"""A task's slices with intervals, and which of them are worse than the whole beyond chance."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.report.analysis.analysis import TaskAnalysis
+
+Z = 1.96
+"""Standard errors on either side of a 95 % interval of a normal distribution."""
+
+LOWER_IS_BETTER = frozenset({"mae", "rmse", "log_loss", "ece", "deviance", "pinball"})
+_SHARES = frozenset({"accuracy", "subset_accuracy", "auc", "auc_pr", "f1", "ece", "coverage"})
+
+
+@dataclass(frozen=True)
+class SliceValue:
+    """One slice's metric.
+
+    Attributes:
+        name: `column=value`.
+        label: the value alone.
+        rows: of the eval split, with a label.
+        value: None where it is not defined.
+        low, high: the 95 % interval; None where it cannot be computed.
+        excess: how far the whole of the interval lies on the worse side of the value of all rows, in the metric's
+            unit; negative where it does not, None without an interval.
+    """
+
+    name: str
+    label: str
+    rows: int
+    value: float | None
+    low: float | None
+    high: float | None
+    excess: float | None
+
+    @property
+    def worse(self) -> bool:
+        """Whether the slice is worse than all rows beyond chance."""
+        return self.excess is not None and self.excess > 0
+
+    @property
+    def interval(self) -> str:
+        """In words."""
+        return "–" if self.low is None or self.high is None else f"{self.low:.4g} – {self.high:.4g}"
+
+
+def interval(
+    metric: str, value: float | None, error: float | None, sampled: int, rows: int
+) -> tuple[float | None, float | None]:
+    """The 95 % interval around a value of all rows.
+
+    Args:
+        metric: its short name: one that is a share stays within 0 and 1.
+        value: over `rows` rows.
+        error: standard error over the `sampled` of them; it falls with the square root of the rows. An error of 0
+            means that these rows cannot tell it, as where every one of a handful is wrong: there is no interval.
+        sampled, rows: numbers of labelled rows.
+    """
+    if value is None or not error or not sampled or not rows:
+        return None, None
+    reach = Z * error * math.sqrt(sampled / rows)
+    low, high = value - reach, value + reach
+    return (max(low, 0.0), min(high, 1.0)) if metric in _SHARES else (low, high)
+
+
+def slice_values(
+    metric: str, task: Mapping[str, Any], analysis: TaskAnalysis | None, slices: Sequence[Sequence[str]]
+) -> dict[str, list[SliceValue]]:
+    """Columns → their slices, first the one whose interval lies farthest on the worse side of the value of all rows.
+
+    So a small slice, whose interval is wide, does not lead by chance. Slices without an interval come after, by value.
+
+    Args:
+        metric: its short name.
+        task: the task in report.json.
+        analysis: its intervals, if there are any.
+        slices: the columns that are sliced by.
+    """
+    overall = task.get("metrics", {}).get(metric)
+    found: dict[str, list[SliceValue]] = {}
+    for name, values in task.get("slices", {}).items():
+        rows, value = task.get("slice_sizes", {}).get(name, 0), values.get(metric)
+        error = analysis.slice_errors.get(name, {}).get(metric) if analysis else None
+        sampled = analysis.slice_rows.get(name, 0) if analysis else 0
+        low, high = interval(metric, value, error, sampled, rows)
+        excess = _excess(metric, low, high, overall)
+        columns, label = split_name(name, slices)
+        found.setdefault(columns, []).append(SliceValue(name, label, rows, value, low, high, excess))
+    for values_found in found.values():
+        values_found.sort(key=lambda one: (*_rank(one), -(_excess(metric, one.value, one.value, 0.0) or 0.0), one.name))
+    return found
+
+
+def worst_slices(by_columns: Mapping[str, Sequence[SliceValue]], count: int) -> list[SliceValue]:
+    """Of all columns' slices, those that are worse than all rows beyond chance, the farthest first."""
+    worse = [one for slices in by_columns.values() for one in slices if one.worse]
+    return sorted(worse, key=_rank)[:count]
+
+
+def _rank(one: SliceValue) -> tuple[bool, bool, float]:
+    return one.value is None, one.excess is None, -(one.excess or 0.0)
+
+
+def _excess(metric: str, low: float | None, high: float | None, overall: float | None) -> float | None:
+    """How far the interval is on the worse side of `overall`: below it, above it, or farther from 0."""
+    if low is None or high is None or overall is None:
+        return None
+    if metric == "bias":
+        return (0.0 if low <= 0 <= high else min(abs(low), abs(high))) - abs(overall)
+    return low - overall if metric in LOWER_IS_BETTER else overall - high
+
+
+def split_name(name: str, slices: Sequence[Sequence[str]]) -> tuple[str, str]:
+    """`a=1,b=2` → `a, b` and `1, 2`, by the columns that are sliced by: names and values may hold anything."""
+    for columns in sorted(slices, key=len):
+        ordered = sorted(columns)
+        pattern = ",".join(f"{re.escape(column)}=(.*)" for column in ordered)
+        found = re.fullmatch(pattern, name, re.DOTALL)
+        if found:
+            return ", ".join(ordered), ", ".join(found.groups())
+    return "slice", name

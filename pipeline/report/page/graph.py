@@ -1,0 +1,88 @@
+"""The pipeline as a graph: components in layers, from what reads the data to what pushes the model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.report.analysis.analysis import NodeLineage
+from pipeline.report.report_json import ComponentReport
+
+WIDTH, HEIGHT, GAP_X, GAP_Y = 168, 48, 20, 34
+
+
+@dataclass(frozen=True)
+class Node:
+    """A component's box; x and y are of its upper left corner."""
+
+    name: str
+    x: float
+    y: float
+    note: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Boxes and the paths of the arrows between them."""
+
+    nodes: Sequence[Node]
+    paths: Sequence[str]
+    width: float
+    height: float
+
+
+def graph_of(components: Mapping[str, ComponentReport], lineage: Sequence[NodeLineage]) -> Graph:
+    """Lays out the components; where the lineage does not know what one read, it has no arrow.
+
+    Args:
+        components: name → how it went.
+        lineage: who read what of whom.
+    """
+    takes: dict[str, list[str]] = {name: [] for name in components} | {
+        found.node: [other for other in found.takes if other in components]
+        for found in lineage
+        if found.node in components
+    }
+    layers: dict[str, int] = {}
+    for name in components:
+        layers[name] = max((layers[other] + 1 for other in takes[name] if other in layers), default=0)
+    rows: dict[int, list[str]] = {}
+    for name, layer in layers.items():
+        rows.setdefault(layer, []).append(name)
+    widest = max((len(names) for names in rows.values()), default=1)
+    width = widest * WIDTH + (widest - 1) * GAP_X
+    places = {}
+    for layer, names in rows.items():
+        start = (width - len(names) * WIDTH - (len(names) - 1) * GAP_X) / 2
+        for place, name in enumerate(names):
+            places[name] = (start + place * (WIDTH + GAP_X), layer * (HEIGHT + GAP_Y))
+    nodes = [Node(name, *places[name], _note(found), _state(found)) for name, found in components.items()]
+    paths = [_path(places[other], places[name]) for name in components for other in _direct(name, takes)]
+    height = (max(rows, default=0) + 1) * (HEIGHT + GAP_Y) - GAP_Y
+    return Graph(nodes, paths, width, height)
+
+
+def _direct(name: str, takes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Those taken from, but not the ones that another of them comes after anyway."""
+
+    def before(node: str) -> set[str]:
+        return {found for other in takes[node] for found in {other, *before(other)}}
+
+    return [other for other in takes[name] if not any(other in before(also) for also in takes[name] if also != other)]
+
+
+def _path(start: tuple[float, float], end: tuple[float, float]) -> str:
+    x1, y1, x2, y2 = start[0] + WIDTH / 2, start[1] + HEIGHT, end[0] + WIDTH / 2, end[1]
+    middle = max(y1 + GAP_Y / 2, y2 - GAP_Y / 2)
+    return f"M{x1:g} {y1:g} C{x1:g} {middle:g} {x2:g} {y2 - GAP_Y:g} {x2:g} {y2 - 2:g}"
+
+
+def _note(component: ComponentReport) -> str:
+    if component.state != "complete":
+        return f"{component.state} after {component.seconds:.1f} s"
+    return "cached" if component.cached else f"{component.seconds:.1f} s"
+
+
+def _state(component: ComponentReport) -> str:
+    if component.state != "complete":
+        return "failed"
+    return "cached" if component.cached else "ran"

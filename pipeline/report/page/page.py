@@ -1,0 +1,202 @@
+"""Makes the page: no script, no network, no colour of its own that does not follow the reader's theme."""
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from janus_core.errors import GateError, ServingError
+from pipeline.config import HEADLINE, JanusConfig
+from pipeline.report.analysis.analysis import Analysis, TaskAnalysis
+from pipeline.report.analysis.slices import SliceValue, interval, slice_values, worst_slices
+from pipeline.report.model_card import ModelCard
+from pipeline.report.page.figures import (
+    Plot,
+    importance_plot,
+    number,
+    slices_plot,
+    task_plots,
+    training_plots,
+)
+from pipeline.report.page.graph import graph_of
+from pipeline.report.page.svg import draw, without_control_characters
+from pipeline.report.report_json import RunReport
+from pipeline.report.table import metric_label, mixture_lines, outcome_line, serving_check_lines, was_compared
+
+WORST = 5
+_TEMPLATES = "pipeline.report.page", "templates"
+_RULES = {"min": "at least", "max": "at most", "max_drop": "drop at most", "max_rise": "rise at most"}
+
+
+@dataclass(frozen=True)
+class GateLine:
+    """A gate in words."""
+
+    text: str
+    passed: bool
+    compared: bool
+
+
+@dataclass(frozen=True)
+class MetricLine:
+    """A row of a task's table of metrics."""
+
+    name: str
+    value: str
+    interval: str
+    baseline: str
+    change: str
+    gates: Sequence[GateLine]
+
+
+@dataclass(frozen=True)
+class TaskPart:
+    """A task as the page shows it."""
+
+    key: str
+    name: str
+    kind: str
+    labelled: Mapping[str, int]
+    metrics: Sequence[MetricLine]
+    plots: Sequence[Plot]
+    notes: Sequence[str]
+    sampled: int
+    worst: Sequence[tuple[str, SliceValue]] = field(default_factory=list)
+
+
+def render(
+    report: RunReport,
+    config: JanusConfig,
+    analysis: Analysis,
+    card: ModelCard,
+    drawn: MutableMapping[str, str] | None = None,
+) -> str:
+    """The page of a run, whether it came to its end or not.
+
+    The same arguments give the same page.
+
+    Args:
+        report: report.json.
+        config: what the run was started with.
+        analysis: what `examine` found; empty where the run did not come so far.
+        card: the model card.
+        drawn: plots by their keys, which are taken as they are; those that are missing are drawn and added.
+    """
+    drawings = {} if drawn is None else drawn
+
+    def svg(plot: Plot) -> Markup:
+        if plot.key not in drawings:
+            drawings[plot.key] = draw(plot.key, plot.paint, plot.height)
+        return Markup(drawings[plot.key])
+
+    environment = Environment(
+        loader=PackageLoader(*_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, share=_share, svg=svg)
+    training = training_plots(report.history, list(report.tasks)) if report.history else {}
+    failed = report.exit_code not in (0, GateError.exit_code, ServingError.exit_code)
+    html = environment.get_template("report.html").render(
+        report=report,
+        outcome=outcome_line(report),
+        verdict="pushed" if report.pushed else "failed" if failed else "kept",
+        problems=report.problems,
+        check_lines=serving_check_lines(report),
+        tasks=[
+            _task(place, name, task, config, analysis.tasks.get(name), training.get(name, []))
+            for place, (name, task) in enumerate(report.tasks.items())
+            if task.get("metrics") or training.get(name)
+        ],
+        training=training.get("", []),
+        mixtures=mixture_lines(report),
+        analysis=analysis,
+        sampled_rows=config.report.sample,
+        columns=sorted(analysis.columns, key=lambda column: -(column.distance or 0.0)),
+        graph=graph_of(report.components, analysis.lineage),
+        slowest=max((c.seconds for c in report.components.values()), default=0.0) or 1.0,
+        card=card,
+        config=yaml.safe_dump(
+            config.model_dump(mode="json", by_alias=True, exclude_defaults=True), sort_keys=False, allow_unicode=True
+        ),
+    )
+    # Names and values come from the data: HTML parsers drop such characters, and UTF-8 has no lone surrogates.
+    return without_control_characters(html)
+
+
+def _task(
+    place: int,
+    name: str,
+    task: Mapping[str, Any],
+    config: JanusConfig,
+    analysis: TaskAnalysis | None,
+    training: Sequence[Plot],
+) -> TaskPart:
+    plots, key = list(training), f"k{place}"
+    if analysis is not None:
+        plots += task_plots(key, name, task, analysis)
+    worst = []
+    for metric in _sliced_metrics(config, name):
+        by_columns = slice_values(metric, task, analysis, config.evaluation.slices)
+        for number_of, (columns, slices) in enumerate(by_columns.items()):
+            overall = task["metrics"].get(metric)
+            plots.append(slices_plot(f"{key}-s-{metric}-{number_of}", columns, metric, overall, slices))
+        worst += [(metric, found) for found in worst_slices(by_columns, WORST)]
+    if analysis is not None and analysis.importance:
+        plots.append(
+            importance_plot(f"{key}-imp", analysis.importance_metric, analysis.importance_base, analysis.importance)
+        )
+    return TaskPart(
+        key=key,
+        name=name,
+        kind=task.get("kind", ""),
+        labelled=task.get("labelled", {}),
+        metrics=[_metric(metric, value, task, analysis) for metric, value in task.get("metrics", {}).items()],
+        plots=plots,
+        notes=task.get("notes", []),
+        sampled=analysis.rows if analysis else 0,
+        worst=worst,
+    )
+
+
+def _sliced_metrics(config: JanusConfig, name: str) -> list[str]:
+    """The metrics that slices are shown by: the headline, and those with a gate."""
+    if name not in config.tasks:
+        return []
+    return list(dict.fromkeys([HEADLINE[config.tasks[name].kind], *config.evaluation.gates.get(name, {})]))
+
+
+def _metric(metric: str, value: float | None, task: Mapping[str, Any], analysis: TaskAnalysis | None) -> MetricLine:
+    rows = task.get("labelled", {}).get("eval", 0)
+    error = analysis.errors.get(metric) if analysis else None
+    low, high = interval(metric, value, error, analysis.rows if analysis else 0, rows)
+    before = task.get("baseline", {}).get(metric)
+    return MetricLine(
+        name=metric_label(metric, dict(task)),
+        value=number(value),
+        interval="–" if low is None or high is None else f"{low:.4g} – {high:.4g}",
+        baseline=number(before),
+        change=_change(value, before),
+        gates=[_gate(gate) for gate in task.get("gates", []) if gate["metric"] == metric],
+    )
+
+
+def _change(value: float | None, before: float | None) -> str:
+    if value is None or before is None:
+        return "–"
+    return "0" if value == before else f"{value - before:+.3g}"
+
+
+def _gate(gate: Mapping[str, Any]) -> GateLine:
+    return GateLine(f"{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g}", gate["passed"], was_compared(gate))
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else f"{100 * value:.1g} %"

@@ -1,0 +1,76 @@
+"""Writes report.html, the model card and the numbers behind them, each whole or not at all."""
+
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from janus_core.fingerprint import source_fingerprint
+from pipeline.config import JanusConfig
+from pipeline.report.analysis.analysis import Analysis
+from pipeline.report.model_card import NOTES_FILE, card_markdown, model_card, read_notes
+from pipeline.report.page.open import PAGE_FILE
+from pipeline.report.page.page import render
+from pipeline.report.report_json import RunReport
+
+CARD_FILE, ANALYSIS_FILE, PLOTS_FILE = "model_card.md", "analysis.json", ".plots.json"
+
+
+class Plots(BaseModel):
+    """The plots of the last page, since drawing takes seconds that a run that changes nothing should not take."""
+
+    key: str
+    drawn: dict[str, str]
+
+
+def write_pages(report: RunReport, config: JanusConfig, analysis: Analysis, home: Path, folder: Path) -> Path:
+    """Writes the page and the model card of a run, and returns the page's path.
+
+    Args:
+        report: report.json.
+        config: what the run was started with.
+        analysis: what `examine` found.
+        home: the pipeline's home, where the card's notes are.
+        folder: the run's.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    card = model_card(report, config, analysis, read_notes(home / NOTES_FILE))
+    _write(folder / ANALYSIS_FILE, analysis.model_dump_json(indent=1) + "\n")
+    _write(folder / CARD_FILE, card_markdown(card))
+    plots = _plots(home / PLOTS_FILE, _key(report, config, analysis))
+    before = len(plots.drawn)
+    page = render(report, config, analysis, card, plots.drawn)
+    if len(plots.drawn) > before:
+        _write(home / PLOTS_FILE, plots.model_dump_json())
+    return _write(folder / PAGE_FILE, page)
+
+
+def _key(report: RunReport, config: JanusConfig, analysis: Analysis) -> str:
+    """Of all that plots are drawn from."""
+    made_of = {
+        "report": report.model_dump(include={"tasks", "history"}),
+        "evaluation": config.evaluation.model_dump(mode="json"),
+        "analysis": analysis.model_dump(include={"tasks"}),
+        "code": source_fingerprint(__name__),
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def _plots(path: Path, key: str) -> Plots:
+    try:
+        found = Plots.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError):
+        return Plots(key=key, drawn={})
+    return found if found.key == key else Plots(key=key, drawn={})
+
+
+def _write(path: Path, text: str) -> Path:
+    # An interrupted run is ended by a second thread, if the first takes too long.
+    staging = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
+    staging.write_text(text, encoding="utf-8")
+    return staging.replace(path)

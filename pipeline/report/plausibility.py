@@ -1,0 +1,75 @@
+"""What is too good to be true: most often a feature holds the answer, which is not known when it is needed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes
+from pipeline.report.analysis.analysis import Analysis, Importance, TaskAnalysis
+from pipeline.report.report_json import RunReport
+from trainer.config import Task, classes_of
+
+LIMITS = {"auc": 0.999, "r2": 0.999}
+"""Metrics of 1 at best, and from where on they are doubted; real tables seldom come near."""
+FEWEST_LABELS = 30
+"""Of fewer evaluated labels, a simple model may well order all rightly by chance."""
+NEARLY_ALL = 0.9
+"""Share of the importance."""
+FEWEST_COLUMNS = 3
+LEAST_HARM = 0.1
+"""A column matters if dealing its values at random makes the metric worse by this share of it, or more."""
+
+
+def doubts(report: RunReport, analysis: Analysis) -> list[str]:
+    """A sentence for each task with an implausible metric, or with one column that all depends on.
+
+    Args:
+        report: the metrics and labels of the tasks.
+        analysis: the columns' permutation importance, as far as it was measured.
+    """
+    return [
+        sentence
+        for name, task in report.tasks.items()
+        if (sentence := _doubt(name, task, analysis.tasks.get(name))) is not None
+    ]
+
+
+def class_doubts(tasks: Mapping[str, Task]) -> list[str]:
+    """A sentence for each class that may stand for a missing label, and for classes that hardly differ."""
+    sentences = []
+    for name, task in tasks.items():
+        missing, alike = doubtful_classes(classes_of(task), CERTAIN_MARKERS)
+        sentences += [
+            f"task {name}: class '{value}' may stand for a missing label; if it does, take it out of classes and write "
+            f"data.null_values: {{{task.label}: ['{value}']}}"
+            for value in missing
+        ]
+        sentences += [
+            f"task {name}: the classes {', '.join(map(repr, variants))} differ in case or blanks only"
+            for variants in alike
+        ]
+    return sentences
+
+
+def _doubt(name: str, task: Mapping[str, Any], found: TaskAnalysis | None) -> str | None:
+    metrics, labelled = task.get("metrics", {}), task.get("labelled", {})
+    enough = labelled.get("eval", 0) >= FEWEST_LABELS
+    reached = [m for m, limit in LIMITS.items() if enough and metrics.get(m) is not None and metrics[m] >= limit]
+    dominant = _dominant(found.importance, found.importance_base) if found else None
+    question = "is it known when a prediction is needed, or does it hold the answer?"
+    carries = f"column '{dominant[0]}' carries {100 * dominant[1]:.0f} % of the importance" if dominant else ""
+    if reached:
+        metric = reached[0]
+        good = f"task {name}: {metric} {metrics[metric]:.4f} is implausibly good"
+        return f"{good}; {carries or 'a column may hold the answer'}: {question}"
+    return f"task {name}: {carries}: {question}" if carries else None
+
+
+def _dominant(importance: Sequence[Importance], base: float | None) -> tuple[str, float] | None:
+    """The column that carries nearly all importance, and its share; None if there is none."""
+    useful = [item for item in importance if item.worse > 0]
+    if len(importance) < FEWEST_COLUMNS or not useful or base is None:
+        return None
+    first = max(useful, key=lambda item: item.worse)
+    share = first.worse / sum(item.worse for item in useful)
+    matters = first.beyond_chance and first.worse >= LEAST_HARM * abs(base)
+    return (first.column, share) if matters and share >= NEARLY_ALL else None

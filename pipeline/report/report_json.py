@@ -1,0 +1,99 @@
+"""report.json: what a run did, for machines and for `janus report`."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from janus_core.errors import ConfigError
+from pipeline.home import Home
+
+REPORT_FILE = "report.json"
+DISTRIBUTION = "janus-mtl"
+RESOLVER = "Resolver"
+"""What the names of the pipeline's Resolvers end with."""
+STACK = ("tfx", "tensorflow", "keras")
+
+
+class ComponentReport(BaseModel):
+    """One component of a run."""
+
+    seconds: float
+    cached: bool
+    state: str
+
+
+class RunReport(BaseModel):
+    """Everything that is known of a run, whether it came to its end or not."""
+
+    model_config = ConfigDict(extra="allow")
+
+    janus: str
+    pipeline: str
+    run_id: str
+    seconds: float
+    stack: dict[str, str]
+    components: dict[str, ComponentReport] = {}
+    examples: dict[str, int] = {}
+    span: int | None = None
+    window: list[dict[str, int]] = []
+    tasks: dict[str, dict[str, Any]] = {}
+    history: list[dict[str, float | None]] = []
+    serving_check: dict[str, Any] = {}
+    blessed: bool = False
+    pushed: str | None = None
+    exit_code: int = 0
+    problems: list[str] = []
+    warnings: list[str] = []
+    peak_memory_mb: float = 0.0
+
+    def all_cached(self) -> bool:
+        """Whether the run found nothing new to do."""
+        # TFX runs a Resolver each time; what reads its choice is cached only if that is the one of before.
+        worked = [name for name, component in self.components.items() if not component.cached]
+        return bool(self.components) and all(name.endswith(RESOLVER) for name in worked)
+
+
+def janus_version() -> str:
+    """The installed version; `unknown` where the source tree is used without being installed."""
+    return _version(DISTRIBUTION)
+
+
+def stack_versions() -> dict[str, str]:
+    """Versions of Python and the libraries that results depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in STACK}}
+
+
+def write_report(report: RunReport, folder: Path) -> Path:
+    """Writes report.json, whole or not at all."""
+    path = folder / REPORT_FILE
+    staging = folder / f".{REPORT_FILE}-{os.getpid()}"
+    staging.write_text(json.dumps(report.model_dump(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    staging.replace(path)
+    return path
+
+
+def read_latest(home: Home) -> RunReport:
+    """The newest run's report.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read.
+    """
+    path = home.latest / REPORT_FILE
+    try:
+        return RunReport.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"pipeline '{home.name}' has no report yet: start it with `janus run CONFIG`") from None
+    except (OSError, ValidationError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,1 @@
+"""One run of the pipeline: its runner, events, display and interruption."""

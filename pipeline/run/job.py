@@ -1,0 +1,317 @@
+"""One `janus run`: checks, runs the pipeline, reports, and says how it ended."""
+
+import json
+import logging
+import os
+import resource
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from janus_core.errors import DataError, GateError, JanusError, ServingError
+from janus_core.messages import readable
+from pipeline.config import JanusConfig
+from pipeline.environment import Terminal, library_output_to
+from pipeline.home import Home
+from pipeline.lineage.kept_config import write_config
+from pipeline.preflight import check_before_run
+from pipeline.report.analysis.analysis import Analysis
+from pipeline.report.report_json import (
+    REPORT_FILE,
+    ComponentReport,
+    RunReport,
+    janus_version,
+    stack_versions,
+    write_report,
+)
+from pipeline.report.table import FIRST_SIGNAL, report_view
+from pipeline.run.display import Display, console_on, shown_on
+from pipeline.run.events import JsonLines, write_end, write_event, written_to
+from pipeline.run.interruption import interruptible
+from pipeline.run.progress import LOGGER, ComponentEvent, RunRecord
+from pipeline.run.session import own_arguments_hidden, recorded
+from pipeline.run.spans.before_run import check_span, nothing_new
+from pipeline.run.spans.inputs import Inputs
+
+if TYPE_CHECKING:
+    from ml_metadata import MetadataStore
+
+    from pipeline.lineage.store import NodeExecution
+
+
+@dataclass
+class _Run:
+    """One run, while it is under way."""
+
+    config: JanusConfig
+    home: Home
+    run_id: str
+    terminal: Terminal
+    console: Console
+    report: RunReport
+    span: int | None = None
+    as_json: bool = False
+    inputs: Inputs | None = None
+    record: RunRecord = field(default_factory=RunRecord)
+    analysis: Analysis = field(default_factory=Analysis)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def folder(self) -> Path:
+        return self.home.run_folder(self.run_id)
+
+    def told(self) -> AbstractContextManager[Display | JsonLines]:
+        """Tells what happens meanwhile, to a person or a machine."""
+        return written_to(self.terminal.out) if self.as_json else shown_on(self.console)
+
+
+def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None, as_json: bool = False) -> int:
+    """Runs the pipeline of a configuration and returns the exit code; whatever happens then, there is a report.
+
+    Where the last run was of the same span, files, configuration and code, that is said, and nothing is run.
+
+    Args:
+        config: the pipeline's.
+        verbose: shows the libraries' logs.
+        span: the span to ingest, in TFX's numbers; None: the newest.
+        as_json: tells what happens as events for machines instead (`pipeline.run.events`).
+
+    Raises:
+        ConfigError: the pipeline's home cannot be written.
+        JanusError: another run of the pipeline is under way.
+    """
+    home = Home(config.name)
+    home.create()
+    with home.lock():
+        known = nothing_new(config, home, span)
+        if known is not None:
+            inputs, finished = known
+            said = (
+                f"no new span since run {finished.run_id}, of span {inputs.span}: nothing to do; "
+                f"{finished.pushed} is up to date"
+            )
+            if as_json:
+                write_event(sys.stdout, "message", level="info", message=said)
+                write_end(sys.stdout, 0)
+            else:
+                print(said)
+            return 0
+        run_id = home.new_run()
+        write_config(config, home.run_folder(run_id))
+        with library_output_to(home.run_folder(run_id) / "run.log", verbose) as terminal:
+            report = RunReport(
+                janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions()
+            )
+            console = Console(quiet=True) if as_json else console_on(terminal.out)
+            run = _Run(config, home, run_id, terminal, console, report, span, as_json)
+            _carry_out(run, verbose)
+            return report.exit_code
+
+
+def _carry_out(run: _Run, verbose: bool) -> None:
+    working_folder = Path.cwd()
+
+    def end_now(exit_code: int) -> None:
+        os.chdir(working_folder)
+        _note_interruption(run, exit_code)
+        _write(run)
+        if run.console.is_terminal:
+            # The line of what is under way vanishes, the cursor comes back.
+            run.terminal.out.write("\r\x1b[2K\x1b[?25h")
+        _tell_interruption(run)
+        _tell_end(run)
+
+    with interruptible(end_now) as interruption:
+        try:
+            if run.as_json:
+                write_event(
+                    run.terminal.out,
+                    "run_started",
+                    pipeline=run.config.name,
+                    run_id=run.run_id,
+                    folder=str(run.folder),
+                )
+            with run.told() as display, recorded(run.record, interruption):
+                display.status("checking")
+                check_before_run(run.config, run.home, run.span)
+                run.inputs = check_span(run.config, run.home, run.span)
+                aside = run.home.set_orphans_aside()
+                if aside:
+                    gone = run.home.metadata
+                    LOGGER.warning("%s is gone: the artifacts that it described are now in %s", gone, aside)
+                _run_pipeline(run, display)
+            _add_outcome(run)
+        except (Exception, KeyboardInterrupt) as error:
+            # TFX and Beam change it for a while.
+            os.chdir(working_folder)
+            logging.getLogger(__name__).error("the run failed", exc_info=error)
+            if interruption.exit_code:
+                _note_interruption(run, interruption.exit_code)
+                _tell_interruption(run)
+            else:
+                _note_failure(run, error)
+                _tell_failure(run, error, verbose)
+            _add_what_there_is(run)
+        path = _write(run)
+    if run.report.exit_code in (0, GateError.exit_code, ServingError.exit_code):
+        run.console.print(report_view(run.report))
+    run.console.print(f"{run.report.seconds:.1f} s, report: {path}", style="dim")
+    _tell_end(run)
+
+
+def _tell_end(run: _Run) -> None:
+    if run.as_json:
+        report = run.report
+        path = run.folder / REPORT_FILE
+        write_end(run.terminal.out, report.exit_code, report.problems, report.pushed, path, report.warnings)
+
+
+def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
+    display.status("loading TFX")
+    from pipeline.dag import Places, create_pipeline
+    from pipeline.lineage.pushes import record_rollbacks_in
+    from pipeline.run.runner import run_on_beam
+
+    home = run.home
+    # Before a Resolver chooses the model to compare with: a rollback elsewhere may not have come to record it.
+    record_rollbacks_in(run.config, home)
+    places = Places(
+        root=str(home.root),
+        metadata=str(home.metadata),
+        schemas=home.schemas,
+        checkpoints=str(home.checkpoints),
+        analyzer_cache=str(home.analyzer_cache),
+    )
+    with own_arguments_hidden():
+        run_on_beam(create_pipeline(run.config, places, run.span), run.run_id)
+
+
+# --- the report -------------------------------------------------------------------------------------------------
+
+
+def _add_outcome(run: _Run, interrupted: bool = False) -> None:
+    from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.report.outcome import collect_outcome
+    from pipeline.run.spans.finished import record_inputs
+
+    store = open_store(run.home.metadata)
+    executions = executions_of_run(store, run.run_id)
+    collect_outcome(run.config, executions).add_to(run.report)
+    if run.inputs and run.report.pushed and not run.report.exit_code:
+        record_inputs(store, run.run_id, run.inputs)
+    if run.report.history:
+        _add_plot(run)
+    if not interrupted:
+        _examine(run, store, executions)
+
+
+def _examine(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
+    from pipeline.report.analysis.examine import examine
+    from pipeline.report.page.write import ANALYSIS_FILE
+    from pipeline.report.plausibility import class_doubts, doubts
+
+    with run.told() as display:
+        run.analysis = examine(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
+    run.report.warnings = [*class_doubts(run.config.tasks), *doubts(run.report, run.analysis)]
+
+
+def _add_plot(run: _Run) -> None:
+    """Draws the training, unless the last run drew the same one: a run that changes nothing should not wait for it."""
+    before, plot = run.home.latest, run.folder / "training.png"
+    if (before / plot.name).exists() and (before / REPORT_FILE).exists():
+        report = json.loads((before / REPORT_FILE).read_text(encoding="utf-8"))
+        if report.get("history") == run.report.history and list(report["tasks"]) == list(run.report.tasks):
+            shutil.copyfile(before / plot.name, plot)
+            return
+    from pipeline.report.plots import draw_training
+
+    draw_training(run.report.history, list(run.report.tasks), plot)
+
+
+def _add_what_there_is(run: _Run) -> None:
+    """Of a run that failed: counts, and metrics if it came that far."""
+    if "pipeline.run.runner" not in sys.modules or not run.home.metadata.exists():
+        return
+    exit_code, problems = run.report.exit_code, list(run.report.problems)
+    try:
+        _add_outcome(run, interrupted=exit_code >= FIRST_SIGNAL)
+    except Exception:
+        logging.getLogger(__name__).exception("the failed run's artifacts cannot be read")
+    run.report.exit_code, run.report.problems = exit_code, problems
+
+
+def _write(run: _Run) -> Path:
+    run.report.components = {name: _component(event) for name, event in run.record.components.items()}
+    run.report.seconds = round(time.monotonic() - run.started, 1)
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    run.report.peak_memory_mb = round(max(resource.getrusage(who).ru_maxrss for who in whose) / 1024, 1)
+    path = write_report(run.report, run.folder)
+    page = _write_pages(run)
+    run.home.link_latest(run.run_id)
+    return page or path
+
+
+def _write_pages(run: _Run) -> Path | None:
+    """The page and the model card; a run does not fail for them."""
+    from pipeline.report.page.open import PAGE_FILE
+    from pipeline.report.page.write import write_pages
+
+    try:
+        return write_pages(run.report, run.config, run.analysis, run.home.folder, run.folder)
+    except Exception as error:
+        logging.getLogger(__name__).exception("%s cannot be written", PAGE_FILE)
+        print(f"warning: {run.folder / PAGE_FILE} cannot be written: {readable(error)}", file=run.terminal.err)
+        return None
+
+
+def _component(event: ComponentEvent) -> ComponentReport:
+    state = event.state if event.state == "complete" else "failed"
+    return ComponentReport(seconds=round(event.seconds, 2), cached=event.cached, state=state)
+
+
+# --- failures ---------------------------------------------------------------------------------------------------
+
+
+def _note_interruption(run: _Run, exit_code: int) -> None:
+    unfinished = [name for name, event in run.record.components.items() if event.state != "complete"]
+    run.report.exit_code = exit_code
+    run.report.problems = [f"interrupted{' in ' + unfinished[-1] if unfinished else ''}"]
+
+
+def _tell_interruption(run: _Run) -> None:
+    print(f"{run.report.problems[0]}; the next run continues from here", file=run.terminal.err)
+
+
+def _note_failure(run: _Run, error: BaseException) -> None:
+    cause, where = _cause(run, error)
+    run.report.exit_code = cause.exit_code if isinstance(cause, JanusError) else 1
+    if isinstance(cause, DataError):
+        run.report.problems = [f"{where}{problem}" for problem in cause.problems]
+    elif isinstance(cause, JanusError):
+        run.report.problems = [f"{where}{cause}"]
+    else:
+        run.report.problems = [f"{where}{type(cause).__name__}: {cause}"]
+
+
+def _tell_failure(run: _Run, error: BaseException, verbose: bool) -> None:
+    cause, where = _cause(run, error)
+    stream = run.terminal.err
+    print(f"error: {where}{readable(cause)}", file=stream)
+    if not isinstance(cause, JanusError):
+        print(f"This was not expected. The traceback is in {run.folder}/run.log; --verbose shows it.", file=stream)
+    if verbose:
+        traceback.print_exception(cause, file=stream)
+
+
+def _cause(run: _Run, error: BaseException) -> tuple[BaseException, str]:
+    """What failed in a component, before Beam wrapped it, and the component's name."""
+    failure = run.record.failure
+    return (failure.error, f"{failure.component}: ") if failure else (error, "")

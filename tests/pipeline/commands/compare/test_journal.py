@@ -1,0 +1,45 @@
+"""Trainings that are done are found again; a line that a kill cut off is not."""
+
+from pathlib import Path
+
+from pipeline.commands.compare.journal import Journal, content_digest, training_key
+from tests.pipeline.commands.compare.comparisons import trainings
+
+FIRST, SECOND = trainings([0.8, 0.9], [10.0, None])
+
+
+def test_what_was_added_is_found_in_the_next_process(tmp_path: Path) -> None:
+    Journal(tmp_path / "new" / "journal.jsonl").add(FIRST)
+    again = Journal(tmp_path / "new" / "journal.jsonl")
+    assert again.find(FIRST.key) == FIRST
+    assert again.find(SECOND.key) is None
+
+
+def test_a_cut_line_costs_that_training_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text(FIRST.model_dump_json() + "\n" + SECOND.model_dump_json()[:30])
+    journal = Journal(path)
+    assert journal.find(FIRST.key) == FIRST
+    journal.add(SECOND)
+    again = Journal(path)
+    assert (again.find(FIRST.key), again.find(SECOND.key)) == (FIRST, SECOND)
+
+
+def test_a_key_is_of_all_that_determines_a_training() -> None:
+    base = {"trainer": "{}", "repetition": 0, "code": "a"}
+    keys = {training_key(parts) for parts in (base, {**base, "repetition": 1}, {**base, "code": "b"})}
+    assert len(keys) == 3
+    assert training_key(dict(reversed(base.items()))) == training_key(base)
+
+
+def test_a_digest_is_of_content_and_names(tmp_path: Path) -> None:
+    def digest(name: str, content: str, place: str) -> str:
+        folder = tmp_path / place
+        folder.mkdir()
+        (folder / name).write_text(content)
+        return content_digest([folder])
+
+    one = digest("a", "1", "one")
+    assert digest("a", "1", "two") == one
+    assert digest("a", "2", "three") != one
+    assert digest("b", "1", "four") != one

@@ -1,0 +1,161 @@
+"""`janus diff`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from janus_core.errors import ConfigError, JanusError
+from pipeline.commands.diff.diff import ANALYSIS_FILE, Difference, compare_runs, find_runs
+from pipeline.commands.diff.job import run_diff_job
+from pipeline.config import JanusConfig
+from pipeline.lineage.kept_config import CONFIG_FILE, kept_config, write_config
+from pipeline.report.analysis.analysis import Analysis, Bar, ColumnAnalysis, ColumnSide
+from pipeline.report.page.write import ANALYSIS_FILE as WRITTEN
+from tests.pipeline.commands.harness import Runs
+from tests.pipeline.small import small_config
+
+FIRST, SECOND, THIRD = (f"2026-01-0{day}T10-00-00" for day in (1, 2, 3))
+
+
+def difference(runs: Runs, a: str | None = None, b: str | None = None) -> Difference:
+    return compare_runs(*find_runs(runs.home, a, b))
+
+
+def two_runs(runs: Runs) -> None:
+    """The second of other data, with another learning rate."""
+    one = runs.data(FIRST)
+    runs.push(FIRST, one, runs.model(FIRST, one, 0.1), version=100)
+    runs.report(FIRST, auc=0.7, mae=10.0)
+    two = runs.data(SECOND, span=1, fingerprint="total_bytes:11")
+    runs.push(SECOND, two, runs.model(SECOND, two, 0.2), version=200)
+    runs.report(SECOND, auc=0.8, mae=11.0, stack={"tensorflow": "2.21.0"}, examples={"train": 90, "eval": 20})
+
+
+def analysed(runs: Runs, run_id: str, mean: float, missing: float, share: float, extra: bool = False) -> None:
+    def side(**values: float) -> ColumnSide:
+        return ColumnSide(present=80, missing_share=missing, **values)
+
+    bars = [Bar(label="A", train=share, eval=0.5), Bar(label="B", train=1 - share, eval=0.5)]
+    number = side(mean=mean, deviation=2.0)
+    columns = [
+        ColumnAnalysis(name="distance", type="float", train=number, eval=number),
+        ColumnAnalysis(name="carrier", type="string", train=side(distinct=2), eval=None, bars=bars),
+    ]
+    columns += [ColumnAnalysis(name="wind", type="int")] if extra else []
+    (runs.home.run_folder(run_id) / ANALYSIS_FILE).write_text(Analysis(columns=columns).model_dump_json())
+
+
+def test_the_name_of_the_analysis_is_the_one_that_is_written() -> None:
+    assert ANALYSIS_FILE == WRITTEN
+
+
+def test_configuration_data_libraries_and_metrics_are_compared(config: JanusConfig, runs: Runs) -> None:
+    two_runs(runs)
+    found = difference(runs)
+    assert (found.a, found.b, found.config_of) == (FIRST, SECOND, "executions")
+    assert [(c.key, c.kind, c.a, c.b) for c in found.config] == [("training.learning_rate", "changed", 0.1, 0.2)]
+    assert found.code == []
+    assert [(c.key, c.a, c.b) for c in found.stack] == [("tensorflow", "2.16.2", "2.21.0")]
+    assert [(c.key, c.a, c.b) for c in found.data] == [
+        ("fingerprint", "total_bytes:10", "total_bytes:11"),
+        ("rows.train", 80, 90),
+    ]
+    metrics = {(m.task, m.metric): m for m in found.metrics}
+    auc, mae, bias = (metrics[key] for key in (("late", "auc"), ("delay", "mae"), ("delay", "bias")))
+    assert (auc.change, auc.better) == (pytest.approx(0.1), True)
+    assert (mae.change, mae.better, mae.unit) == (pytest.approx(1.0), False, "minutes")
+    assert (bias.change, bias.better) == (0.0, None)
+
+
+def test_gates_are_compared_one_by_one(config: JanusConfig, runs: Runs) -> None:
+    two_runs(runs)
+    runs.report(SECOND, least=0.65)
+    assert [(c.key, c.a, c.b) for c in difference(runs).config] == [
+        ("training.learning_rate", 0.1, 0.2),
+        ("evaluation.gates.late.auc.min", 0.6, 0.65),
+    ]
+
+
+def test_data_statistics_are_compared_the_largest_change_first(config: JanusConfig, runs: Runs) -> None:
+    two_runs(runs)
+    analysed(runs, FIRST, mean=10.0, missing=0.0, share=0.5)
+    analysed(runs, SECOND, mean=13.0, missing=0.1, share=0.75, extra=True)
+    found = difference(runs)
+    assert [(c.key, c.kind) for c in found.columns] == [("wind", "added")]
+    told = [(s.column, s.split, s.statistic, s.size) for s in found.statistics]
+    assert told[:3] == [
+        ("distance", "train", "mean", 1.5),
+        ("distance", "eval", "mean", 1.5),
+        ("carrier", "train", "share of A", 0.25),
+    ]
+    assert {entry[:3] for entry in told[3:]} == {
+        ("distance", "train", "missing_share"),
+        ("distance", "eval", "missing_share"),
+        ("carrier", "train", "missing_share"),
+    }
+
+
+def test_kept_configurations_are_preferred_and_complete(config: JanusConfig, runs: Runs) -> None:
+    two_runs(runs)
+    write_config(config, runs.home.run_folder(FIRST))
+    assert difference(runs).config_of == "executions"
+    changed = small_config(Path(), push={"path": "serving", "keep": 9}, seed=5)
+    path = write_config(changed, runs.home.run_folder(SECOND))
+    found = difference(runs)
+    assert found.config_of == "config.yaml"
+    assert [(c.key, c.a, c.b) for c in found.config] == [("seed", 0, 5), ("push.keep", 3, 9)]
+    assert kept_config(path.parent) == changed.model_dump(mode="json", by_alias=True)
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [CONFIG_FILE, "report.json"]
+    path.write_text("a: [")
+    with pytest.raises(JanusError, match=r"2026-01-02T10-00-00/config\.yaml cannot be read"):
+        difference(runs)
+
+
+def test_a_run_that_failed_early_is_compared_as_far_as_it_came(config: JanusConfig, runs: Runs) -> None:
+    two_runs(runs)
+    runs.data(THIRD)
+    runs.report(THIRD, exit_code=3, tasks={}, examples={})
+    found = difference(runs)
+    assert (found.a, found.b, found.config) == (SECOND, THIRD, [])
+    assert "not compared, since the executions of one run alone say it: tasks, training" in found.notes[0]
+    assert {(m.metric, m.b, m.change, m.better) for m in found.metrics} == {
+        ("auc", None, None, None),
+        ("mae", None, None, None),
+        ("bias", None, None, None),
+    }
+
+
+def test_runs_are_named_by_id_or_path(config: JanusConfig, runs: Runs) -> None:
+    two_runs(runs)
+    runs.home.link_latest(SECOND)
+    first, second = find_runs(runs.home, "latest", f"runs/small/{FIRST}/report.json")
+    assert (first.report.run_id, second.report.run_id) == (SECOND, FIRST)
+    assert first.folder.name == SECOND
+    assert [run.report.run_id for run in find_runs(runs.home, SECOND, None)] == [SECOND, FIRST]
+    with pytest.raises(ConfigError, match=r"there is no runs/small/never/report\.json: `janus runs CONFIG` lists"):
+        find_runs(runs.home, "never", None)
+
+
+def test_one_run_alone_cannot_be_compared(config: JanusConfig, runs: Runs) -> None:
+    runs.report(FIRST)
+    with pytest.raises(ConfigError, match="has 1 run\\(s\\) with a report, and two are needed"):
+        find_runs(runs.home, None, None)
+    with pytest.raises(ConfigError, match=f"no other run to compare {FIRST} with"):
+        find_runs(runs.home, FIRST, None)
+
+
+def test_it_is_printed_as_tables_and_as_json(
+    config: JanusConfig, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two_runs(runs)
+    analysed(runs, FIRST, mean=10.0, missing=0.0, share=0.5)
+    analysed(runs, SECOND, mean=13.0, missing=0.1, share=0.75)
+    assert run_diff_job(config) == 0
+    out = capsys.readouterr().out
+    for told in ("mae [minutes]", "+1.0000", "worse", "training.learning_rate", "share of A", "code: no difference"):
+        assert told in out
+    assert run_diff_job(config, SECOND, FIRST, as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["a"], found["b"]) == (SECOND, FIRST)
+    assert found["metrics"][0]["better"] is False

@@ -1,0 +1,45 @@
+"""The model card: what it says, and that what people wrote is kept."""
+
+import re
+from pathlib import Path
+
+from pipeline.report.model_card import NOTES_FILE, card_markdown, escaped_markdown, model_card, notes_of, read_notes
+from pipeline.report.page.write import CARD_FILE, write_pages
+from tests.pipeline.report.page.runs import FEW, HOSTILE, analysis_of, config, report_of, small_table
+
+
+def test_every_section_is_there_and_hostile_text_is_no_markup() -> None:
+    table, of = small_table(), config()
+    text = card_markdown(model_card(report_of(table, of), of, analysis_of(table, of), {}))
+    assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
+        "Intended use", "Data", "Metrics and slices", "Limits", "Notes",
+    ]  # fmt: skip
+    assert [line[4:] for line in text.splitlines() if line.startswith("### ")] == list(of.tasks)
+    assert "<script>" not in text
+    assert "mae" in text
+    assert "max 5 FAILED" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
+
+
+def test_text_is_escaped_on_one_line() -> None:
+    assert escaped_markdown("a|b\n# *c* <i>") == r"a\|b \# \*c\* &lt;i&gt;"
+
+
+def test_what_people_wrote_is_kept_and_shown(tmp_path: Path) -> None:
+    table, of = small_table(), config(FEW)
+    assert read_notes(tmp_path / NOTES_FILE) == {"Intended use": "", "Limits": "", "Notes": ""}
+    notes = (tmp_path / NOTES_FILE).read_text().replace("## Limits\n", f"## Limits\n\nNot for **freight**. {HOSTILE}\n")
+    (tmp_path / NOTES_FILE).write_text(notes + "\n## Contact\n\nThe team\n")
+    for _ in range(2):
+        page = write_pages(report_of(table, of), of, analysis_of(table, of), tmp_path, tmp_path)
+        card = (tmp_path / CARD_FILE).read_text()
+        assert "Not for **freight**." in card.partition("## Limits")[2].partition("## Notes")[0]
+        assert "Contact\n\nThe team" in card.partition("## Notes")[2]
+        assert "Not for **freight**. &lt;/svg&gt;&lt;script&gt;" in page.read_text()
+        assert "<script>window" not in page.read_text()
+    assert (tmp_path / NOTES_FILE).read_text() == notes + "\n## Contact\n\nThe team\n"
+
+
+def test_text_before_the_first_section_is_not_the_cards() -> None:
+    assert notes_of("# Title\n\nWhat this is.\n\n## Notes\n\n### Ours\n\nx\n")["Notes"] == "### Ours\n\nx"

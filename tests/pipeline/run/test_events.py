@@ -1,0 +1,100 @@
+"""The events of a run, a JSON object per line."""
+
+import io
+import json
+import logging
+from datetime import datetime
+from typing import Any
+
+from janus_core.progress import EpochEnded, EpochStarted, announce
+from pipeline.run.events import write_end, written_to
+from pipeline.run.progress import LOGGER, ComponentEvent
+from pipeline.run.progress import announce as announce_component
+
+
+def told(*actions: Any) -> list[dict[str, Any]]:
+    stream = io.StringIO()
+    with written_to(stream):
+        for action in actions:
+            action()
+    announce_component(ComponentEvent("Pusher", "complete"))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    for line in lines:
+        assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
+    return lines
+
+
+def test_a_component_tells_its_start_and_end() -> None:
+    error = ValueError("no\nand more")
+    assert told(
+        lambda: announce_component(ComponentEvent("Trainer", "running")),
+        lambda: announce_component(ComponentEvent("Trainer", "failed", 61.00049, error=error)),
+    ) == [
+        {
+            "event": "component",
+            "component": "Trainer",
+            "state": "running",
+            "seconds": 0.0,
+            "cached": False,
+            "error": None,
+        },
+        {
+            "event": "component",
+            "component": "Trainer",
+            "state": "failed",
+            "seconds": 61.0,
+            "cached": False,
+            "error": "ValueError: no",
+        },
+    ]
+
+
+def test_an_epoch_tells_its_figures_once() -> None:
+    figures = {"late": {"loss": 0.5, "auc": float("nan")}}
+    assert told(
+        lambda: announce(EpochStarted(1, 5, None, None)),
+        lambda: announce(EpochEnded(1, 5, 2.0, 8.0, figures)),
+    ) == [
+        {
+            "event": "epoch",
+            "epoch": 1,
+            "epochs": 5,
+            "seconds": 2.0,
+            "remaining_seconds": 8.0,
+            "tasks": {"late": {"loss": 0.5, "auc": None}},
+        }
+    ]
+
+
+def test_whatever_else_is_said_is_a_message() -> None:
+    said = told(
+        lambda: LOGGER.info("training on %d rows", 90),
+        lambda: LOGGER.log(logging.WARNING, "über\nzwei Zeilen"),
+    )
+    assert [(line["event"], line["level"], line["message"]) for line in said] == [
+        ("message", "info", "training on 90 rows"),
+        ("message", "warning", "über\nzwei Zeilen"),
+    ]
+
+
+def test_the_status_between_components_is_told() -> None:
+    stream = io.StringIO()
+    with written_to(stream) as lines:
+        lines.status("checking")
+        lines.status("")
+    assert [json.loads(line)["doing"] for line in stream.getvalue().splitlines()] == ["checking"]
+
+
+def test_the_end_names_what_there_is() -> None:
+    stream = io.StringIO()
+    write_end(stream, 2, ["features.x: unknown"])
+    line = json.loads(stream.getvalue())
+    line.pop("time")
+    assert line == {
+        "event": "run_ended",
+        "exit_code": 2,
+        "problems": ["features.x: unknown"],
+        "warnings": [],
+        "pushed": None,
+        "report": None,
+    }
