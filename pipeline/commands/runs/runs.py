@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
+from janus_core.errors import ConfigError, GateError, ServingError
 from pipeline.config import HEADLINE
 from pipeline.home import Home
 from pipeline.report.report_json import REPORT_FILE, RunReport
-from janus_core.errors import ConfigError, GateError, ServingError
 
 _RUN_ID = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d+))?")
 _FIRST_SIGNAL = 128

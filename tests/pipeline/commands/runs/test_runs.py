@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.config import JanusConfig
 from pipeline.commands.runs.job import run_runs_job
+from pipeline.config import JanusConfig
 from pipeline.home import Home
 from tests.pipeline.commands.harness import Runs
 

@@ -1,0 +1,1 @@
+"""`janus runs`: the runs of a pipeline, newest first."""

@@ -1,0 +1,21 @@
+"""The command line of `janus runs`."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, load
+
+
+@command
+def runs(
+    config: ConfigFile,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many of the newest.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    overrides: Overrides = None,
+    verbose: Verbose = False,
+) -> int:
+    """List the runs, newest first: how each ended, what it measured, which version it pushed."""
+    from pipeline.commands.runs.job import run_runs_job
+
+    return run_runs_job(load(config, overrides), limit, as_json)
