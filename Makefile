@@ -53,7 +53,7 @@ image: setup ## Compile CONFIG for Kubeflow and build the image that its steps r
 docs: setup ## Build the documentation's site into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-screenshots: setup ## Take README's pictures anew, of the flights' newest report (after `make run`)
+screenshots: setup ## Take README's pictures again, from the flights' newest report (after `make run`)
 	@$(BIN)/python docs/screenshots.py
 
 test: setup ## Run the tests, except those that take minutes each

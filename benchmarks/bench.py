@@ -163,7 +163,7 @@ MEASUREMENTS = {
 
 
 def table_of(results: dict) -> Table:
-    """What README shows."""
+    """The table of docs/performance.md."""
     table = Table("", "stock", "Janus", "ratio", "range", "target")
     for name, row in results.get("pairs", {}).items():
         ratio, target = row["ratio"], TARGETS.get(name)

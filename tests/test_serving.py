@@ -94,7 +94,7 @@ def _blocks(language: str) -> list[str]:
 
 
 def _commands(program: str) -> list[str]:
-    shown = [command for block in _blocks("console") for command in re.split(r"(?m)^\$ ", block) if command]
+    shown = [command for block in _blocks("sh") for command in re.split(r"(?m)^(?=\S)", block) if command]
     return [command for command in shown if command.startswith(program)]
 
 

@@ -12,6 +12,7 @@ import pytest
 from janus_core.packages import PACKAGES
 from pipeline.commands.explain.keys import keys_of
 from pipeline.config import JanusConfig
+from tests.browser import chromium
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,6 +91,20 @@ def test_pages_fetch_nothing_from_elsewhere(site: Path) -> None:
         if re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", css.read_text())
     ]
     assert imports == []
+
+
+@pytest.mark.needs("chromium")
+def test_the_copy_button_copies_the_commands(site: Path) -> None:
+    """What reaches the clipboard is each command as it is typed."""
+    with chromium() as browser:
+        page = browser.new_page()
+        page.add_init_script("document.addEventListener('copy', event => window.copied = String(getSelection()), true)")
+        page.goto((site / "index.html").as_uri())
+        block = page.locator("div.highlight").first
+        block.hover()
+        block.locator("button[data-md-type=copy]").click()
+        page.wait_for_function("window.copied")
+        assert page.evaluate("window.copied") == "make run\nmake serve"
 
 
 def test_there_is_no_diagram_that_the_theme_would_fetch_a_library_for(site: Path) -> None:
