@@ -39,7 +39,7 @@ from components.transform.component import ArrowTransform
 from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
-from pipeline.schema_tools import NUMERIC_TASKS, ColumnType, column_types, only_columns, read_schema, to_text
+from pipeline.schema import NUMERIC_TASKS, ColumnType, column_types, only_columns, read_schema, to_text
 from trainer.config import MultilabelTask, Task, column_of
 
 PREPROCESSING_FN = "trainer.preprocessing.preprocessing_fn"

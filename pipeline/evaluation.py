@@ -1,8 +1,8 @@
 """What TFX's Evaluator is told: the tasks' metrics, the slices and the gates, as a TFMA EvalConfig.
 
 TFMA wants labels, weights and metrics keyed by the model's output; a wrong key gives no error but no metrics, which is
-why `pipeline.report.results` checks that each task has all of its own. A task that predicts quantiles or decides
-between two classes has two outputs, with the same label and weight.
+why `pipeline.report.evaluation_result` checks that each task has all of its own. A task that predicts quantiles or
+decides between two classes has two outputs, with the same label and weight.
 """
 
 import json

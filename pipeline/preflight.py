@@ -8,7 +8,7 @@ from janus_core.tables.cells import columns_of_cells
 from janus_core.tables.inspect import check_columns, inspect_source
 from pipeline.config import JanusConfig
 from pipeline.home import Home, require_writable
-from pipeline.schema_tools import check_schema, read_schema
+from pipeline.schema import check_schema, read_schema
 
 LOCK_TIMEOUT_SECONDS = 3.0
 

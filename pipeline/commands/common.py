@@ -92,7 +92,7 @@ def end_reported_by_event(wanted: bool) -> Iterator[None]:
     except BaseException as error:
         if wanted:
             from janus_core.messages import exit_code_of, readable
-            from pipeline.run.events import write_end
+            from pipeline.run.json_lines import write_end
 
             write_end(sys.stdout, exit_code_of(error), [readable(error)])
         raise

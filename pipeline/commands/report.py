@@ -19,7 +19,7 @@ def report(
     from pipeline.home import Home
     from pipeline.report.page.open import open_page, page_of_latest
     from pipeline.report.report_json import read_latest
-    from pipeline.report.table import report_view
+    from pipeline.report.view import report_view
     from pipeline.run.display import console_on
 
     home = Home(load(config, overrides).name)

@@ -21,7 +21,7 @@ from pipeline.report.report_json import ComponentReport, RunReport, janus_versio
 if TYPE_CHECKING:
     from pipeline.kubeflow.bundle import Bundle
     from pipeline.lineage.store import NodeExecution
-    from pipeline.report.analysis.analysis import Analysis
+    from pipeline.report.analysis.analysis_json import Analysis
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, JanusError):
             raise
         return exit_code_of(error)
-    from pipeline.report.table import report_view
+    from pipeline.report.view import report_view
     from pipeline.run.display import console_on
 
     console_on(sys.stdout).print(report_view(report))
@@ -63,7 +63,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
 
     from pipeline.kubeflow.metadata_address import check_reachable, connection_config
     from pipeline.lineage.store import executions_of_run
-    from pipeline.report.analysis.examine import examine
+    from pipeline.report.analysis.analyse import examine
     from pipeline.report.outcome import collect_outcome
 
     connection = connection_config()
@@ -131,7 +131,7 @@ def _write_pages(
 
     from pipeline.kubeflow.artifacts import write_artifacts
     from pipeline.report.model_card import NOTES_FILE
-    from pipeline.report.page.write import write_pages
+    from pipeline.report.write import write_pages
 
     with tempfile.TemporaryDirectory() as here:
         local, notes = Path(here), f"{home}/{NOTES_FILE}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_metadata import MetadataStore
 
-from pipeline.lineage.settings import settings_of
+from pipeline.lineage.properties import settings_of
 from pipeline.lineage.store import NodeExecution
 
 SCHEMA_COPY = "schema (its copy, by content)"

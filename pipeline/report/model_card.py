@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.config import HEADLINE, JanusConfig
-from pipeline.report.analysis.analysis import Analysis
+from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.analysis.slices import SliceValue, interval, slice_values, worst_slices
-from pipeline.report.page.figures import number
+from pipeline.report.page.plots import number
 from pipeline.report.report_json import RunReport
-from pipeline.report.table import metric_label, outcome_line, was_compared
+from pipeline.report.view import metric_label, outcome_line, was_compared
 from trainer.config import classes_of, column_of
 
 NOTES_FILE = "notes.md"

@@ -15,8 +15,8 @@ from janus_core.errors import GateError, ServingError
 from janus_core.tables.spans import has_spans
 from pipeline.config import JanusConfig
 from pipeline.lineage.store import NodeExecution
+from pipeline.report.evaluation_result import EvaluationResult, read_evaluation
 from pipeline.report.report_json import RunReport
-from pipeline.report.results import EvaluationResult, read_evaluation
 from pipeline.report.training_history import finite, kept_epoch, read_history, read_labelled
 from serving.description import DecisionDescription, read_description
 from trainer.config import MultilabelTask, Task

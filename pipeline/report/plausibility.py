@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes
-from pipeline.report.analysis.analysis import Analysis, Importance, TaskAnalysis
+from pipeline.report.analysis.analysis_json import Analysis, Importance, TaskAnalysis
 from pipeline.report.report_json import RunReport
 from trainer.config import Task, classes_of
 

@@ -23,7 +23,7 @@ from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
 from pipeline.lineage.kept_config import write_config
 from pipeline.preflight import check_before_run
-from pipeline.report.analysis.analysis import Analysis
+from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.report_json import (
     REPORT_FILE,
     ComponentReport,
@@ -32,10 +32,10 @@ from pipeline.report.report_json import (
     stack_versions,
     write_report,
 )
-from pipeline.report.table import FIRST_SIGNAL, report_view
+from pipeline.report.view import FIRST_SIGNAL, report_view
 from pipeline.run.display import Display, console_on, shown_on
-from pipeline.run.events import JsonLines, write_end, write_event, written_to
 from pipeline.run.interruption import interruptible
+from pipeline.run.json_lines import JsonLines, write_end, write_event, written_to
 from pipeline.run.progress import LOGGER, ComponentEvent, RunRecord
 from pipeline.run.session import own_arguments_hidden, recorded
 from pipeline.run.spans.before_run import check_span, nothing_new
@@ -82,7 +82,7 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None,
         config: the pipeline's.
         verbose: shows the libraries' logs.
         span: the span to ingest, in TFX's numbers; None: the newest.
-        as_json: tells what happens as events for machines instead (`pipeline.run.events`).
+        as_json: tells what happens as events for machines instead (`pipeline.run.json_lines`).
 
     Raises:
         ConfigError: the pipeline's home cannot be written.
@@ -214,9 +214,9 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
 
 
 def _examine(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
-    from pipeline.report.analysis.examine import examine
-    from pipeline.report.page.write import ANALYSIS_FILE
+    from pipeline.report.analysis.analyse import examine
     from pipeline.report.plausibility import class_doubts, doubts
+    from pipeline.report.write import ANALYSIS_FILE
 
     with run.told() as display:
         run.analysis = examine(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
@@ -231,7 +231,7 @@ def _add_plot(run: _Run) -> None:
         if report.get("history") == run.report.history and list(report["tasks"]) == list(run.report.tasks):
             shutil.copyfile(before / plot.name, plot)
             return
-    from pipeline.report.plots import draw_training
+    from pipeline.report.training_plots import draw_training
 
     draw_training(run.report.history, list(run.report.tasks), plot)
 
@@ -262,7 +262,7 @@ def _write(run: _Run) -> Path:
 def _write_pages(run: _Run) -> Path | None:
     """The page and the model card; a run does not fail for them."""
     from pipeline.report.page.open import PAGE_FILE
-    from pipeline.report.page.write import write_pages
+    from pipeline.report.write import write_pages
 
     try:
         return write_pages(run.report, run.config, run.analysis, run.home.folder, run.folder)

@@ -124,7 +124,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.components.infra_validator import executor
 import pipeline.dag, pipeline.kubeflow.bundle, pipeline.kubeflow.finish, pipeline.lineage.store, pipeline.report.outcome
-import pipeline.kubeflow.run_node, pipeline.report.table, trainer.run
+import pipeline.kubeflow.run_node, pipeline.report.view, trainer.run
 assert not any(name.partition(".")[0] == "kfp" for name in sys.modules)
 print("imported")
 """

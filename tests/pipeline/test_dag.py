@@ -15,7 +15,7 @@ from pipeline.dag import (
     example_gen_of,
     expectations_of,
 )
-from pipeline.schema_tools import read_schema
+from pipeline.schema import read_schema
 from tests.pipeline.small import small_config, write_table
 from trainer.config import TrainerConfig
 

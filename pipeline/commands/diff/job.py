@@ -14,7 +14,7 @@ def run_diff_job(config: JanusConfig, a: str | None = None, b: str | None = None
         ConfigError: there is no such run, or it left no report.
         JanusError: the metadata database or a kept configuration cannot be read.
     """
-    from pipeline.commands.diff.diff import compare_runs, find_runs
+    from pipeline.commands.diff.difference import compare_runs, find_runs
     from pipeline.commands.diff.view import difference_view
 
     found = compare_runs(*find_runs(Home(config.name), a, b))

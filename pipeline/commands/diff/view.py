@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.diff.diff import Change, Difference, MetricChange, StatisticChange
+from pipeline.commands.diff.difference import Change, Difference, MetricChange, StatisticChange
 from pipeline.commands.tables import plain_table
-from pipeline.lineage.settings import shown
+from pipeline.lineage.properties import shown
 
 STATISTICS_SHOWN = 20
 _IN_OWN_UNIT = frozenset({"mae", "rmse", "bias", "pinball"})

@@ -25,7 +25,7 @@ from pipeline.commands.init.write import config_text, scalar, schema_text, write
 from pipeline.config import LONGEST_PIPELINE_NAME, JanusConfig
 from pipeline.config.file import load_config
 from pipeline.run.display import console_on
-from pipeline.schema_tools import check_schema, read_schema
+from pipeline.schema import check_schema, read_schema
 
 _MOST_SHOWN = 60
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.commands.lineage.facts import Facts, facts_of, facts_of_artifact, headline
-from pipeline.commands.lineage.lineage import Copy, Lineage, LineageArtifact, LineageStep
+from pipeline.commands.lineage.details import Facts, facts_of, facts_of_artifact, headline
+from pipeline.commands.lineage.version_lineage import Copy, Lineage, LineageArtifact, LineageStep
 
 _LONGEST = 120
 """Characters of a line in a graph's node; the tree and JSON have the whole."""

@@ -28,8 +28,8 @@ def run_lineage_job(
         JanusError: the metadata database, or the record of rollbacks, cannot be read.
     """
     from pipeline.commands.lineage.formats import lineage_dot, lineage_mermaid, lineage_tree
-    from pipeline.commands.lineage.lineage import read_lineage
     from pipeline.commands.lineage.target import is_version_path, target_of_config, target_of_path
+    from pipeline.commands.lineage.version_lineage import read_lineage
     from pipeline.config.file import load_config
 
     if is_version_path(source):

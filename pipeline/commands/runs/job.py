@@ -9,7 +9,7 @@ from pipeline.run.display import console_on
 
 def run_runs_job(config: JanusConfig, limit: int | None = 20, as_json: bool = False) -> int:
     """Prints a pipeline's runs, newest first, and returns the exit code."""
-    from pipeline.commands.runs.runs import list_runs
+    from pipeline.commands.runs.listing import list_runs
     from pipeline.commands.runs.view import runs_view
 
     found = list_runs(Home(config.name), limit)

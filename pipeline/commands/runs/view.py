@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.runs.runs import Runs, RunSummary, TaskHeadline
+from pipeline.commands.runs.listing import Runs, RunSummary, TaskHeadline
 from pipeline.commands.tables import plain_table
 
 _IN_OWN_UNIT = frozenset({"mae", "rmse", "bias", "pinball"})

@@ -17,7 +17,7 @@ from pipeline.run.display import console_on, shown_on
 from pipeline.run.interruption import interruptible
 from pipeline.run.progress import RunRecord
 from pipeline.run.session import own_arguments_hidden, recorded
-from pipeline.schema_tools import Difference, differences, only_columns, read_schema, to_freeze, to_text
+from pipeline.schema import Difference, differences, only_columns, read_schema, to_freeze, to_text
 
 
 def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> int:

@@ -9,10 +9,10 @@ import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 
 from pipeline.config import HEADLINE, JanusConfig
-from pipeline.report.analysis.analysis import Importance
-from pipeline.report.analysis.errors_of_metrics import TaskMetric
+from pipeline.report.analysis.analysis_json import Importance
 from pipeline.report.analysis.sample import Predicted, predict
 from pipeline.report.analysis.slices import LOWER_IS_BETTER
+from pipeline.report.analysis.standard_errors import TaskMetric
 from serving.saved_model import LoadedModel
 
 REPEATS = 3

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.report.analysis.analysis import TaskAnalysis
+from pipeline.report.analysis.analysis_json import TaskAnalysis
 
 Z = 1.96
 """Standard errors on either side of a 95 % interval of a normal distribution."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.report.analysis.analysis import NodeLineage
+from pipeline.report.analysis.analysis_json import NodeLineage
 from pipeline.report.report_json import ComponentReport
 
 WIDTH, HEIGHT, GAP_X, GAP_Y = 168, 48, 20, 34

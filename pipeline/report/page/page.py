@@ -10,10 +10,11 @@ from markupsafe import Markup
 
 from janus_core.errors import GateError, ServingError
 from pipeline.config import HEADLINE, JanusConfig
-from pipeline.report.analysis.analysis import Analysis, TaskAnalysis
+from pipeline.report.analysis.analysis_json import Analysis, TaskAnalysis
 from pipeline.report.analysis.slices import SliceValue, interval, slice_values, worst_slices
 from pipeline.report.model_card import ModelCard
-from pipeline.report.page.figures import (
+from pipeline.report.page.graph import graph_of
+from pipeline.report.page.plots import (
     Plot,
     importance_plot,
     number,
@@ -21,10 +22,9 @@ from pipeline.report.page.figures import (
     task_plots,
     training_plots,
 )
-from pipeline.report.page.graph import graph_of
 from pipeline.report.page.svg import draw, without_control_characters
 from pipeline.report.report_json import RunReport
-from pipeline.report.table import metric_label, mixture_lines, outcome_line, serving_check_lines, was_compared
+from pipeline.report.view import metric_label, mixture_lines, outcome_line, serving_check_lines, was_compared
 
 WORST = 5
 _TEMPLATES = "pipeline.report.page", "templates"

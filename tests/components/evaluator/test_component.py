@@ -14,7 +14,7 @@ from tfx.types import standard_artifacts
 from components.evaluator.component import ENGINES, BatchEvaluator, StockEvaluator
 from pipeline.config import EvaluationConfig
 from pipeline.evaluation import eval_config
-from pipeline.report.results import read_evaluation
+from pipeline.report.evaluation_result import read_evaluation
 from tests.pipeline.evaluation_harness import SCHEMA, make_config, random_table, save_model, write_examples
 
 

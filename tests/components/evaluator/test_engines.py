@@ -15,7 +15,7 @@ from components.evaluator import reading
 from components.evaluator.executor import BatchExecutor, StockExecutor
 from components.evaluator.summarise import MergeStates
 from pipeline.evaluation import eval_config
-from pipeline.report.results import read_evaluation
+from pipeline.report.evaluation_result import read_evaluation
 from tests.pipeline.evaluation_harness import (
     Evaluated,
     Table,

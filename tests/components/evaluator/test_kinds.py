@@ -11,7 +11,7 @@ from components.evaluator import reading
 from components.evaluator.executor import BatchExecutor, StockExecutor
 from pipeline.config import metrics_of
 from pipeline.evaluation import eval_config
-from pipeline.report.results import EvaluationResult, read_evaluation
+from pipeline.report.evaluation_result import EvaluationResult, read_evaluation
 from tests import formulas
 from tests.pipeline.evaluation_harness import run_evaluator
 from tests.pipeline.kinds_harness import (

@@ -20,7 +20,7 @@ from pipeline.kubeflow.artifacts import (
     metrics_metadata,
     write_artifacts,
 )
-from tests.pipeline.report.page.runs import analysis_of, config, report_of, small_table
+from tests.pipeline.report.sample_run import analysis_of, config, report_of, small_table
 
 NAMES = [METRICS, PAGE, CARD, MODEL]
 

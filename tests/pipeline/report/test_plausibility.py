@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.report.analysis.analysis import Analysis, Importance, TaskAnalysis
+from pipeline.report.analysis.analysis_json import Analysis, Importance, TaskAnalysis
 from pipeline.report.model_card import card_markdown, model_card
 from pipeline.report.page.page import render
 from pipeline.report.plausibility import class_doubts, doubts
 from pipeline.report.report_json import RunReport
-from pipeline.report.table import report_view
-from tests.pipeline.report.page.runs import config
+from pipeline.report.view import report_view
+from tests.pipeline.report.sample_run import config
 from trainer.config import MulticlassTask
 
 HONEST = {"a": 0.04, "b": 0.02, "c": 0.01}

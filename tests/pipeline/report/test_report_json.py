@@ -18,7 +18,7 @@ from pipeline.report.report_json import (
     stack_versions,
     write_report,
 )
-from pipeline.report.table import mixture_lines, outcome_line, report_view
+from pipeline.report.view import mixture_lines, outcome_line, report_view
 from pipeline.run.display import console_on
 
 TASKS: dict[str, dict[str, Any]] = {

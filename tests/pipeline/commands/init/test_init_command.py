@@ -15,7 +15,7 @@ from pipeline.commands.init.command import register
 from pipeline.commands.init.write import flow, scalar
 from pipeline.config.file import load_config
 from pipeline.preflight import check_data, check_schema_file
-from pipeline.report.analysis.data import anomalies_of
+from pipeline.report.analysis.columns import anomalies_of
 from tests.pipeline.commands.init.tables import shop, write_csv
 
 app = typer.Typer()

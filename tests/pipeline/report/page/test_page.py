@@ -8,14 +8,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from pipeline.report.analysis.analysis import Analysis
+from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.model_card import model_card
 from pipeline.report.page.open import PAGE_FILE
 from pipeline.report.page.page import render
-from pipeline.report.page.write import ANALYSIS_FILE, CARD_FILE, write_pages
 from pipeline.report.report_json import RunReport
+from pipeline.report.write import ANALYSIS_FILE, CARD_FILE, write_pages
 from tests.browser import chromium
-from tests.pipeline.report.page.runs import FEW, HOSTILE, analysis_of, config, report_of, small_table
+from tests.pipeline.report.sample_run import FEW, HOSTILE, analysis_of, config, report_of, small_table
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 

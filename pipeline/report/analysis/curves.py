@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.report.analysis.analysis import (
+from pipeline.report.analysis.analysis_json import (
     CalibrationBin,
     ClassAnalysis,
     Confusion,

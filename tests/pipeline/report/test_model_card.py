@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from pipeline.report.model_card import NOTES_FILE, card_markdown, escaped_markdown, model_card, notes_of, read_notes
-from pipeline.report.page.write import CARD_FILE, write_pages
-from tests.pipeline.report.page.runs import FEW, HOSTILE, analysis_of, config, report_of, small_table
+from pipeline.report.write import CARD_FILE, write_pages
+from tests.pipeline.report.sample_run import FEW, HOSTILE, analysis_of, config, report_of, small_table
 
 
 def test_every_section_is_there_and_hostile_text_is_no_markup() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from janus_core.errors import ConfigError, JanusError
-from pipeline.commands.diff.diff import ANALYSIS_FILE, Difference, compare_runs, find_runs
+from pipeline.commands.diff.difference import ANALYSIS_FILE, Difference, compare_runs, find_runs
 from pipeline.commands.diff.job import run_diff_job
 from pipeline.config import JanusConfig
 from pipeline.lineage.kept_config import CONFIG_FILE, kept_config, write_config
-from pipeline.report.analysis.analysis import Analysis, Bar, ColumnAnalysis, ColumnSide
-from pipeline.report.page.write import ANALYSIS_FILE as WRITTEN
+from pipeline.report.analysis.analysis_json import Analysis, Bar, ColumnAnalysis, ColumnSide
+from pipeline.report.write import ANALYSIS_FILE as WRITTEN
 from tests.pipeline.commands.harness import Runs
 from tests.pipeline.small import small_config
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from janus_core.errors import JanusError
 from janus_core.fingerprint import source_fingerprint
 from pipeline.config import HEADLINE, JanusConfig
-from pipeline.report.analysis.analysis import Analysis
+from pipeline.report.analysis.analysis_json import Analysis
 from trainer.config import column_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def examine(
         earlier: an `analysis.json`, whose numbers are taken where they would come out the same.
         progress: is told what is under way.
     """
-    from pipeline.report.analysis.lineage import lineage_of
+    from pipeline.report.analysis.run_lineage import lineage_of
 
     artifacts = _artifacts(executions)
     key = _key(config, artifacts)
@@ -108,7 +108,7 @@ def _part(analysis: Analysis, what: str, add: Callable[[], Any]) -> None:
 
 def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:
     from pipeline.drift.features import batches_of
-    from pipeline.report.analysis.data import EVAL, TRAIN, anomalies_of, columns_of
+    from pipeline.report.analysis.columns import EVAL, TRAIN, anomalies_of, columns_of
     from pipeline.report.analysis.sample import draw_records
 
     if "anomalies" in artifacts:
@@ -126,7 +126,7 @@ def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, 
 
 
 def _schema(uri: str) -> "schema_pb2.Schema":
-    from pipeline.schema_tools import read_schema
+    from pipeline.schema import read_schema
 
     return read_schema(Path(uri) / "schema.pbtxt")
 
@@ -164,10 +164,10 @@ def _add_predictions(
     import numpy as np
     from tensorflow.core.example import example_pb2
 
-    from pipeline.report.analysis.errors_of_metrics import GROUPS, metrics_by_task, standard_errors
+    from pipeline.report.analysis.curves import measures_of
     from pipeline.report.analysis.importance import REPEATS, importance_metric, importances
-    from pipeline.report.analysis.measures import measures_of
     from pipeline.report.analysis.sample import draw_records, part_of, predicted_tasks, slices_of
+    from pipeline.report.analysis.standard_errors import GROUPS, metrics_by_task, standard_errors
 
     records, analysis.read = draw_records(split, config.report.sample, config.seed)
     analysis.sampled, analysis.jackknife_groups = len(records), GROUPS

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from janus_core.progress import EpochEnded, EpochStarted, announce
-from pipeline.run.events import write_end, written_to
+from pipeline.run.json_lines import write_end, written_to
 from pipeline.run.progress import LOGGER, ComponentEvent
 from pipeline.run.progress import announce as announce_component
 

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.analysis.analysis import ClassAnalysis, Confusion, Grid, Histogram, Importance, TaskAnalysis
+from pipeline.report.analysis.analysis_json import ClassAnalysis, Confusion, Grid, Histogram, Importance, TaskAnalysis
 from pipeline.report.analysis.slices import SliceValue
 from pipeline.report.page.svg import ACCENT, HEIGHT, QUIET, SERIES, TEXT, WRONG, shown
-from pipeline.report.plots import Panel, draw_panel, training_panels
+from pipeline.report.training_plots import Panel, draw_panel, training_panels
 
 MOST_BARS = 24
 

@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from components.anomaly_gate.column import STATISTICS_FILE, read_columns
 from pipeline.drift.distances import Bins
 from pipeline.drift.features import Sample, feature_skews
-from pipeline.report.analysis.analysis import AnomalyLine, Bar, ColumnAnalysis, ColumnSide
+from pipeline.report.analysis.analysis_json import AnomalyLine, Bar, ColumnAnalysis, ColumnSide
 
 BARS = 8
 """Of text and of few numbers, the most frequent values and one bar for the others; else ranges of equal width."""

@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.anomaly_gate.column import Column
 from janus_core.errors import DataError
-from pipeline.schema_tools import (
+from pipeline.schema import (
     Difference,
     check_schema,
     column_types,

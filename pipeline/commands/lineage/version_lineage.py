@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 
 from janus_core.errors import ConfigError
 from pipeline.commands.lineage.target import Target, pushed_models
-from pipeline.commands.runs.runs import read_report
+from pipeline.commands.runs.listing import read_report
 from pipeline.home import Home
 from pipeline.lineage.makers import INPUT, OUTPUT, first_makers
-from pipeline.lineage.settings import plain_properties, settings_of
+from pipeline.lineage.properties import plain_properties, settings_of
 from pipeline.lineage.store import CONTEXT_NODE, CONTEXT_RUN
 from pipeline.report.report_json import REPORT_FILE
 

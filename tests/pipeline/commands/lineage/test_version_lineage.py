@@ -12,9 +12,9 @@ from components.pusher.journal import JOURNAL, Rollback
 from janus_core.errors import ConfigError
 from pipeline.commands.lineage.formats import lineage_dot, lineage_mermaid
 from pipeline.commands.lineage.job import run_lineage_job
-from pipeline.commands.lineage.lineage import Lineage, LineageStep, read_lineage
 from pipeline.commands.lineage.lineage_format import LineageFormat
 from pipeline.commands.lineage.target import target_of_config, target_of_path
+from pipeline.commands.lineage.version_lineage import Lineage, LineageStep, read_lineage
 from pipeline.config import JanusConfig
 from tests.pipeline.commands.harness import Runs, add_version
 from tests.pipeline.small import small_raw

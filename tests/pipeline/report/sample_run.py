@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config import HEADLINE, JanusConfig, metrics_of
-from pipeline.report.analysis.analysis import (
+from pipeline.report.analysis.analysis_json import (
     Analysis,
     AnomalyLine,
     Bar,
@@ -15,9 +15,9 @@ from pipeline.report.analysis.analysis import (
     Importance,
     NodeLineage,
 )
-from pipeline.report.analysis.errors_of_metrics import metrics_by_task, standard_errors
-from pipeline.report.analysis.measures import measures_of
+from pipeline.report.analysis.curves import measures_of
 from pipeline.report.analysis.sample import Predicted, part_of
+from pipeline.report.analysis.standard_errors import metrics_by_task, standard_errors
 from pipeline.report.report_json import ComponentReport, RunReport
 from tests.pipeline.kinds_harness import TASKS, THRESHOLDS, KindsTable, decisions_of, kinds_config, kinds_table
 

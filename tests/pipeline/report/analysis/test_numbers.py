@@ -11,19 +11,19 @@ import tensorflow as tf
 from tensorflow.core.example import example_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipeline.report.analysis.analysis import Bar, Importance, NodeLineage, TaskAnalysis
-from pipeline.report.analysis.data import anomalies_of, columns_of
-from pipeline.report.analysis.errors_of_metrics import metrics_by_task, standard_error
+from pipeline.report.analysis.analysis_json import Bar, Importance, NodeLineage, TaskAnalysis
+from pipeline.report.analysis.columns import anomalies_of, columns_of
+from pipeline.report.analysis.curves import OTHERS, measures_of
 from pipeline.report.analysis.importance import importances, mark_chance
-from pipeline.report.analysis.measures import OTHERS, measures_of
 from pipeline.report.analysis.sample import Predicted, draw_records, part_of, slices_of
 from pipeline.report.analysis.slices import interval, slice_values, split_name, worst_slices
-from pipeline.report.page.figures import importance_plot
+from pipeline.report.analysis.standard_errors import metrics_by_task, standard_error
 from pipeline.report.page.graph import graph_of
+from pipeline.report.page.plots import importance_plot
 from pipeline.report.page.svg import draw, shown
 from pipeline.report.report_json import ComponentReport
 from tests.pipeline.kinds_harness import kinds_config
-from tests.pipeline.report.page.runs import HOSTILE, config, predicted_of, small_table
+from tests.pipeline.report.sample_run import HOSTILE, config, predicted_of, small_table
 from trainer.config import MulticlassTask
 
 

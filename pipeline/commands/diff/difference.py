@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from janus_core.errors import ConfigError
-from pipeline.commands.runs.runs import read_report, run_ids
+from pipeline.commands.runs.listing import read_report, run_ids
 from pipeline.home import Home
 from pipeline.lineage.kept_config import kept_config
+from pipeline.lineage.properties import flat
 from pipeline.lineage.recorded_config import SCHEMA_COPY, code_of_run, recorded_config
-from pipeline.lineage.settings import flat
 from pipeline.preflight import check_metadata
-from pipeline.report.analysis.analysis import Analysis, Bar, ColumnAnalysis, ColumnSide
+from pipeline.report.analysis.analysis_json import Analysis, Bar, ColumnAnalysis, ColumnSide
 from pipeline.report.analysis.slices import LOWER_IS_BETTER
 from pipeline.report.report_json import REPORT_FILE, RunReport
 
@@ -253,7 +253,7 @@ def _columns(run: RunFolder, recorded: _Recorded, notes: list[str]) -> dict[str,
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             notes.append(f"{path} cannot be read: {error}")
     if not found and recorded.statistics_uri:
-        from pipeline.report.analysis.data import columns_of
+        from pipeline.report.analysis.columns import columns_of
 
         try:
             features = recorded.config.get("features", {}).items()

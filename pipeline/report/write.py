@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
-from pipeline.report.analysis.analysis import Analysis
+from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.model_card import NOTES_FILE, card_markdown, model_card, read_notes
 from pipeline.report.page.open import PAGE_FILE
 from pipeline.report.page.page import render

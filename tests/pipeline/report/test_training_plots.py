@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.image import imread
 
 from pipeline.report.page.svg import draw
-from pipeline.report.plots import Panel, draw_panel, draw_training, training_panels
+from pipeline.report.training_plots import Panel, draw_panel, draw_training, training_panels
 from trainer.names import log_name
 
 TASKS = ["a", "a_b"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.commands.lineage.lineage import Lineage, LineageArtifact, LineageStep
+from pipeline.commands.lineage.version_lineage import Lineage, LineageArtifact, LineageStep
 from pipeline.config import HEADLINE
-from pipeline.lineage.settings import flat, shown
+from pipeline.lineage.properties import flat, shown
 
 Facts = list[tuple[str, str]]
 

@@ -14,7 +14,7 @@ from components.metrics.mae import AbsoluteError
 from janus_core.errors import JanusError
 from pipeline.config import METRICS, JanusConfig
 from pipeline.evaluation import eval_config
-from pipeline.report.results import EvaluationResult, read_evaluation
+from pipeline.report.evaluation_result import EvaluationResult, read_evaluation
 from tests.components.metrics.values import metric_value
 from tests.pipeline.evaluation_harness import (
     Evaluated,

@@ -7,7 +7,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline.lineage.makers import INPUT, OUTPUT, first_makers
 from pipeline.lineage.store import CONTEXT_NODE, NodeExecution
-from pipeline.report.analysis.analysis import NodeLineage
+from pipeline.report.analysis.analysis_json import NodeLineage
 
 
 def lineage_of(store: MetadataStore, executions: Mapping[str, NodeExecution]) -> list[NodeLineage]:
