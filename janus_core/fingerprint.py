@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from janus_core.packages import PACKAGES, ROOT
 
@@ -23,6 +24,20 @@ def source_fingerprint(*modules: str) -> str:
         ModuleNotFoundError: there is no such module.
     """
     return _digest((path.relative_to(ROOT).as_posix(), path) for path in import_closure(*modules))
+
+
+def node_fingerprint(node: type, *others: str) -> str:
+    """The fingerprint of what a class of TFX components runs, and of `others`, which it starts by name.
+
+    TFX's cache compares parameters: a component that has this among them runs again when its code was edited.
+    """
+    return source_fingerprint(*node_modules(node), *others)
+
+
+def node_modules(node: Any) -> list[str]:
+    """The modules of a component class' executor and driver, as far as they are Janus' own."""
+    names = (node.EXECUTOR_SPEC.executor_class.__module__, node.DRIVER_CLASS.__module__)
+    return [name for name in names if name.partition(".")[0] in PACKAGES]
 
 
 def modules_in(package: str) -> list[str]:

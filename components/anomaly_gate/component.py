@@ -6,9 +6,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.anomaly_gate.executor import Executor
 from components.anomaly_gate.expectations import Expectations
-from janus_core.fingerprint import source_fingerprint
-
-SOURCES = ("components.anomaly_gate.executor",)
+from janus_core.fingerprint import node_fingerprint
 
 
 class AnomalyGateSpec(ComponentSpec):
@@ -41,6 +39,6 @@ class AnomalyGate(base_component.BaseComponent):
             schema=schema,
             expectations=expectations.model_dump_json(),
             # A gate that has become stricter must not believe what it let through before.
-            code=source_fingerprint(*SOURCES),
+            code=node_fingerprint(type(self)),
         )
         super().__init__(spec=spec)

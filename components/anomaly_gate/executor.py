@@ -7,13 +7,13 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.components.example_validator import executor as validator
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
-from tfx.utils import io_utils
 
 from components.anomaly_gate.column import read_split
 from components.anomaly_gate.config_checks import check_split
 from components.anomaly_gate.expectations import Expectations
 from components.anomaly_gate.finding import Finding
 from components.anomaly_gate.schema_checks import check_anomalies
+from components.artifacts import Artifacts, read_schema
 from janus_core.errors import DataError
 
 
@@ -22,8 +22,8 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(  # noqa: N802 - the name is TFX's
         self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
+        input_dict: Artifacts,
+        output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
         """Called by TFX.
@@ -35,8 +35,7 @@ class Executor(base_executor.BaseExecutor):
         expectations = Expectations.model_validate_json(exec_properties["expectations"])
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
-        schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
-        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+        schema = read_schema(input_dict)
         findings: list[Finding] = []
         for split in artifact_utils.decode_split_names(statistics.split_names):
             row_count, columns = read_split(statistics.uri, split)

@@ -7,6 +7,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.anomaly_gate.column import Column
 from components.anomaly_gate.finding import Finding, listing, most_frequent_first, rows
+from janus_core.tables.missing_markers import is_number
 
 Info = anomalies_pb2.AnomalyInfo
 
@@ -122,21 +123,13 @@ def _out_of_range(split: str, description: str, name: str, least: float, greates
     if column.least is not None and column.greatest is not None:
         seen = f"values from {column.least:g} to {column.greatest:g}"
         return Finding(name, split, expected, seen, f"among {column.present:,} rows with a value")
-    numbers = {value: count for value, count in (column.value_counts or {}).items() if _is_number(value)}
+    numbers = {value: count for value, count in (column.value_counts or {}).items() if is_number(value)}
     strange = {value: count for value, count in numbers.items() if not least <= float(value) <= greatest}
     if strange:
         return Finding(
             name, split, expected, listing(most_frequent_first(strange)), rows(sum(strange.values()), column.rows)
         )
     return Finding(name, split, expected, description)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _schema_type(column: Column) -> str:

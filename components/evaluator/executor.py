@@ -5,7 +5,6 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 from absl import logging
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import constants
@@ -14,12 +13,12 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
+from components.artifacts import Artifacts, read_schema
 from components.evaluator.baseline import comparable_outputs, compare_only
 from components.evaluator.evaluate import batch_evaluator, batch_extractors
 from components.evaluator.plan import NotBatchedError, Plan, make_plan
-from components.evaluator.reading import column_types, example_files, is_readable, read_batches
-
-Artifacts = dict[str, list[types.Artifact]]
+from components.evaluator.reading import column_types, read_batches
+from janus_core.examples.shards import holds_tf_examples, shard_files
 
 
 class StockExecutor(stock.Executor):
@@ -66,7 +65,9 @@ class BatchExecutor(stock.Executor):
         output_path: str,
     ) -> None:
         splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
-        columns = column_types(_schema(input_dict), {column for names in plan.slices for column in names})
+        uris = [uri for split in splits for uri in artifact_utils.get_split_uris(input_dict[specs.EXAMPLES_KEY], split)]
+        files = [file for uri in uris for file in shard_files(uri)]
+        columns = column_types(read_schema(input_dict), {column for names in plan.slices for column in names})
         models = [
             tfma.default_eval_shared_model(
                 eval_saved_model_path=_model_path(input_dict[_model_key(spec)]),
@@ -77,7 +78,7 @@ class BatchExecutor(stock.Executor):
         ]
         shared = models[0] if len(models) == 1 else models
         with self._make_beam_pipeline() as pipeline:
-            batches = read_batches(pipeline, example_files(input_dict[specs.EXAMPLES_KEY], splits), columns)
+            batches = read_batches(pipeline, files, columns)
             _ = batches | "ExtractEvaluateAndWriteResults" >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=shared,
                 eval_config=config,
@@ -90,7 +91,7 @@ class BatchExecutor(stock.Executor):
 def _check_inputs(input_dict: Artifacts, exec_properties: Mapping[str, Any]) -> None:
     if not input_dict.get(specs.SCHEMA_KEY):
         raise NotBatchedError("there is no schema")
-    if not is_readable(input_dict[specs.EXAMPLES_KEY]):
+    if not holds_tf_examples(input_dict[specs.EXAMPLES_KEY]):
         raise NotBatchedError("the examples are no tf.Examples")
     if exec_properties.get(specs.MODULE_PATH_KEY) or exec_properties.get(specs.MODULE_FILE_KEY):
         raise NotBatchedError("a module file changes how examples are evaluated")
@@ -133,11 +134,6 @@ def _model_key(spec: config_pb2.ModelSpec) -> str:
 def _model_path(artifacts: list[types.Artifact]) -> str:
     artifact = artifact_utils.get_single_instance(artifacts)
     return str(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))
-
-
-def _schema(input_dict: Artifacts) -> schema_pb2.Schema:
-    uri = artifact_utils.get_single_uri(input_dict[specs.SCHEMA_KEY])
-    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
 
 
 def _bless(

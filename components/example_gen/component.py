@@ -12,11 +12,9 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from components.example_gen.driver import SpanDriver
 from components.example_gen.executor import ArrowExampleGenExecutor
 from components.example_gen.precision import Use
-from janus_core.fingerprint import source_fingerprint
+from janus_core.fingerprint import node_fingerprint
 from janus_core.tables.config import DataConfig
 from janus_core.tables.files import unseen_split_path
-
-SOURCES = ("components.example_gen.executor", "components.example_gen.driver")
 
 
 class ArrowExampleGen(FileBasedExampleGen):
@@ -68,7 +66,7 @@ class ArrowExampleGen(FileBasedExampleGen):
             "sensitive": sorted(sensitive),
             "uses": {name: [use.model_dump() for use in found] for name, found in (uses or {}).items()},
             "offsets": dict(offsets or {}),
-            "source": source_fingerprint(*SOURCES),
+            "source": node_fingerprint(type(self)),
         }
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(Value(string_value=json.dumps(parameters, sort_keys=True)))

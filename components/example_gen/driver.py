@@ -2,7 +2,6 @@
 
 import glob
 import json
-import logging
 from typing import Any
 
 from google.protobuf.struct_pb2 import Value
@@ -14,14 +13,13 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from janus_core.progress import PROGRESS
 from janus_core.tables.config import DataConfig
 from janus_core.tables.files import below_folder, list_spans, split_path
 from janus_core.tables.spans import Span, choose_span, describe_spans, has_spans, training_spans
 
 TRAINING_SPANS_KEY = "training_spans"
 """Execution property of a split by span: JSON of the spans that train, newest first."""
-
-PROGRESS = logging.getLogger("janus.progress")
 
 
 class SpanDriver(FileBasedDriver):

@@ -19,6 +19,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.artifacts import Artifacts
 from components.example_gen.driver import TRAINING_SPANS_KEY, read_parameters
 from components.example_gen.findings import describe, merge_findings
 from components.example_gen.precision import Rounding, Use, precision_problems
@@ -58,8 +59,8 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
 
     def Do(  # noqa: N802 (TFX's name)
         self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
+        input_dict: Artifacts,
+        output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
         """Fills the one Examples artifact of `output_dict`.

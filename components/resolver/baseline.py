@@ -1,15 +1,14 @@
 """The strategy of the Resolver: the last blessed model that is not the candidate itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
+from components.artifacts import Artifacts
 from components.pusher.journal import WITHDRAWN
-
-Artifacts = dict[str, list[Artifact]]
 
 MODEL, BLESSING, CANDIDATE = "model", "model_blessing", "candidate"
 
@@ -26,21 +25,19 @@ class LastOtherBlessedModel(ResolverStrategy):
     def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
         """Called by TFX; both lists are empty where there is no such model."""
         candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
-        models = {artifact.id: artifact for artifact in input_dict[MODEL] if artifact.id not in candidates}
-        chosen: Artifacts = {MODEL: [], BLESSING: [], CANDIDATE: input_dict[CANDIDATE]}
-        for blessing in blessed(input_dict[BLESSING]):
-            model = models.get(blessing.get_int_custom_property("current_model_id"))
-            if model is not None and usable(model):
-                return {**chosen, MODEL: [model], BLESSING: [blessing]}
-        return chosen
+        models = [artifact for artifact in input_dict[MODEL] if artifact.id not in candidates]
+        return {**last_blessed(models, input_dict[BLESSING]), CANDIDATE: input_dict[CANDIDATE]}
 
 
-def usable(model: Artifact) -> bool:
-    """Whether a blessed model may be compared with, or trained on from: not withdrawn, nor its files cleaned away."""
-    return model.get_int_custom_property(WITHDRAWN) != 1 and bool(fileio.exists(model.uri))
+def last_blessed(models: Iterable[Artifact], blessings: Iterable[Artifact]) -> Artifacts:
+    """The last blessed one of the models with its blessing; both lists are empty where there is none.
 
-
-def blessed(blessings: Sequence[Artifact]) -> list[Artifact]:
-    """The positive ones, newest first."""
+    A model that a rollback withdrew does not count, nor one whose files are gone.
+    """
+    by_id = {model.id: model for model in models}
     positive = [artifact for artifact in blessings if artifact.get_int_custom_property("blessed") == 1]
-    return sorted(positive, key=lambda artifact: artifact.id, reverse=True)
+    for blessing in sorted(positive, key=lambda artifact: artifact.id, reverse=True):
+        model = by_id.get(blessing.get_int_custom_property("current_model_id"))
+        if model is not None and model.get_int_custom_property(WITHDRAWN) != 1 and fileio.exists(model.uri):
+            return {MODEL: [model], BLESSING: [blessing]}
+    return {MODEL: [], BLESSING: []}

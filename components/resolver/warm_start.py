@@ -4,7 +4,8 @@ from typing import Any
 
 from tfx.dsl.components.common.resolver import ResolverStrategy
 
-from components.resolver.baseline import BLESSING, MODEL, Artifacts, blessed, usable
+from components.artifacts import Artifacts
+from components.resolver.baseline import BLESSING, MODEL, last_blessed
 
 EXAMPLES = "examples"
 
@@ -21,9 +22,5 @@ class LastBlessedModelBefore(ResolverStrategy):
         """Called by TFX; `model` and `model_blessing` are empty where there is no such model."""
         examples = input_dict[EXAMPLES]
         oldest = min(artifact.id for artifact in examples)
-        models = {artifact.id: artifact for artifact in input_dict[MODEL] if artifact.id < oldest}
-        for blessing in blessed(input_dict[BLESSING]):
-            model = models.get(blessing.get_int_custom_property("current_model_id"))
-            if model is not None and usable(model):
-                return {MODEL: [model], BLESSING: [blessing], EXAMPLES: examples}
-        return {MODEL: [], BLESSING: [], EXAMPLES: examples}
+        models = [artifact for artifact in input_dict[MODEL] if artifact.id < oldest]
+        return {**last_blessed(models, input_dict[BLESSING]), EXAMPLES: examples}

@@ -1,7 +1,6 @@
 """The strategy of the WindowResolver: the examples of the newest spans."""
 
 import json
-import logging
 from collections.abc import Iterable
 
 from ml_metadata import MetadataStore
@@ -10,14 +9,12 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
+from components.artifacts import Artifacts
 from components.example_gen.settings import COLUMNS_PROPERTY, SETTINGS_PROPERTY
 from components.resolver.lineage import passed_gate
-
-Artifacts = dict[str, list[Artifact]]
+from janus_core.progress import PROGRESS
 
 EXAMPLES, NEWEST = "examples", "newest"
-
-PROGRESS = logging.getLogger("janus.progress")
 
 
 class NewestSpans(ResolverStrategy):

@@ -7,10 +7,10 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.serving_check.config import CheckConfig
 from components.serving_check.driver import Driver
 from components.serving_check.executor import Executor
-from janus_core.fingerprint import source_fingerprint
+from janus_core.fingerprint import node_fingerprint
 
-SOURCES = ("components.serving_check.executor", "components.serving_check.driver", "serving.check.__main__")
-"""The last is the process that the model is tried in."""
+CHECKING_PROCESS = "serving.check.__main__"
+"""The model is tried in a process that runs this module."""
 
 
 class ServingCheckSpec(ComponentSpec):
@@ -52,6 +52,6 @@ class ServingCheck(base_component.BaseComponent):
             statistics=statistics,
             blessing=Channel(type=standard_artifacts.InfraBlessing),
             config=config.model_dump_json(),
-            code=source_fingerprint(*SOURCES),
+            code=node_fingerprint(type(self), CHECKING_PROCESS),
         )
         super().__init__(spec=spec)

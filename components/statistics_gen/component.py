@@ -6,9 +6,7 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 
 from components.statistics_gen.executor import Executor
-from janus_core.fingerprint import source_fingerprint
-
-SOURCES = ("components.statistics_gen.executor",)
+from janus_core.fingerprint import node_fingerprint
 
 
 class ArrowStatisticsGen(StatisticsGen):
@@ -21,5 +19,4 @@ class ArrowStatisticsGen(StatisticsGen):
 
     def __init__(self, **arguments: Any):
         super().__init__(**arguments)
-        # TFX's cache compares parameters: without this one, an edit of the code would not be seen.
-        self.spec.exec_properties["code"] = source_fingerprint(*SOURCES)
+        self.spec.exec_properties["code"] = node_fingerprint(type(self))

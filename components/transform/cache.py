@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import posixpath
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,8 +15,7 @@ import tensorflow_transform as tft
 from apache_beam.io.filesystems import FileSystems
 
 from components.transform.accumulators import UnreadableError, read_entries
-
-PROGRESS = logging.getLogger("janus.progress")
+from janus_core.progress import PROGRESS
 
 
 @dataclass(frozen=True)

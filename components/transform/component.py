@@ -9,9 +9,7 @@ from tfx.proto import transform_pb2
 from tfx.types import BaseChannel
 
 from components.transform.executor import ANALYZER_CACHE_KEY, Executor
-from janus_core.fingerprint import source_fingerprint
-
-SOURCES = ("components.transform.executor",)
+from janus_core.fingerprint import node_fingerprint
 
 
 class ArrowTransform(Transform):
@@ -50,8 +48,7 @@ class ArrowTransform(Transform):
             disable_statistics=True,
             disable_analyzer_cache=True,
         )
-        # TFX's cache compares parameters: without this one, an edit of the code would not be seen.
-        # What the preprocessing_fn imports is its giver's part.
-        self.spec.exec_properties["code"] = source_fingerprint(*SOURCES)
+        # Whoever names the preprocessing_fn adds the code of that.
+        self.spec.exec_properties["code"] = node_fingerprint(type(self))
         if analyzer_cache is not None:
             self.spec.exec_properties[ANALYZER_CACHE_KEY] = analyzer_cache

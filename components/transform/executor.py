@@ -10,24 +10,21 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import metadata_io, schema_utils
 from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
-from tfx import types
 from tfx.components.transform import executor_utils, labels
 from tfx.components.util import udf_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils
 from tfx_bsl.public.tfxio import TFExampleRecord
 
+from components.artifacts import Artifacts, read_schema
 from components.transform.analysis import Dataset, analyze, analyze_with_cache
 from components.transform.cache import Cache, analysis_name, dataset_name, opened
 from components.transform.shards import Shard, TransformShards
 from janus_core.examples.shards import holds_tf_examples, shard_files
 from janus_core.examples.source import spread
 from janus_core.examples.threads import worker_threads
-
-Artifacts = dict[str, list[types.Artifact]]
 
 ANALYZER_CACHE_KEY = "analyzer_cache"
 """Execution property: the folder of the analyzer cache; without it, all is analysed anew."""
@@ -60,7 +57,7 @@ class Executor(BaseBeamExecutor):
         graph = artifact_utils.get_single_uri(output_dict[specs.TRANSFORM_GRAPH_KEY])
         staging = f"{graph}/{_STAGING}"
         fileio.makedirs(staging)
-        schema = _schema(input_dict)
+        schema = read_schema(input_dict)
         try:
             with _cache(exec_properties, schema) as cache:
                 self._run(
@@ -115,11 +112,6 @@ def _preprocessing_fn(exec_properties: Mapping[str, Any]) -> Callable[..., Any]:
     config = {labels.CUSTOM_CONFIG: exec_properties.get(specs.CUSTOM_CONFIG_KEY)}
     bound: Callable[..., Any] = executor_utils.MaybeBindCustomConfig(config, function)
     return bound
-
-
-def _schema(input_dict: Artifacts) -> schema_pb2.Schema:
-    folder = artifact_utils.get_single_uri(input_dict[specs.SCHEMA_KEY])
-    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
 
 
 def _datasets(uris: Iterable[str]) -> list[Dataset]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from janus_core.errors import DataError
-from janus_core.tables.files import is_gzip
+from janus_core.tables.files import is_gzip, open_file
 
 ROWS_PER_BATCH = 8192
 BYTES_PER_BATCH = 1 << 24
@@ -13,6 +13,8 @@ BYTES_PER_BATCH = 1 << 24
 
 _ROWS_PER_READ = 256
 _READ_BUFFER = 8 << 20
+_FRAME_BYTES = 16
+"""The length of a record, and the checksums of both, take so many bytes beside it."""
 
 
 def record_batches(path: str) -> Iterator[tf.Tensor]:
@@ -22,18 +24,32 @@ def record_batches(path: str) -> Iterator[tf.Tensor]:
     """
     compression = "GZIP" if is_gzip(path) else ""
     records = tf.data.TFRecordDataset(path, compression_type=compression, buffer_size=_READ_BUFFER)
+    rows_per_read = min(_ROWS_PER_READ, ROWS_PER_BATCH)
     waiting: list[tf.Tensor] = []
-    rows = size = total = 0
+    rows = size = total = content = 0
     try:
-        for read in records.batch(_ROWS_PER_READ).prefetch(2):
+        for read in records.batch(rows_per_read).prefetch(2):
             waiting.append(read)
             rows += len(read)
             size += int(tf.reduce_sum(tf.strings.length(read)))
-            if rows + _ROWS_PER_READ > ROWS_PER_BATCH or size >= BYTES_PER_BATCH:
+            if rows + rows_per_read > ROWS_PER_BATCH or size >= BYTES_PER_BATCH:
                 yield tf.concat(waiting, 0)
-                total += rows
+                total, content = total + rows, content + size
                 waiting, rows, size = [], 0, 0
     except tf.errors.OpError as error:
         raise DataError(f"{path}: damaged after record {total + rows} ({error.message})") from error
     if waiting:
         yield tf.concat(waiting, 0)
+    total, content = total + rows, content + size
+    # TensorFlow takes a file that is cut within the length of a record for one that ends there.
+    if content + total * _FRAME_BYTES < _content_bytes(path, compression):
+        raise DataError(f"{path}: damaged after record {total} (the file is truncated)")
+
+
+def _content_bytes(path: str, compression: str) -> int:
+    """The size of a file's content; of gzip, that of its last member modulo 2^32, with which it ends."""
+    with open_file(path) as file:
+        if not compression:
+            return int(file.size())
+        file.seek(file.size() - 4)
+        return int.from_bytes(file.read(4), "little")

@@ -7,26 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from components.anomaly_gate.component import SOURCES as ANOMALY_GATE
-from components.evaluator.component import SOURCES as EVALUATOR
-from components.example_gen.component import SOURCES as EXAMPLE_GEN
-from components.serving_check.component import SOURCES as SERVING_CHECK
-from components.statistics_gen.component import SOURCES as STATISTICS_GEN
-from components.transform.component import SOURCES as TRANSFORM
+from components.anomaly_gate.component import AnomalyGate
+from components.evaluator.component import ENGINES
+from components.example_gen.component import ArrowExampleGen
+from components.serving_check.component import CHECKING_PROCESS, ServingCheck
+from components.statistics_gen.component import ArrowStatisticsGen
+from components.transform.component import ArrowTransform
 from janus_core import fingerprint
-from janus_core.fingerprint import folder_fingerprint, import_closure, modules_in, source_fingerprint
+from janus_core.fingerprint import folder_fingerprint, import_closure, modules_in, node_modules, source_fingerprint
 from janus_core.packages import PACKAGES, ROOT
 from tests.project import copy_sources
 
-PREPROCESSING, TRAINER = ("trainer.preprocessing",), ("trainer.run",)
 NODES = {
-    "ExampleGen": EXAMPLE_GEN,
-    "StatisticsGen": STATISTICS_GEN,
-    "AnomalyGate": ANOMALY_GATE,
-    "Transform": (*TRANSFORM, *PREPROCESSING),
-    "Trainer": TRAINER,
-    "Evaluator": EVALUATOR,
-    "ServingCheck": SERVING_CHECK,
+    "ExampleGen": node_modules(ArrowExampleGen),
+    "StatisticsGen": node_modules(ArrowStatisticsGen),
+    "AnomalyGate": node_modules(AnomalyGate),
+    "Transform": [*node_modules(ArrowTransform), "trainer.preprocessing"],
+    "Trainer": ["trainer.run"],
+    "Evaluator": [*node_modules(ENGINES["batch"]), *modules_in("components.metrics")],
+    "ServingCheck": [*node_modules(ServingCheck), CHECKING_PROCESS],
 }
 # Modules of each node that lie in another package than its executor, and what it does not run.
 EDITS = {
@@ -60,6 +59,11 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sources:
     write_("trainer/__init__.py", "")
     write_("serving/__init__.py", "")
     return write_
+
+
+def test_a_node_runs_its_executor_and_its_driver() -> None:
+    assert NODES["ExampleGen"] == ["components.example_gen.executor", "components.example_gen.driver"]
+    assert NODES["StatisticsGen"] == ["components.statistics_gen.executor"], "its driver is TFX's"
 
 
 @pytest.mark.parametrize("node", NODES)

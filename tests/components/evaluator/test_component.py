@@ -64,7 +64,7 @@ def test_it_runs_in_a_pipeline_and_sees_edits_of_its_code(tmp_path: Path, monkey
 
     assert run() == 1
     assert run() == 1
-    monkeypatch.setattr("components.evaluator.component.source_fingerprint", lambda *_: "edited")
+    monkeypatch.setattr("components.evaluator.component.node_fingerprint", lambda *_: "edited")
     assert run() == 2
     (evaluation,) = (tmp_path / "root" / "Evaluator" / "evaluation").glob("4")
     blessing = tmp_path / "root" / "Evaluator" / "blessing" / evaluation.name

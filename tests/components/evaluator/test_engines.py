@@ -11,9 +11,9 @@ import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator import reading
 from components.evaluator.executor import BatchExecutor, StockExecutor
 from components.evaluator.summarise import MergeStates
+from janus_core.examples import records
 from pipeline.evaluation import eval_config
 from pipeline.report.evaluation_result import read_evaluation
 from tests.pipeline.evaluation_harness import (
@@ -80,7 +80,7 @@ def metrics(found: Evaluated) -> dict[tuple[str, str], float]:
 @pytest.mark.parametrize("baseline", [None, "baseline", "without_delay"])
 def test_both_engines_write_the_same(folder, tmp_path, monkeypatch, baseline):
     # Small, so that every slice has states of several batches to merge.
-    monkeypatch.setattr(reading, "ROWS_PER_BATCH", 16)
+    monkeypatch.setattr(records, "ROWS_PER_BATCH", 16)
     monkeypatch.setattr(MergeStates, "GATHERED", 3)
     config = make_config(GATES, SLICES)
     found = {engine: evaluate(tmp_path, folder, engine, eval_config(config), baseline) for engine in EXECUTORS}

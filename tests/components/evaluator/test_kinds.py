@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.evaluator import reading
 from components.evaluator.executor import BatchExecutor, StockExecutor
+from janus_core.examples import records
 from pipeline.config import metrics_of
 from pipeline.evaluation import eval_config
 from pipeline.report.evaluation_result import EvaluationResult, read_evaluation
@@ -57,7 +57,7 @@ def evaluated(folder: Path, table: KindsTable) -> dict[tuple[str, str | None], E
     config = kinds_config(GATES)
     with pytest.MonkeyPatch.context() as patch:
         # Small, so that slices have states of several batches to merge.
-        patch.setattr(reading, "ROWS_PER_BATCH", 32)
+        patch.setattr(records, "ROWS_PER_BATCH", 32)
         found = {}
         for engine, baseline in [
             ("batch", None),

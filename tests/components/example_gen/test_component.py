@@ -199,7 +199,7 @@ def test_cache_key_follows_what_changes_the_output(tmp_path: Path, monkeypatch: 
     os.utime(path, (1, 1))
     assert json.dumps(resolved(ArrowExampleGen(**base))) != key
     os.utime(path, None)
-    monkeypatch.setattr("components.example_gen.component.source_fingerprint", lambda *paths: "edited")
+    monkeypatch.setattr("components.example_gen.component.node_fingerprint", lambda *paths: "edited")
     assert json.dumps(resolved(ArrowExampleGen(**base))) != key
 
 
