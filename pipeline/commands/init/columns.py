@@ -282,7 +282,7 @@ def _guess_text(column: Profile) -> Guess:
         if codes or ID_TOKENS & tokens:
             return Guess("dropped", f"identifier: {values}")
         return Guess("dropped", f"text that hardly repeats: {values}, so that little can be learnt of each")
-    return _category(column, "text")
+    return _category(column, "whole numbers beyond 2^53, read as text" if large else "text")
 
 
 def _personal(column: Profile, tokens: set[str]) -> str | None:

@@ -118,7 +118,7 @@ def make_plan(name: str, sample: Sample, target_names: Sequence[str], status: Ca
     status(f"counting values of {len(sample.columns):,} columns")
     profiles = {column: profile(column, array, sample.written.get(column)) for column, array in sample.columns.items()}
     unusable = [
-        f"target {shown(column)}: {sample.unusable[column]}, which is no label; make columns of numbers or text of it"
+        f"target {shown(column)}: {sample.unusable[column]}; make columns of numbers or text of it"
         for column in target_names
         if column in sample.unusable
     ]
@@ -185,7 +185,7 @@ def _columns(
         status(f"column {place:,} of {len(others):,}: what it tells of the targets")
         guessed = split.unseen_under(division, column, guess(column))
         if column.name in unusable:
-            guessed = Guess("dropped", f"{unusable[column.name]}, which has no kind of feature")
+            guessed = Guess("dropped", unusable[column.name])
         name = unique_name(column.name, names)
         scores = {}
         if guessed.kind != "dropped":

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from components.example_gen.domains import as_text
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
+from janus_core.tables.batch import Batch
 from janus_core.tables.cells import CellForms, forms_of
 from janus_core.tables.column_kinds import (
     Kind,
@@ -268,6 +269,7 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
         places = np.linspace(0, len(groups), min(len(groups), _ROW_GROUPS), endpoint=False).astype(int)
         each = -(-rows // len(places))
         chosen = [(path, start, min(stop, start + each)) for path, start, stop in (groups[i] for i in places)]
+    schema = parquet_reader.read_schema(files[0])
     kinds = {path: _usable_kinds(path, source.unusable) for path in files}
     undecided = [name for name in kinds[files[0]] if name in parquet_reader.undecided_columns(files)]
     wide: dict[str, Kind] = dict.fromkeys(undecided, "bytes")
@@ -275,22 +277,41 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
     by_value = {name: kind for name, kind in inferred.items() if kind is not None}
     typed = {name: widest(*(found[name] for found in kinds.values())) for name in undecided}
     kinds = {path: {**found, **by_value} for path, found in kinds.items()}
-    parts = [
-        batch for path, start, stop in chosen for batch in parquet_reader.read_batches(path, start, stop, kinds[path])
-    ]
+    parts: list[Batch] = []
+    unusable = {
+        name: f"of type {schema.field(name).type}, which no feature or label can be made of" for name in source.unusable
+    }
+    for path, start, stop in chosen:
+        for batch in parquet_reader.read_batches(path, start, stop, kinds[path], needed=()):
+            parts.append(batch)
+            for name in kinds[path].keys() - batch.columns.keys() - unusable.keys():
+                if kinds[path][name] is not None:
+                    unusable[name] = _refusal(path, start, stop, name, kinds[path])
     count, complete = sum(part.rows for part in parts), total <= rows
     columns = {}
-    for name in parquet_reader.read_schema(files[0]).names:
+    for name in schema.names:
         kind = widest(*(found.get(name) for found in kinds.values()))
-        arrays = [to_kind(part.columns[name], kind) if name in part.columns else pa.nulls(part.rows) for part in parts]
+        known = name not in unusable
+        arrays = [
+            to_kind(part.columns[name], kind) if known and name in part.columns else pa.nulls(part.rows)
+            for part in parts
+        ]
         column = _concatenated(arrays, count)
         columns[name] = _as_written(column) if not complete and typed.get(name) == "float" else column
     how = f"all {count:,} rows"
     if not complete:
         how = f"{count:,} of {total:,} rows, from the beginnings of {len(chosen):,} of {len(groups):,} row groups"
-    types = parquet_reader.read_schema(files[0])
-    unusable = {name: f"of type {types.field(name).type}" for name in source.unusable}
     return Sample(data, files, columns, count, complete, how, total, unusable)
+
+
+def _refusal(path: str, start: int, stop: int, name: str, kinds: Mapping[str, Kind | None]) -> str:
+    """Why a column that the rest of the table does without cannot be read."""
+    try:
+        for _ in parquet_reader.read_batches(path, start, stop, {name: kinds[name]}):
+            pass
+    except DataError as error:
+        return f"it cannot be read ({error})"
+    raise AssertionError(f"column {name} of {path} can be read")
 
 
 def _usable_kinds(path: str, unusable: Collection[str]) -> dict[str, Kind | None]:

@@ -22,9 +22,8 @@ from apache_beam.utils.shared import Shared
 
 from janus_core.errors import DataError, JanusError, ServingError
 from janus_core.tables.pieces import Task
-from pipeline.commands.predict.job import output_schema
 from pipeline.commands.predict.options import PredictOptions
-from pipeline.commands.predict.predict import predict_chunk
+from pipeline.commands.predict.predict import output_schema, predict_chunk
 from pipeline.commands.predict.reading import read_chunks
 from pipeline.commands.predict.source import Source
 from pipeline.commands.predict.tasks import TaskColumns

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
 from rich.console import Console
 
 from components.pusher.storage import is_url, join
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError, ServingError
 from pipeline.commands.predict.options import PredictOptions
-from pipeline.commands.predict.predict import predict_in_order
+from pipeline.commands.predict.predict import output_schema, predict_in_order
 from pipeline.commands.predict.progress import shown_progress
 from pipeline.commands.predict.reading import Chunk, read_chunks
 from pipeline.commands.predict.source import Source, absent_columns, open_source
@@ -131,11 +130,6 @@ def _write(
             writer.write(columns)
             advance(chunk.rows, chunk.size)
     return writer.rows
-
-
-def output_schema(source: Source, tasks: list[TaskColumns]) -> pa.Schema:
-    """The input's columns, then each task's."""
-    return pa.schema([*source.schema, *(field for task in tasks for field in task.fields)])
 
 
 @contextmanager

@@ -8,8 +8,14 @@ import pyarrow as pa
 
 from janus_core.errors import ServingError
 from pipeline.commands.predict.reading import Chunk
+from pipeline.commands.predict.source import Source
 from pipeline.commands.predict.tasks import TaskColumns, outputs_of
 from serving.client import Client, RequestError
+
+
+def output_schema(source: Source, tasks: Sequence[TaskColumns]) -> pa.Schema:
+    """The columns that `predict_chunk` makes: the input's, then each task's."""
+    return pa.schema([*source.schema, *(field for task in tasks for field in task.fields)])
 
 
 def predict_chunk(client: Client, tasks: Sequence[TaskColumns], chunk: Chunk, first: bool = False) -> list[pa.Array]:

@@ -167,7 +167,10 @@ def as_text(column: pa.Array) -> pa.Array:
     if is_list(column.type) or types.is_struct(column.type) or types.is_map(column.type):
         values = column.to_pylist()
         return pa.array([None if v is None else json.dumps(v, default=str, ensure_ascii=False) for v in values])
-    if types.is_decimal(column.type) or types.is_duration(column.type) or types.is_null(column.type):
+    if types.is_decimal(column.type):
+        # Arrow casts decimals to text from version 11 on only.
+        return pa.array([None if value is None else f"{value:f}" for value in column.to_pylist()], pa.string())
+    if types.is_duration(column.type) or types.is_null(column.type):
         return column.cast(pa.int64() if types.is_duration(column.type) else pa.string())
     if types.is_float16(column.type):
         return pa.array(column.to_numpy(zero_copy_only=False).astype(np.float32))

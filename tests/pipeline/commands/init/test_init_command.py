@@ -7,20 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 import yaml
 from typer.testing import CliRunner
 
-from pipeline.commands.init.command import register
+from pipeline.cli import app
 from pipeline.commands.init.write import flow, scalar
 from pipeline.config.file import load_config
 from pipeline.preflight import check_data, check_schema_file
 from pipeline.report.analysis.columns import anomalies_of
 from tests.pipeline.commands.init.tables import shop, write_csv
-
-app = typer.Typer()
-app.callback()(lambda: None)
-register(app)
 
 
 def init(*arguments: str, answers: str | None = None) -> tuple[int, str, str]:

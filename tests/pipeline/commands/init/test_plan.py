@@ -183,7 +183,23 @@ def test_lists_of_text_and_structs_are_left_out(tmp_path: Path) -> None:
     plan = make_plan("t", read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet")), ["bought"])
     reasons = {column.column.name: column.guess.reason for column in plan.columns if not column.used}
     assert reasons["tags"] == "lists of text have no kind of feature"
-    assert reasons["place"] == "of type struct<lat: double>, which has no kind of feature"
+    assert reasons["place"] == "of type struct<lat: double>, which no feature or label can be made of"
     sample = read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"))
-    with pytest.raises(DataError, match=r"target 'place': of type struct<lat: double>, which is no label"):
+    with pytest.raises(DataError, match=r"target 'place': of type struct<lat: double>, which no feature or label"):
         make_plan("t", sample, ["place"])
+
+
+def test_unsigned_integers_beyond_64_bits_are_left_out_or_read_as_text(tmp_path: Path) -> None:
+    columns = {
+        "wide": pa.array([2**63 + row % 7 for row in range(200)], pa.uint64()),
+        "wide_lists": pa.array([[2**63 + row] for row in range(200)], pa.list_(pa.uint64())),
+        "x": RANDOM.normal(size=200),
+        "y": ["a", "b"] * 100,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    sample = read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"))
+    guesses = {column.column.name: column.guess for column in make_plan("t", sample, ["y"]).columns}
+    assert guesses["wide"].reason == "whole numbers beyond 2^53, read as text, 7 values"
+    assert (guesses["wide_lists"].kind, guesses["x"].kind) == ("dropped", "numeric")
+    assert "row 0: column 'wide_lists' holds '9223372036854775808'" in guesses["wide_lists"].reason
+    assert "beyond 64 bits" in guesses["wide_lists"].reason

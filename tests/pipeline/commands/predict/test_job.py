@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,16 @@ def test_other_columns_keep_their_types(folder: Path, tiny_models: Callable[[int
     ]
     predict(folder, input="others.jsonl", model=model, output=folder / "json.csv")
     assert (folder / "json.csv").read_text().splitlines()[1].startswith('1,1,1,true,"x","1","yes",')
+
+
+def test_a_column_of_decimals_is_written_as_it_was(folder: Path, tiny_models: Callable[[int], Path]) -> None:
+    prices = [Decimal("1.50"), Decimal("-0.0000001"), None]
+    pq.write_table(
+        pa.table({"distance": [1.0, 2.0, 3.0], "price": pa.array(prices, pa.decimal128(20, 7))}), "p.parquet"
+    )
+    predict(folder, input="p.parquet", model=str(tiny_models(0)), output=folder / "out.csv")
+    cells = [line.split(",")[1] for line in (folder / "out.csv").read_text().splitlines()]
+    assert cells == ['"price"', "1.5000000", "-0.0000001", ""]
 
 
 def test_an_empty_cell_in_a_required_column_is_told_with_its_remedy(
