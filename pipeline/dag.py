@@ -1,7 +1,6 @@
 """Builds the TFX pipeline of a configuration."""
 
 import hashlib
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -36,6 +35,7 @@ from components.serving_check.config import CheckConfig
 from components.serving_check.infra_validator import infra_validator
 from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
+from janus_core.files import write_text
 from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
@@ -250,10 +250,7 @@ def _schema_copy(schema: Path, columns: Collection[str], places: Places) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     copy = places.schemas / f"schema-{digest}.pbtxt"
     if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        staging = copy.with_name(f".{copy.name}-{os.getpid()}")
-        staging.write_text(text, encoding="utf-8")
-        staging.replace(copy)
+        write_text(copy, text)
     return f"{places.schemas_at or places.schemas}/{copy.name}"
 
 

@@ -1,7 +1,5 @@
 """Where a pipeline keeps its things: runs/<name>."""
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from janus_core.errors import ConfigError, JanusError
+from janus_core import files
+from janus_core.errors import ConfigError
 
 RUNS = Path("runs")
 
@@ -102,7 +101,7 @@ class Home:
 
     def link_latest(self, run_id: str) -> None:
         """Points `latest` to a run, in one step."""
-        link_to(self.latest, run_id)
+        files.link_to(self.latest, run_id)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -114,39 +113,8 @@ class Home:
         refusal = (
             f"another run of pipeline '{self.name}' is under way (process {{holder}}): wait until it ends, or stop it"
         )
-        with exclusive(self.folder / ".lock", refusal):
+        with files.exclusive(self.folder / ".lock", refusal):
             yield
-
-
-@contextmanager
-def exclusive(path: Path, refusal: str) -> Iterator[None]:
-    """Holds a lock file, which dies with the process.
-
-    Args:
-        path: the file, in a folder that exists.
-        refusal: the error's message; `{holder}` in it becomes the other process's id.
-
-    Raises:
-        JanusError: another process holds it.
-    """
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise JanusError(refusal.replace("{holder}", file.read().strip() or "unknown")) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def link_to(link: Path, target: str) -> None:
-    """Points a link to a sibling, in one step."""
-    staging = link.with_name(f".{link.name}-{os.getpid()}")
-    staging.unlink(missing_ok=True)
-    staging.symlink_to(target)
-    staging.replace(link)
 
 
 def now() -> str:
@@ -160,10 +128,7 @@ def require_writable(folder: Path, purpose: str) -> None:
     Raises:
         ConfigError: it cannot be made or written.
     """
-    probe = folder / f".janus-probe-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        files.try_to_write(folder)
     except OSError as error:
         raise ConfigError(f"{purpose}, the folder {folder}, cannot be written: {error.strerror}") from error

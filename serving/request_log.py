@@ -6,7 +6,6 @@ collector writes what is read here. A record is its length (8 bytes), the length
 masked CRC-32C.
 """
 
-import fcntl
 import glob
 import gzip
 import logging
@@ -22,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import google_crc32c
 import numpy as np
 
+from janus_core.files import try_lock
 from serving.errors import Code, RequestError
 
 if TYPE_CHECKING:
@@ -99,13 +99,11 @@ def _open_to_append(path: Path) -> IO[bytes]:
     # Unbuffered: what a crash of this process may lose is then at most the record that it is writing.
     file = path.open("ab", buffering=0)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not try_lock(file.fileno()):
+            raise RequestError(
+                Code.FAILED_PRECONDITION, f"another process writes to the request log {path}: give each server its own"
+            )
         file.truncate(_end_of_whole_records(path))
-    except BlockingIOError:
-        file.close()
-        raise RequestError(
-            Code.FAILED_PRECONDITION, f"another process writes to the request log {path}: give each server its own"
-        ) from None
     except BaseException:
         file.close()
         raise

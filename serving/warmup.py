@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from janus_core.files import replacing
 from serving.errors import Code, RequestError
 from serving.rows import columns_of_examples
 from serving.saved_model import LoadedModel
@@ -48,13 +49,9 @@ def write_warmup(model: Path, rows: Sequence[bytes]) -> int:
     definitions = _signatures(model)
     stripped = [_stripped(row, definitions) for row in rows]
     logs = list(_logs(definitions, stripped))[:MOST_RECORDS]
-    path = model / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}")
-    with tf.io.TFRecordWriter(str(staging)) as writer:
+    with replacing(model / FILE) as staging, tf.io.TFRecordWriter(str(staging)) as writer:
         for log in logs:
             writer.write(log.SerializeToString(deterministic=True))
-    staging.replace(path)
     return len(logs)
 
 

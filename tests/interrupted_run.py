@@ -31,13 +31,13 @@ class InterruptOnStart(logging.Handler):
 
 
 def sync_and_interrupt(path: Path) -> None:
-    """What `publish` calls for each file that it has copied."""
+    """What `publish` calls once it has copied the files."""
     os.kill(os.getpid(), signal.SIGINT)
 
 
 component, delay = sys.argv[1], float(sys.argv[2])
 if delay < 0:
-    local.sync = sync_and_interrupt
+    local.sync_tree = sync_and_interrupt
 LOGGER.addHandler(InterruptOnStart())
 sys.argv = ["janus", *sys.argv[3:]]
 main()

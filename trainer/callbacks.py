@@ -1,7 +1,6 @@
 """Keras callbacks: the shuffle's epoch, best weights and early stopping, checkpoints, a progress line per epoch."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from janus_core.files import replacing
 from janus_core.progress import PROGRESS, EpochEnded, EpochStarted, announce
 from trainer.config import EarlyStoppingConfig
 from trainer.distribution import replicas
@@ -105,11 +105,6 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the checkpoint, then removes the one before it."""
-        staging = self._folder / f".staging-{os.getpid()}"
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        _save(staging / "variables.npz", [variable.numpy() for variable in _state(self.model)])
-        _save(staging / "best.npz", self._best.weights)
         state = {
             "epoch": epoch,
             "best": self._best.best,
@@ -118,8 +113,11 @@ class Checkpoint(keras.callbacks.Callback):
             "stopped": bool(self.model.stop_training),
             "history": self._history.epochs,
         }
-        (staging / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        staging.rename(self._folder / f"epoch-{epoch:05d}")
+        with replacing(self._folder / f"epoch-{epoch:05d}") as staging:
+            staging.mkdir()
+            _save(staging / "variables.npz", [variable.numpy() for variable in _state(self.model)])
+            _save(staging / "best.npz", self._best.weights)
+            (staging / "state.json").write_text(json.dumps(state), encoding="utf-8")
         for old in self._folder.glob("epoch-*"):
             if old.name != f"epoch-{epoch:05d}":
                 shutil.rmtree(old, ignore_errors=True)

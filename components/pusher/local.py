@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-_STAGING = ".staging-"
+from janus_core.files import STAGING, delete, replacing, sync, sync_tree, try_to_write
+
 SAVED_MODEL = "saved_model.pb"
 """The file without which a folder is no model."""
 
@@ -57,35 +58,26 @@ def publish(source: str, base: str, version: int, before_visible: Callable[[], N
     """
     folder = Path(base)
     make_folders(folder)
-    staging = folder / f"{_STAGING}{version}-{os.getpid()}"
-    try:
+    with replacing(folder / str(version)) as staging:
         _copy(source, staging)
-        _make_readable(staging)
-        for path in staging.rglob("*"):
+        for path in (staging, *staging.rglob("*")):
             _make_readable(path)
-            sync(path)
-        sync(staging)
+        sync_tree(staging)
         before_visible()
-        staging.rename(folder / str(version))
-        sync(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    sync(folder)
 
 
 def remove(base: str, version: int) -> None:
     """Removes a version. It is renamed first: a server must not see one that is half gone."""
-    doomed = Path(base) / f"{_STAGING}{version}-{os.getpid()}"
+    doomed = Path(base) / f"{STAGING}{version}-{os.getpid()}"
     (Path(base) / str(version)).rename(doomed)
     shutil.rmtree(doomed)
 
 
 def remove_leftovers(base: str) -> None:
     """Removes what killed pushes left behind."""
-    for leftover in Path(base).glob(f"{_STAGING}*"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+    for leftover in Path(base).glob(f"{STAGING}*"):
+        delete(leftover)
 
 
 def read_text(base: str, name: str) -> str | None:
@@ -98,15 +90,9 @@ def read_text(base: str, name: str) -> str | None:
 
 def write_text(base: str, name: str, text: str) -> None:
     """Replaces a small file, in one step that outlives a power cut."""
-    staging = Path(base) / f"{_STAGING}{name.lstrip('.')}-{os.getpid()}"
-    try:
+    with replacing(Path(base) / name, durable=True) as staging:
         staging.write_text(text, encoding="utf-8")
         _make_readable(staging)
-        sync(staging)
-        staging.replace(Path(base) / name)
-        sync(Path(base))
-    finally:
-        staging.unlink(missing_ok=True)
 
 
 def remove_text(base: str, name: str) -> None:
@@ -125,19 +111,8 @@ def require_writable(base: str) -> None:
     Raises:
         OSError: it cannot be made or written.
     """
-    probe = Path(base) / f"{_STAGING}probe-{os.getpid()}"
     make_folders(Path(base))
-    probe.touch()
-    probe.unlink()
-
-
-def sync(path: Path) -> None:
-    """Waits until a file or a folder's list of names has reached the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    try_to_write(Path(base))
 
 
 def make_folders(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """One push or rollback at a time into a folder of versions."""
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -13,10 +12,9 @@ from pathlib import Path
 from components.pusher.lease import leased
 from components.pusher.local import make_folders
 from components.pusher.storage import Location, is_url
-from janus_core.errors import JanusError
+from janus_core import files
 
 LOCK_FILE = ".lock"
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,31 +45,15 @@ def exclusive(base: Location, claim: Claim) -> Iterator[None]:
     Raises:
         JanusError: another process or machine holds it for longer than the claim waits.
     """
-    path = _lock_file(base)
-    with path.open("a+", encoding="utf-8") as file:
-        deadline = time.monotonic() + claim.wait_seconds
-        while not _taken(file.fileno()):
-            if time.monotonic() >= deadline:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                raise JanusError(
-                    f"another push or rollback into {base} is under way (process {holder}): "
-                    "wait until it ends, then try again"
-                )
-            time.sleep(POLL_SECONDS)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        with leased(base, claim.holder, claim.lease_seconds, max(0.0, deadline - time.monotonic())):
-            yield
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    deadline = time.monotonic() + claim.wait_seconds
+    refusal = (
+        f"another push or rollback into {base} is under way (process {{holder}}): wait until it ends, then try again"
+    )
+    with (
+        files.exclusive(_lock_file(base), refusal, claim.wait_seconds),
+        leased(base, claim.holder, claim.lease_seconds, max(0.0, deadline - time.monotonic())),
+    ):
+        yield
 
 
 def _lock_file(base: Location) -> Path:

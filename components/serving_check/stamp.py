@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from janus_core.files import replacing
 from serving.warmup import write_warmup
 
 
@@ -15,12 +16,7 @@ def stamp(model: Path, target: Path, warmup: Sequence[bytes]) -> None:
         target: the copy, which must not exist.
         warmup: serialized tf.Examples; none: no file of requests.
     """
-    staging = target.with_name(f".staging-{target.name}")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
+    with replacing(target) as staging:
         shutil.copytree(model, staging)
         if warmup:
             write_warmup(staging, list(warmup))
-        staging.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

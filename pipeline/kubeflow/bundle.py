@@ -7,8 +7,6 @@ ConfigMap have no slashes.
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from google.protobuf import json_format
 from pydantic import ValidationError
 
 from janus_core.errors import ConfigError
+from janus_core.files import replacing
 from pipeline.config import JanusConfig
 from pipeline.config.file import parse_config
 
@@ -108,10 +107,8 @@ def write_bundle(config: JanusConfig, folder: Path) -> Bundle:
         config: as the user wrote it.
         folder: is replaced.
     """
-    staging = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    try:
+    with replacing(folder) as staging:
+        staging.mkdir()
         ours = in_cluster(config)
         ir = compile_ir(ours, staging)
         content = json_format.MessageToDict(ir, preserving_proto_field_name=True)
@@ -120,10 +117,6 @@ def write_bundle(config: JanusConfig, folder: Path) -> Bundle:
         for schema in staging.glob("*.pbtxt"):
             ours = ours.model_copy(update={"schema_": f"{required(config).bundle}/{schema.name}"})
         _write_json(staging / CONFIG_FILE, ours.model_dump(mode="json", by_alias=True, exclude_none=True))
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return Bundle(ir, ours, digest_of(folder))
 
 

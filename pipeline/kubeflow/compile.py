@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from janus_core.files import replacing
 from pipeline.config import JanusConfig
 from pipeline.config.kubeflow import KubeflowConfig, StepConfig
 from pipeline.kubeflow.artifacts import CARD, METRICS, MODEL, PAGE, classification_outputs
@@ -47,14 +47,9 @@ def compile_pipeline(bundle: Bundle, output: Path) -> Path:
     """
     from kfp import compiler
 
-    staging = output.with_name(f".{output.stem}-{os.getpid()}.yaml")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with replacing(output) as staging:
         compiler.Compiler().compile(_pipeline(bundle), str(staging))
         _set_time_for_retries(staging, bundle)
-        staging.replace(output)
-    finally:
-        staging.unlink(missing_ok=True)
     return output
 
 

@@ -1,6 +1,5 @@
 """Compiles for Vertex AI Pipelines, by TFX's KubeflowV2DagRunner. Vertex AI only: Kubeflow Pipelines cannot run it."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from janus_core.errors import ConfigError, JanusError
+from janus_core.files import write_text
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.bundle import in_cluster, required
 
@@ -65,13 +65,7 @@ def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> Vert
         raise ConfigError(f"TFX cannot compile this pipeline for Vertex AI: {error}") from error
     spec: dict[str, Any] = job["pipelineSpec"]
     spec["defaultPipelineRoot"] = kubeflow.pipeline_root
-    staging = output.with_name(f".{output.stem}-{os.getpid()}.yaml")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        staging.write_text(HEADER + yaml.safe_dump(spec, sort_keys=True), encoding="utf-8")
-        staging.replace(output)
-    finally:
-        staging.unlink(missing_ok=True)
+    write_text(output, HEADER + yaml.safe_dump(spec, sort_keys=True))
     return VertexPipeline(output, len(spec["root"]["dag"]["tasks"]))
 
 

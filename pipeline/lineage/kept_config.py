@@ -1,12 +1,12 @@
 """A run's configuration, kept in its folder."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from janus_core.errors import JanusError
+from janus_core.files import write_text
 from pipeline.config import JanusConfig
 
 CONFIG_FILE = "config.yaml"
@@ -18,11 +18,8 @@ def write_config(config: JanusConfig, folder: Path) -> Path:
     Raises:
         OSError: the file cannot be written.
     """
-    path = folder / CONFIG_FILE
-    staging = path.with_name(f".{path.name}-{os.getpid()}")
     content = config.model_dump(mode="json", by_alias=True)
-    staging.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return staging.replace(path)
+    return write_text(folder / CONFIG_FILE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def kept_config(folder: Path) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from janus_core.errors import ConfigError
+from janus_core.files import write_text
 from pipeline.home import Home
 
 REPORT_FILE = "report.json"
@@ -70,11 +70,7 @@ def stack_versions() -> dict[str, str]:
 
 def write_report(report: RunReport, folder: Path) -> Path:
     """Writes report.json, whole or not at all."""
-    path = folder / REPORT_FILE
-    staging = folder / f".{REPORT_FILE}-{os.getpid()}"
-    staging.write_text(json.dumps(report.model_dump(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    staging.replace(path)
-    return path
+    return write_text(folder / REPORT_FILE, json.dumps(report.model_dump(), indent=2, allow_nan=False) + "\n")
 
 
 def read_latest(home: Home) -> RunReport:

@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import os
-import threading
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from janus_core.files import write_text
 from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis
@@ -40,14 +39,14 @@ def write_pages(report: RunReport, config: JanusConfig, analysis: Analysis, home
         OSError: a file cannot be written.
     """
     card = model_card(report, config, analysis, read_notes(home / NOTES_FILE))
-    _write(folder / ANALYSIS_FILE, analysis.model_dump_json(indent=1) + "\n")
-    _write(folder / CARD_FILE, card_markdown(card))
+    write_text(folder / ANALYSIS_FILE, analysis.model_dump_json(indent=1) + "\n")
+    write_text(folder / CARD_FILE, card_markdown(card))
     plots = _plots(home / PLOTS_FILE, _key(report, config, analysis))
     before = len(plots.drawn)
     page = render(report, config, analysis, card, plots.drawn)
     if len(plots.drawn) > before:
-        _write(home / PLOTS_FILE, plots.model_dump_json())
-    return _write(folder / PAGE_FILE, page)
+        write_text(home / PLOTS_FILE, plots.model_dump_json())
+    return write_text(folder / PAGE_FILE, page)
 
 
 def _key(report: RunReport, config: JanusConfig, analysis: Analysis) -> str:
@@ -67,10 +66,3 @@ def _plots(path: Path, key: str) -> Plots:
     except (FileNotFoundError, ValidationError):
         return Plots(key=key, drawn={})
     return found if found.key == key else Plots(key=key, drawn={})
-
-
-def _write(path: Path, text: str) -> Path:
-    # An interrupted run is ended by a second thread, if the first takes too long.
-    staging = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
-    staging.write_text(text, encoding="utf-8")
-    return staging.replace(path)

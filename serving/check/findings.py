@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from janus_core.files import write_text
+
 FILE = "findings.json"
 ANSWERS = "answers.npz"
 
@@ -30,9 +32,7 @@ class Findings(BaseModel):
 
 def write_findings(folder: Path, findings: Findings) -> None:
     """Writes them into a folder; a reader sees them whole."""
-    staging = folder / f".{FILE}"
-    staging.write_text(findings.model_dump_json(indent=1), encoding="utf-8")
-    staging.replace(folder / FILE)
+    write_text(folder / FILE, findings.model_dump_json(indent=1))
 
 
 def read_findings(folder: Path) -> Findings:

@@ -66,11 +66,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         require_writable(tmp_path / "file" / "below", "the folder for models")
 
 
-def test_the_probe_leaves_nothing(tmp_path: Path) -> None:
-    require_writable(tmp_path / "new" / "folder", "it")
-    assert list((tmp_path / "new" / "folder").iterdir()) == []
-
-
 def test_artifacts_without_their_database_are_set_aside(home: Home) -> None:
     assert home.set_orphans_aside() is None
     (home.root / "Trainer").mkdir(parents=True)

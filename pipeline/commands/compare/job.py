@@ -1,13 +1,13 @@
 """One `janus compare`: examples, trainings, summary, files."""
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from janus_core.errors import ConfigError
+from janus_core.files import exclusive, link_to, replacing
 from pipeline.commands.compare.results import Comparison, TaskInfo
 from pipeline.commands.compare.variants import (
     Candidate,
@@ -22,7 +22,7 @@ from pipeline.commands.compare.variants import (
 )
 from pipeline.config import HEADLINE, JanusConfig
 from pipeline.environment import Terminal, library_output_to
-from pipeline.home import Home, exclusive, link_to, now
+from pipeline.home import Home, now
 from pipeline.preflight import check_data, check_metadata, check_schema_file
 from pipeline.report.report_json import janus_version, stack_versions
 from pipeline.run.display import Display, console_on, shown_on
@@ -331,18 +331,13 @@ def write_comparison(comparison: Comparison, home: Path, output: Path | None) ->
         ConfigError: it cannot be written.
     """
     folder = output or _unused(home / comparison.created)
-    staging = folder.with_name(f".{folder.name}-{os.getpid()}")
     try:
-        staging.mkdir(parents=True)
-        (staging / RESULT_FILE).write_text(comparison.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        _plot(comparison, staging)
-        if folder.exists():
-            shutil.rmtree(folder)
-        staging.rename(folder)
+        with replacing(folder) as staging:
+            staging.mkdir()
+            (staging / RESULT_FILE).write_text(comparison.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            _plot(comparison, staging)
     except OSError as error:
         raise ConfigError(f"the result's folder {folder} cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     if output is None:
         link_to(home / "latest", folder.name)
     return folder

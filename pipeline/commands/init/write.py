@@ -1,7 +1,6 @@
 """The configuration as commented YAML, and the schema as .pbtxt."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from janus_core.errors import ConfigError
+from janus_core.files import write_texts
 from janus_core.tables.config import HashSplit, TimeSplit
 from pipeline.commands.init.columns import Profile, counted, shown
 from pipeline.commands.init.plan import ColumnPlan, Plan, words
@@ -26,19 +26,10 @@ def write_both(texts: Mapping[Path, str]) -> None:
     Raises:
         ConfigError: a file cannot be written.
     """
-    staged: dict[Path, Path] = {}
     try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            staged[path] = path.with_name(f".{path.name}-{os.getpid()}")
-            staged[path].write_text(text, encoding="utf-8")
-        for path, staging in staged.items():
-            staging.replace(path)
+        write_texts(texts)
     except OSError as error:
         raise ConfigError(f"{error.filename} cannot be written: {error.strerror}") from error
-    finally:
-        for staging in staged.values():
-            staging.unlink(missing_ok=True)
 
 
 # --- YAML -------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.utils.shared import Shared
 
 from janus_core.errors import DataError, JanusError, ServingError
+from janus_core.files import replacing
 from janus_core.tables.pieces import Task
 from pipeline.commands.predict.options import PredictOptions
 from pipeline.commands.predict.predict import output_schema, predict_chunk
@@ -100,20 +101,15 @@ class _PredictTask(beam.DoFn):
     def process(self, task: Task) -> Iterator[int]:
         """Called by Beam; a group that is tried again replaces its file."""
         target = _part(self._folder, task, self._count)
-        staging = target.with_name(f".{target.name}-{os.getpid()}-{id(self)}")
-        try:
-            with staging.open("wb") as stream:
-                writer = TableWriter(stream, ".parquet", output_schema(self._source, self._tasks))
-                for piece in task.pieces:
-                    for chunk in read_chunks(self._source, self._signature, piece, self._batch_size):
-                        columns = predict_chunk(self._client, self._tasks, chunk, first=writer.rows == 0)
-                        writer.write(columns)
-                writer.close()
-                stream.flush()
-                os.fsync(stream.fileno())
-            staging.replace(target)
-        finally:
-            staging.unlink(missing_ok=True)
+        with replacing(target) as staging, staging.open("wb") as stream:
+            writer = TableWriter(stream, ".parquet", output_schema(self._source, self._tasks))
+            for piece in task.pieces:
+                for chunk in read_chunks(self._source, self._signature, piece, self._batch_size):
+                    columns = predict_chunk(self._client, self._tasks, chunk, first=writer.rows == 0)
+                    writer.write(columns)
+            writer.close()
+            stream.flush()
+            os.fsync(stream.fileno())
         yield writer.rows
 
 

@@ -1,6 +1,5 @@
 """One `janus predict`: finds the model and the rows, predicts, and writes the output."""
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -12,13 +11,14 @@ from rich.console import Console
 from components.pusher.storage import is_url, join
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError, ServingError
+from janus_core.files import delete_unfinished
 from pipeline.commands.predict.options import PredictOptions
 from pipeline.commands.predict.predict import output_schema, predict_in_order
 from pipeline.commands.predict.progress import shown_progress
 from pipeline.commands.predict.reading import Chunk, read_chunks
 from pipeline.commands.predict.source import Source, absent_columns, open_source
 from pipeline.commands.predict.tasks import PREFIX, TaskColumns, named_apart, tasks_of
-from pipeline.commands.predict.writing import require_free, staging_of, whole_file
+from pipeline.commands.predict.writing import require_free, whole_file
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home
@@ -42,13 +42,10 @@ def run_predict_job(config: JanusConfig, options: PredictOptions, verbose: bool 
     require_free(target, options.force)
     home = Home(config.name)
     home.create()
-    staging = staging_of(target)
 
     def end_now(exit_code: int) -> None:
         del exit_code
-        if staging.is_dir():
-            shutil.rmtree(staging, ignore_errors=True)
-        staging.unlink(missing_ok=True)
+        delete_unfinished(target)
 
     with (
         library_output_to(home.folder / "predict.log", verbose) as terminal,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.pusher.local import sync
 from janus_core.errors import ConfigError
+from janus_core.files import replacing
 from janus_core.tables.column_kinds import is_list
 from pipeline.commands.predict.source import AS_IT_IS
 
@@ -30,11 +29,6 @@ def require_free(target: Path, force: bool) -> None:
         raise ConfigError(f"--output {target}: there is no folder '{target.parent}'")
     if not os.access(target.parent, os.W_OK):
         raise ConfigError(f"--output {target}: the folder '{target.parent}' cannot be written")
-
-
-def staging_of(target: Path) -> Path:
-    """Where the output is while it is being made: beside its place, so that a rename suffices."""
-    return target.with_name(f".{target.name}-{os.getpid()}")
 
 
 class TableWriter:
@@ -97,23 +91,16 @@ def whole_file(target: Path, schema: pa.Schema) -> Iterator[TableWriter]:
     Raises:
         ConfigError: it cannot be written.
     """
-    staging = staging_of(target)
     try:
-        with staging.open("wb") as stream:
+        with replacing(target, durable=True) as staging, staging.open("wb") as stream:
             writer = TableWriter(stream, target.suffix, schema)
             try:
                 yield writer
             finally:
                 # Also after a failure: left to the garbage collector, it would write to a closed file.
                 writer.close()
-            stream.flush()
-            os.fsync(stream.fileno())
-        staging.replace(target)
-        sync(target.parent)
     except OSError as error:
         raise ConfigError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        staging.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -123,25 +110,12 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
         ConfigError: it cannot be made.
     """
-    staging = staging_of(target)
-    old = target.with_name(f"{staging.name}-old")
     try:
-        staging.mkdir()
-        yield staging
-        sync(staging)
-        if target.is_dir():
-            target.rename(old)
-        elif target.exists():
-            target.unlink()
-        staging.rename(target)
-        sync(target.parent)
+        with replacing(target, durable=True) as staging:
+            staging.mkdir()
+            yield staging
     except OSError as error:
         raise ConfigError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _cells(column: pa.Array, field: pa.Field) -> pa.StringArray:

@@ -1,6 +1,5 @@
 """One `janus schema`: infers a schema from the data, compares it with the frozen one, and may freeze it."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.anomaly_gate.column import Column, read_split
 from janus_core.errors import ConfigError
+from janus_core.files import write_text
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home, now
@@ -111,10 +111,7 @@ def _infer(config: JanusConfig, home: Home) -> _Inferred:
 
 
 def _write(path: Path, text: str) -> None:
-    staging = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_text(text, encoding="utf-8")
-        staging.replace(path)
+        write_text(path, text)
     except OSError as error:
         raise ConfigError(f"the schema file {path} cannot be written: {error.strerror}") from error

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher import local
 from components.pusher.push import push
 from components.pusher.retention import retain
 from components.pusher.storage import content_digest, storage_of
@@ -77,13 +76,13 @@ def test_a_broken_push_leaves_nothing(
 
 def test_nobody_sees_a_version_before_it_is_whole(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[int]] = []
-    sync = local.sync
+    sync = os.fsync
 
-    def look(path: Path) -> None:
+    def look(descriptor: int) -> None:
         seen.append(versions(tmp_path / "serving"))
-        sync(path)
+        sync(descriptor)
 
-    monkeypatch.setattr(local, "sync", look)
+    monkeypatch.setattr(os, "fsync", look)
     publish(model, tmp_path / "serving", 17)
     *before, after = seen
     assert before
@@ -96,7 +95,7 @@ def test_every_file_and_folder_reaches_the_disk_before_the_version_appears(
 ) -> None:
     base = tmp_path / "serving" / "flights"
     synced: list[Path] = []
-    monkeypatch.setattr(local, "sync", synced.append)
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
     publish(model, base, 17)
     parents, staging, last = synced[:2], synced[2:-1], synced[-1]
     assert parents == [tmp_path, tmp_path / "serving"], "the names of new folders stand in their parents"

@@ -116,10 +116,10 @@ def test_a_write_that_fails_leaves_the_old_files(tmp_path: Path, monkeypatch: py
     old: dict[str, str | None] = dict(rendered().files)
     write(tmp_path, old)
 
-    def full(path: Path, data: bytes) -> int:
+    def full(path: Path, text: str, encoding: str) -> int:
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="no space left"):
         write(tmp_path, dict(rendered(cpu=4).files))
     assert differing(tmp_path, old) == []
