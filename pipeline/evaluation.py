@@ -15,7 +15,9 @@ from google.protobuf import wrappers_pb2
 # TFMA 0.52 no longer exports the messages of an EvalConfig itself.
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.config import DECIDED_METRICS, QUANTILE_METRICS, GateConfig, JanusConfig, metrics_of
+from janus_core.kinds import LabelForm, kind_of, metrics_of
+from janus_core.metrics import Metric
+from pipeline.config import GateConfig, JanusConfig
 from trainer.config import Task, classes_of
 from trainer.names import label_name, weight_name
 
@@ -28,65 +30,19 @@ LABELLED_COUNT = "labelled"
 PRESENT_CLASSES = "present_classes"
 """Metric of classification tasks: the classes among the labels."""
 
-LABELLED_ROWS = ("components.metrics.row_count", "LabelledRows")
-"""Module and class of LABELLED_COUNT."""
+LABELLED_ROWS = "row_count.LabelledRows"
+"""What computes LABELLED_COUNT, in `components.metrics`: TFMA imports it by name where it needs it, on any worker."""
 
-MetricClass = tuple[str, str]
-"""Module and class of a TFMA metric. TFMA imports the module where it needs it, on any Beam worker."""
-
-_CLASSIFICATION: dict[str, MetricClass] = {
-    "accuracy": ("components.metrics.accuracy", "ClassAccuracy"),
-    "auc": ("components.metrics.auc", "OneVsRestAUC"),
-    "auc_pr": ("components.metrics.auc", "OneVsRestAUCPR"),
-    "log_loss": ("components.metrics.log_loss", "LogLoss"),
-    "f1": ("components.metrics.f1", "MacroF1"),
-    "ece": ("components.metrics.ece", "ExpectedCalibrationError"),
-    PRESENT_CLASSES: ("components.metrics.class_presence", "PresentClasses"),
+_PRESENT_CLASSES: dict[LabelForm, str] = {
+    "class": "class_presence.PresentClasses",
+    "classes": "class_presence.MultilabelPresentClasses",
 }
-_NUMBERS: dict[str, MetricClass] = {
-    "mae": ("components.metrics.mae", "AbsoluteError"),
-    "rmse": ("components.metrics.rmse", "RootSquaredError"),
-    "r2": ("components.metrics.r2", "RSquared"),
-    "bias": ("components.metrics.bias", "MeanBias"),
-}
-
-METRIC_CLASSES: dict[str, dict[str, MetricClass]] = {
-    "binary": _CLASSIFICATION,
-    "multiclass": _CLASSIFICATION,
-    "ordinal": {
-        **_CLASSIFICATION,
-        "mae": ("components.metrics.class_distance", "ClassDistance"),
-        "qwk": ("components.metrics.qwk", "QuadraticWeightedKappa"),
-    },
-    "multilabel": {
-        "accuracy": ("components.metrics.multilabel_accuracy", "DecisionAccuracy"),
-        "subset_accuracy": ("components.metrics.multilabel_accuracy", "SubsetAccuracy"),
-        "auc": ("components.metrics.auc", "MultilabelAUC"),
-        "auc_pr": ("components.metrics.auc", "MultilabelAUCPR"),
-        "log_loss": ("components.metrics.multilabel_log_loss", "MultilabelLogLoss"),
-        "f1": ("components.metrics.multilabel_f1", "MultilabelF1"),
-        PRESENT_CLASSES: ("components.metrics.class_presence", "MultilabelPresentClasses"),
-    },
-    "regression": {
-        **_NUMBERS,
-        "pinball": ("components.metrics.pinball", "PinballLoss"),
-        "coverage": ("components.metrics.coverage", "IntervalCoverage"),
-    },
-    "count": {**_NUMBERS, "deviance": ("components.metrics.deviance", "PoissonDeviance")},
-}
-"""Kind of task → short name of a metric → its class."""
+_METRICS = "components.metrics"
 
 
-def output_of(name: str, task: Task, metric: str) -> str:
+def output_of(name: str, metric: Metric) -> str:
     """The model's output that a metric of the task `name` is computed from."""
-    return "/".join(filter(None, [name, output_part(task, metric)]))
-
-
-def output_part(task: Task, metric: str) -> str:
-    """What follows the task's name in the name of the output; empty where nothing does."""
-    if task.kind == "binary" and metric in DECIDED_METRICS:
-        return "decision"
-    return "quantiles" if metric in QUANTILE_METRICS else ""
+    return "/".join(filter(None, [name, metric.reads]))
 
 
 def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
@@ -113,7 +69,7 @@ def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
 
 
 def _model_spec(tasks: Mapping[str, Task]) -> config_pb2.ModelSpec:
-    outputs = {output_of(name, task, metric): name for name, task in tasks.items() for metric in metrics_of(task)}
+    outputs = {output_of(name, metric): name for name, task in tasks.items() for metric in metrics_of(task).values()}
     return config_pb2.ModelSpec(
         # Unset, TFMA would load the model once more to find out.
         model_type=tfma.TF_GENERIC,
@@ -133,13 +89,15 @@ def _example_count_spec() -> config_pb2.MetricsSpec:
 
 def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Iterable[config_pb2.MetricsSpec]:
     """One per output, since TFMA's metrics know one prediction of a row."""
-    by_output: dict[str, list[config_pb2.MetricConfig]] = {name: [_metric_config(LABELLED_COUNT, *LABELLED_ROWS)]}
-    extra = [PRESENT_CLASSES] if classes_of(task) else []
-    for metric in [*metrics_of(task), *extra]:
-        found = _metric_config(metric, *METRIC_CLASSES[task.kind][metric], _settings(task, metric))
-        for threshold in _thresholds(gates[metric]) if metric in gates else []:
+    by_output: dict[str, list[config_pb2.MetricConfig]] = {name: [_own_config(LABELLED_COUNT, LABELLED_ROWS)]}
+    present_classes = _PRESENT_CLASSES.get(kind_of(task).label_form)
+    for metric in metrics_of(task).values():
+        found = _own_config(metric.name, metric.implementation, _settings(task, metric.reads))
+        for threshold in _thresholds(gates[metric.name]) if metric.name in gates else []:
             _add_threshold(found, threshold)
-        by_output.setdefault(output_of(name, task, metric), []).append(found)
+        by_output.setdefault(output_of(name, metric), []).append(found)
+    if present_classes:
+        by_output[name].append(_own_config(PRESENT_CLASSES, present_classes, _settings(task)))
     return [
         config_pb2.MetricsSpec(
             metrics=metrics, output_names=[output], example_weights=config_pb2.ExampleWeightOptions(weighted=True)
@@ -148,11 +106,16 @@ def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Itera
     ]
 
 
-def _settings(task: Task, metric: str) -> dict[str, Any]:
-    if metric in QUANTILE_METRICS:
+def _settings(task: Task, reads: str = "") -> dict[str, Any]:
+    if reads == "quantiles":
         return {"levels": getattr(task, "quantiles", None)}
-    decided = {"decided": classes_of(task)} if output_part(task, metric) == "decision" else {}
+    decided = {"decided": classes_of(task)} if reads == "decision" else {}
     return {"classes": len(classes_of(task)), **decided} if classes_of(task) else {}
+
+
+def _own_config(name: str, implementation: str, settings: Mapping[str, Any] | None = None) -> config_pb2.MetricConfig:
+    module, _, class_name = implementation.rpartition(".")
+    return _metric_config(name, f"{_METRICS}.{module}", class_name, settings)
 
 
 def _metric_config(

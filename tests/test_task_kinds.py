@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from pipeline.config import JanusConfig, metrics_of
+from janus_core.kinds import metrics_of
+from pipeline.config import JanusConfig
 from pipeline.config.file import parse_config
 from pipeline.run.job import run_job
 from tests import formulas

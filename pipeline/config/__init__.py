@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from components.example_gen.precision import Role, Use
+from janus_core.kinds import metrics_of
 from janus_core.tables.cells import CellForms, forms_of
 from janus_core.tables.config import DataConfig, columns_of_split
 from pipeline.config.beam import BeamConfig
@@ -27,43 +28,11 @@ from trainer.config import (
     task_problems,
 )
 
-METRICS: dict[str, tuple[str, ...]] = {
-    "binary": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
-    "multiclass": ("accuracy", "auc", "auc_pr", "log_loss", "f1", "ece"),
-    "ordinal": ("accuracy", "auc", "mae", "qwk", "log_loss", "f1"),
-    "multilabel": ("accuracy", "subset_accuracy", "auc", "auc_pr", "log_loss", "f1"),
-    "regression": ("mae", "rmse", "r2", "bias"),
-    "count": ("deviance", "mae", "rmse", "r2", "bias"),
-}
-"""The metrics of each kind of task; see `metrics_of`."""
-
-DECIDED_METRICS = ("accuracy", "f1")
-"""Of a binary task: they follow the threshold that is exported with the model."""
-
-QUANTILE_METRICS = ("pinball", "coverage")
-"""What a regression has besides where it predicts quantiles; coverage needs two of them."""
-
-HEADLINE: dict[str, str] = {
-    "binary": "auc",
-    "multiclass": "auc",
-    "ordinal": "mae",
-    "multilabel": "auc",
-    "regression": "mae",
-    "count": "deviance",
-}
-"""The one metric to look at first, of each kind of task."""
-
 LONGEST_PIPELINE_NAME = 63
 """TFX's own limit (`MAX_PIPELINE_NAME_LENGTH` in tfx/orchestration/pipeline.py)."""
 
 RESERVED_TASK_NAMES = frozenset({"examples", "default", "serving_default", "serving_columns", "transform_features"})
 """The first two are keys of the configuration, the others signatures, beside which a task has one of its own name."""
-
-
-def metrics_of(task: Task) -> tuple[str, ...]:
-    """The names of a task's metrics, which its gates may be on."""
-    levels = getattr(task, "quantiles", None) or []
-    return METRICS[task.kind] + QUANTILE_METRICS[: min(len(levels), 2)]
 
 
 class GateConfig(StrictModel):

@@ -12,7 +12,8 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.dsl.io import fileio
 
 from janus_core.errors import JanusError
-from pipeline.config import GateConfig, JanusConfig, metrics_of
+from janus_core.kinds import metrics_of
+from pipeline.config import GateConfig, JanusConfig
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES, output_of
 from trainer.config import StrictModel, Task, classes_of
 
@@ -174,7 +175,7 @@ _Keys = Mapping[str, _Key]
 
 def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, problems: list[str]) -> TaskResult:
     overall = metrics.get((), {})
-    keys = {metric: _Key(output_of(name, task, metric), metric) for metric in metrics_of(task)}
+    keys = {metric: _Key(output_of(name, facts), metric) for metric, facts in metrics_of(task).items()}
     compared = _compared(keys, overall)
     count = _Key(name, LABELLED_COUNT)
     labelled = int(overall.get(count, 0))
@@ -182,8 +183,8 @@ def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, 
     if not labelled:
         problems.append(f"task {name}: no row of the eval split has a label, so nothing can be said of it")
     else:
-        problems += _undefined(f"task {name}", overall, keys)
-        problems += _undefined(f"task {name}, last blessed model", overall, compared)
+        problems += _undefined(f"task {name}", task, overall, keys)
+        problems += _undefined(f"task {name}, last blessed model", task, overall, compared)
 
     sliced = {key: found for key, found in _ordered(metrics, config.evaluation.slices) if key}
     return TaskResult(
@@ -212,23 +213,14 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _undefined(who: str, found: Mapping[_Key, float], keys: _Keys) -> Iterator[str]:
+def _undefined(who: str, task: Task, found: Mapping[_Key, float], keys: _Keys) -> Iterator[str]:
+    known = metrics_of(task)
     for metric, key in keys.items():
         value = found.get(key)
         if value is None:
             yield f"{who}: the Evaluator returned no {metric}"
         elif not math.isfinite(value):
-            yield f"{who}: {metric} is {value}; {_reason(metric)}"
-
-
-def _reason(metric: str) -> str:
-    reasons = {
-        "auc": "each class is held by none or by all of the labelled rows, or a prediction is not finite",
-        "auc_pr": "each class is held by none or by all of the labelled rows, or a prediction is not finite",
-        "r2": "the labels do not vary, or a prediction is not finite",
-        "qwk": "labels and predictions are all of one class, or a prediction is not finite",
-    }
-    return reasons.get(metric, "a prediction is not finite")
+            yield f"{who}: {metric} is {value}; {known[metric].reason_undefined}"
 
 
 def _absent_classes(task: Task, present: float | None) -> Iterator[str]:

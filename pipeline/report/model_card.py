@@ -11,7 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipeline.config import HEADLINE, JanusConfig
+from janus_core.kinds import headline_of, reported_metric
+from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.analysis.slices import SliceValue, interval, slice_values, worst_slices
 from pipeline.report.page.plots import number
@@ -180,7 +181,8 @@ def _task(name: str, report: RunReport, config: JanusConfig, analysis: Analysis)
     metrics = []
     for metric, value in task.get("metrics", {}).items():
         error = found.errors.get(metric) if found else None
-        low, high = interval(metric, value, error, found.rows if found else 0, task["labelled"].get("eval", 0))
+        known, rows = reported_metric(task, metric), task["labelled"].get("eval", 0)
+        low, high = interval(known, value, error, found.rows if found else 0, rows)
         gates = [gate for gate in task.get("gates", []) if gate["metric"] == metric]
         metrics.append(
             CardMetric(
@@ -201,7 +203,7 @@ def _gate(gate: Mapping[str, Any]) -> str:
 
 
 def _worse(name: str, report: RunReport, config: JanusConfig, analysis: Analysis) -> list[tuple[str, SliceValue]]:
-    metric = HEADLINE[config.tasks[name].kind]
+    metric = headline_of(config.tasks[name]).name
     by_columns = slice_values(metric, report.tasks[name], analysis.tasks.get(name), config.evaluation.slices)
     return [(metric, found) for found in worst_slices(by_columns, WORST)]
 

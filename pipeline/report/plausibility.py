@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from janus_core.kinds import reported_metric
 from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes
 from pipeline.report.analysis.analysis_json import Analysis, Importance, TaskAnalysis
 from pipeline.report.report_json import RunReport
 from trainer.config import Task, classes_of
 
-LIMITS = {"auc": 0.999, "r2": 0.999}
-"""Metrics of 1 at best, and from where on they are doubted; real tables seldom come near."""
 FEWEST_LABELS = 30
 """Of fewer evaluated labels, a simple model may well order all rightly by chance."""
 NEARLY_ALL = 0.9
@@ -53,7 +52,7 @@ def class_doubts(tasks: Mapping[str, Task]) -> list[str]:
 def _doubt(name: str, task: Mapping[str, Any], found: TaskAnalysis | None) -> str | None:
     metrics, labelled = task.get("metrics", {}), task.get("labelled", {})
     enough = labelled.get("eval", 0) >= FEWEST_LABELS
-    reached = [m for m, limit in LIMITS.items() if enough and metrics.get(m) is not None and metrics[m] >= limit]
+    reached = [name for name, value in metrics.items() if enough and _is_implausible(task, name, value)]
     dominant = _dominant(found.importance, found.importance_base) if found else None
     question = "is it known when a prediction is needed, or does it hold the answer?"
     carries = f"column '{dominant[0]}' carries {100 * dominant[1]:.0f} % of the importance" if dominant else ""
@@ -62,6 +61,11 @@ def _doubt(name: str, task: Mapping[str, Any], found: TaskAnalysis | None) -> st
         good = f"task {name}: {metric} {metrics[metric]:.4f} is implausibly good"
         return f"{good}; {carries or 'a column may hold the answer'}: {question}"
     return f"task {name}: {carries}: {question}" if carries else None
+
+
+def _is_implausible(task: Mapping[str, Any], metric: str, value: float | None) -> bool:
+    known = reported_metric(task, metric)
+    return value is not None and known is not None and known.implausible is not None and value >= known.implausible
 
 
 def _dominant(importance: Sequence[Importance], base: float | None) -> tuple[str, float] | None:

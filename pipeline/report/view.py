@@ -9,14 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from janus_core.errors import GateError, ServingError
-from pipeline.config import DECIDED_METRICS
+from janus_core.kinds import reported_metric
 from pipeline.report.report_json import RunReport
 
 FIRST_SIGNAL = 128
 """Exit codes from here on are of runs that were interrupted."""
 
 _SYMBOLS = {"min": "≥", "max": "≤", "max_drop": "drop ≤", "max_rise": "rise ≤"}
-_IN_OWN_UNIT = frozenset({"mae", "rmse", "bias", "pinball"})
 
 
 def report_view(report: RunReport) -> RenderableType:
@@ -93,13 +92,16 @@ def outcome_line(report: RunReport) -> str:
 
 def metric_label(metric: str, task: dict[str, Any]) -> str:
     """`mae [minutes]`; of ordered classes `mae [classes]`; `coverage [0.8 wanted]`; `f1 [above 0.31]`."""
-    levels = task.get("quantiles")
-    if metric == "coverage" and levels:
-        return f"{metric} [{levels[-1] - levels[0]:.4g} wanted]"
-    if metric in DECIDED_METRICS and task.get("decision"):
+    known = reported_metric(task, metric)
+    if known is None:
+        return metric
+    wanted = known.best(task.get("quantiles") or []) if known.better == "nominal" else None
+    if wanted is not None:
+        return f"{metric} [{wanted:.4g} wanted]"
+    if known.reads == "decision" and task.get("decision"):
         return f"{metric} [above {task['decision']['threshold']:.4g}]"
-    unit = "classes" if task.get("kind") == "ordinal" else task.get("unit")
-    return f"{metric} [{unit}]" if unit and metric in _IN_OWN_UNIT else metric
+    unit = known.unit_in(task.get("unit"))
+    return f"{metric} [{unit}]" if unit else metric
 
 
 def was_compared(gate: Mapping[str, Any]) -> bool:

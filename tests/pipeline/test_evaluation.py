@@ -2,14 +2,13 @@ import json
 import math
 
 import numpy as np
-import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.executor import StockExecutor
-from pipeline.config import HEADLINE, METRICS, QUANTILE_METRICS
-from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, METRIC_CLASSES, PRESENT_CLASSES, eval_config
+from janus_core.kinds import KINDS
+from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES, eval_config
 from tests.pipeline.evaluation_harness import (
     make_config,
     random_table,
@@ -37,31 +36,26 @@ def test_each_task_has_the_metrics_of_its_kind():
     counts, *tasks = eval_config(make_config()).metrics_specs
     assert metric_names(counts) == [EXAMPLE_COUNT]
     expected = {
-        "status": [LABELLED_COUNT, *METRICS["multiclass"], PRESENT_CLASSES],
+        "status": [LABELLED_COUNT, "accuracy", "auc", "auc_pr", "log_loss", "f1", "ece", PRESENT_CLASSES],
         "late": [LABELLED_COUNT, "auc", "auc_pr", "log_loss", "ece", PRESENT_CLASSES],
         "late/decision": ["accuracy", "f1"],
-        "delay": [LABELLED_COUNT, *METRICS["regression"]],
+        "delay": [LABELLED_COUNT, "mae", "rmse", "r2", "bias"],
     }
     assert {spec.output_names[0]: metric_names(spec) for spec in tasks} == expected
     assert all(spec.example_weights.weighted for spec in tasks)
 
 
-@pytest.mark.parametrize("kind", METRICS)
-def test_there_is_a_metric_class_for_every_metric(kind):
-    names = [*METRICS[kind], *(QUANTILE_METRICS if kind == "regression" else ())]
-    classes = {"classes": 3} if PRESENT_CLASSES in METRIC_CLASSES[kind] else {}
-    assert set(names) <= set(METRIC_CLASSES[kind])
-    for name in [*names, *([PRESENT_CLASSES] if classes else [])]:
-        module, class_name = METRIC_CLASSES[kind][name]
-        settings = {"name": name, **({"levels": [0.1, 0.9]} if name in QUANTILE_METRICS else classes)}
-        found = metric_specs.metric_instance(
-            config_pb2.MetricConfig(class_name=class_name, module=module, config=json.dumps(settings))
-        )
-        assert found.name == name
-        again = type(found).from_config(found.get_config())
-        assert again.name == name
-        assert again.statistic().name == found.statistic().name
-        assert HEADLINE[kind] in METRICS[kind]
+def test_tfma_makes_every_metric_of_every_kind_from_its_name_and_settings():
+    made = set()
+    for spec in eval_config(kinds_config()).metrics_specs[1:]:
+        for config in spec.metrics:
+            found = metric_specs.metric_instance(config)
+            assert found.name == json.loads(config.config)["name"]
+            again = type(found).from_config(found.get_config())
+            assert again.name == found.name
+            assert again.statistic().name == found.statistic().name
+            made.add(f"{config.module.removeprefix('components.metrics.')}.{config.class_name}")
+    assert {metric.implementation for kind in KINDS.values() for metric in kind.metrics} <= made
 
 
 def test_a_task_that_predicts_quantiles_has_a_second_output_with_the_same_label():
@@ -76,7 +70,7 @@ def test_a_task_that_predicts_quantiles_has_a_second_output_with_the_same_label(
         == {*config.tasks, "delay/quantiles", "wait/quantiles", "buy/decision", "click/decision"}
         == set(model.label_keys)
     )
-    assert metric_names(specs["delay"]) == [LABELLED_COUNT, *METRICS["regression"]]
+    assert metric_names(specs["delay"]) == [LABELLED_COUNT, "mae", "rmse", "r2", "bias"]
     assert metric_names(specs["delay/quantiles"]) == ["pinball", "coverage"]
     assert metric_names(specs["wait/quantiles"]) == ["pinball"], "a single quantile is no interval"
     pinball, coverage = (metric.per_slice_thresholds[0].threshold for metric in specs["delay/quantiles"].metrics)

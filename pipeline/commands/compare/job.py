@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from janus_core.errors import ConfigError
 from janus_core.files import exclusive, link_to, replacing
+from janus_core.kinds import headline_of
 from pipeline.commands.compare.results import Comparison, TaskInfo
 from pipeline.commands.compare.variants import (
     Candidate,
@@ -20,7 +21,7 @@ from pipeline.commands.compare.variants import (
     single_task,
     trunk_kinds,
 )
-from pipeline.config import HEADLINE, JanusConfig
+from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home, now
 from pipeline.preflight import check_data, check_metadata, check_schema_file
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from pipeline.commands.compare.training import Examples, Planned
 
 RESULT_FILE, TASKS_PLOT, RANKING_PLOT = "compare.json", "compare.png", "ranking.png"
-LOWER_IS_BETTER = frozenset({"mae", "rmse", "log_loss", "ece", "deviance", "pinball"})
 
 
 @dataclass(frozen=True)
@@ -156,14 +156,14 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
     equal, factors = _of_equal_size(job.base, wanted[0].config, examples)
     single = {task: single_task(job.base, task) for task in job.base.tasks}
     planned = _plan(job.options.seeds, wanted, single, equal)
-    headlines = {task: HEADLINE[config.kind] for task, config in job.base.tasks.items()}
+    headlines = {task: headline_of(config) for task, config in job.base.tasks.items()}
     found = carry_out(
         planned,
         examples,
         metrics_plan(job.config),
         Journal(job.home.compare / "journal.jsonl"),
         _determined_by(),
-        headlines,
+        {task: metric.name for task, metric in headlines.items()},
         display.status,
     )
 
@@ -179,9 +179,9 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
     tasks = {
         task: TaskInfo(
             kind=task_config.kind,
-            metric=headlines[task],
-            higher_is_better=headlines[task] not in LOWER_IS_BETTER,
-            unit=getattr(task_config, "unit", None),
+            metric=headlines[task].name,
+            higher_is_better=headlines[task].better == "high",
+            unit=headlines[task].unit_in(getattr(task_config, "unit", None)),
             labelled=int(trained.single[task][0].metrics[task][LABELLED_COUNT] or 0),
         )
         for task, task_config in job.base.tasks.items()

@@ -11,7 +11,8 @@ import numpy as np
 from components.metrics.metric import StatisticMetric
 from components.metrics.rows import labelled, make_rows, one_group
 from components.metrics.statistic import Statistic
-from pipeline.config import JanusConfig, metrics_of
+from janus_core.kinds import metrics_of
+from pipeline.config import JanusConfig
 from pipeline.evaluation import LABELLED_COUNT, eval_config, output_of
 from trainer.evaluate import Predictions
 
@@ -44,7 +45,8 @@ def metrics_plan(config: JanusConfig) -> Plan:
                 found[spec.output_names[0], settings["name"]] = cls(**settings)
     plan: dict[str, dict[str, OutputMetric]] = {}
     for name, task in config.tasks.items():
-        outputs = {metric: output_of(name, task, metric) for metric in metrics_of(task)} | {LABELLED_COUNT: name}
+        outputs = {metric.name: output_of(name, metric) for metric in metrics_of(task).values()}
+        outputs[LABELLED_COUNT] = name
         plan[name] = {metric: OutputMetric(output, found[output, metric]) for metric, output in outputs.items()}
     return plan
 

@@ -30,7 +30,7 @@ def plot_tasks(comparison: Comparison, path: Path) -> None:
         _dots(panel, len(names) + 1, single, SINGLE_COLOUR)
         unit = f" [{info.unit}]" if info.unit else ""
         direction = "→ better" if info.higher_is_better else "better ←"
-        panel.set_xlabel(f"{info.metric}{unit if info.metric in ('mae', 'rmse') else ''}   {direction}")
+        panel.set_xlabel(f"{info.metric}{unit}   {direction}")
         panel.set_title(task)
         panel.grid(axis="x", alpha=0.25)
         panel.locator_params(axis="x", nbins=5)

@@ -79,7 +79,7 @@ class TaskInfo(StrictModel):
     kind: str
     metric: str = Field(description="The headline metric.")
     higher_is_better: bool
-    unit: str | None = None
+    unit: str | None = Field(None, description="The metric's.")
     labelled: int = Field(description="Rows of the eval split with a label.")
 
 

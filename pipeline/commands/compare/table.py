@@ -12,7 +12,6 @@ DASH = "–"
 SINGLE_NAME, EQUAL_NAME = "single-task", "single-task, equal size"
 
 _STYLES = {"shares well": "green", "neutral": "", "negative transfer": "red"}
-_IN_OWN_UNIT = frozenset({"mae", "rmse", "bias", "pinball"})
 
 
 def comparison_view(comparison: Comparison) -> RenderableType:
@@ -139,7 +138,7 @@ def _value(found: CandidateResult | SingleResult, task: str, info: TaskInfo) -> 
 
 def _metric(info: TaskInfo) -> str:
     arrow = "↑" if info.higher_is_better else "↓"
-    unit = f" [{info.unit}]" if info.unit and info.metric in _IN_OWN_UNIT else ""
+    unit = f" [{info.unit}]" if info.unit else ""
     return escape(f"{info.metric}{unit} {arrow}")
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from janus_core.errors import ConfigError
+from janus_core.kinds import reported_metric
+from janus_core.metrics import Metric
 from pipeline.commands.runs.listing import read_report, run_ids
 from pipeline.home import Home
 from pipeline.lineage.kept_config import kept_config
@@ -16,7 +18,6 @@ from pipeline.lineage.properties import flat
 from pipeline.lineage.recorded_config import SCHEMA_COPY, code_of_run, recorded_config
 from pipeline.preflight import check_metadata
 from pipeline.report.analysis.analysis_json import Analysis, Bar, ColumnAnalysis, ColumnSide
-from pipeline.report.analysis.slices import LOWER_IS_BETTER
 from pipeline.report.report_json import REPORT_FILE, RunReport
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 ANALYSIS_FILE = "analysis.json"
 """What html_report.write calls it, which loads Matplotlib."""
-HIGHER_IS_BETTER = frozenset({"accuracy", "subset_accuracy", "auc", "auc_pr", "f1", "qwk", "r2"})
 SPLITS: tuple[Literal["train", "eval"], ...] = ("train", "eval")
 
 _STATISTICS = ("missing_share", "mean", "deviation", "least", "median", "greatest", "distinct")
@@ -337,23 +337,23 @@ def _metric_changes(a: RunReport, b: RunReport) -> Iterator[MetricChange]:
         values = [side.get("metrics", {}) for side in sides]
         for metric in dict.fromkeys([*values[0], *values[1]]):
             before, after = values[0].get(metric), values[1].get(metric)
+            known = reported_metric(sides[1], metric) or reported_metric(sides[0], metric)
             change = after - before if before is not None and after is not None else None
             yield MetricChange(
                 task=name,
                 metric=metric,
-                unit=sides[1].get("unit") or sides[0].get("unit"),
+                unit=known.unit_in(sides[1].get("unit") or sides[0].get("unit")) if known else None,
                 a=before,
                 b=after,
                 change=change,
-                better=_better(metric, before, after),
+                better=_better(known, before, after, *(side.get("quantiles") or [] for side in sides)),
             )
 
 
-def _better(metric: str, a: float | None, b: float | None) -> bool | None:
-    if a is None or b is None or a == b:
+def _better(
+    metric: Metric | None, a: float | None, b: float | None, levels_a: Sequence[float], levels_b: Sequence[float]
+) -> bool | None:
+    if metric is None or a is None or b is None:
         return None
-    if metric == "bias":
-        return abs(b) < abs(a) if abs(a) != abs(b) else None
-    if metric in LOWER_IS_BETTER:
-        return b < a
-    return b > a if metric in HIGHER_IS_BETTER else None
+    before, after = metric.badness(a, levels_a), metric.badness(b, levels_b)
+    return None if before is None or after is None or before == after else after < before

@@ -12,7 +12,6 @@ from pipeline.commands.tables import plain_table
 from pipeline.lineage.properties import shown
 
 STATISTICS_SHOWN = 20
-_IN_OWN_UNIT = frozenset({"mae", "rmse", "bias", "pinball"})
 
 
 def difference_view(difference: Difference) -> RenderableType:
@@ -41,7 +40,7 @@ def _metrics_table(metrics: Sequence[MetricChange]) -> Table:
     table = plain_table("metrics", ("task", "metric", "A", "B", "B - A", ""))
     before = ""
     for metric in metrics:
-        unit = f" [{metric.unit}]" if metric.unit and metric.metric in _IN_OWN_UNIT else ""
+        unit = f" [{metric.unit}]" if metric.unit else ""
         table.add_row(
             escape(metric.task if metric.task != before else ""),
             escape(f"{metric.metric}{unit}"),

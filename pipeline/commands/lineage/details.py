@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from janus_core.kinds import KINDS
 from pipeline.commands.lineage.version_lineage import Lineage, LineageArtifact, LineageStep
-from pipeline.config import HEADLINE
 from pipeline.lineage.properties import flat, shown
 
 Facts = list[tuple[str, str]]
@@ -59,7 +59,7 @@ def facts_of_artifact(artifact: LineageArtifact) -> Facts:
 def headline(lineage: Lineage) -> Iterator[str]:
     """Of each task `name metric value`."""
     for name, task in lineage.evaluation.items():
-        metric = HEADLINE.get(task.kind, "")
+        metric = KINDS[task.kind].headline if task.kind in KINDS else ""
         value = task.metrics.get(metric)
         if value is not None:
             yield f"{name} {metric} {value:.4f}"

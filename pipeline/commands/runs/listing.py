@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from janus_core.errors import ConfigError, GateError, ServingError
-from pipeline.config import HEADLINE
+from janus_core.kinds import reported_headline
 from pipeline.home import Home
 from pipeline.report.report_json import REPORT_FILE, RunReport
 
@@ -118,7 +118,8 @@ def _summary(home: Home, run_id: str, notes: list[str]) -> RunSummary:
 def _headlines(report: RunReport) -> dict[str, TaskHeadline]:
     found = {}
     for name, task in report.tasks.items():
-        metric = HEADLINE.get(task.get("kind", ""))
-        if metric and metric in task.get("metrics", {}):
-            found[name] = TaskHeadline(metric=metric, value=task["metrics"][metric], unit=task.get("unit"))
+        metric, values = reported_headline(task), task.get("metrics", {})
+        if metric and metric.name in values:
+            unit = metric.unit_in(task.get("unit"))
+            found[name] = TaskHeadline(metric=metric.name, value=values[metric.name], unit=unit)
     return found

@@ -8,7 +8,6 @@ from rich.text import Text
 from pipeline.commands.runs.listing import Runs, RunSummary, TaskHeadline
 from pipeline.commands.tables import plain_table
 
-_IN_OWN_UNIT = frozenset({"mae", "rmse", "bias", "pinball"})
 _GOOD = frozenset({"pushed", "nothing new"})
 
 
@@ -43,5 +42,5 @@ def _problem(run: RunSummary) -> str:
 
 
 def _headline(name: str, found: TaskHeadline) -> str:
-    unit = f" {found.unit}" if found.unit and found.metric in _IN_OWN_UNIT else ""
+    unit = f" {found.unit}" if found.unit else ""
     return f"{name} {found.metric} {'undefined' if found.value is None else f'{found.value:.4f}'}{unit}"

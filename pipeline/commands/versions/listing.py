@@ -11,7 +11,8 @@ from components.pusher.retention import read_labels
 from components.pusher.state import State, read_state
 from components.pusher.storage import join, storage_of
 from janus_core.errors import JanusError
-from pipeline.config import HEADLINE, JanusConfig
+from janus_core.kinds import reported_headline
+from pipeline.config import JanusConfig
 from pipeline.home import Home
 from pipeline.lineage.pushes import Push, pushes
 from pipeline.preflight import check_metadata
@@ -134,12 +135,10 @@ def _headlines(home: Home, run_id: str, notes: list[str]) -> dict[str, Headline]
         return {}
     return {
         name: Headline(
-            metric=HEADLINE[task["kind"]],
-            value=task["metrics"].get(HEADLINE[task["kind"]]),
-            unit=task.get("unit"),
+            metric=metric.name, value=task["metrics"].get(metric.name), unit=metric.unit_in(task.get("unit"))
         )
         for name, task in report.tasks.items()
-        if task.get("kind") in HEADLINE and task.get("metrics")
+        if (metric := reported_headline(task)) and task.get("metrics")
     }
 
 

@@ -10,8 +10,6 @@ from rich.text import Text
 
 from pipeline.commands.versions.listing import Headline, Listing, Version
 
-_IN_OWN_UNIT = frozenset({"mae"})
-
 
 def listing_view(listing: Listing) -> RenderableType:
     """The table, what a rollback would do, and what could not be read."""
@@ -76,7 +74,7 @@ def _unservable(listing: Listing) -> list[str]:
 
 def _metric(task: str, headline: Headline) -> str:
     value = "undefined" if headline.value is None else f"{headline.value:.4f}"
-    unit = f" {headline.unit}" if headline.unit and headline.metric in _IN_OWN_UNIT else ""
+    unit = f" {headline.unit}" if headline.unit else ""
     return f"{task} {headline.metric} {value}{unit}"
 
 

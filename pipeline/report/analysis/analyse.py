@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from janus_core.errors import JanusError
 from janus_core.fingerprint import source_fingerprint
-from pipeline.config import HEADLINE, JanusConfig
+from janus_core.kinds import headline_of
+from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis
 from trainer.config import column_of
 
@@ -183,7 +184,7 @@ def _add_predictions(
         progress(f"examining {name}")
         task = measures_of(config.tasks[name], found)
         task.errors = standard_errors(metrics[name], list(metrics[name]), found, groups[found.rows])
-        told = list(dict.fromkeys([HEADLINE[config.tasks[name].kind], *config.evaluation.gates.get(name, {})]))
+        told = list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
         for of_slice in largest:
             inside = part_of(found, slices[of_slice])
             task.slice_rows[of_slice] = len(inside.rows)
@@ -208,7 +209,7 @@ def _add_predictions(
     for name, items in importance.items():
         base = used[name].value(few[name])
         task = analysis.tasks[name]
-        task.importance, task.importance_metric = items, used[name].name
+        task.importance, task.importance_metric = items, used[name].facts.name
         task.importance_base = base if np.isfinite(base) else None
     if skipped:
         analysis.notes.append(

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 
-from pipeline.config import HEADLINE, JanusConfig
+from janus_core.kinds import headline_of, metrics_of
+from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Importance
 from pipeline.report.analysis.sample import Predicted, predict
-from pipeline.report.analysis.slices import LOWER_IS_BETTER
 from pipeline.report.analysis.standard_errors import TaskMetric
 from serving.saved_model import LoadedModel
 
@@ -23,9 +23,13 @@ LEAST = 1e-6
 
 
 def importance_metric(config: JanusConfig, task: str) -> str:
-    """The metric that importance is told in: the first that has a gate, else the kind's headline."""
-    gated = [metric for metric in config.evaluation.gates.get(task, {}) if metric not in ("bias", "coverage")]
-    return gated[0] if gated else HEADLINE[config.tasks[task].kind]
+    """The metric that importance is told in: the first that has a gate, else the kind's headline.
+
+    What should be near a certain value says little: predictions without any information may have it too.
+    """
+    metrics = metrics_of(config.tasks[task])
+    gated = [name for name in config.evaluation.gates.get(task, {}) if metrics[name].better in ("high", "low")]
+    return gated[0] if gated else headline_of(config.tasks[task]).name
 
 
 def importances(
@@ -53,9 +57,8 @@ def importances(
     Raises:
         RequestError: the model refuses a row.
     """
-    outputs = ["/".join(filter(None, [name, metrics[name].part])) for name in predicted]
+    outputs = ["/".join(filter(None, [name, metrics[name].facts.reads])) for name in predicted]
     base = {name: metrics[name].value(found) for name, found in predicted.items()}
-    signs = {name: 1.0 if metrics[name].name in LOWER_IS_BETTER else -1.0 for name in predicted}
     found: dict[str, list[Importance]] = {name: [] for name in predicted}
     for place, column in enumerate(columns):
         if time.monotonic() > until:
@@ -67,8 +70,8 @@ def importances(
         for _ in range(REPEATS):
             answers = predict(model, _permuted(examples, column, random.permutation(len(examples))), outputs)
             for name, rows in predicted.items():
-                change = metrics[name].value(_with_answers(name, rows, answers)) - base[name]
-                worse[name].append(signs[name] * change)
+                permuted = metrics[name].value(_with_answers(name, rows, answers))
+                worse[name].append(metrics[name].worse(permuted, base[name]))
         for name, changes in worse.items():
             if np.isfinite(changes).all():
                 mean, spread = float(np.mean(changes)), float(np.std(changes, ddof=1))

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from janus_core.kinds import reported_metric
+from janus_core.metrics import Metric
 from pipeline.report.analysis.analysis_json import TaskAnalysis
 
 Z = 1.96
 """Standard errors on either side of a 95 % interval of a normal distribution."""
-
-LOWER_IS_BETTER = frozenset({"mae", "rmse", "log_loss", "ece", "deviance", "pinball"})
-_SHARES = frozenset({"accuracy", "subset_accuracy", "auc", "auc_pr", "f1", "ece", "coverage"})
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,12 @@ class SliceValue:
 
 
 def interval(
-    metric: str, value: float | None, error: float | None, sampled: int, rows: int
+    metric: Metric | None, value: float | None, error: float | None, sampled: int, rows: int
 ) -> tuple[float | None, float | None]:
     """The 95 % interval around a value of all rows.
 
     Args:
-        metric: its short name: one that is a share stays within 0 and 1.
+        metric: one that is a share stays within 0 and 1.
         value: over `rows` rows.
         error: standard error over the `sampled` of them; it falls with the square root of the rows. An error of 0
             means that these rows cannot tell it, as where every one of a handful is wrong: there is no interval.
@@ -64,7 +63,7 @@ def interval(
         return None, None
     reach = Z * error * math.sqrt(sampled / rows)
     low, high = value - reach, value + reach
-    return (max(low, 0.0), min(high, 1.0)) if metric in _SHARES else (low, high)
+    return (max(low, 0.0), min(high, 1.0)) if metric and metric.share else (low, high)
 
 
 def slice_values(
@@ -80,18 +79,19 @@ def slice_values(
         analysis: its intervals, if there are any.
         slices: the columns that are sliced by.
     """
+    known, levels = reported_metric(task, metric), task.get("quantiles") or []
     overall = task.get("metrics", {}).get(metric)
     found: dict[str, list[SliceValue]] = {}
     for name, values in task.get("slices", {}).items():
         rows, value = task.get("slice_sizes", {}).get(name, 0), values.get(metric)
         error = analysis.slice_errors.get(name, {}).get(metric) if analysis else None
         sampled = analysis.slice_rows.get(name, 0) if analysis else 0
-        low, high = interval(metric, value, error, sampled, rows)
-        excess = _excess(metric, low, high, overall)
+        low, high = interval(known, value, error, sampled, rows)
+        excess = _excess(known, levels, low, high, overall)
         columns, label = split_name(name, slices)
         found.setdefault(columns, []).append(SliceValue(name, label, rows, value, low, high, excess))
     for values_found in found.values():
-        values_found.sort(key=lambda one: (*_rank(one), -(_excess(metric, one.value, one.value, 0.0) or 0.0), one.name))
+        values_found.sort(key=lambda one: (*_rank(one), -_badness(known, levels, one.value), one.name))
     return found
 
 
@@ -105,13 +105,18 @@ def _rank(one: SliceValue) -> tuple[bool, bool, float]:
     return one.value is None, one.excess is None, -(one.excess or 0.0)
 
 
-def _excess(metric: str, low: float | None, high: float | None, overall: float | None) -> float | None:
-    """How far the interval is on the worse side of `overall`: below it, above it, or farther from 0."""
-    if low is None or high is None or overall is None:
+def _excess(
+    metric: Metric | None, levels: Sequence[float], low: float | None, high: float | None, overall: float | None
+) -> float | None:
+    """How far the whole interval is on the worse side of `overall`: below it, above it, or farther from the best."""
+    if metric is None or low is None or high is None or overall is None:
         return None
-    if metric == "bias":
-        return (0.0 if low <= 0 <= high else min(abs(low), abs(high))) - abs(overall)
-    return low - overall if metric in LOWER_IS_BETTER else overall - high
+    least, of_all = metric.least_badness(low, high, levels), metric.badness(overall, levels)
+    return None if least is None or of_all is None else least - of_all
+
+
+def _badness(metric: Metric | None, levels: Sequence[float], value: float | None) -> float:
+    return (metric.badness(value, levels) or 0.0) if metric and value is not None else 0.0
 
 
 def split_name(name: str, slices: Sequence[Sequence[str]]) -> tuple[str, str]:

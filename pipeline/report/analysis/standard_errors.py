@@ -14,8 +14,10 @@ import numpy as np
 
 from components.metrics.metric import StatisticMetric
 from components.metrics.rows import Membership, Rows, make_rows, one_group
-from pipeline.config import JanusConfig, metrics_of
-from pipeline.evaluation import eval_config, output_of, output_part
+from janus_core.kinds import metrics_of
+from janus_core.metrics import Metric
+from pipeline.config import JanusConfig
+from pipeline.evaluation import eval_config, output_of
 from pipeline.report.analysis.sample import Predicted
 
 GROUPS, FEWEST_GROUPS = 30, 5
@@ -27,24 +29,29 @@ class TaskMetric:
     """A metric of a task, as the Evaluator computes it.
 
     Attributes:
-        name: its short name.
-        part: what follows the task's name in the output that it is of: `quantiles`, `decision` or nothing.
+        facts: what the catalogue says of it.
         metric: TFMA's.
+        levels: of the quantiles that the task predicts.
     """
 
-    name: str
-    part: str
+    facts: Metric
     metric: StatisticMetric
+    levels: Sequence[float] = ()
 
     def rows(self, predicted: Predicted) -> Rows:
         """The rows that it is computed from."""
-        values = {"quantiles": predicted.quantiles, "decision": predicted.decision}.get(self.part)
+        values = {"quantiles": predicted.quantiles, "decision": predicted.decision}.get(self.facts.reads)
         return make_rows(predicted.labels, predicted.output if values is None else values, predicted.weights)
 
     def value(self, predicted: Predicted) -> float:
         """The metric over all rows; NaN where it is not defined."""
         (state,) = self.metric.statistic().of_groups(self.rows(predicted), one_group(len(predicted.weights)))
         return _value(self.metric, state)
+
+    def worse(self, value: float, base: float) -> float:
+        """How much worse a value is than another, in the metric's unit; NaN where either is not defined."""
+        after, before = self.facts.badness(value, self.levels), self.facts.badness(base, self.levels)
+        return math.nan if after is None or before is None else after - before
 
 
 def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
@@ -58,8 +65,8 @@ def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
                 made[output, settings["name"]] = cls(**settings)
     return {
         name: {
-            metric: TaskMetric(metric, output_part(task, metric), made[output_of(name, task, metric), metric])
-            for metric in metrics_of(task)
+            metric: TaskMetric(facts, made[output_of(name, facts), metric], getattr(task, "quantiles", None) or [])
+            for metric, facts in metrics_of(task).items()
         }
         for name, task in config.tasks.items()
     }

@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from janus_core.errors import GateError, ServingError
-from pipeline.config import HEADLINE, JanusConfig
+from janus_core.kinds import headline_of, reported_metric
+from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis, TaskAnalysis
 from pipeline.report.analysis.slices import SliceValue, interval, slice_values, worst_slices
 from pipeline.report.model_card import ModelCard
@@ -168,13 +169,13 @@ def _sliced_metrics(config: JanusConfig, name: str) -> list[str]:
     """The metrics that slices are shown by: the headline, and those with a gate."""
     if name not in config.tasks:
         return []
-    return list(dict.fromkeys([HEADLINE[config.tasks[name].kind], *config.evaluation.gates.get(name, {})]))
+    return list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
 
 
 def _metric(metric: str, value: float | None, task: Mapping[str, Any], analysis: TaskAnalysis | None) -> MetricLine:
     rows = task.get("labelled", {}).get("eval", 0)
     error = analysis.errors.get(metric) if analysis else None
-    low, high = interval(metric, value, error, analysis.rows if analysis else 0, rows)
+    low, high = interval(reported_metric(task, metric), value, error, analysis.rows if analysis else 0, rows)
     before = task.get("baseline", {}).get(metric)
     return MetricLine(
         name=metric_label(metric, dict(task)),

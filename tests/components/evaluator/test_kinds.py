@@ -9,7 +9,7 @@ import pytest
 
 from components.evaluator.executor import BatchExecutor, StockExecutor
 from janus_core.examples import records
-from pipeline.config import metrics_of
+from janus_core.kinds import metrics_of
 from pipeline.evaluation import eval_config
 from pipeline.report.evaluation_result import EvaluationResult, read_evaluation
 from tests import formulas

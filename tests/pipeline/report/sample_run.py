@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import HEADLINE, JanusConfig, metrics_of
+from janus_core.kinds import headline_of, metrics_of
+from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import (
     Analysis,
     AnomalyLine,
@@ -55,13 +56,15 @@ def analysis_of(table: KindsTable, of: JanusConfig) -> Analysis:
     for name, task in of.tasks.items():
         found = predicted_of(table, name)
         told = measures_of(task, found)
-        told.errors = standard_errors(metrics[name], metrics_of(task), found, groups[found.rows])
+        told.errors = standard_errors(metrics[name], list(metrics_of(task)), found, groups[found.rows])
         for value, rows in values.items():
             inside = part_of(found, rows)
             key = f"origin={HOSTILE if value == 'LGA' else value}"
             told.slice_rows[key] = len(inside.rows)
-            told.slice_errors[key] = standard_errors(metrics[name], [HEADLINE[task.kind]], inside, groups[inside.rows])
-        told.importance_metric, told.importance_base = HEADLINE[task.kind], 0.5
+            told.slice_errors[key] = standard_errors(
+                metrics[name], [headline_of(task).name], inside, groups[inside.rows]
+            )
+        told.importance_metric, told.importance_base = headline_of(task).name, 0.5
         told.importance = [
             Importance(column=HOSTILE, worse=0.2, spread=0.01),
             Importance(column="_hour", worse=-0.01, spread=0.01),
@@ -114,7 +117,7 @@ def report_of(table: KindsTable, of: JanusConfig, **changed: Any) -> RunReport:
             "metrics": values,
             "baseline": {metric: value * 0.99 for metric, value in values.items()},
             "slices": {
-                key: {HEADLINE[task.kind]: _finite(metrics[name][HEADLINE[task.kind]].value(part))}
+                key: {headline_of(task).name: _finite(metrics[name][headline_of(task).name].value(part))}
                 for key, part in slices.items()
             },
             "slice_sizes": {key: len(part.rows) for key, part in slices.items()},

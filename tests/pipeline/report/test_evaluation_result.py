@@ -12,7 +12,8 @@ from components.metrics.accuracy import ClassAccuracy
 from components.metrics.auc import OneVsRestAUC
 from components.metrics.mae import AbsoluteError
 from janus_core.errors import JanusError
-from pipeline.config import METRICS, JanusConfig
+from janus_core.kinds import metrics_of
+from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
 from pipeline.report.evaluation_result import EvaluationResult, read_evaluation
 from tests.components.metrics.values import metric_value
@@ -103,7 +104,7 @@ def test_metrics_are_those_of_the_labelled_rows(table, evaluated):
     assert result.blessed
     for name, kind in (("status", "multiclass"), ("late", "binary"), ("delay", "regression")):
         assert result.tasks[name].kind == kind
-        assert tuple(result.tasks[name].metrics) == METRICS[kind]
+        assert tuple(result.tasks[name].metrics) == tuple(metrics_of(evaluated[0].tasks[name]))
         assert result.tasks[name].labelled == {"eval": sum(label is not None for label in getattr(table, name))}
     status = labelled_rows(table, table.status, table.status_prediction)
     assert result.tasks["status"].metrics["accuracy"] == pytest.approx(metric_value(ClassAccuracy(3), *status))
@@ -243,7 +244,7 @@ def test_a_metric_that_the_evaluation_lacks_is_a_problem(evaluated):
         update={"tasks": {**config.tasks, "other": config.tasks["delay"].model_copy(update={"label": "other"})}}
     )
     result = read(unknown, found)
-    assert result.tasks["other"].metrics == dict.fromkeys(METRICS["regression"])
+    assert result.tasks["other"].metrics == dict.fromkeys(("mae", "rmse", "r2", "bias"))
     assert any("task other" in problem for problem in result.problems)
 
 
@@ -273,7 +274,7 @@ def test_a_task_without_labels_and_a_single_class_are_problems(run, tmp_path, ta
     )
     result = read(config, found)
     assert result.tasks["delay"].labelled == {"eval": 0}
-    assert result.tasks["delay"].metrics == dict.fromkeys(METRICS["regression"])
+    assert result.tasks["delay"].metrics == dict.fromkeys(("mae", "rmse", "r2", "bias"))
     assert not result.blessed
     assert gate_outcomes(result) == {("status", "auc", "min"): False, ("delay", "mae", "max"): False}
     assert [gate.note for _, gate in result.failed_gates()] == [
@@ -295,7 +296,7 @@ def test_a_prediction_that_is_not_finite_is_a_problem(run, tmp_path, table):
         make_config(), examples=write_examples(tmp_path / "nan", replace(table, delay_prediction=prediction))
     )
     result = read(config, found)
-    assert result.tasks["delay"].metrics == dict.fromkeys(METRICS["regression"])
+    assert result.tasks["delay"].metrics == dict.fromkeys(("mae", "rmse", "r2", "bias"))
     assert len([problem for problem in result.problems if "a prediction is not finite" in problem]) == 4
 
 

@@ -19,7 +19,8 @@ HONEST = {"a": 0.04, "b": 0.02, "c": 0.01}
 
 
 def report(metrics: dict[str, float | None], labelled: int = 500) -> RunReport:
-    task = {"kind": "binary", "metrics": metrics, "labelled": {"train": 900, "eval": labelled}}
+    kind = "regression" if "r2" in metrics else "binary"
+    task = {"kind": kind, "metrics": metrics, "labelled": {"train": 900, "eval": labelled}}
     return RunReport(
         janus="0", pipeline="p", run_id="r", seconds=1.0, stack={}, tasks={"click": task}, blessed=True, pushed="m/1"
     )
@@ -35,7 +36,8 @@ def analysis(worse: dict[str, float], base: float | None = 0.7, chance: bool = F
     ("metrics", "labelled", "worse", "expected"),
     [
         ({"auc": 0.85}, 500, HONEST, None),
-        ({"auc": 0.9985, "r2": 0.998}, 500, HONEST, None),
+        ({"auc": 0.9985}, 500, HONEST, None),
+        ({"r2": 0.998}, 500, HONEST, None),
         ({"auc": 1.0}, 500, HONEST, "auc 1.0000 is implausibly good; a column may hold the answer: is it known when"),
         ({"auc": 0.9991}, 500, {}, "auc 0.9991 is implausibly good"),
         ({"r2": 0.9995}, 500, {}, "r2 0.9995 is implausibly good"),

@@ -68,6 +68,31 @@ def test_configuration_data_libraries_and_metrics_are_compared(config: JanusConf
     assert (bias.change, bias.better) == (0.0, None)
 
 
+@pytest.mark.parametrize(
+    ("metric", "a", "b", "better"),
+    [
+        ("bias", -3.0, 1.0, True),
+        ("bias", 1.0, -3.0, False),
+        ("bias", -1.0, 1.0, None),
+        ("coverage", 0.99, 0.82, True),
+        ("coverage", 0.82, 0.99, False),
+        ("r2", 0.1, 0.2, True),
+        ("pinball", 2.0, 1.0, True),
+        ("of_a_later_version", 1.0, 2.0, None),
+    ],
+)
+def test_what_is_better_is_the_metrics_own(
+    config: JanusConfig, runs: Runs, metric: str, a: float, b: float, better: bool | None
+) -> None:
+    two_runs(runs)
+    for run_id, value in ((FIRST, a), (SECOND, b)):
+        task = {"kind": "regression", "unit": "minutes", "quantiles": [0.1, 0.5, 0.9], "metrics": {metric: value}}
+        runs.report(run_id, tasks={"delay": task})
+    (found,) = difference(runs).metrics
+    assert found.better is better
+    assert found.unit == ("minutes" if metric in ("bias", "pinball") else None)
+
+
 def test_gates_are_compared_one_by_one(config: JanusConfig, runs: Runs) -> None:
     two_runs(runs)
     runs.report(SECOND, least=0.65)

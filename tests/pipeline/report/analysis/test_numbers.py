@@ -11,13 +11,14 @@ import tensorflow as tf
 from tensorflow.core.example import example_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from janus_core.metrics import ACCURACY, AUC, BIAS, MAE
 from pipeline.report.analysis.analysis_json import Bar, Importance, NodeLineage, TaskAnalysis
 from pipeline.report.analysis.columns import anomalies_of, columns_of
 from pipeline.report.analysis.curves import OTHERS, measures_of
-from pipeline.report.analysis.importance import importances, mark_chance
+from pipeline.report.analysis.importance import importance_metric, importances, mark_chance
 from pipeline.report.analysis.sample import Predicted, draw_records, part_of, slices_of
 from pipeline.report.analysis.slices import interval, slice_values, split_name, worst_slices
-from pipeline.report.analysis.standard_errors import metrics_by_task, standard_error
+from pipeline.report.analysis.standard_errors import TaskMetric, metrics_by_task, standard_error
 from pipeline.report.page.graph import graph_of
 from pipeline.report.page.plots import importance_plot
 from pipeline.report.page.svg import draw, shown
@@ -186,18 +187,19 @@ def test_every_metric_of_every_kind_has_an_error() -> None:
         rows = predicted_of(table, name)
         for metric in metrics.values():
             error = standard_error(metric, rows, groups[rows.rows])
-            assert error is not None, (name, metric.name)
+            assert error is not None, (name, metric.facts.name)
             assert 0 < error < 10
 
 
 def test_intervals_shrink_to_all_rows_and_stay_shares() -> None:
-    assert interval("mae", 10.0, 1.0, 100, 400) == pytest.approx((9.02, 10.98))
-    assert interval("auc", 0.99, 0.1, 100, 100) == (pytest.approx(0.794), 1.0)
-    assert interval("mae", None, 1.0, 10, 10) == (None, None)
+    assert interval(MAE, 10.0, 1.0, 100, 400) == pytest.approx((9.02, 10.98))
+    assert interval(AUC, 0.99, 0.1, 100, 100) == (pytest.approx(0.794), 1.0)
+    assert interval(MAE, None, 1.0, 10, 10) == (None, None)
 
 
 def test_slices_are_in_the_order_of_how_sure_it_is_that_they_are_worse() -> None:
     task = {
+        "kind": "regression",
         "metrics": {"mae": 10.0},
         "slices": {"a=1": {"mae": 20.0}, "a=2": {"mae": 21.0}, "a=3": {"mae": None}, "a=4": {"mae": 5.0}},
         "slice_sizes": {"a=1": 100, "a=2": 100, "a=3": 5, "a=4": 100},
@@ -218,7 +220,12 @@ def test_the_worst_of_all_columns_lead_and_a_small_slice_does_not() -> None:
     values = {"origin=JFK": 0.7386, "carrier=HA": 0.3493, "carrier=OO": 0.3, "carrier=VX": 0.68}
     sizes = {"origin=JFK": 17856, "carrier=HA": 1500, "carrier=OO": 53, "carrier=VX": 927}
     errors = {"origin=JFK": 0.005, "carrier=HA": 0.05, "carrier=OO": 0.2, "carrier=VX": 0.033}
-    task = {"metrics": {"auc": 0.7693}, "slices": {n: {"auc": v} for n, v in values.items()}, "slice_sizes": sizes}
+    task = {
+        "kind": "multiclass",
+        "metrics": {"auc": 0.7693},
+        "slices": {name: {"auc": value} for name, value in values.items()},
+        "slice_sizes": sizes,
+    }
     analysis = TaskAnalysis(
         rows=20000, slice_rows=sizes, slice_errors={name: {"auc": error} for name, error in errors.items()}
     )
@@ -231,6 +238,7 @@ def test_the_worst_of_all_columns_lead_and_a_small_slice_does_not() -> None:
 
 def test_a_bias_is_worse_the_farther_it_is_from_zero() -> None:
     task = {
+        "kind": "regression",
         "metrics": {"bias": -2.0},
         "slices": {"a=1": {"bias": 9.0}, "a=2": {"bias": -9.5}, "a=3": {"bias": 0.1}, "a=4": {"bias": 3.0}},
         "slice_sizes": dict.fromkeys(("a=1", "a=2", "a=3", "a=4"), 100),
@@ -244,8 +252,26 @@ def test_a_bias_is_worse_the_farther_it_is_from_zero() -> None:
     assert [(one.label, one.worse) for one in found] == [("2", True), ("1", True), ("4", False), ("3", False)]
 
 
+def test_a_coverage_is_worse_the_farther_it_is_from_the_nominal_one() -> None:
+    names = ("a=1", "a=2", "a=3", "a=4")
+    task = {
+        "kind": "regression",
+        "quantiles": [0.1, 0.5, 0.9],
+        "metrics": {"coverage": 0.78},
+        "slices": dict(zip(names, ({"coverage": share} for share in (0.99, 0.8, 0.5, 0.85)), strict=True)),
+        "slice_sizes": dict.fromkeys(names, 100),
+    }
+    analysis = TaskAnalysis(
+        rows=100,
+        slice_errors=dict.fromkeys(names, {"coverage": 0.02}),
+        slice_rows=dict.fromkeys(names, 100),
+    )
+    found = slice_values("coverage", task, analysis, [["a"]])["a"]
+    assert [(one.label, one.worse) for one in found] == [("3", True), ("1", True), ("4", False), ("2", False)]
+
+
 def test_rows_that_are_all_wrong_give_no_interval_of_width_zero() -> None:
-    assert interval("accuracy", 0.0, 0.0, 6, 6) == (None, None)
+    assert interval(ACCURACY, 0.0, 0.0, 6, 6) == (None, None)
 
 
 def test_a_slices_name_may_hold_anything() -> None:
@@ -291,6 +317,22 @@ def test_the_column_that_is_used_is_important_and_rows_stay_as_they_were() -> No
     assert measured(time.monotonic() + 60) == (found, [])
     assert [one.SerializeToString(deterministic=True) for one in examples] == before
     assert measured(0.0) == ({"wait": []}, ["other", "used"])
+
+
+def test_importance_is_told_in_a_gated_metric_that_has_a_direction() -> None:
+    gates = {
+        "delay": {"bias": {"max": 1.0}, "coverage": {"min": 0.7}, "rmse": {"max": 9.0}},
+        "wait": {"bias": {"max": 1}},
+    }
+    with_gates = kinds_config(gates=gates)
+    assert importance_metric(with_gates, "delay") == "rmse"
+    assert importance_metric(with_gates, "wait") == "mae"
+
+
+def test_a_bias_becomes_worse_on_either_side_of_zero() -> None:
+    bias = TaskMetric(BIAS, metrics_by_task(config())["wait"]["bias"].metric)
+    assert bias.worse(-3.0, 1.0) == bias.worse(3.0, -1.0) == 2.0
+    assert math.isnan(bias.worse(math.nan, 1.0))
 
 
 def test_columns_within_chance_are_named_as_such() -> None:

@@ -1,0 +1,145 @@
+"""Every kind of task: what its label looks like, how it is decided, and what it is measured by.
+
+A new kind is an entry here, a class of its configuration in `trainer.config.tasks` and a head in `trainer.heads`. The
+Trainer reads neither this module nor `janus_core.metrics`, so that a change of a metric trains no model again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from janus_core import metrics
+from janus_core.metrics import Metric
+
+LabelForm = Literal["number", "count", "class", "classes"]
+"""What a row's label is: a number, a number that is not negative, one class, or any number of classes."""
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """What holds of a kind of task.
+
+    Attributes:
+        name: as in `tasks.<name>.kind`.
+        label_form: what a row's label is.
+        metrics: in the order in which reports show them.
+        headline: the name of the metric to look at first.
+        decides: how one class is chosen: the second of two above a threshold that is exported with the model, the most
+            probable, or the median of ordered ones; each: any number of classes, those above 0.5; None of numbers.
+    """
+
+    name: str
+    label_form: LabelForm
+    metrics: tuple[Metric, ...]
+    headline: str
+    decides: Literal["threshold", "most_probable", "median", "each"] | None = None
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the label is a number."""
+        return self.label_form in ("number", "count")
+
+
+_NUMBERS = (metrics.MAE, metrics.RMSE, metrics.R2, metrics.BIAS)
+
+KINDS: dict[str, TaskKind] = {
+    kind.name: kind
+    for kind in (
+        TaskKind(
+            "binary",
+            label_form="class",
+            metrics=(
+                metrics.DECIDED_ACCURACY,
+                metrics.AUC,
+                metrics.AUC_PR,
+                metrics.LOG_LOSS,
+                metrics.DECIDED_F1,
+                metrics.ECE,
+            ),
+            headline="auc",
+            decides="threshold",
+        ),
+        TaskKind(
+            "multiclass",
+            label_form="class",
+            metrics=(
+                metrics.ACCURACY,
+                metrics.AUC,
+                metrics.AUC_PR,
+                metrics.LOG_LOSS,
+                metrics.F1,
+                metrics.ECE,
+            ),
+            headline="auc",
+            decides="most_probable",
+        ),
+        TaskKind(
+            "ordinal",
+            label_form="class",
+            metrics=(
+                metrics.ACCURACY,
+                metrics.AUC,
+                metrics.CLASS_DISTANCE,
+                metrics.QWK,
+                metrics.LOG_LOSS,
+                metrics.F1,
+            ),
+            headline="mae",
+            decides="median",
+        ),
+        TaskKind(
+            "multilabel",
+            label_form="classes",
+            metrics=(
+                metrics.MULTILABEL_ACCURACY,
+                metrics.SUBSET_ACCURACY,
+                metrics.MULTILABEL_AUC,
+                metrics.MULTILABEL_AUC_PR,
+                metrics.MULTILABEL_LOG_LOSS,
+                metrics.MULTILABEL_F1,
+            ),
+            headline="auc",
+            decides="each",
+        ),
+        TaskKind(
+            "regression",
+            label_form="number",
+            metrics=(*_NUMBERS, metrics.PINBALL, metrics.COVERAGE),
+            headline="mae",
+        ),
+        TaskKind("count", label_form="count", metrics=(metrics.DEVIANCE, *_NUMBERS), headline="deviance"),
+    )
+}
+
+
+class _Task(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+
+def kind_of(task: _Task) -> TaskKind:
+    """The kind of a task of the configuration."""
+    return KINDS[task.kind]
+
+
+def metrics_of(task: _Task) -> dict[str, Metric]:
+    """A task's metrics by their names, which its gates may be on."""
+    levels = len(getattr(task, "quantiles", None) or [])
+    return {metric.name: metric for metric in kind_of(task).metrics if metric.levels <= levels}
+
+
+def headline_of(task: _Task) -> Metric:
+    """The metric of a task to look at first."""
+    return metrics_of(task)[kind_of(task).headline]
+
+
+def reported_metric(task: Mapping[str, Any], name: str) -> Metric | None:
+    """A metric of a task in report.json; None where another version of Janus wrote what this one does not know."""
+    kind = KINDS.get(task.get("kind", ""))
+    return next((metric for metric in kind.metrics if metric.name == name), None) if kind else None
+
+
+def reported_headline(task: Mapping[str, Any]) -> Metric | None:
+    """The metric of a task in report.json to look at first; None of a kind that is not known."""
+    kind = KINDS.get(task.get("kind", ""))
+    return reported_metric(task, kind.headline) if kind else None
