@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.home import Home  # noqa: E402
-from pipeline.report.page.open import PAGE_FILE  # noqa: E402
+from pipeline.report.page import PAGE_FILE  # noqa: E402
 from tests.browser import chromium  # noqa: E402
 
 IMAGES = ROOT / "docs/images"

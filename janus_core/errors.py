@@ -1,4 +1,9 @@
-"""Errors that a user can act on, each with the exit code that the command line ends with."""
+"""Errors that a user can act on, each with the exit code of the command line, and how a person reads them."""
+
+import signal
+
+FIRST_SIGNAL = 128
+"""Exit codes from here on are of what a signal interrupted: this and the signal's number."""
 
 
 class JanusError(Exception):
@@ -39,3 +44,20 @@ class ServingError(JanusError):
     """The exported model does not answer as it must."""
 
     exit_code = 5
+
+
+def readable(error: BaseException) -> str:
+    """An expected error's message, several problems on a line each; another's type and first line."""
+    if isinstance(error, DataError) and len(error.problems) > 1 and "\n" not in str(error):
+        return "\n  ".join([f"{len(error.problems)} problems with the data:", *error.problems])
+    if isinstance(error, JanusError):
+        return str(error)
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that an error ends."""
+    if isinstance(error, KeyboardInterrupt):
+        return FIRST_SIGNAL + signal.SIGINT
+    return error.exit_code if isinstance(error, JanusError) else 1

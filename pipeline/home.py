@@ -1,5 +1,6 @@
 """Where a pipeline keeps its things: runs/<name>."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from janus_core import files
 from janus_core.errors import ConfigError
 
 RUNS = Path("runs")
+_RUN_ID = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,14 @@ class Home:
             except FileExistsError:
                 attempt += 1
                 run_id = f"{started}-{attempt}"
+
+    def run_ids(self) -> list[str]:
+        """All runs that have a folder, newest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [match for path in self.folder.iterdir() if (match := _RUN_ID.fullmatch(path.name))]
+        # The second run of a second ends in -2, the tenth in -10.
+        return [match[0] for match in sorted(found, key=lambda match: (match[1], int(match[2] or 1)), reverse=True)]
 
     def link_latest(self, run_id: str) -> None:
         """Points `latest` to a run, in one step."""

@@ -72,7 +72,7 @@ def errors_reported(verbose: bool) -> Iterator[None]:
         typer.echo("interrupted", err=True)
         end_with(128 + signal.SIGINT)
     except Exception as error:
-        from janus_core.messages import exit_code_of, readable
+        from janus_core.errors import exit_code_of, readable
 
         if verbose:
             traceback.print_exc()
@@ -91,7 +91,7 @@ def end_reported_by_event(wanted: bool) -> Iterator[None]:
         raise
     except BaseException as error:
         if wanted:
-            from janus_core.messages import exit_code_of, readable
+            from janus_core.errors import exit_code_of, readable
             from pipeline.run.json_lines import write_end
 
             write_end(sys.stdout, exit_code_of(error), [readable(error)])

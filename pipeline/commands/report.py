@@ -1,11 +1,15 @@
 """`janus report`: the newest run's metrics and gates."""
 
 import sys
+import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from janus_core.errors import ConfigError, JanusError
 from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, load
+from pipeline.home import Home
 
 
 @command
@@ -16,8 +20,6 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Print the newest run's metrics and gates, and where its report.html is."""
-    from pipeline.home import Home
-    from pipeline.report.page.open import open_page, page_of_latest
     from pipeline.report.report_json import read_latest
     from pipeline.report.view import report_view
     from pipeline.run.display import console_on
@@ -30,3 +32,23 @@ def report(
         console.print(f"report: {page}", style="dim", soft_wrap=True)
     if as_page:
         open_page(page)
+
+
+def page_of_latest(home: Home) -> Path:
+    """The path of the newest run's page, in the run's own folder; there is no file where it could not be written."""
+    from pipeline.report.page import PAGE_FILE
+
+    return home.folder / home.latest.resolve().name / PAGE_FILE
+
+
+def open_page(page: Path) -> None:
+    """Opens a page in the browser.
+
+    Raises:
+        ConfigError: there is no such page.
+        JanusError: no browser could be started.
+    """
+    if not page.exists():
+        raise ConfigError(f"{page} does not exist: make it with `janus run CONFIG`")
+    if not webbrowser.open(page.resolve().as_uri()):
+        raise JanusError(f"no browser could be started: open {page} by hand")

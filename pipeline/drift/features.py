@@ -122,7 +122,7 @@ def feature_skews(
     """
     features = {feature.name: feature for feature in schema.feature}
     sides = [read_columns(side.statistics)[1] for side in (training, serving)]
-    raw = [_by_name(side.statistics) for side in (training, serving)]
+    raw = [features_by_name(side.statistics) for side in (training, serving)]
     found = []
     for name in columns:
         is_text = name in features and features[name].type == schema_pb2.BYTES
@@ -206,7 +206,8 @@ def _value_shares(feature: Any | None) -> dict[str, float]:
     return {value: count / total for value, count in counts.items()} if total else {}
 
 
-def _by_name(statistics: Any) -> dict[str, Any]:
+def features_by_name(statistics: Any) -> dict[str, Any]:
+    """Column → its FeatureNameStatistics, of a DatasetFeatureStatisticsList."""
     features = statistics.datasets[0].features if statistics.datasets else ()
     return {".".join(feature.path.step) or feature.name: feature for feature in features}
 

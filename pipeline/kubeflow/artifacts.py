@@ -16,9 +16,9 @@ from typing import Any
 
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis, ClassAnalysis, Confusion
-from pipeline.report.page.open import PAGE_FILE
+from pipeline.report.model_card import CARD_FILE
+from pipeline.report.page import PAGE_FILE
 from pipeline.report.report_json import RunReport
-from pipeline.report.write import CARD_FILE
 from trainer.config import Task, classes_of
 
 METRICS, PAGE, CARD, MODEL = "metrics", "html_report", "model_card", "pushed_model"

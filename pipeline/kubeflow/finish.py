@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bundle = read_bundle(Path(options.ir).parent, options.digest)
         report, place = finish(bundle, options.run_id, options.pipeline_root, options.executor_input)
     except Exception as error:
-        from janus_core.messages import exit_code_of, readable
+        from janus_core.errors import exit_code_of, readable
 
         report_reason(f"report: {readable(error)}")
         if not isinstance(error, JanusError):
@@ -63,8 +63,8 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
 
     from pipeline.kubeflow.metadata_address import check_reachable, connection_config
     from pipeline.lineage.store import executions_of_run
-    from pipeline.report.analysis.analyse import examine
-    from pipeline.report.outcome import collect_outcome
+    from pipeline.report.analysis.analyse import analyse
+    from pipeline.report.outcome import add_outcome
 
     connection = connection_config()
     check_reachable(connection)
@@ -73,11 +73,10 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     )
     with tfx_metadata.Metadata(connection) as handle:
         executions = executions_of_run(handle.store, run_id)
-        outcome = collect_outcome(bundle.config, executions)
-        analysis = examine(bundle.config, executions, handle.store)
+        add_outcome(report, bundle.config, executions)
+        analysis = analyse(bundle.config, executions, handle.store)
     nodes = [node.pipeline_node.node_info.id for node in bundle.ir.nodes]
     _add_components(report, nodes, executions)
-    outcome.add_to(report)
     if any(component.state != "complete" for component in report.components.values()) or len(report.components) < len(
         nodes
     ):

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parameters = RunParameters(options.data_path or None, options.span, options.epochs)
         run_node(bundle, options.node_id, options.run_id, options.pipeline_root, parameters)
     except Exception as error:
-        from janus_core.messages import exit_code_of, readable
+        from janus_core.errors import exit_code_of, readable
 
         report_reason(f"{options.node_id}: {readable(error)}")
         if isinstance(error, JanusError):
@@ -95,7 +95,7 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
     from tfx.orchestration.local import runner_utils
     from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
-    from janus_core.messages import exit_code_of, readable
+    from janus_core.errors import exit_code_of, readable
     from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
     from pipeline.lineage.store import executions_of_run, record_failure
 

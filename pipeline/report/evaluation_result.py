@@ -15,6 +15,7 @@ from janus_core.errors import JanusError
 from janus_core.kinds import metrics_of
 from pipeline.config import GateConfig, JanusConfig
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES, output_of
+from pipeline.report.report_json import finite
 from trainer.config import StrictModel, Task, classes_of
 
 BLESSED_FILE, NOT_BLESSED_FILE = "BLESSED", "NOT_BLESSED"
@@ -206,11 +207,7 @@ def _compared(keys: _Keys, overall: Mapping[_Key, float]) -> _Keys:
 
 
 def _values(found: Mapping[_Key, float], keys: _Keys) -> dict[str, float | None]:
-    return {metric: _finite(found.get(key)) for metric, key in keys.items()}
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    return {metric: finite(found.get(key)) for metric, key in keys.items()}
 
 
 def _undefined(who: str, task: Task, found: Mapping[_Key, float], keys: _Keys) -> Iterator[str]:
@@ -232,7 +229,7 @@ def _absent_classes(task: Task, present: float | None) -> Iterator[str]:
 def _slice_notes(keys: _Keys, sliced: Mapping[SliceKey, Mapping[_Key, float]]) -> list[str]:
     notes = []
     for metric, key in keys.items():
-        undefined = [slice_name(of_slice) for of_slice, found in sliced.items() if _finite(found.get(key)) is None]
+        undefined = [slice_name(of_slice) for of_slice, found in sliced.items() if finite(found.get(key)) is None]
         if undefined:
             shown = "; ".join(undefined[:SLICES_NAMED_IN_NOTES])
             more = "; …" if len(undefined) > SLICES_NAMED_IN_NOTES else ""

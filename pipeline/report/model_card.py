@@ -7,25 +7,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from janus_core.kinds import headline_of, reported_metric
+from janus_core.kinds import headline_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis
-from pipeline.report.analysis.slices import SliceValue, interval, slice_values, worst_slices
-from pipeline.report.page.plots import number
+from pipeline.report.analysis.slices import SliceValue, slice_values, worst_slices
+from pipeline.report.jinja import template
 from pipeline.report.report_json import RunReport
-from pipeline.report.view import metric_label, outcome_line, was_compared
+from pipeline.report.wording import MetricLine, metric_lines, number, outcome_line
 from trainer.config import classes_of, column_of
 
-NOTES_FILE = "notes.md"
+CARD_FILE, NOTES_FILE = "model_card.md", "notes.md"
 SECTIONS = ("Intended use", "Limits", "Notes")
 NOTES = """\
 # Notes for the model card
 
-What stands below the headings goes into every run's model card and report. This file is never overwritten.
+The text below each heading goes into the model card and the report of every run. This file is never overwritten.
 
 ## Intended use
 
@@ -33,27 +30,15 @@ What stands below the headings goes into every run's model card and report. This
 
 ## Notes
 """
-WORST = 5
-
-
-@dataclass(frozen=True)
-class CardMetric:
-    """One metric of one task, as text."""
-
-    name: str
-    value: str
-    interval: str
-    baseline: str
-    gates: str
 
 
 @dataclass(frozen=True)
 class CardTask:
-    """A task, as the card tells it."""
+    """A task as the card describes it."""
 
     name: str
     summary: str
-    metrics: Sequence[CardMetric]
+    metrics: Sequence[MetricLine]
     slices: Sequence[str]
 
 
@@ -100,37 +85,23 @@ def model_card(report: RunReport, config: JanusConfig, analysis: Analysis, notes
         analysis: intervals, missing values, anomalies.
         notes: what people wrote, of `read_notes`.
     """
+    worst = {name: _worst(name, report, config, analysis) for name in config.tasks if name in report.tasks}
     return ModelCard(
         name=report.pipeline,
         version=Path(report.pushed).name if report.pushed else f"run {report.run_id}",
         outcome=outcome_line(report),
         use=_use(config),
         data=_data(report, config, analysis),
-        tasks=[_task(name, report, config, analysis) for name in config.tasks if name in report.tasks],
-        limits=_limits(report, config, analysis),
+        tasks=[_task(name, report, config, analysis, slices) for name, slices in worst.items()],
+        limits=_limits(report, config, analysis, worst),
         notes={section: notes.get(section, "") for section in SECTIONS},
     )
 
 
 def card_markdown(card: ModelCard) -> str:
     """The card as Markdown; text from the data is escaped."""
-    environment = Environment(
-        loader=PackageLoader("pipeline.report.page", "templates"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = escaped_markdown
-    text = environment.get_template("model_card.md.j2").render(card=card)
+    text = template("model_card.md.j2").render(card=card)
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def escaped_markdown(text: str) -> str:
-    """Text on one line in which nothing is a mark of Markdown or HTML."""
-    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]#|!~$])", r"\\\1", flat)
 
 
 def _use(config: JanusConfig) -> list[str]:
@@ -151,24 +122,26 @@ def _data(report: RunReport, config: JanusConfig, analysis: Analysis) -> list[st
     if report.examples:
         lines.append(", ".join(f"{split}: {rows:,} rows" for split, rows in report.examples.items()) + ".")
     if report.window:
-        lines.append("Trained on the spans " + ", ".join(str(found["span"]) for found in report.window) + ".")
+        lines.append("Trained on the spans " + ", ".join(str(part["span"]) for part in report.window) + ".")
     columns = _columns(config)
     used = [column for column in analysis.columns if column.name in columns]
     missing = [(c.train.missing_share, c.name) for c in used if c.train and c.train.missing_share >= 0.05]
     if missing:
-        told = ", ".join(f"{name} {100 * share:.0f} %" for share, name in sorted(missing, reverse=True)[:8])
-        lines.append(f"Often missing in the training split: {told}.")
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for share, name in sorted(missing, reverse=True)[:8])
+        lines.append(f"Often missing in the training split: {shares}.")
     drifted = sorted((c for c in used if c.distance), key=lambda c: -(c.distance or 0.0))[:3]
     if drifted:
-        told = ", ".join(f"{c.name} ({c.measure} {c.distance:.3f})" for c in drifted)
-        lines.append(f"Train and eval differ most in {told}.")
+        distances = ", ".join(f"{c.name} ({c.measure} {c.distance:.3f})" for c in drifted)
+        lines.append(f"Train and eval differ most in {distances}.")
     if analysis.anomalies:
         lines.append(f"{len(analysis.anomalies)} anomalies against the schema; report.html lists them.")
     return lines
 
 
-def _task(name: str, report: RunReport, config: JanusConfig, analysis: Analysis) -> CardTask:
-    task, configured, found = report.tasks[name], config.tasks[name], analysis.tasks.get(name)
+def _task(
+    name: str, report: RunReport, config: JanusConfig, analysis: Analysis, worst: Sequence[SliceValue]
+) -> CardTask:
+    task, configured = report.tasks[name], config.tasks[name]
     labelled = ", ".join(f"{split} {rows:,}" for split, rows in task.get("labelled", {}).items())
     classes = classes_of(configured)
     summary = f"{configured.kind} of column {configured.label}"
@@ -178,50 +151,30 @@ def _task(name: str, report: RunReport, config: JanusConfig, analysis: Analysis)
     if decision:
         summary += f"; {classes[1]} is decided above a probability of {decision['threshold']:.4g} ({decision['rule']})"
     summary += f"; labelled rows: {labelled}" if labelled else ""
-    metrics = []
-    for metric, value in task.get("metrics", {}).items():
-        error = found.errors.get(metric) if found else None
-        known, rows = reported_metric(task, metric), task["labelled"].get("eval", 0)
-        low, high = interval(known, value, error, found.rows if found else 0, rows)
-        gates = [gate for gate in task.get("gates", []) if gate["metric"] == metric]
-        metrics.append(
-            CardMetric(
-                name=metric_label(metric, task),
-                value=number(value),
-                interval="–" if low is None or high is None else f"{low:.4g} – {high:.4g}",
-                baseline=number(task.get("baseline", {}).get(metric)),
-                gates="; ".join(_gate(gate) for gate in gates),
-            )
-        )
-    slices = [_slice_line(metric, found) for metric, found in _worse(name, report, config, analysis)]
-    return CardTask(name, f"{summary}.", metrics, slices)
+    slices = [
+        f"{one.name}: {headline_of(configured).name} {number(one.value)} ({one.interval}), {one.rows:,} rows"
+        for one in worst
+    ]
+    return CardTask(name, f"{summary}.", list(metric_lines(task, analysis.tasks.get(name))), slices)
 
 
-def _gate(gate: Mapping[str, Any]) -> str:
-    result = ("passed" if was_compared(gate) else "not compared, no baseline yet") if gate["passed"] else "FAILED"
-    return f"{gate['rule']} {gate['limit']:g} {result}"
-
-
-def _worse(name: str, report: RunReport, config: JanusConfig, analysis: Analysis) -> list[tuple[str, SliceValue]]:
+def _worst(name: str, report: RunReport, config: JanusConfig, analysis: Analysis) -> list[SliceValue]:
     metric = headline_of(config.tasks[name]).name
-    by_columns = slice_values(metric, report.tasks[name], analysis.tasks.get(name), config.evaluation.slices)
-    return [(metric, found) for found in worst_slices(by_columns, WORST)]
+    return worst_slices(slice_values(metric, report.tasks[name], analysis.tasks.get(name), config.evaluation.slices))
 
 
-def _slice_line(metric: str, found: SliceValue) -> str:
-    return f"{found.name}: {metric} {number(found.value)} ({found.interval}), {found.rows:,} rows"
-
-
-def _limits(report: RunReport, config: JanusConfig, analysis: Analysis) -> list[str]:
+def _limits(
+    report: RunReport, config: JanusConfig, analysis: Analysis, worst: Mapping[str, Sequence[SliceValue]]
+) -> list[str]:
     lines = [f"Look at this: {warning}" for warning in report.warnings]
-    for name in config.tasks:
-        worse = _worse(name, report, config, analysis) if name in report.tasks else []
-        if worse:
-            lines.append(f"{name} is worse than overall in {', '.join(found.name for _, found in worse)}.")
-        few = [found for found, rows in report.tasks.get(name, {}).get("slice_sizes", {}).items() if rows < 100]
+    for name, slices in worst.items():
+        task = report.tasks[name]
+        if slices:
+            lines.append(f"{name} is worse than overall in {', '.join(one.name for one in slices)}.")
+        few = sum(rows < 100 for rows in task.get("slice_sizes", {}).values())
         if few:
-            lines.append(f"{name}: {len(few)} slices have fewer than 100 labelled rows and say little.")
-        lines += [f"{name}: {note}." for note in report.tasks.get(name, {}).get("notes", [])]
+            lines.append(f"{name}: {few} slices have fewer than 100 labelled rows, too few to judge by.")
+        lines += [f"{name}: {note}." for note in task.get("notes", [])]
     columns = _columns(config)
     unseen = [(c.unseen, c.name) for c in analysis.columns if c.unseen and c.name in columns]
     lines += [f"{100 * share:.2g} % of eval's values of {name} were never trained on." for share, name in unseen]

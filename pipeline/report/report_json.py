@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import platform
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from janus_core.errors import ConfigError
 from janus_core.files import write_text
+from janus_core.kinds import reported_headline
 from pipeline.home import Home
 
 REPORT_FILE = "report.json"
@@ -28,7 +30,7 @@ class ComponentReport(BaseModel):
 
 
 class RunReport(BaseModel):
-    """Everything that is known of a run, whether it came to its end or not."""
+    """Everything that is known of a run, also of one that failed or was interrupted."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -58,6 +60,30 @@ class RunReport(BaseModel):
         return bool(self.components) and all(name.endswith(RESOLVER) for name in worked)
 
 
+class Headline(BaseModel):
+    """A task's first metric."""
+
+    metric: str
+    value: float | None
+    unit: str | None = None
+
+
+def headlines(report: RunReport) -> dict[str, Headline]:
+    """Task → the metric to look at first, of those tasks that were evaluated."""
+    found = {}
+    for name, task in report.tasks.items():
+        metric, values = reported_headline(task), task.get("metrics", {})
+        if metric and metric.name in values:
+            unit = metric.unit_in(task.get("unit"))
+            found[name] = Headline(metric=metric.name, value=values[metric.name], unit=unit)
+    return found
+
+
+def finite(value: float | None) -> float | None:
+    """A number as JSON can hold it: None where it is NaN or infinite."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
 def janus_version() -> str:
     """The installed version; `unknown` where the source tree is used without being installed."""
     return _version(DISTRIBUTION)
@@ -80,11 +106,22 @@ def read_latest(home: Home) -> RunReport:
         ConfigError: there is none, or it cannot be read.
     """
     path = home.latest / REPORT_FILE
+    if not path.exists():
+        raise ConfigError(f"pipeline '{home.name}' has no report yet: start it with `janus run CONFIG`")
+    return read_report(path)
+
+
+def read_report(path: Path) -> RunReport:
+    """A run's report.
+
+    Raises:
+        ConfigError: it is missing or cannot be read.
+    """
     try:
         return RunReport.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"pipeline '{home.name}' has no report yet: start it with `janus run CONFIG`") from None
-    except (OSError, ValidationError) as error:
+        raise ConfigError(f"there is no {path}: `janus runs CONFIG` lists the runs") from None
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 

@@ -1,7 +1,6 @@
 """The history that the Trainer leaves: every epoch's losses, metrics and weights, and how many labels there were."""
 
 import json
-import math
 from typing import Any
 
 from tfx.dsl.io import fileio
@@ -14,7 +13,7 @@ Epoch = dict[str, float]
 
 
 def read_history(model_run_uri: str) -> list[Epoch]:
-    """The epochs of a training, in order; none if there is no history.
+    """The epochs of a training, in order; empty if there is no history.
 
     Args:
         model_run_uri: folder of the Trainer's `model_run` artifact.
@@ -46,8 +45,3 @@ def kept_epoch(history: list[Epoch], min_delta: float = 0.0) -> Epoch | None:
         if kept is None or epoch[MONITOR] < kept[MONITOR] - min_delta:
             kept = epoch
     return kept
-
-
-def finite(history: list[Epoch]) -> list[dict[str, float | None]]:
-    """The history as JSON can hold it: None where a value is NaN or infinite."""
-    return [{name: value if math.isfinite(value) else None for name, value in epoch.items()} for epoch in history]

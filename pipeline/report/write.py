@@ -9,13 +9,13 @@ from pydantic import BaseModel, ValidationError
 from janus_core.files import write_text
 from janus_core.fingerprint import source_fingerprint
 from pipeline.config import JanusConfig
-from pipeline.report.analysis.analysis_json import Analysis
-from pipeline.report.model_card import NOTES_FILE, card_markdown, model_card, read_notes
-from pipeline.report.page.open import PAGE_FILE
+from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
+from pipeline.report.model_card import CARD_FILE, NOTES_FILE, card_markdown, model_card, read_notes
+from pipeline.report.page import PAGE_FILE
 from pipeline.report.page.page import render
 from pipeline.report.report_json import RunReport
 
-CARD_FILE, ANALYSIS_FILE, PLOTS_FILE = "model_card.md", "analysis.json", ".plots.json"
+PLOTS_FILE = ".plots.json"
 
 
 class Plots(BaseModel):
@@ -31,7 +31,7 @@ def write_pages(report: RunReport, config: JanusConfig, analysis: Analysis, home
     Args:
         report: report.json.
         config: what the run was started with.
-        analysis: what `examine` found.
+        analysis: the result of `analyse`.
         home: the pipeline's home, where the card's notes are.
         folder: the run's.
 

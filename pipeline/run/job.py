@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from janus_core.errors import DataError, GateError, JanusError, ServingError
-from janus_core.messages import readable
+from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, readable
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
 from pipeline.lineage.kept_config import write_config
 from pipeline.preflight import check_before_run
-from pipeline.report.analysis.analysis_json import Analysis
+from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
 from pipeline.report.report_json import (
     REPORT_FILE,
     ComponentReport,
@@ -32,7 +31,8 @@ from pipeline.report.report_json import (
     stack_versions,
     write_report,
 )
-from pipeline.report.view import FIRST_SIGNAL, report_view
+from pipeline.report.view import report_view
+from pipeline.report.wording import did_fail
 from pipeline.run.display import Display, console_on, shown_on
 from pipeline.run.interruption import interruptible
 from pipeline.run.json_lines import JsonLines, write_end, write_event, written_to
@@ -161,7 +161,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
                 _tell_failure(run, error, verbose)
             _add_what_there_is(run)
         path = _write(run)
-    if run.report.exit_code in (0, GateError.exit_code, ServingError.exit_code):
+    if not did_fail(run.report):
         run.console.print(report_view(run.report))
     run.console.print(f"{run.report.seconds:.1f} s, report: {path}", style="dim")
     _tell_end(run)
@@ -199,27 +199,26 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
 
 def _add_outcome(run: _Run, interrupted: bool = False) -> None:
     from pipeline.lineage.store import executions_of_run, open_store
-    from pipeline.report.outcome import collect_outcome
+    from pipeline.report.outcome import add_outcome
     from pipeline.run.spans.finished import record_inputs
 
     store = open_store(run.home.metadata)
     executions = executions_of_run(store, run.run_id)
-    collect_outcome(run.config, executions).add_to(run.report)
+    add_outcome(run.report, run.config, executions)
     if run.inputs and run.report.pushed and not run.report.exit_code:
         record_inputs(store, run.run_id, run.inputs)
     if run.report.history:
         _add_plot(run)
     if not interrupted:
-        _examine(run, store, executions)
+        _analyse(run, store, executions)
 
 
-def _examine(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
-    from pipeline.report.analysis.analyse import examine
+def _analyse(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
+    from pipeline.report.analysis.analyse import analyse
     from pipeline.report.plausibility import class_doubts, doubts
-    from pipeline.report.write import ANALYSIS_FILE
 
     with run.told() as display:
-        run.analysis = examine(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
+        run.analysis = analyse(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
     run.report.warnings = [*class_doubts(run.config.tasks), *doubts(run.report, run.analysis)]
 
 
@@ -261,7 +260,7 @@ def _write(run: _Run) -> Path:
 
 def _write_pages(run: _Run) -> Path | None:
     """The page and the model card; a run does not fail for them."""
-    from pipeline.report.page.open import PAGE_FILE
+    from pipeline.report.page import PAGE_FILE
     from pipeline.report.write import write_pages
 
     try:

@@ -13,15 +13,15 @@ Every object has `event` and `time` (ISO 8601, UTC). The events, in the order in
 
 import json
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from janus_core.messages import readable
+from janus_core.errors import readable
 from janus_core.progress import EpochStarted, training_event_of
+from pipeline.report.report_json import finite
 from pipeline.run.progress import LOGGER, event_of
 
 
@@ -62,7 +62,7 @@ class JsonLines(logging.Handler):
                 seconds=round(training.seconds, 3),
                 remaining_seconds=round(training.remaining_seconds, 3),
                 tasks={
-                    task: {metric: _finite(value) for metric, value in metrics.items()}
+                    task: {metric: finite(value) for metric, value in metrics.items()}
                     for task, metrics in training.tasks.items()
                 },
             )
@@ -106,8 +106,3 @@ def write_end(
         warnings=list(warnings),
         report=str(report) if report else None,
     )
-
-
-def _finite(value: float) -> float | None:
-    """JSON knows no NaN, which the loss of a training that diverged is."""
-    return value if math.isfinite(value) else None

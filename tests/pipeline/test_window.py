@@ -10,7 +10,8 @@ import pytest
 from pipeline.dag import Places, create_pipeline
 from pipeline.home import Home
 from pipeline.lineage.store import executions_of_run, open_store
-from pipeline.report.outcome import collect_outcome
+from pipeline.report.outcome import add_outcome
+from pipeline.report.report_json import RunReport
 from pipeline.run.interruption import Interruption
 from pipeline.run.progress import RunRecord
 from pipeline.run.runner import run_on_beam
@@ -78,15 +79,16 @@ def run(run_id: str) -> Run:
     finally:
         logger.removeHandler(lines)
     executions = executions_of_run(open_store(home.metadata), run_id)
-    outcome = collect_outcome(config, executions)
+    report = RunReport(janus="0", pipeline="small", run_id=run_id, seconds=0.0, stack={})
+    add_outcome(report, config, executions)
     graph = executions["Transform"].output("transform_graph")
     assert graph is not None
     vocabulary = Path(graph.uri, "transform_fn/assets/carrier_vocabulary").read_text()
     return Run(
         worked={name for name, event in record.components.items() if not event.cached},
         told=lines.told,
-        train=outcome.examples["train"],
-        window=outcome.window,
+        train=report.examples["train"],
+        window=report.window,
         vocabulary=sorted(vocabulary.split()),
         cache={path.name for path in home.analyzer_cache.rglob("*") if path.is_file()},
     )

@@ -11,20 +11,17 @@ from pydantic import BaseModel, Field, ValidationError
 from janus_core.errors import ConfigError
 from janus_core.kinds import reported_metric
 from janus_core.metrics import Metric
-from pipeline.commands.runs.listing import read_report, run_ids
 from pipeline.home import Home
 from pipeline.lineage.kept_config import kept_config
 from pipeline.lineage.properties import flat
 from pipeline.lineage.recorded_config import SCHEMA_COPY, code_of_run, recorded_config
 from pipeline.preflight import check_metadata
-from pipeline.report.analysis.analysis_json import Analysis, Bar, ColumnAnalysis, ColumnSide
-from pipeline.report.report_json import REPORT_FILE, RunReport
+from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis, Bar, ColumnAnalysis, ColumnSide
+from pipeline.report.report_json import REPORT_FILE, RunReport, read_report
 
 if TYPE_CHECKING:
     from pipeline.lineage.store import NodeExecution, StoredArtifact
 
-ANALYSIS_FILE = "analysis.json"
-"""What html_report.write calls it, which loads Matplotlib."""
 SPLITS: tuple[Literal["train", "eval"], ...] = ("train", "eval")
 
 _STATISTICS = ("missing_share", "mean", "deviation", "least", "median", "greatest", "distinct")
@@ -115,7 +112,7 @@ def find_runs(home: Home, a: str | None, b: str | None) -> tuple[RunFolder, RunF
     Raises:
         ConfigError: there is no such run, or it left no report.
     """
-    reported = [run_id for run_id in run_ids(home) if (home.run_folder(run_id) / REPORT_FILE).exists()]
+    reported = [run_id for run_id in home.run_ids() if (home.run_folder(run_id) / REPORT_FILE).exists()]
     if a is None:
         if len(reported) < 2:
             raise ConfigError(

@@ -12,12 +12,11 @@ from pydantic import BaseModel, Field
 
 from janus_core.errors import ConfigError
 from pipeline.commands.lineage.target import Target, pushed_models
-from pipeline.commands.runs.listing import read_report
 from pipeline.home import Home
 from pipeline.lineage.makers import INPUT, OUTPUT, first_makers
 from pipeline.lineage.properties import plain_properties, settings_of
 from pipeline.lineage.store import CONTEXT_NODE, CONTEXT_RUN
-from pipeline.report.report_json import REPORT_FILE
+from pipeline.report.report_json import REPORT_FILE, read_report
 
 OTHER_MODELS = frozenset({"base_model", "baseline_model"})
 """Inputs that are models of other runs: those are named, with their versions, but not followed to their own origin."""

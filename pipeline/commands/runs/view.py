@@ -5,8 +5,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.runs.listing import Runs, RunSummary, TaskHeadline
+from pipeline.commands.runs.listing import Runs, RunSummary
 from pipeline.commands.tables import plain_table
+from pipeline.report.wording import headline_text
 
 _GOOD = frozenset({"pushed", "nothing new"})
 
@@ -31,7 +32,7 @@ def _runs_table(runs: Runs) -> Table:
             "" if run.seconds is None else f"{run.seconds:,.1f} s",
             "" if run.components is None else f"{run.cached} of {run.components}",
             "" if run.span is None else str(run.span),
-            escape("\n".join(_headline(name, value) for name, value in run.metrics.items()) or _problem(run)),
+            escape("\n".join(headline_text(name, value) for name, value in run.metrics.items()) or _problem(run)),
             escape(run.pushed.rstrip("/").rpartition("/")[2] if run.pushed else ""),
         )
     return table
@@ -39,8 +40,3 @@ def _runs_table(runs: Runs) -> Table:
 
 def _problem(run: RunSummary) -> str:
     return run.problems[0].partition("\n")[0][:80] if run.problems else ""
-
-
-def _headline(name: str, found: TaskHeadline) -> str:
-    unit = f" {found.unit}" if found.unit else ""
-    return f"{name} {found.metric} {'undefined' if found.value is None else f'{found.value:.4f}'}{unit}"

@@ -2,29 +2,19 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from components.pusher.journal import origin
 from components.pusher.retention import read_labels
 from components.pusher.state import State, read_state
 from components.pusher.storage import join, storage_of
-from janus_core.errors import JanusError
-from janus_core.kinds import reported_headline
+from janus_core.errors import ConfigError, JanusError
 from pipeline.config import JanusConfig
 from pipeline.home import Home
 from pipeline.lineage.pushes import Push, pushes
 from pipeline.preflight import check_metadata
-from pipeline.report.report_json import REPORT_FILE, RunReport
-
-
-class Headline(BaseModel):
-    """A task's first metric, as the run that made the model measured it."""
-
-    metric: str
-    value: float | None
-    unit: str | None = None
+from pipeline.report.report_json import REPORT_FILE, Headline, headlines, read_report
 
 
 class Version(BaseModel):
@@ -127,20 +117,7 @@ def _pushes(home: Home, notes: list[str]) -> dict[int, Push]:
 def _headlines(home: Home, run_id: str, notes: list[str]) -> dict[str, Headline]:
     path = home.run_folder(run_id) / REPORT_FILE
     try:
-        report = _read_report(path)
-    except FileNotFoundError:
+        return headlines(read_report(path)) if path.exists() else {}
+    except ConfigError as error:
+        notes.append(str(error))
         return {}
-    except (OSError, ValidationError) as error:
-        notes.append(f"{path} cannot be read: {error}")
-        return {}
-    return {
-        name: Headline(
-            metric=metric.name, value=task["metrics"].get(metric.name), unit=metric.unit_in(task.get("unit"))
-        )
-        for name, task in report.tasks.items()
-        if (metric := reported_headline(task)) and task.get("metrics")
-    }
-
-
-def _read_report(path: Path) -> RunReport:
-    return RunReport.model_validate_json(path.read_text(encoding="utf-8"))

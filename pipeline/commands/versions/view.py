@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.versions.listing import Headline, Listing, Version
+from pipeline.commands.versions.listing import Listing, Version
+from pipeline.report.wording import headline_text
 
 
 def listing_view(listing: Listing) -> RenderableType:
@@ -32,7 +33,7 @@ def versions_table(listing: Listing) -> Table:
             _size(version.bytes),
             escape(version.run_id or "unknown"),
             "unknown" if version.model_id is None else str(version.model_id),
-            escape("\n".join(_metric(name, headline) for name, headline in version.metrics.items())),
+            escape("\n".join(headline_text(name, headline) for name, headline in version.metrics.items())),
             escape("\n".join(states(version))),
             style="bold" if version.served else "",
         )
@@ -70,12 +71,6 @@ def _unservable(listing: Listing) -> list[str]:
         f"warning: {newest.version} is the highest number and not complete: TensorFlow Serving cannot load it, and one "
         "that is started now serves no version; remove it, or push again"
     ]
-
-
-def _metric(task: str, headline: Headline) -> str:
-    value = "undefined" if headline.value is None else f"{headline.value:.4f}"
-    unit = f" {headline.unit}" if headline.unit else ""
-    return f"{task} {headline.metric} {value}{unit}"
 
 
 def _size(count: int) -> str:

@@ -29,7 +29,7 @@ MOST_SLICES = 60
 log = logging.getLogger(__name__)
 
 
-def examine(
+def analyse(
     config: JanusConfig,
     executions: "Mapping[str, NodeExecution]",
     store: "MetadataStore",
@@ -45,7 +45,7 @@ def examine(
         executions: each node's, as far as the run came.
         store: ML Metadata, where they are from.
         earlier: an `analysis.json`, whose numbers are taken where they would come out the same.
-        progress: is told what is under way.
+        progress: is called with what is under way.
     """
     from pipeline.report.analysis.run_lineage import lineage_of
 
@@ -92,7 +92,7 @@ def _read(path: Path | None, key: str) -> Analysis | None:
     try:
         analysis = Analysis.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
-        log.warning("%s cannot be read, and is made anew", path)
+        log.warning("%s cannot be read, and is computed again", path)
         return None
     # One that says that something failed, or took too long, is tried again.
     return analysis if analysis.key == key and not analysis.notes else None
@@ -151,7 +151,7 @@ def _add_model(
     from serving.saved_model import LoadedModel
 
     until = time.monotonic() + config.report.time_limit_seconds
-    progress("examining")
+    progress("analysing")
     model = LoadedModel(path_utils.serving_model_path(artifacts["model"].uri))
     try:
         _add_predictions(analysis, config, model, f"{artifacts['examples'].uri}/Split-eval", until, progress)
@@ -181,15 +181,15 @@ def _add_predictions(
     metrics = metrics_by_task(config)
     groups = np.random.default_rng(config.seed).integers(0, GROUPS, len(records))
     for name, found in predicted.items():
-        progress(f"examining {name}")
+        progress(f"analysing {name}")
         task = measures_of(config.tasks[name], found)
         task.errors = standard_errors(metrics[name], list(metrics[name]), found, groups[found.rows])
-        told = list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
+        shown = list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
         for of_slice in largest:
             inside = part_of(found, slices[of_slice])
             task.slice_rows[of_slice] = len(inside.rows)
             if len(inside.rows):
-                errors = standard_errors(metrics[name], told, inside, groups[inside.rows])
+                errors = standard_errors(metrics[name], shown, inside, groups[inside.rows])
                 task.slice_errors[of_slice] = errors
         analysis.tasks[name] = task
     if not config.report.importance_rows:

@@ -1,6 +1,8 @@
-"""What the report shows beyond report.json, in numbers: bounded in size whatever the data's, and written as JSON."""
+"""analysis.json: the numbers that the report shows beyond report.json, bounded in size whatever the data's."""
 
 from pydantic import BaseModel, Field
+
+ANALYSIS_FILE = "analysis.json"
 
 
 class CalibrationBin(BaseModel):

@@ -1,6 +1,5 @@
 """The data as TFDV and ExampleValidator describe them: both splits beside each other, and what is wrong."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from components.anomaly_gate.column import STATISTICS_FILE, read_columns
 from pipeline.drift.distances import Bins
-from pipeline.drift.features import Sample, feature_skews
+from pipeline.drift.features import Sample, feature_skews, features_by_name
 from pipeline.report.analysis.analysis_json import AnomalyLine, Bar, ColumnAnalysis, ColumnSide
+from pipeline.report.report_json import finite
 
 BARS = 8
 """Of text and of few numbers, the most frequent values and one bar for the others; else ranges of equal width."""
@@ -44,7 +44,7 @@ def columns_of(
     """
     found = {split: Sample(_load(statistics_uri, split), (batches or {}).get(split, [])) for split in (TRAIN, EVAL)}
     sides = {split: read_columns(sample.statistics)[1] for split, sample in found.items()}
-    raw = {split: _by_name(sample.statistics) for split, sample in found.items()}
+    raw = {split: features_by_name(sample.statistics) for split, sample in found.items()}
     names = list(dict.fromkeys([*sides[TRAIN], *sides[EVAL]]))
     columns = []
     for name in names:
@@ -93,21 +93,14 @@ def _load(statistics_uri: str, split: str) -> statistics_pb2.DatasetFeatureStati
     return statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
 
 
-def _by_name(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, Any]:
-    features = statistics.datasets[0].features if statistics.datasets else ()
-    return {".".join(feature.path.step) or feature.name: feature for feature in features}
-
-
 def _side(column: Any | None, feature: Any | None) -> ColumnSide | None:
     if column is None or feature is None:
         return None
     side = ColumnSide(present=column.present, missing_share=column.missing / column.rows if column.rows else 1.0)
     if feature.HasField("num_stats"):
         numbers = feature.num_stats
-        side.mean, side.deviation = _finite(numbers.mean), _finite(numbers.std_dev)
-        side.least, side.median, side.greatest = (
-            _finite(value) for value in (numbers.min, numbers.median, numbers.max)
-        )
+        side.mean, side.deviation = finite(numbers.mean), finite(numbers.std_dev)
+        side.least, side.median, side.greatest = (finite(value) for value in (numbers.min, numbers.median, numbers.max))
     elif feature.HasField("string_stats"):
         side.distinct = int(feature.string_stats.unique) or None
     return side
@@ -162,7 +155,3 @@ def _add_distances(
         if skew is not None:
             column.measure, column.distance, column.unseen = skew.measure, skew.distance, skew.unseen
             column.outside = skew.outside
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -23,7 +23,7 @@ LEAST = 1e-6
 
 
 def importance_metric(config: JanusConfig, task: str) -> str:
-    """The metric that importance is told in: the first that has a gate, else the kind's headline.
+    """The metric in which importance is measured: the first that has a gate, else the kind's headline.
 
     What should be near a certain value says little: predictions without any information may have it too.
     """
@@ -52,7 +52,7 @@ def importances(
         columns: to try, one by one.
         seed: of the permutations.
         until: `time.monotonic` from which on no further column is begun.
-        progress: is told what is under way.
+        progress: is called with what is under way.
 
     Raises:
         RequestError: the model refuses a row.

@@ -10,6 +10,9 @@ from janus_core.kinds import reported_metric
 from janus_core.metrics import Metric
 from pipeline.report.analysis.analysis_json import TaskAnalysis
 
+WORST = 5
+"""So many slices are listed as the worst."""
+
 Z = 1.96
 """Standard errors on either side of a 95 % interval of a normal distribution."""
 
@@ -43,8 +46,8 @@ class SliceValue:
 
     @property
     def interval(self) -> str:
-        """In words."""
-        return "–" if self.low is None or self.high is None else f"{self.low:.4g} – {self.high:.4g}"
+        """As text."""
+        return interval_text(self.low, self.high)
 
 
 def interval(
@@ -64,6 +67,11 @@ def interval(
     reach = Z * error * math.sqrt(sampled / rows)
     low, high = value - reach, value + reach
     return (max(low, 0.0), min(high, 1.0)) if metric and metric.share else (low, high)
+
+
+def interval_text(low: float | None, high: float | None) -> str:
+    """`0.71 – 0.73`; a dash where there is no interval."""
+    return "–" if low is None or high is None else f"{low:.4g} – {high:.4g}"
 
 
 def slice_values(
@@ -95,7 +103,7 @@ def slice_values(
     return found
 
 
-def worst_slices(by_columns: Mapping[str, Sequence[SliceValue]], count: int) -> list[SliceValue]:
+def worst_slices(by_columns: Mapping[str, Sequence[SliceValue]], count: int = WORST) -> list[SliceValue]:
     """Of all columns' slices, those that are worse than all rows beyond chance, the farthest first."""
     worse = [one for slices in by_columns.values() for one in slices if one.worse]
     return sorted(worse, key=_rank)[:count]

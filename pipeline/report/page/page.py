@@ -5,52 +5,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from janus_core.errors import GateError, ServingError
-from janus_core.kinds import headline_of, reported_metric
+from janus_core.kinds import headline_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis, TaskAnalysis
-from pipeline.report.analysis.slices import SliceValue, interval, slice_values, worst_slices
+from pipeline.report.analysis.slices import SliceValue, slice_values, worst_slices
+from pipeline.report.jinja import template
 from pipeline.report.model_card import ModelCard
 from pipeline.report.page.graph import graph_of
 from pipeline.report.page.plots import (
     Plot,
     importance_plot,
-    number,
     slices_plot,
     task_plots,
     training_plots,
 )
 from pipeline.report.page.svg import draw, without_control_characters
 from pipeline.report.report_json import RunReport
-from pipeline.report.view import metric_label, mixture_lines, outcome_line, serving_check_lines, was_compared
-
-WORST = 5
-_TEMPLATES = "pipeline.report.page", "templates"
-_RULES = {"min": "at least", "max": "at most", "max_drop": "drop at most", "max_rise": "rise at most"}
-
-
-@dataclass(frozen=True)
-class GateLine:
-    """A gate in words."""
-
-    text: str
-    passed: bool
-    compared: bool
-
-
-@dataclass(frozen=True)
-class MetricLine:
-    """A row of a task's table of metrics."""
-
-    name: str
-    value: str
-    interval: str
-    baseline: str
-    change: str
-    gates: Sequence[GateLine]
+from pipeline.report.wording import (
+    MetricLine,
+    did_fail,
+    metric_lines,
+    mixture_lines,
+    outcome_line,
+    serving_check_lines,
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +62,7 @@ def render(
     Args:
         report: report.json.
         config: what the run was started with.
-        analysis: what `examine` found; empty where the run did not come so far.
+        analysis: the result of `analyse`; empty where the run ended before it.
         card: the model card.
         drawn: plots by their keys, which are taken as they are; those that are missing are drawn and added.
     """
@@ -93,20 +73,12 @@ def render(
             drawings[plot.key] = draw(plot.key, plot.paint, plot.height)
         return Markup(drawings[plot.key])
 
-    environment = Environment(
-        loader=PackageLoader(*_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, share=_share, svg=svg)
     training = training_plots(report.history, list(report.tasks)) if report.history else {}
-    failed = report.exit_code not in (0, GateError.exit_code, ServingError.exit_code)
-    html = environment.get_template("report.html").render(
+    html = template("report.html").render(
         report=report,
+        svg=svg,
         outcome=outcome_line(report),
-        verdict="pushed" if report.pushed else "failed" if failed else "kept",
+        verdict="pushed" if report.pushed else "failed" if did_fail(report) else "kept",
         problems=report.problems,
         check_lines=serving_check_lines(report),
         tasks=[
@@ -147,7 +119,7 @@ def _task(
         for number_of, (columns, slices) in enumerate(by_columns.items()):
             overall = task["metrics"].get(metric)
             plots.append(slices_plot(f"{key}-s-{metric}-{number_of}", columns, metric, overall, slices))
-        worst += [(metric, found) for found in worst_slices(by_columns, WORST)]
+        worst += [(metric, found) for found in worst_slices(by_columns)]
     if analysis is not None and analysis.importance:
         plots.append(
             importance_plot(f"{key}-imp", analysis.importance_metric, analysis.importance_base, analysis.importance)
@@ -157,7 +129,7 @@ def _task(
         name=name,
         kind=task.get("kind", ""),
         labelled=task.get("labelled", {}),
-        metrics=[_metric(metric, value, task, analysis) for metric, value in task.get("metrics", {}).items()],
+        metrics=list(metric_lines(task, analysis)),
         plots=plots,
         notes=task.get("notes", []),
         sampled=analysis.rows if analysis else 0,
@@ -170,34 +142,3 @@ def _sliced_metrics(config: JanusConfig, name: str) -> list[str]:
     if name not in config.tasks:
         return []
     return list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
-
-
-def _metric(metric: str, value: float | None, task: Mapping[str, Any], analysis: TaskAnalysis | None) -> MetricLine:
-    rows = task.get("labelled", {}).get("eval", 0)
-    error = analysis.errors.get(metric) if analysis else None
-    low, high = interval(reported_metric(task, metric), value, error, analysis.rows if analysis else 0, rows)
-    before = task.get("baseline", {}).get(metric)
-    return MetricLine(
-        name=metric_label(metric, dict(task)),
-        value=number(value),
-        interval="–" if low is None or high is None else f"{low:.4g} – {high:.4g}",
-        baseline=number(before),
-        change=_change(value, before),
-        gates=[_gate(gate) for gate in task.get("gates", []) if gate["metric"] == metric],
-    )
-
-
-def _change(value: float | None, before: float | None) -> str:
-    if value is None or before is None:
-        return "–"
-    return "0" if value == before else f"{value - before:+.3g}"
-
-
-def _gate(gate: Mapping[str, Any]) -> GateLine:
-    return GateLine(f"{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g}", gate["passed"], was_compared(gate))
-
-
-def _share(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else f"{100 * value:.1g} %"

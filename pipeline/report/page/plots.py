@@ -13,6 +13,7 @@ from pipeline.report.analysis.analysis_json import ClassAnalysis, Confusion, Gri
 from pipeline.report.analysis.slices import SliceValue
 from pipeline.report.page.svg import ACCENT, HEIGHT, QUIET, SERIES, TEXT, WRONG, shown
 from pipeline.report.training_plots import Panel, draw_panel, training_panels
+from pipeline.report.wording import number
 
 MOST_BARS = 24
 
@@ -153,13 +154,6 @@ def slices_plot(key: str, columns: str, metric: str, overall: float | None, slic
         [(bar.label, f"{bar.rows:,}", number(bar.value), bar.interval) for bar in slices],
         tall=True,
     )
-
-
-def number(value: float | None) -> str:
-    """Four significant digits, large ones whole; a dash where there is no value."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
 # --- training ---------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def predicted_of(table: KindsTable, name: str) -> Predicted:
 
 
 def analysis_of(table: KindsTable, of: JanusConfig) -> Analysis:
-    """What `examine` would find, had the model predicted the table's rows."""
+    """What `analyse` would return, had the model predicted the table's rows."""
     metrics = metrics_by_task(of)
     groups = np.random.default_rng(0).integers(0, 30, len(table.origin))
     values = {value: np.flatnonzero(np.array(table.origin) == value) for value in ("JFK", "LGA", "ONE")}

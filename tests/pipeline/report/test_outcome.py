@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.lineage.store import NodeExecution, StoredArtifact
-from pipeline.report.outcome import Outcome, collect_outcome
+from pipeline.report.outcome import add_outcome
+from pipeline.report.report_json import RunReport
 from tests.pipeline.small import small_config
 
 EPOCHS = [
@@ -16,7 +17,7 @@ EPOCHS = [
 ]
 
 
-def collect(folder: Path, trained: bool) -> Outcome:
+def collect(folder: Path, trained: bool) -> RunReport:
     artifact = StoredArtifact(1, str(folder), {})
     outputs = {"model_run": [artifact]}
     trainer = NodeExecution(
@@ -29,7 +30,9 @@ def collect(folder: Path, trained: bool) -> Outcome:
         seconds=1.0,
         outputs=outputs,
     )
-    return collect_outcome(small_config(folder), {"Trainer": trainer} if trained else {})
+    report = RunReport(janus="0", pipeline="small", run_id="1", seconds=0.0, stack={})
+    add_outcome(report, small_config(folder), {"Trainer": trainer} if trained else {})
+    return report
 
 
 def test_history_and_the_exported_epochs_gates(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from janus_core.errors import ConfigError
 from pipeline.home import Home
-from pipeline.report.outcome import describe_gate
 from pipeline.report.report_json import (
     ComponentReport,
     RunReport,
@@ -18,7 +17,8 @@ from pipeline.report.report_json import (
     stack_versions,
     write_report,
 )
-from pipeline.report.view import mixture_lines, outcome_line, report_view
+from pipeline.report.view import report_view
+from pipeline.report.wording import failed_gate, mixture_lines, outcome_line
 from pipeline.run.display import console_on
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -162,7 +162,7 @@ def test_a_failed_runs_problems_are_listed() -> None:
     ],
 )
 def test_a_failed_gate_in_words(gate: dict[str, Any], words: str) -> None:
-    assert describe_gate({"metric": "auc", "passed": False, **gate}) == words
+    assert failed_gate({"metric": "auc", "passed": False, **gate}) == words
 
 
 def test_what_a_task_is_mixed_from() -> None:

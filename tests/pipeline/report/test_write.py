@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from janus_core.errors import ConfigError, DataError, JanusError
 from pipeline.cli import app
+from pipeline.commands.report import open_page, page_of_latest
 from pipeline.home import Home
 from pipeline.report.analysis.analysis_json import Analysis
-from pipeline.report.page.open import open_page, page_of_latest
 from pipeline.run import job
 from tests.pipeline.small import small_config, small_raw, write_table
 

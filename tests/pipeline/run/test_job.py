@@ -12,7 +12,8 @@ import pytest
 
 from janus_core.errors import DataError, JanusError
 from pipeline.home import Home
-from pipeline.report.outcome import Outcome
+from pipeline.report.outcome import judge
+from pipeline.report.report_json import RunReport
 from pipeline.run import interruption, job
 from pipeline.run.display import Display
 from pipeline.run.progress import ComponentEvent, announce
@@ -29,17 +30,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, dict[str, Any]]]:
-    """Carries out a run whose pipeline does what it is told; returns the exit code and the report."""
+    """Carries out a run whose pipeline does what `act` does, and whose artifacts say what `outcome` has.
 
-    def carry_out(act: Callable[[], None], outcome: Outcome | None = None, **changed: Any) -> tuple[int, dict]:
+    Returns the exit code and the report.
+    """
+
+    def carry_out(act: Callable[[], None], outcome: dict[str, Any] | None = None, **changed: Any) -> tuple[int, dict]:
         def run_pipeline(run: Any, display: Display) -> None:
             act()
 
-        def collect(config: Any, executions: Any) -> Outcome:
-            return outcome or Outcome()
+        def add_outcome(report: RunReport, config: Any, executions: Any) -> None:
+            for key, value in (outcome or {}).items():
+                setattr(report, key, value)
+            judge(report)
 
         monkeypatch.setattr(job, "_run_pipeline", run_pipeline)
-        monkeypatch.setattr("pipeline.report.outcome.collect_outcome", collect)
+        monkeypatch.setattr("pipeline.report.outcome.add_outcome", add_outcome)
         code = job.run_job(small_config(folder, **changed))
         return code, json.loads((Home("small").latest / "report.json").read_text())
 
@@ -61,7 +67,7 @@ def fail(error: BaseException) -> None:
 
 def test_a_model_that_fails_its_serving_check_has_an_exit_code_of_its_own(end: Any, capfd: Any) -> None:
     check = {"passed": False, "problems": ["too slow"]}
-    outcome = Outcome(blessed=True, serving_check=check, problems=["serving check: too slow"])
+    outcome = {"blessed": True, "serving_check": check, "problems": ["serving check: too slow"]}
     code, report = end(lambda: complete("ServingCheck", "Pusher"), outcome)
     assert (code, report["exit_code"], report["pushed"]) == (5, 5, None)
     assert report["serving_check"] == check
@@ -69,7 +75,7 @@ def test_a_model_that_fails_its_serving_check_has_an_exit_code_of_its_own(end: A
 
 
 def test_a_pushed_model_is_success(end: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    outcome = Outcome(examples={"train": 160, "eval": 40}, blessed=True, pushed="serving/17")
+    outcome = {"examples": {"train": 160, "eval": 40}, "blessed": True, "pushed": "serving/17"}
     code, report = end(lambda: complete("ExampleGen", "Pusher"), outcome)
     assert code == 0
     assert report["exit_code"] == 0
@@ -84,7 +90,7 @@ def test_events_are_all_that_a_machine_reads(
     folder: Path, end: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(job, "run_job", partial(job.run_job, as_json=True))
-    end(lambda: complete("ExampleGen", "Pusher"), Outcome(blessed=True, pushed="serving/17"))
+    end(lambda: complete("ExampleGen", "Pusher"), {"blessed": True, "pushed": "serving/17"})
     printed = capfd.readouterr()
     events = [json.loads(line) for line in printed.out.splitlines()]
     assert printed.err == ""
@@ -113,7 +119,7 @@ def test_a_failure_is_an_event_as_well(
 
 
 def test_a_failed_gate_is_4(end: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    code, report = end(lambda: complete("Pusher"), Outcome(failed_gates=["task delay: mae 9 is above max 5"]))
+    code, report = end(lambda: complete("Pusher"), {"problems": ["task delay: mae 9 is above max 5"]})
     assert code == 4
     assert report["exit_code"] == 4
     assert report["problems"] == ["task delay: mae 9 is above max 5"]

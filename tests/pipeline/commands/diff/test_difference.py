@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from janus_core.errors import ConfigError, JanusError
-from pipeline.commands.diff.difference import ANALYSIS_FILE, Difference, compare_runs, find_runs
+from pipeline.commands.diff.difference import Difference, compare_runs, find_runs
 from pipeline.commands.diff.job import run_diff_job
 from pipeline.config import JanusConfig
 from pipeline.lineage.kept_config import CONFIG_FILE, kept_config, write_config
-from pipeline.report.analysis.analysis_json import Analysis, Bar, ColumnAnalysis, ColumnSide
-from pipeline.report.write import ANALYSIS_FILE as WRITTEN
+from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis, Bar, ColumnAnalysis, ColumnSide
 from tests.pipeline.commands.harness import Runs
 from tests.pipeline.small import small_config
 
@@ -44,10 +43,6 @@ def analysed(runs: Runs, run_id: str, mean: float, missing: float, share: float,
     ]
     columns += [ColumnAnalysis(name="wind", type="int")] if extra else []
     (runs.home.run_folder(run_id) / ANALYSIS_FILE).write_text(Analysis(columns=columns).model_dump_json())
-
-
-def test_the_name_of_the_analysis_is_the_one_that_is_written() -> None:
-    assert ANALYSIS_FILE == WRITTEN
 
 
 def test_configuration_data_libraries_and_metrics_are_compared(config: JanusConfig, runs: Runs) -> None:

@@ -8,12 +8,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from pipeline.report.analysis.analysis_json import Analysis
-from pipeline.report.model_card import model_card
-from pipeline.report.page.open import PAGE_FILE
+from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
+from pipeline.report.model_card import CARD_FILE, model_card
+from pipeline.report.page import PAGE_FILE
 from pipeline.report.page.page import render
 from pipeline.report.report_json import RunReport
-from pipeline.report.write import ANALYSIS_FILE, CARD_FILE, write_pages
+from pipeline.report.write import write_pages
 from tests.browser import chromium
 from tests.pipeline.report.sample_run import FEW, HOSTILE, analysis_of, config, report_of, small_table
 
@@ -72,7 +72,7 @@ def test_it_is_small_and_has_all_that_a_run_has(written: Path, open_page: Page) 
     assert "Confusion matrix" not in plots["topics"]
     assert "Calibration of the quantiles" in plots["delay"]
     assert "max 5" in open_page.locator(".verdict").inner_text()
-    assert "✗ at most 5 failed" in open_page.locator("section[aria-labelledby=k3] .gate.bad").first.inner_text()
+    assert "✗ ≤ 5 FAILED" in open_page.locator("section[aria-labelledby=k3] .gate.bad").first.inner_text()
 
 
 def test_names_and_values_of_the_data_stay_text(open_page: Page) -> None:

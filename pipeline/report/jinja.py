@@ -1,0 +1,33 @@
+"""The Jinja templates of report.html and the model card."""
+
+import functools
+import re
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+
+from pipeline.report.wording import number, share
+
+
+def template(name: str) -> Template:
+    """A template of `report/page/templates`; in those of HTML, what is filled in is escaped."""
+    return _environment().get_template(name)
+
+
+def escaped_markdown(text: str) -> str:
+    """Text on one line in which nothing is a mark of Markdown or HTML."""
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]#|!~$])", r"\\\1", flat)
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pipeline.report.page", "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(number=number, share=share, md=escaped_markdown)
+    return environment
