@@ -1,4 +1,4 @@
-"""TFX's Pusher, with versions that appear whole, old versions removed, and a cache that knows what is served."""
+"""TFX's Pusher with atomic versions, removal of old ones, and a cache that takes account of what is served."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +15,9 @@ from components.pusher.executor import Executor
 class Pusher(stock.Pusher):
     """Pushes a blessed model to `base_directory/<version>` and keeps the newest `keep` versions.
 
-    The version is the same as before, and the component cached, while the newest version there is this very model.
-    A model that a rollback withdrew is not pushed. With an `infra_blessing` that has a stamped model, that one is
-    pushed instead of `model`, which may then be absent; a negative one keeps it back.
+    While the newest version there is this very model, the version does not change and the component is cached. A model
+    that a rollback withdrew is not pushed. If `infra_blessing` has a stamped model, that model is pushed instead of
+    `model`, which may then be absent; if it is negative, nothing is pushed.
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
@@ -34,16 +34,16 @@ class Pusher(stock.Pusher):
         infra_blessing: BaseChannel | None = None,
         labels: Mapping[str, int] | None = None,
     ):
-        """Adds to TFX's own arguments.
+        """Defines the step.
 
         Args:
-            model: as TFX has it.
-            model_blessing: as TFX has it.
+            model: as in TFX.
+            model_blessing: as in TFX.
             base_directory: the folder of versions, a path or a URL.
             keep: how many of the newest versions stay.
             wait_seconds: how long to wait for another push or rollback into the folder.
-            lease_seconds: after which other machines take this push for dead.
-            infra_blessing: as TFX has it.
+            lease_seconds: seconds after which another machine may treat this push as dead.
+            infra_blessing: as in TFX.
             labels: label → version that stays however old it is, beside those in the folder's own file of labels.
         """
         custom_config: dict[str, Any] = {"keep": keep, "wait_seconds": wait_seconds, "lease_seconds": lease_seconds}

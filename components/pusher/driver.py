@@ -17,7 +17,7 @@ from components.pusher.versions import remove_leftovers, version_for
 class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     """Adds the version to the execution's properties, and so to its cache key.
 
-    Without it a cached push would be believed although its version was deleted, is no longer the newest, or was
+    Otherwise TFX would take a push from its cache although the version was deleted, is no longer the newest, or was
     withdrawn by a rollback.
     """
 
@@ -26,7 +26,7 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         ir_base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Called by TFX; the version is 0 for a model that is not blessed, or was withdrawn."""
+        """Called by TFX; the version is 0 for a model that is not blessed or was withdrawn."""
         pusher = Executor()
         base = base_directory(execution_info.exec_properties)
         taken = 0

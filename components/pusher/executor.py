@@ -42,7 +42,7 @@ class Executor(stock.Executor):
             return
         model = self.GetModelPath(input_dict)
         settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
-        # The driver has looked into the folder, but a rollback may have come between.
+        # The driver has looked into the folder, but a rollback may have happened since.
         labelled = settings.get("labels", {}).values()
         claim = claim_of(exec_properties, self._context.pipeline_run_id if self._context else None)
         done = push(model, base_directory(exec_properties), settings["keep"], version, labelled, claim)

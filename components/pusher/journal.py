@@ -1,11 +1,11 @@
-"""The record of rollbacks, which lies beside the versions: which models were withdrawn, which versions are copies."""
+"""The record of rollbacks beside the versions: which models were withdrawn, and which versions are copies."""
 
-import os
 from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.pusher.storage import Location, join, storage_of
+from components.pusher.layout import Location, join
+from components.pusher.storage import storage_of
 from components.pusher.versions import versions
 from janus_core.errors import JanusError
 
@@ -36,7 +36,7 @@ class Rollback(BaseModel):
 
 
 def history(base: Location) -> list[Rollback]:
-    """The rollbacks that took place, oldest first; one that was killed before its copy appeared did not.
+    """The rollbacks that took place, oldest first, without those that were killed before their copy appeared.
 
     Raises:
         JanusError: the record cannot be read.
@@ -46,12 +46,13 @@ def history(base: Location) -> list[Rollback]:
 
 
 def begin(base: Location, record: Rollback) -> None:
-    """Notes a rollback just before its copy appears; the folder's lock is held."""
+    """Records a rollback just before its copy appears; the caller holds the folder's lock."""
     _write(base, [*history(base), record])
 
 
 def settle(base: Location) -> None:
-    """Notes as published what is, and forgets what was killed before; the folder's lock is held."""
+    """Marks rollbacks whose copy appeared as published, and drops those that were killed before; the caller holds the
+    folder's lock."""
     settled = [record.model_copy(update={"published": True}) for record in history(base)]
     if settled != _read(base):
         _write(base, settled)
@@ -59,16 +60,16 @@ def settle(base: Location) -> None:
 
 def withdrawals(records: Iterable[Rollback]) -> dict[str, Rollback]:
     """Content digest of each model that must not be pushed again → the rollback that withdrew it."""
-    found: dict[str, Rollback] = {}
+    withdrawn: dict[str, Rollback] = {}
     for record in records:
         if record.withdrawn:
-            found[record.from_digest] = record
-        found.pop(record.to_digest, None)
-    return found
+            withdrawn[record.from_digest] = record
+        withdrawn.pop(record.to_digest, None)
+    return withdrawn
 
 
 def origin(records: Iterable[Rollback], version: int) -> int:
-    """The version that was once pushed, of which this one is a copy; a pushed one is its own origin."""
+    """The version that a run pushed and of which this one is a copy, if it is one; else itself."""
     sources = {record.new_version: record.to_version for record in records}
     while version in sources:
         version = sources[version]
@@ -76,7 +77,7 @@ def origin(records: Iterable[Rollback], version: int) -> int:
 
 
 def _read(base: Location) -> list[Rollback]:
-    text = storage_of(base).read_text(os.fspath(base), JOURNAL) or ""
+    text = storage_of(base).read_text(base, JOURNAL) or ""
     records = []
     for number, line in enumerate(text.splitlines(), 1):
         try:
@@ -90,4 +91,4 @@ def _read(base: Location) -> list[Rollback]:
 
 def _write(base: Location, records: Sequence[Rollback]) -> None:
     lines = [record.model_dump_json(by_alias=True) + "\n" for record in records]
-    storage_of(base).write_text(os.fspath(base), JOURNAL, "".join(lines))
+    storage_of(base).write_text(base, JOURNAL, "".join(lines))

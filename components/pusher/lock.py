@@ -1,4 +1,4 @@
-"""One push or rollback at a time into a folder of versions."""
+"""One push or rollback at a time into a folder of versions: a lock file for this machine, a lease for all of them."""
 
 import hashlib
 import os
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.pusher.layout import Location, is_url
 from components.pusher.lease import leased
 from components.pusher.local import make_folders
-from components.pusher.storage import Location, is_url
 from janus_core import files
 
 LOCK_FILE = ".lock"
@@ -19,12 +19,12 @@ LOCK_FILE = ".lock"
 
 @dataclass(frozen=True)
 class Claim:
-    """Who wants to push, and how patiently.
+    """Who wants to push, and how long they wait.
 
     Attributes:
-        holder: the run, or whatever else it is; the same for each try of a step.
+        holder: the run or process, the same for each attempt of a step.
         wait_seconds: how long to wait for another push or rollback.
-        lease_seconds: after which other machines take this one for dead.
+        lease_seconds: after which another machine may treat the holder as dead.
     """
 
     holder: str = field(default_factory=lambda: f"process {os.getpid()}")
@@ -34,9 +34,11 @@ class Claim:
 
 @contextmanager
 def exclusive(base: Location, claim: Claim) -> Iterator[None]:
-    """Holds the folder's lock file, which keeps out this machine's processes and dies with this one, and its lease.
+    """Holds the folder's lock file, which keeps out other processes of this machine, and its lease.
 
-    A URL's lock file lies in this machine's folder for temporary files.
+    The lock file of a URL is in this machine's folder for temporary files. The mode of that of a local folder follows
+    the umask, unlike those of the other files there, which servers read as another user: only who pushes opens it, and
+    who may push together is for the umask to say, as it does for the versions' folders.
 
     Args:
         base: the folder of versions; a local one is made if need be.

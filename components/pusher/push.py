@@ -4,18 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from components.pusher.journal import Rollback, history, settle, withdrawals
+from components.pusher.layout import Location
 from components.pusher.lock import Claim, exclusive
 from components.pusher.retention import read_labels, retain
-from components.pusher.storage import Location, content_digest
+from components.pusher.storage import content_digest
 from components.pusher.versions import publish, remove_leftovers, version_for
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a model.
+    """The result of a push.
 
     Attributes:
-        digest: of its content.
+        digest: the model's content digest.
         version: its version; None if it was not pushed.
         destination: that version's folder.
         withdrawal: the rollback because of which it was not pushed.
@@ -41,9 +42,9 @@ def push(
         model: a SavedModel's folder.
         base: the folder of versions.
         keep: how many of the newest versions stay.
-        version: the model's, if it is still free and the newest; else another is found.
-        labelled: versions that stay besides, as do those in the folder's own file of labels.
-        claim: who pushes, for others that want to; by default this process.
+        version: the number to publish under if no higher one was used meanwhile; else, or if 0, a new one is chosen.
+        labelled: versions that stay however old they are, as do those in the folder's own file of labels.
+        claim: who pushes, as others that want to push see it; by default this process.
 
     Raises:
         JanusError: another push is under way, or the record of rollbacks or the labels cannot be read.
@@ -56,7 +57,7 @@ def push(
         withdrawal = withdrawals(history(base)).get(digest)
         if withdrawal is not None:
             return Pushed(digest, withdrawal=withdrawal)
-        # Read first: a mistake in them must not be found after the push.
+        # Read first: an error in them must not come up after the push.
         labels = read_labels(base)
         if version <= taken:
             version = version_for(model, base, after=taken)

@@ -1,24 +1,23 @@
 """Versions behind a URL, where folders cannot be renamed in one step.
 
-TensorFlow Serving takes up the highest number among the folders as soon as it is there, whole or not. It tries to load
-it six times, by default a minute apart, and then never again while the folder stays. (See
+TensorFlow Serving loads the folder with the highest number as soon as it appears, complete or not. It tries six times,
+by default a minute apart, and then never again while the folder stays. (See
 sources/storage_path/file_system_storage_path_source.cc, util/retrier.cc and core/aspired_versions_manager.cc.)
 
-So a model is uploaded under a name that is no number, however long that takes, and then moved within the store, file by
-file, which takes a moment each: on gs:// by a copy on the server's side (`RenameObject` of TensorFlow's
-gcs_file_system.cc). `saved_model.pb` comes last. Without it no load succeeds, so that a server that looks in between
-tries again later; with it everything is there, and the version counts for Janus too. A push that is killed among the
-moves leaves a folder that no server can load until the next push or rollback removes it: running servers keep the
-version before, one that is started meanwhile has none.
+Therefore a model is first uploaded to a folder whose name is no number, and then moved within the store, file by file,
+which is quick: on gs:// the server copies (`RenameObject` in TensorFlow's gcs_file_system.cc). `saved_model.pb` is
+moved last. Without it no load succeeds, so that a server that looks in between tries again later; once it is there,
+everything else is, and Janus too counts the version as complete. A push that is killed between the moves leaves a
+folder that no server can load until the next push or rollback removes it: running servers keep the previous version,
+and a server that is started meanwhile serves none.
 
-Whatever TensorFlow's file interface knows may be used: gs:// and hdfs://, s3:// with tensorflow-io.
+Every filesystem that TensorFlow's file interface supports can be used: gs:// and hdfs://, and s3:// with tensorflow-io.
 """
 
 import contextlib
 import json
 import logging
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable
@@ -26,79 +25,74 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.pusher.local import SAVED_MODEL
-from components.pusher.storage import content_digest, join, storage_of
+from components.pusher.layout import SAVED_MODEL, Location, is_version, join
+from components.pusher.source import Source
+from janus_core.files import STAGING
 
 PUSH_COMPLETE = "PUSH_COMPLETE"
 """The marker: JSON with the time, the content digest, and each file's size."""
 
-_STAGING = ".staging-"
-
 _gfile = tf.io.gfile
 
 
-def exists(base: str) -> bool:
+def exists(base: Location) -> bool:
     """Whether the folder is there."""
     return bool(_gfile.exists(base))
 
 
-def numbers(base: str) -> list[int]:
+def numbers(base: Location) -> list[int]:
     """The numbered folders, oldest first, complete or not."""
     try:
         names = [name.rstrip("/") for name in _gfile.listdir(base)]
     except tf.errors.NotFoundError:
         return []
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit() and str(int(name)) == name)
+    return sorted(int(name) for name in names if is_version(name))
 
 
-def complete(base: str) -> list[int]:
+def complete(base: Location) -> list[int]:
     """The versions that carry the marker and can be loaded, oldest first."""
     needed = (PUSH_COMPLETE, SAVED_MODEL)
     return [number for number in numbers(base) if all(_gfile.exists(join(base, number, name)) for name in needed)]
 
 
-def files(folder: str) -> dict[str, int]:
+def files(folder: Location) -> dict[str, int]:
     """All files below a folder but the marker: relative name → bytes."""
-    found = {}
-    for parent, _, names in _gfile.walk(folder):
-        for name in names:
-            path = join(parent, name)
-            found[path.removeprefix(join(folder)).lstrip("/")] = int(_gfile.stat(path).length)
-    return {name: size for name, size in found.items() if name != PUSH_COMPLETE}
+    paths = [join(parent, name) for parent, _, names in _gfile.walk(folder) for name in names]
+    sizes = {path.removeprefix(join(folder)).lstrip("/"): int(_gfile.stat(path).length) for path in paths}
+    return {name: size for name, size in sizes.items() if name != PUSH_COMPLETE}
 
 
-def open_file(path: str) -> Any:
+def open_file(path: Location) -> Any:
     """Opens a file to read bytes."""
     return _gfile.GFile(path, "rb")
 
 
-def stored_digest(base: str, version: int) -> str | None:
+def stored_digest(base: Location, version: int) -> str | None:
     """The marker's digest, if the files' names and sizes are still those that it lists."""
     marker = _marker(base, version)
     return marker["digest"] if marker and marker["files"] == files(join(base, version)) else None
 
 
-def published_at(base: str, version: int) -> float:
+def published_at(base: Location, version: int) -> float:
     """When the marker was written, in seconds since 1970."""
     marker = _marker(base, version)
     return float(marker["time"]) if marker else 0.0
 
 
-def publish(source: str, base: str, version: int, before_visible: Callable[[], None]) -> None:
-    """Uploads all files and the marker aside, then moves them to the version's folder, `saved_model.pb` last.
+def publish(source: Source, base: Location, version: int, before_visible: Callable[[], None]) -> None:
+    """Uploads all files and the marker elsewhere, then moves them to the version's folder, `saved_model.pb` last.
 
     Raises:
         OSError: not all bytes have arrived.
         tensorflow.errors.OpError: the store refuses; what was written is removed, by the next push at the latest.
     """
-    staging, target = join(base, f"{_STAGING}{version}-{uuid.uuid4().hex}"), join(base, version)
+    staging, target = join(base, f"{STAGING}{version}-{uuid.uuid4().hex}"), join(base, version)
     if _gfile.exists(target):
         _gfile.rmtree(target)
-    sizes = storage_of(source).files(source)
-    digest = content_digest(source)
+    sizes = dict(source.sizes)
+    digest = source.digest()
     try:
-        for name in sorted(sizes):
-            _copy(join(source, name), join(staging, name))
+        source.copy(lambda name: _new_file(join(staging, name)))
         arrived = files(staging)
         if arrived != sizes:
             raise OSError(f"{target}: {sum(arrived.values())} of {sum(sizes.values())} bytes have arrived")
@@ -108,28 +102,28 @@ def publish(source: str, base: str, version: int, before_visible: Callable[[], N
         for name in [*sorted(set(sizes) - {SAVED_MODEL}), PUSH_COMPLETE, SAVED_MODEL]:
             _move(join(staging, name), join(target, name))
     except BaseException:
-        # Another machine that took this push for dead may have published this number meanwhile.
+        # Another machine that took this push for dead may have published the same number meanwhile.
         _try_to_remove(target, unless=lambda: version in complete(base))
         raise
     finally:
         _try_to_remove(staging)
 
 
-def remove(base: str, version: int) -> None:
+def remove(base: Location, version: int) -> None:
     """Removes a version, its marker first."""
     _gfile.remove(join(base, version, PUSH_COMPLETE))
     _gfile.rmtree(join(base, version))
 
 
-def remove_leftovers(base: str) -> None:
+def remove_leftovers(base: Location) -> None:
     """Removes unfinished uploads, and the versions that are not complete."""
-    for name in text_names(base, _STAGING):
+    for name in text_names(base, STAGING):
         _gfile.rmtree(join(base, name))
     for number in sorted(set(numbers(base)) - set(complete(base))):
         _gfile.rmtree(join(base, number))
 
 
-def read_text(base: str, name: str) -> str | None:
+def read_text(base: Location, name: str) -> str | None:
     """A small file's content; None if it is not there."""
     try:
         with _gfile.GFile(join(base, name)) as file:
@@ -138,29 +132,29 @@ def read_text(base: str, name: str) -> str | None:
         return None
 
 
-def write_text(base: str, name: str, text: str) -> None:
-    """Replaces a small file, by a whole object in place of another."""
+def write_text(base: Location, name: str, text: str) -> None:
+    """Replaces a small file, which the store does in one step for an object."""
     staging = join(base, f"{name}.{os.getpid()}")
     _write(staging, text)
     _gfile.rename(staging, join(base, name), overwrite=True)
 
 
-def remove_text(base: str, name: str) -> None:
+def remove_text(base: Location, name: str) -> None:
     """Removes a small file, if it is there."""
     with contextlib.suppress(tf.errors.NotFoundError):
         _gfile.remove(join(base, name))
 
 
-def text_names(base: str, prefix: str) -> list[str]:
-    """The names of the small files that begin so."""
+def text_names(base: Location, prefix: str) -> list[str]:
+    """The names of the small files that begin with `prefix`."""
     return sorted(name.rstrip("/") for name in _gfile.listdir(base) if name.startswith(prefix))
 
 
-def require_writable(base: str) -> None:
+def require_writable(base: Location) -> None:
     """Tries to write.
 
     Raises:
-        OSError: the store is unknown to TensorFlow, or refuses.
+        OSError: TensorFlow does not know the store, or the store refuses.
     """
     probe = join(base, f".probe-{os.getpid()}")
     try:
@@ -170,16 +164,15 @@ def require_writable(base: str) -> None:
         raise OSError(0, error.message) from error
 
 
-def _marker(base: str, version: int) -> dict[str, Any] | None:
+def _marker(base: Location, version: int) -> dict[str, Any] | None:
     text = read_text(base, f"{version}/{PUSH_COMPLETE}")
     return json.loads(text) if text else None
 
 
-def _copy(source: str, target: str) -> None:
-    # Object stores have no folders; the others want them made.
-    _gfile.makedirs(target.rpartition("/")[0])
-    with storage_of(source).open_file(source) as read, _gfile.GFile(target, "wb") as written:
-        shutil.copyfileobj(read, written, 1 << 20)
+def _new_file(path: str, mode: str = "wb") -> Any:
+    # Object stores have no folders; other filesystems require that they exist.
+    _gfile.makedirs(path.rpartition("/")[0])
+    return _gfile.GFile(path, mode)
 
 
 def _move(source: str, target: str) -> None:
@@ -188,8 +181,7 @@ def _move(source: str, target: str) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    _gfile.makedirs(path.rpartition("/")[0])
-    with _gfile.GFile(path, "w") as file:
+    with _new_file(path, "w") as file:
         file.write(text)
 
 
@@ -198,4 +190,4 @@ def _try_to_remove(target: str, unless: Callable[[], bool] = lambda: False) -> N
         if _gfile.exists(target) and not unless():
             _gfile.rmtree(target)
     except tf.errors.OpError:
-        logging.getLogger(__name__).exception("%s cannot be removed now: the next push does", target)
+        logging.getLogger(__name__).exception("%s cannot be removed now: the next push will remove it", target)

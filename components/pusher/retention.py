@@ -1,11 +1,11 @@
 """Which versions stay after a push."""
 
 import json
-import os
 from collections.abc import Iterable
 
+from components.pusher.layout import Location, join
 from components.pusher.state import State, read_state
-from components.pusher.storage import Location, join, storage_of
+from components.pusher.storage import storage_of
 from janus_core.errors import JanusError
 
 LABELS_FILE = "labels.json"
@@ -16,9 +16,9 @@ def read_labels(base: Location) -> dict[str, int]:
     """Label → version; empty if there is no such file.
 
     Raises:
-        JanusError: the file holds something else.
+        JanusError: the file holds anything else.
     """
-    text = storage_of(base).read_text(os.fspath(base), LABELS_FILE)
+    text = storage_of(base).read_text(base, LABELS_FILE)
     if text is None:
         return {}
     try:
@@ -31,7 +31,7 @@ def read_labels(base: Location) -> dict[str, int]:
 
 
 def protected(state: State, labelled: Iterable[int] = ()) -> set[int]:
-    """What stays however old it is: served, last pushed, what a rollback would go to, what has a label."""
+    """The versions that stay however old they are: served, last pushed, target of a rollback, labelled."""
     kept = {state.served, state.last_pushed, state.rollback_target, *labelled}
     return set(state.versions) & kept
 
@@ -45,5 +45,5 @@ def retain(base: Location, keep: int, labelled: Iterable[int] = ()) -> list[int]
     stay = protected(state, labelled)
     removed = [version for version in candidates if version not in stay]
     for version in removed:
-        storage_of(base).remove(os.fspath(base), version)
+        storage_of(base).remove(base, version)
     return removed

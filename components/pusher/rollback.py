@@ -1,4 +1,4 @@
-"""Takes the served model out of service: publishes a copy of an older version under a higher number."""
+"""Takes the served model out of service by publishing a copy of an older version under a higher number."""
 
 import getpass
 import os
@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.pusher.journal import JOURNAL, Rollback, begin, settle
+from components.pusher.layout import Location, join
 from components.pusher.lock import Claim, exclusive
 from components.pusher.state import State, read_state
-from components.pusher.storage import Location, join, storage_of
+from components.pusher.storage import storage_of
 from components.pusher.versions import new_version, publish, remove_leftovers, versions
 from janus_core.errors import ConfigError, JanusError
 
@@ -30,20 +31,21 @@ def roll_back(
 ) -> Rollback:
     """Publishes a copy of a version as the new served one, and withdraws the model that was served.
 
-    Killed before the copy appears, nothing has happened, and the next push or rollback removes what is left; killed
-    after, the rollback stands. Bringing a withdrawn model back in place of another rollback's copy withdraws nothing.
+    If the process is killed before the copy appears, nothing has happened, and the next push or rollback removes the
+    remains; if after, the rollback stands. Bringing a withdrawn model back in place of another rollback's copy
+    withdraws nothing.
 
     Args:
         base: the folder of versions.
-        check: is given the version's folder, and raises if that model cannot be served.
+        check: is called with the version's folder, and raises if that model cannot be served.
         to: the version; by default the newest older one that holds another model and was not withdrawn.
-        reason: for the record.
+        reason: is recorded.
         force: allows a version that was withdrawn, and lifts its withdrawal.
-        wait_seconds: for a push that is under way.
+        wait_seconds: how long to wait for a push that is under way.
 
     Raises:
-        ConfigError: there is no such version, or it must not be taken.
-        JanusError: there is no version to go to, or another push is under way.
+        ConfigError: there is no such version, or it must not be used.
+        JanusError: there is no version to go back to, or another push is under way.
     """
     if not versions(base):
         raise ConfigError(f"there are no versions in {base} (push.path): `janus run CONFIG` pushes the first")
@@ -87,7 +89,7 @@ def _default_target(state: State) -> int:
 
 def _allowed(state: State, to: int, force: bool) -> int:
     if to not in state.versions:
-        if to in storage_of(state.base).numbers(os.fspath(state.base)):
+        if to in storage_of(state.base).numbers(state.base):
             raise ConfigError(f"--to {to}: {join(state.base, to)} is not complete, it cannot be served")
         present = ", ".join(map(str, state.versions))
         raise ConfigError(f"--to {to}: there is no such version in {state.base}; there are {present}")

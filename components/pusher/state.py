@@ -1,16 +1,16 @@
-"""What stands in a folder of versions, seen once, and what may be done with it."""
+"""A folder of versions as it was at one moment: what is served, what was withdrawn, what a rollback would go to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from components.pusher.journal import Rollback, history, withdrawals
-from components.pusher.storage import Location
+from components.pusher.layout import Location
 from components.pusher.versions import digest_of, versions
 
 
 @dataclass(frozen=True)
 class State:
-    """The complete versions, oldest first, and the rollbacks so far; digests are computed when they are asked for."""
+    """The complete versions, oldest first, and the rollbacks so far; digests are computed when they are needed."""
 
     base: Location
     versions: Sequence[int]
@@ -19,18 +19,18 @@ class State:
 
     @property
     def served(self) -> int | None:
-        """What a server takes: the newest."""
+        """The version that a server loads: the newest."""
         return self.versions[-1] if self.versions else None
 
     @property
     def last_pushed(self) -> int | None:
-        """The newest that a run pushed, which no rollback copied."""
+        """The newest version that a run pushed, rather than a rollback copied."""
         copies = {record.new_version for record in self.rollbacks}
         return next((version for version in reversed(self.versions) if version not in copies), None)
 
     @property
     def rollback_target(self) -> int | None:
-        """The newest version that holds another model than the served one, and one that was not withdrawn."""
+        """The newest version whose model is not the served one and was not withdrawn."""
         if self.served is None:
             return None
         served = self.digest(self.served)
@@ -50,7 +50,7 @@ class State:
 
 
 def read_state(base: Location) -> State:
-    """Looks at a folder.
+    """Reads the state of a folder.
 
     Raises:
         JanusError: the record of rollbacks cannot be read.

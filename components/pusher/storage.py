@@ -1,70 +1,63 @@
 """Where versions are kept: on a local disk, or on a filesystem or object store that a URL names."""
 
 import errno
-import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from components.pusher import local
-
-Location = str | os.PathLike[str]
-"""A path, or a URL such as gs://bucket/models. A URL must stay text: pathlib would take a slash from it."""
+from components.pusher.layout import Location, is_url, join
+from components.pusher.source import Source
 
 
 class Storage(Protocol):
     """What both kinds can do; `base` is the folder of versions."""
 
-    def exists(self, base: str) -> bool:
+    def exists(self, base: Location) -> bool:
         """Whether the folder is there."""
 
-    def numbers(self, base: str) -> list[int]:
+    def numbers(self, base: Location) -> list[int]:
         """The numbered folders, oldest first, complete or not."""
 
-    def complete(self, base: str) -> list[int]:
+    def complete(self, base: Location) -> list[int]:
         """The versions that may be served, oldest first."""
 
-    def files(self, folder: str) -> dict[str, int]:
+    def files(self, folder: Location) -> dict[str, int]:
         """All files below a folder: relative name → bytes."""
 
-    def open_file(self, path: str) -> AbstractContextManager[Any]:
+    def open_file(self, path: Location) -> AbstractContextManager[Any]:
         """Opens a file to read bytes."""
 
-    def stored_digest(self, base: str, version: int) -> str | None:
+    def stored_digest(self, base: Location, version: int) -> str | None:
         """A version's content digest where it was stored with it, and its files are still those."""
 
-    def published_at(self, base: str, version: int) -> float:
+    def published_at(self, base: Location, version: int) -> float:
         """When a version appeared, in seconds since 1970."""
 
-    def publish(self, source: str, base: str, version: int, before_visible: Callable[[], None]) -> None:
+    def publish(self, source: Source, base: Location, version: int, before_visible: Callable[[], None]) -> None:
         """Copies a model; calls `before_visible` when all is ready for the step that makes the version appear."""
 
-    def remove(self, base: str, version: int) -> None:
+    def remove(self, base: Location, version: int) -> None:
         """Removes a version; nobody sees a part of it as a version."""
 
-    def remove_leftovers(self, base: str) -> None:
+    def remove_leftovers(self, base: Location) -> None:
         """Removes what killed pushes left behind."""
 
-    def read_text(self, base: str, name: str) -> str | None:
+    def read_text(self, base: Location, name: str) -> str | None:
         """A small file's content; None if it is not there."""
 
-    def write_text(self, base: str, name: str, text: str) -> None:
+    def write_text(self, base: Location, name: str, text: str) -> None:
         """Replaces a small file, in one step."""
 
-    def remove_text(self, base: str, name: str) -> None:
+    def remove_text(self, base: Location, name: str) -> None:
         """Removes a small file, if it is there."""
 
-    def text_names(self, base: str, prefix: str) -> list[str]:
-        """The names of the small files that begin so."""
+    def text_names(self, base: Location, prefix: str) -> list[str]:
+        """The names of the small files that begin with `prefix`."""
 
-    def require_writable(self, base: str) -> None:
+    def require_writable(self, base: Location) -> None:
         """Makes the folder if need be and tries to write in it; raises OSError."""
-
-
-def is_url(location: Location) -> bool:
-    """Whether it names a filesystem of its own, as gs://, s3://, hdfs:// do."""
-    return "://" in os.fspath(location)
 
 
 def storage_of(location: Location) -> Storage:
@@ -76,9 +69,16 @@ def storage_of(location: Location) -> Storage:
     return local
 
 
-def join(base: Location, *names: str | int) -> str:
-    """A path or URL below another."""
-    return "/".join([os.fspath(base).rstrip("/"), *map(str, names)])
+def source_of(folder: Location) -> Source:
+    """The files of a model.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    storage = storage_of(folder)
+    if not storage.exists(folder):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder))
+    return Source(folder, storage.files(folder), lambda name: storage.open_file(join(folder, name)))
 
 
 def content_digest(folder: Location) -> str:
@@ -87,14 +87,4 @@ def content_digest(folder: Location) -> str:
     Raises:
         FileNotFoundError: there is no such folder.
     """
-    storage, root = storage_of(folder), os.fspath(folder)
-    if not storage.exists(root):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), root)
-    digest = hashlib.sha256()
-    files: Mapping[str, int] = storage.files(root)
-    for name in sorted(files, key=lambda name: name.split("/")):
-        digest.update(f"{name}\0{files[name]}\0".encode())
-        with storage.open_file(join(root, name)) as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
-    return digest.hexdigest()
+    return source_of(folder).digest()

@@ -1,22 +1,21 @@
-"""A folder of numbered model versions, as TensorFlow Serving watches it: it serves the highest number."""
+"""The numbered versions in a folder that TensorFlow Serving watches; it serves the highest number."""
 
-import os
 import time
 from collections.abc import Callable
 
-from components.pusher.local import SAVED_MODEL
-from components.pusher.storage import Location, content_digest, join, storage_of
+from components.pusher.layout import SAVED_MODEL, Location, join
+from components.pusher.storage import content_digest, source_of, storage_of
 from janus_core.errors import JanusError
 
 
 def versions(base: Location) -> list[int]:
-    """The complete versions that are there, oldest first."""
-    return storage_of(base).complete(os.fspath(base))
+    """The complete versions in a folder, oldest first."""
+    return storage_of(base).complete(base)
 
 
 def digest_of(base: Location, version: int) -> str:
     """The content digest of a version."""
-    return storage_of(base).stored_digest(os.fspath(base), version) or content_digest(join(base, version))
+    return storage_of(base).stored_digest(base, version) or content_digest(join(base, version))
 
 
 def version_for(model: Location, base: Location, after: int = 0) -> int:
@@ -28,20 +27,20 @@ def version_for(model: Location, base: Location, after: int = 0) -> int:
 
 
 def new_version(base: Location, after: int = 0) -> int:
-    """The time in seconds since 1970, or the number after the highest, complete or not, and after `after`."""
+    """The time in seconds since 1970, or a higher number: above all in the folder, complete or not, and `after`."""
     return max(int(time.time()), _highest(base) + 1, after + 1)
 
 
 def publish(model: Location, base: Location, version: int, before_visible: Callable[[], None] = lambda: None) -> str:
-    """Copies a model to `base/version`, which appears whole or not at all, and returns where it is.
+    """Copies a model to `base/version`, which appears whole or not at all, and returns that folder.
 
-    A server that watches the folder, or one started after a power cut, never serves a part of a version.
+    A server that watches the folder, or is started after a power cut, never serves a part of a version.
 
     Args:
         model: a SavedModel's folder.
         base: the folder of versions.
         version: its number; a complete version of this number stays as it is.
-        before_visible: called when all is ready for the step that makes the version appear.
+        before_visible: is called just before the step that makes the version appear.
 
     Raises:
         JanusError: the model is no SavedModel.
@@ -50,23 +49,24 @@ def publish(model: Location, base: Location, version: int, before_visible: Calla
     target = join(base, version)
     if version in versions(base):
         return target
-    if SAVED_MODEL not in storage_of(model).files(os.fspath(model)):
+    source = source_of(model)
+    if SAVED_MODEL not in source.sizes:
         raise JanusError(f"{model} is no SavedModel, it has no {SAVED_MODEL}: nothing was pushed")
-    storage_of(base).publish(os.fspath(model), os.fspath(base), version, before_visible)
+    storage_of(base).publish(source, base, version, before_visible)
     return target
 
 
 def remove_leftovers(base: Location) -> int:
-    """Removes what killed pushes left behind; no other push into this folder may be under way.
+    """Removes what interrupted pushes left behind; no other push into this folder may be under way.
 
     Returns:
-        The highest number that was there, complete or not; 0 for none. A new version needs a higher one: a TensorFlow
-        Serving that has given up on a number may not try it again.
+        The highest number that was there, complete or not; 0 for none. A new version needs a higher one, since
+        TensorFlow Serving does not try a number again once it has given up on it.
     """
     highest = _highest(base)
-    storage_of(base).remove_leftovers(os.fspath(base))
+    storage_of(base).remove_leftovers(base)
     return highest
 
 
 def _highest(base: Location) -> int:
-    return max(storage_of(base).numbers(os.fspath(base)), default=0)
+    return max(storage_of(base).numbers(base), default=0)

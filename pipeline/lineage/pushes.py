@@ -7,9 +7,9 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.pusher.journal import WITHDRAWN, Rollback, withdrawals
+from components.pusher.layout import Location
 from components.pusher.rollback import CONTENT_DIGEST
 from components.pusher.state import State, read_state
-from components.pusher.storage import Location
 from pipeline.config import JanusConfig
 from pipeline.home import Home
 from pipeline.lineage.store import CONTEXT_RUN, open_store

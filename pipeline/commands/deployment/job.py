@@ -5,8 +5,8 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from components.pusher.local import SAVED_MODEL
-from components.pusher.storage import is_url, join, storage_of
+from components.pusher.layout import SAVED_MODEL, is_url, join
+from components.pusher.storage import storage_of
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig

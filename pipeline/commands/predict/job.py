@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.pusher.storage import is_url, join
+from components.pusher.layout import is_url, join
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError, ServingError
 from janus_core.files import delete_unfinished

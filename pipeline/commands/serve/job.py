@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.pusher.storage import is_url
+from components.pusher.layout import is_url
 from janus_core.errors import ConfigError, JanusError
 from pipeline.commands.deployment.job import trained_with
 from pipeline.config import JanusConfig

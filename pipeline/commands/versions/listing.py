@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pydantic import BaseModel, Field
 
 from components.pusher.journal import origin
+from components.pusher.layout import join
 from components.pusher.retention import read_labels
 from components.pusher.state import State, read_state
-from components.pusher.storage import join, storage_of
+from components.pusher.storage import storage_of
 from janus_core.errors import ConfigError, JanusError
 from pipeline.config import JanusConfig
 from pipeline.home import Home

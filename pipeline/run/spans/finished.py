@@ -6,7 +6,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.example_gen.settings import SETTINGS_PROPERTY
-from components.pusher.storage import join
+from components.pusher.layout import join
 from components.pusher.versions import versions
 from pipeline.lineage.store import CONTEXT_RUN, executions_of_run
 from pipeline.run.spans.inputs import Inputs

@@ -9,7 +9,7 @@ core/availability_preserving_policy.cc                   the version before stay
 
 import tensorflow as tf
 
-from components.pusher.storage import join
+from components.pusher.layout import join
 
 gfile = tf.io.gfile
 MODEL, VARIABLES = "saved_model.pb", "variables/variables.index"

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from components.pusher import lease
+from components.pusher.layout import Location
 from components.pusher.lease import PREFIX, Ticket, leased
 from components.pusher.local import read_text, text_names
 from components.pusher.lock import Claim, exclusive
-from components.pusher.storage import Location, storage_of
+from components.pusher.storage import storage_of
 from janus_core.errors import JanusError
 
 SECONDS = 100.0

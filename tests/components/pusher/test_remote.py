@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from components.pusher import remote
 from components.pusher.journal import JOURNAL, history
+from components.pusher.layout import is_url, join
 from components.pusher.lease import PREFIX
 from components.pusher.lock import Claim, exclusive
 from components.pusher.push import push
 from components.pusher.rollback import roll_back
 from components.pusher.state import read_state
-from components.pusher.storage import content_digest, is_url, join, storage_of
+from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, versions
 from janus_core.errors import JanusError
 from tests.components.pusher.models import write_model
