@@ -10,7 +10,7 @@ from pipeline.commands.deployment.command import deployment
 from pipeline.commands.diff.command import diff
 from pipeline.commands.explain.command import explain, schema_of_config
 from pipeline.commands.init.command import init
-from pipeline.commands.kubeflow import kubeflow
+from pipeline.commands.kubeflow.command import kubeflow
 from pipeline.commands.lineage.command import lineage
 from pipeline.commands.predict.command import predict
 from pipeline.commands.report import report

@@ -3,9 +3,9 @@
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from pipeline.commands.explain.keys import keys_of
 from pipeline.commands.explain.markdown import reference_page
 from pipeline.config import JanusConfig
+from pipeline.config.keys import keys_of
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

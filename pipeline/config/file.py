@@ -2,17 +2,16 @@
 
 import difflib
 import json
-import types
-import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
+from pipeline.config.keys import Key, json_schema, keys_of, place_of
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -59,13 +58,14 @@ def parse_config(raw: dict[str, Any], source: str = "configuration") -> JanusCon
     try:
         return JanusConfig.model_validate(raw)
     except ValidationError as error:
-        lines = [_explain(item, raw) for item in error.errors()]
+        keys = keys_of(JanusConfig)
+        lines = [_explain(item, keys) for item in error.errors()]
         raise ConfigError("\n".join([f"{source} is not a valid configuration:", *(f"  {x}" for x in lines)])) from error
 
 
 def config_json_schema() -> str:
     """The configuration's JSON Schema (draft 2020-12), as text."""
-    return json.dumps(JanusConfig.model_json_schema(by_alias=True), indent=2)
+    return json.dumps(json_schema(JanusConfig), indent=2)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -119,119 +119,38 @@ def _list_item(node: list, part: str, override: str) -> Any:
     return node[int(part)]
 
 
-def _explain(error: Any, raw: dict[str, Any]) -> str:
+def _explain(error: Any, keys: Sequence[Key]) -> str:
     """One line: the key's full path, what is wrong, what is allowed, the nearest key for a typo."""
-    path, model = _walk(error["loc"])
-    key = ".".join(path)
-    kind = error["type"]
+    kind, location, given = error["type"], error["loc"], error.get("input")
     if kind == "extra_forbidden":
-        allowed = _field_names(model) if model else []
-        near = difflib.get_close_matches(path[-1], allowed, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"{key}: unknown key.{hint} Allowed here: {', '.join(allowed)}"
+        section, below = place_of(location[:-1], keys)
+        path = f"{section}.{location[-1]}".lstrip(".")
+        allowed = list(dict.fromkeys(key.name for key in below))
+        return f"{path}: unknown key.{_suggestion(str(location[-1]), allowed)} Allowed here: {', '.join(allowed)}"
+    path, below = place_of(location, keys)
     if kind == "missing":
-        return f"{key}: this key is required"
+        return f"{path}: this key is required"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         discriminator = error["ctx"]["discriminator"].strip("'")
-        allowed = [x.strip().strip("'") for x in str(error["ctx"].get("expected_tags", "")).split(",") if x.strip()]
-        allowed = allowed or _tags(error["loc"])
+        allowed = next(key.allowed for key in below if key.name == discriminator).split(", ")
         if kind == "union_tag_not_found":
-            return f"{key}.{discriminator}: this key is required; allowed: {', '.join(allowed)}"
+            return f"{path}.{discriminator}: this key is required; allowed: {', '.join(allowed)}"
         tag = str(error["ctx"]["tag"])
-        near = difflib.get_close_matches(tag, allowed, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"{key}.{discriminator}: '{tag}' is unknown.{hint} Allowed: {', '.join(allowed)}"
+        return f"{path}.{discriminator}: '{tag}' is unknown.{_suggestion(tag, allowed)} Allowed: {', '.join(allowed)}"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if kind == "value_error":
-        return f"{key}: {message}" if key else message
+        return f"{path}: {message}" if path else message
     if kind == "string_too_long":
-        return f"{key}: a name of {len(error['input'])} characters; at most {error['ctx']['max_length']} are allowed"
-    if kind == "string_type" and isinstance(error.get("input"), (bool, int, float, type(None))):
-        return f"{key}: expected a text, which YAML read as {error['input']!r}; put it in quotes"
+        return f"{path}: a name of {len(given)} characters; at most {error['ctx']['max_length']} are allowed"
+    if kind == "string_type" and isinstance(given, (bool, int, float, type(None))):
+        return f"{path}: expected a text, which YAML read as {given!r}; put it in quotes"
     if kind == "string_pattern_mismatch":
-        return f"{key}: a name starts with a letter and holds letters, digits and _ only"
-    given = error.get("input")
+        return f"{path}: a name starts with a letter and holds letters, digits and _ only"
     shown = "" if isinstance(given, (dict, list)) else f", got {given!r}"
     expected = message if kind in ("too_short", "dict_type") else f"expected {message}"
-    return f"{key}: {expected}{shown}"
+    return f"{path}: {expected}{shown}"
 
 
-def _walk(location: Iterable[str | int]) -> tuple[list[str], type[BaseModel] | None]:
-    """The key path without pydantic's union tags, and the model that the last key stands in."""
-    path: list[str] = []
-    model: type[BaseModel] | None = JanusConfig
-    annotation: Any = JanusConfig
-    for part in location:
-        if part == "[key]":
-            continue
-        candidates = _models(annotation)
-        tagged = [m for m in candidates if part in _tag_values(m)] if len(candidates) > 1 else []
-        if tagged:
-            annotation = tagged[0]
-            continue
-        if candidates and isinstance(part, str):
-            model = candidates[0]
-            field = _fields(model).get(part)
-            path.append(part)
-            annotation = field.annotation if field is not None else None
-            continue
-        child = _item_annotation(annotation)
-        if child is None and annotation is not None and not candidates:
-            continue
-        path.append(str(part))
-        annotation = child
-    return path, model
-
-
-def _tags(location: Iterable[str | int]) -> list[str]:
-    annotation: Any = JanusConfig
-    for part in location:
-        models = _models(annotation)
-        field = _fields(models[0]).get(str(part)) if len(models) == 1 else None
-        annotation = field.annotation if field is not None else _item_annotation(annotation)
-    return [tag for model in _models(annotation) for tag in _tag_values(model)]
-
-
-def _fields(model: type[BaseModel]) -> dict[str, Any]:
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _field_names(model: type[BaseModel]) -> list[str]:
-    return list(_fields(model))
-
-
-def _strip(annotation: Any) -> Any:
-    while typing.get_origin(annotation) is typing.Annotated:
-        annotation = typing.get_args(annotation)[0]
-    return annotation
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    annotation = _strip(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [model for arg in typing.get_args(annotation) for model in _models(arg)]
-    return []
-
-
-def _tag_values(model: type[BaseModel]) -> tuple[Any, ...]:
-    for name in ("kind", "by"):
-        field = model.model_fields.get(name)
-        if field is not None and typing.get_origin(field.annotation) is typing.Literal:
-            return typing.get_args(field.annotation)
-    return ()
-
-
-def _item_annotation(annotation: Any) -> Any:
-    annotation = _strip(annotation)
-    arguments = typing.get_args(annotation)
-    if typing.get_origin(annotation) is dict:
-        return arguments[1]
-    if typing.get_origin(annotation) is list:
-        return arguments[0]
-    for argument in arguments if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ():
-        found = _item_annotation(argument)
-        if found is not None:
-            return found
-    return None
+def _suggestion(given: str, allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(given, allowed, n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""

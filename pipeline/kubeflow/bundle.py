@@ -18,17 +18,20 @@ from janus_core.errors import ConfigError
 from janus_core.files import replacing
 from pipeline.config import JanusConfig
 from pipeline.config.file import parse_config
+from pipeline.config.kubeflow import KubeflowConfig
 
 IR_FILE, CONFIG_FILE = "ir.json", "config.json"
+FOLDER = "bundle"
+"""The folder's name, beside the compiled YAML."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was read.
+    """A bundle's content.
 
     Attributes:
         ir: TFX's pipeline_pb2.Pipeline.
-        config: what it was compiled from.
+        config: the configuration that it was compiled from.
         digest: of both files.
     """
 
@@ -41,8 +44,8 @@ def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> A
     """The pipeline as it runs in the cluster, a pipeline_pb2.Pipeline.
 
     Args:
-        config: as `in_cluster` gives it; its `kubeflow` section says where things are in the containers.
-        schemas: holds, or receives, a copy of the curated schema, to be found in the bundle.
+        config: as `in_cluster` returns it; its `kubeflow` section has the containers' paths.
+        schemas: folder of the curated schema's copy, which is part of the bundle; it is written there if it is not yet.
         span: to ingest, instead of the newest.
     """
     from tfx.dsl.compiler import compiler
@@ -61,6 +64,11 @@ def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> A
         analyzer_cache=f"{home}/analyzer_cache" if local else None,
     )
     return compiler.Compiler().compile(create_pipeline(config, places, span))
+
+
+def default_output(config: JanusConfig, target: str = "kubeflow") -> Path:
+    """Where `compile` writes the YAML unless `--output` names another file."""
+    return Path("deploy") / target / config.name / "pipeline.yaml"
 
 
 def in_cluster(config: JanusConfig) -> JanusConfig:
@@ -86,7 +94,7 @@ def in_cluster(config: JanusConfig) -> JanusConfig:
     )
 
 
-def required(config: JanusConfig) -> Any:
+def required(config: JanusConfig) -> KubeflowConfig:
     """The `kubeflow` section.
 
     Raises:
@@ -125,16 +133,16 @@ def read_bundle(folder: Path, digest: str | None = None) -> Bundle:
 
     Args:
         folder: where it is.
-        digest: what it had when the Kubeflow pipeline was compiled, if it shall be checked.
+        digest: of the bundle that the Kubeflow pipeline was compiled with; None: any.
 
     Raises:
         ConfigError: it is missing, damaged, or not the one that was compiled.
     """
-    # What the representation's `Any` messages hold must be known to read them.
+    # The types inside the representation's `Any` messages must be imported before it is parsed.
     from tfx.proto.orchestration import executable_spec_pb2, metadata_pb2, pipeline_pb2  # noqa: F401
 
     try:
-        found = digest_of(folder)
+        actual = digest_of(folder)
         ir = json_format.ParseDict(json.loads((folder / IR_FILE).read_text("utf-8")), pipeline_pb2.Pipeline())
         config = parse_config(json.loads((folder / CONFIG_FILE).read_text("utf-8")))
     except FileNotFoundError as error:
@@ -143,12 +151,12 @@ def read_bundle(folder: Path, digest: str | None = None) -> Bundle:
         ) from error
     except (json.JSONDecodeError, json_format.ParseError, ValidationError) as error:
         raise ConfigError(f"the bundle in {folder} is damaged: compile it again. {error}") from error
-    if digest is not None and found != digest:
+    if digest is not None and actual != digest:
         raise ConfigError(
-            f"the bundle in {folder} has the digest {found[:12]}, but this pipeline was compiled with {digest[:12]}: "
+            f"the bundle in {folder} has the digest {actual[:12]}, but this pipeline was compiled with {digest[:12]}: "
             "the configuration changed since. Build the image and compile again, from the same configuration"
         )
-    return Bundle(ir, config, found)
+    return Bundle(ir, config, actual)
 
 
 def digest_of(folder: Path) -> str:

@@ -5,19 +5,16 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import kfp_server_api as api
-import urllib3
 
 from janus_core.errors import ConfigError, JanusError
-from pipeline.kubeflow.access import TOKEN, Access, expiry
+from pipeline.kubeflow.access import Access
+from pipeline.kubeflow.api_errors import RefusedError, UnansweredError, explained
 
 LOG = logging.getLogger(__name__)
 
@@ -25,33 +22,13 @@ CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 60.0
 WAITS = (1.0, 3.0, 9.0)
 """Seconds before each further attempt."""
 
-SKEW_SECONDS = 60.0
-"""From which on a clock is called wrong."""
-
-MAX_MESSAGE = 600
 MAX_PAGES = 100
 PAGE_SIZE = 100
 EQUALS = 1
 ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
-"""The states of a run that has come to its end; None and the others are those of one that has not."""
+"""The states of runs that have ended; a run in any other state, or in none, is under way."""
 
 T = TypeVar("T")
-
-
-class UnansweredError(JanusError):
-    """Nothing, or no whole answer, came back: what was asked for may have been done all the same."""
-
-
-class RefusedError(JanusError):
-    """The server refused.
-
-    Attributes:
-        status: the HTTP status code.
-    """
-
-    def __init__(self, message: str, status: int):
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -107,10 +84,10 @@ def connect(
     seconds: tuple[float, float] = (CONNECT_SECONDS, ANSWER_SECONDS),
     waits: tuple[float, ...] = WAITS,
 ) -> Client:
-    """The client of an installation, after one question whether it is there.
+    """Connects to an installation, and checks that it answers.
 
     Args:
-        access: where it is, and what proves who asks.
+        access: where it is, and the credentials.
         namespace: of a multi-user installation.
         seconds: that connecting, and an answer, may take.
         waits: seconds before each further attempt.
@@ -119,278 +96,213 @@ def connect(
         ConfigError: the kubeconfig does not have the context, or the installation needs a namespace.
         JanusError: it does not answer, or refuses the token.
     """
-    client = _client(_configuration(access), access, namespace, seconds, waits)
-    health = asked(client, "whether Kubeflow Pipelines is there", client.health.healthz_service_get_healthz)
+    connection = _ApiClient(_configuration(access))
+    connection.seconds = seconds
+    client = Client(
+        access=access,
+        namespace=namespace,
+        pipelines=api.PipelineServiceApi(connection),
+        uploads=api.PipelineUploadServiceApi(connection),
+        experiments=api.ExperimentServiceApi(connection),
+        runs=api.RunServiceApi(connection),
+        recurring_runs=api.RecurringRunServiceApi(connection),
+        health=api.HealthzServiceApi(connection),
+        waits=waits,
+    )
+    health = ask(client, "whether Kubeflow Pipelines is there", client.health.healthz_service_get_healthz)
     if health.multi_user and not namespace:
         raise ConfigError(f"Kubeflow Pipelines at {access.name} is a multi-user installation: set kubeflow.namespace")
     if namespace and health.multi_user is False:
         # A single-user server refuses requests that name one.
         LOG.info("Kubeflow Pipelines at %s is a single-user installation: kubeflow.namespace is not used", access.name)
-        client = _client(_configuration(access), access, None, seconds, waits)
+        return replace(client, namespace=None)
     return client
 
 
-def asked(client: Client, what: str, question: Callable[[], T]) -> T:
-    """The answer to what changes nothing, or nothing more when done twice, asked again after a failure that may pass.
+def ask(client: Client, what: str, request: Callable[[], T]) -> T:
+    """The answer to a request that may safely be repeated; it is repeated after a failure that may be temporary.
 
     Raises:
-        JanusError: see `told`.
+        JanusError: see `explained`.
     """
     for wait in client.waits:
         try:
-            with told(client, what):
-                return question()
+            with explained(client.access, client.namespace, what):
+                return request()
         except UnansweredError as error:
             LOG.warning("%s; asked again in %g s", error, wait)
             time.sleep(wait)
-    with told(client, what):
-        return question()
+    with explained(client.access, client.namespace, what):
+        return request()
 
 
-def made(client: Client, what: str, find: Callable[[], T | None], make: Callable[[], T]) -> T:
-    """What `find` finds, or else `make` makes: after a lost answer it is looked for before it is made again.
+def find_or_create(client: Client, what: str, find: Callable[[], T | None], create: Callable[[], T]) -> T:
+    """What `find` returns, or else what `create` makes: after a lost answer it looks again before it creates again.
 
     Raises:
-        JanusError: see `told`.
+        JanusError: see `explained`.
     """
-    for attempt in range(len(client.waits) + 1):
-        found = find()
-        if found is not None:
-            return found
+    for wait in (*client.waits, None):
+        existing = find()
+        if existing is not None:
+            return existing
         try:
-            with told(client, what):
-                return make()
+            with explained(client.access, client.namespace, what):
+                return create()
         except UnansweredError as error:
-            if attempt == len(client.waits):
+            if wait is None:
                 raise
-            LOG.warning("%s; looked for, and asked again, in %g s", error, client.waits[attempt])
-            time.sleep(client.waits[attempt])
+            LOG.warning("%s; looked for, and asked again, in %g s", error, wait)
+            time.sleep(wait)
         except RefusedError as error:
-            # Somebody else has made it meanwhile.
-            found = find() if error.status == 409 else None
-            if found is None:
+            # Somebody else has created it in the meantime.
+            existing = find() if error.status == 409 else None
+            if existing is None:
                 raise
-            return found
+            return existing
     raise AssertionError("the last attempt returns or raises")
 
 
-@contextmanager
-def told(client: Client, what: str) -> Iterator[None]:
-    """Raises KFP's failures in words that say what to do.
-
-    Raises:
-        UnansweredError: no whole answer came, or one that says that the server is busy or broken.
-        RefusedError: the server refused.
-    """
-    name = client.access.name
-    try:
-        yield
-    except api.ApiException as error:
-        raise _explained(client, what, error) from error
-    except UnansweredError as error:
-        raise UnansweredError(
-            f"{what}: {name} does not answer as Kubeflow Pipelines does: {error}. A login page needs a token "
-            f"({TOKEN}); a user interface's address may need /pipeline at its end"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UnansweredError(f"{what}: the answer of {name} is no text") from error
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        # urllib3 counts a refused connection among the time-outs.
-        refused = isinstance(error, urllib3.exceptions.NewConnectionError)
-        if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
-            raise UnansweredError(f"{what}: {name} did not answer in time") from error
-        raise UnansweredError(f"{what}: {name} cannot be reached, or broke off: {_reason(error)}") from error
-
-
-def named(items: list[T], name: str) -> list[T]:
-    """Those of exactly this name: KFP's filters may not tell upper and lower case apart."""
-    return [item for item in items if getattr(item, "display_name", None) == name]
-
-
-def all_pages(client: Client, what: str, key: str, page: Callable[..., Any], **query: Any) -> list[Any]:
-    """All items of a list.
-
-    Raises:
-        JanusError: see `told`.
-    """
-    return [item for items in pages(client, what, key, page, **query) for item in items]
-
-
-def pages(client: Client, what: str, key: str, page: Callable[..., Any], **query: Any) -> Iterator[list[Any]]:
+def pages(client: Client, what: str, key: str, method: Callable[..., Any], **query: Any) -> Iterator[list[Any]]:
     """The pages of a list.
 
     Args:
         client: of the installation.
         what: is listed, for messages.
         key: of the answer, that holds the items.
-        page: kfp_server_api's method.
+        method: kfp_server_api's.
         query: its arguments; those that are None are left out.
 
     Raises:
-        JanusError: see `told`.
+        JanusError: see `explained`.
     """
     given = {"page_size": PAGE_SIZE, **{name: value for name, value in query.items() if value is not None}}
-    token = ""
     for _ in range(MAX_PAGES):
-        answer = asked(client, what, partial(page, **given, **({"page_token": token} if token else {})))
+        answer = ask(client, what, partial(method, **given))
         yield list(getattr(answer, key) or [])
-        token = answer.next_page_token or ""
-        if not token:
+        if not answer.next_page_token:
             return
+        given["page_token"] = answer.next_page_token
 
 
-def filter_by(key: str, value: str) -> str:
-    """KFP's filter for a value, JSON."""
-    return json.dumps({"predicates": [{"operation": EQUALS, "key": key, "stringValue": value}]})
+def all_named(client: Client, what: str, key: str, method: Callable[..., Any], name: str, **query: Any) -> list[Any]:
+    """The items of a list that have exactly this name; the arguments are those of `pages`.
+
+    Raises:
+        JanusError: see `explained`.
+    """
+    by_name = json.dumps({"predicates": [{"operation": EQUALS, "key": "display_name", "stringValue": name}]})
+    listed = pages(client, f"looking for the {what} '{name}'", key, method, filter=by_name, **query)
+    # KFP's filters may not distinguish upper and lower case.
+    return [item for page in listed for item in page if item.display_name == name]
 
 
 def ensure_pipeline(client: Client, name: str, description: str) -> str:
-    """The id of the pipeline, which is made without versions if there is none."""
-
-    def find() -> Any | None:
-        return _one(client, f"pipeline '{name}'", find_pipelines(client, name))
-
+    """The id of the pipeline, which is created without versions if there is none."""
     model = api.V2beta1Pipeline(display_name=name, description=description, namespace=client.namespace)
     if "name" in model.openapi_types:
-        # Servers from 2.5 on tell the name from what is displayed.
+        # Servers from 2.5 on have a name besides the displayed one.
         model.name = name
     what = f"creating the pipeline '{name}'"
-    pipeline = made(client, what, find, lambda: client.pipelines.pipeline_service_create_pipeline(model))
-    return _identity(client, what, pipeline.pipeline_id)
+    pipeline = find_or_create(
+        client,
+        what,
+        lambda: _one(client, f"pipeline '{name}'", find_pipelines(client, name)),
+        lambda: client.pipelines.pipeline_service_create_pipeline(model),
+    )
+    return identity(client, what, pipeline.pipeline_id)
 
 
 def find_pipelines(client: Client, name: str) -> list[Any]:
     """The pipelines of the name, of which there should be one."""
-    found = all_pages(
-        client,
-        f"looking for the pipeline '{name}'",
-        "pipelines",
-        client.pipelines.pipeline_service_list_pipelines,
-        filter=filter_by("display_name", name),
-        namespace=client.namespace,
-    )
-    return named(found, name)
+    method = client.pipelines.pipeline_service_list_pipelines
+    return all_named(client, "pipeline", "pipelines", method, name, namespace=client.namespace)
 
 
 def ensure_version(client: Client, pipeline_id: str, name: str, yaml: Path, description: str) -> str:
     """The id of the pipeline's version; the YAML is uploaded if there is none of this name."""
     what = f"uploading the version '{name}'"
-
-    def find() -> Any | None:
-        found = all_pages(
-            client,
-            f"looking for the version '{name}'",
-            "pipeline_versions",
-            lambda **query: client.pipelines.pipeline_service_list_pipeline_versions(pipeline_id, **query),
-            filter=filter_by("display_name", name),
-        )
-        versions = named(found, name)
-        return versions[0] if versions else None
-
-    def upload() -> Any:
-        return client.uploads.upload_pipeline_version(
+    versions = partial(client.pipelines.pipeline_service_list_pipeline_versions, pipeline_id)
+    version = find_or_create(
+        client,
+        what,
+        lambda: next(iter(all_named(client, "version", "pipeline_versions", versions, name)), None),
+        lambda: client.uploads.upload_pipeline_version(
             str(yaml), name=name, pipelineid=pipeline_id, description=description
-        )
-
-    version = made(client, what, find, upload)
-    return _identity(client, what, version.pipeline_version_id)
+        ),
+    )
+    return identity(client, what, version.pipeline_version_id)
 
 
 def ensure_experiment(client: Client, name: str) -> str:
-    """The id of the experiment, which is made if there is none.
+    """The id of the experiment, which is created if there is none.
 
     Raises:
         ConfigError: it is archived, and takes no runs.
     """
     what = f"creating the experiment '{name}'"
-
-    def find() -> Any | None:
-        return find_experiment(client, name)
-
     model = api.V2beta1Experiment(display_name=name, namespace=client.namespace)
-    experiment = made(client, what, find, lambda: client.experiments.experiment_service_create_experiment(model))
+    experiment = find_or_create(
+        client,
+        what,
+        lambda: find_experiment(client, name),
+        lambda: client.experiments.experiment_service_create_experiment(model),
+    )
     if experiment.storage_state == "ARCHIVED":
         raise ConfigError(f"kubeflow.experiment '{name}' is archived: restore it, or choose another")
-    return _identity(client, what, experiment.experiment_id)
+    return identity(client, what, experiment.experiment_id)
 
 
 def find_experiment(client: Client, name: str) -> Any | None:
     """The experiment; None if there is none."""
-    found = all_pages(
-        client,
-        f"looking for the experiment '{name}'",
-        "experiments",
-        client.experiments.experiment_service_list_experiments,
-        filter=filter_by("display_name", name),
-        namespace=client.namespace,
-    )
-    return _one(client, f"experiment '{name}'", named(found, name))
+    method = client.experiments.experiment_service_list_experiments
+    experiments = all_named(client, "experiment", "experiments", method, name, namespace=client.namespace)
+    return _one(client, f"experiment '{name}'", experiments)
 
 
 def server_version(client: Client) -> tuple[int, int] | None:
-    """The installation's version, such as (2, 16); None where it does not say, as a build of one's own."""
-    answer = asked(
+    """The installation's version, such as (2, 16); None where it does not report one, as a build of one's own."""
+    answer = ask(
         client,
         "which version of Kubeflow Pipelines is there",
         # The client's model of the answer leaves the version out (`tag_name`, backend/src/apiserver/main.go).
         lambda: client.health.healthz_service_get_healthz(_preload_content=False),
     )
-    found = re.match(r"(\d+)\.(\d+)\.", str(json.loads(answer.data).get("tag_name", "")))
-    return (int(found[1]), int(found[2])) if found else None
+    match = re.match(r"(\d+)\.(\d+)\.", str(json.loads(answer.data).get("tag_name", "")))
+    return (int(match[1]), int(match[2])) if match else None
 
 
-def runs_under_way(client: Client, recurring_run_id: str, experiment_id: str) -> list[Any]:
-    """The runs that a recurring run has started and that have not ended."""
-    found = all_pages(
-        client,
-        f"looking for runs of the recurring run {recurring_run_id}",
-        "runs",
-        client.runs.run_service_list_runs,
-        experiment_id=experiment_id,
-        sort_by="created_at desc",
-    )
-    return [run for run in found if run.recurring_run_id == recurring_run_id and run.state not in ENDED]
+def newest_runs(client: Client, what: str, experiment_id: str) -> Iterator[list[Any]]:
+    """The pages of an experiment's runs, newest first."""
+    method = client.runs.run_service_list_runs
+    return pages(client, what, "runs", method, experiment_id=experiment_id, sort_by="created_at desc")
 
 
 def create_run(client: Client, run: api.V2beta1Run) -> str:
     """Starts the run, once; its name must be no other's. Returns its id."""
-    what = f"starting the run '{run.display_name}'"
-
-    def find() -> Any | None:
-        found = all_pages(
-            client,
-            f"looking for the run '{run.display_name}'",
-            "runs",
-            client.runs.run_service_list_runs,
-            filter=filter_by("display_name", run.display_name),
-            experiment_id=run.experiment_id,
-        )
-        return next(iter(named(found, run.display_name)), None)
-
-    started = made(client, what, find, lambda: client.runs.run_service_create_run(run))
-    return _identity(client, what, started.run_id)
-
-
-def _client(
-    configuration: api.Configuration,
-    access: Access,
-    namespace: str | None,
-    seconds: tuple[float, float],
-    waits: tuple[float, ...],
-) -> Client:
-    connection = _ApiClient(configuration)
-    connection.seconds = seconds
-    return Client(
-        access,
-        namespace,
-        api.PipelineServiceApi(connection),
-        api.PipelineUploadServiceApi(connection),
-        api.ExperimentServiceApi(connection),
-        api.RunServiceApi(connection),
-        api.RecurringRunServiceApi(connection),
-        api.HealthzServiceApi(connection),
-        waits,
+    what, method = f"starting the run '{run.display_name}'", client.runs.run_service_list_runs
+    listed = partial(all_named, client, "run", "runs", method, run.display_name, experiment_id=run.experiment_id)
+    started = find_or_create(
+        client, what, lambda: next(iter(listed()), None), lambda: client.runs.run_service_create_run(run)
     )
+    return identity(client, what, started.run_id)
+
+
+def identity(client: Client, what: str, given: str | None) -> str:
+    """The id that the server gave to what was created.
+
+    Raises:
+        JanusError: it gave none.
+    """
+    if not given:
+        raise JanusError(f"{what}: the answer of {client.access.name} has no id")
+    return given
+
+
+def _one(client: Client, what: str, items: list[T]) -> T | None:
+    if len(items) > 1:
+        raise JanusError(f"{client.access.name} has {len(items)} of the {what}: delete or rename all but one")
+    return items[0] if items else None
 
 
 def _configuration(access: Access) -> api.Configuration:
@@ -428,118 +340,3 @@ def _load_kubeconfig(access: Access, configuration: api.Configuration) -> None:
     configuration.host = host
     if load is not None:
         configuration.refresh_api_key_hook = refresh
-
-
-def _one(client: Client, what: str, found: list[T]) -> T | None:
-    if len(found) > 1:
-        raise JanusError(f"{client.access.name} has {len(found)} of the {what}: delete or rename all but one")
-    return found[0] if found else None
-
-
-def _identity(client: Client, what: str, identity: str | None) -> str:
-    if not identity:
-        raise JanusError(f"{what}: the answer of {client.access.name} has no id")
-    return identity
-
-
-def _explained(client: Client, what: str, error: api.ApiException) -> JanusError:
-    status, name = error.status or 0, client.access.name
-    said = _said(error)
-    if status == 0 and "SSL" not in str(error.reason):
-        return UnansweredError(f"{what}: the answer of {name} cannot be understood: {said}")
-    if status == 0:
-        return ConfigError(
-            f"{what}: {name} does not prove who it is: {said}. For a certificate of your own authority give --ca-file"
-        )
-    if status == 401 or _is_unauthenticated(error):
-        return RefusedError(f"{what}: {name} does not know who asks ({status}): {_about_token(client, error)}", status)
-    if status == 403:
-        return RefusedError(
-            f"{what}: {name} does not allow it (403){_in(client)}: {said}. The token's account needs the right, or "
-            "kubeflow.namespace is another's",
-            status,
-        )
-    if 300 <= status < 400:
-        return RefusedError(
-            f"{what}: {name} sends us elsewhere ({status}), as to a login: give a token by {TOKEN} or --token-file",
-            status,
-        )
-    if status == 404 and not _is_of_kfp(error):
-        return RefusedError(
-            f"{what}: {name} has no API of Kubeflow Pipelines v2 there (404): a user interface's address may need "
-            "/pipeline at its end",
-            status,
-        )
-    if status in (408, 429) or status >= 500:
-        return UnansweredError(f"{what}: {name} is busy or broken ({status}): {said}")
-    return RefusedError(f"{what}: {name} refuses it ({status}): {said}", status)
-
-
-def _about_token(client: Client, error: api.ApiException) -> str:
-    if client.access.host is None:
-        return "the kubeconfig's credentials are refused; log in to the cluster again"
-    if client.access.token is None:
-        return f"no token was given; give one by {TOKEN} or --token-file"
-    ends = expiry(client.access.token)
-    now = datetime.now(UTC)
-    clock = _server_clock(error) or now
-    skew = ""
-    if abs((clock - now).total_seconds()) > SKEW_SECONDS:
-        skew = f". This machine's clock and the server's differ by {abs((clock - now).total_seconds()):.0f} s"
-    # By the server's clock: it is the one that refused.
-    if ends is not None and ends <= clock:
-        return f"the token expired at {ends:%Y-%m-%d %H:%M:%S} UTC; get a new one{skew}"
-    return f"the token is refused; get a new one, of the audience that the server expects{skew}"
-
-
-def _server_clock(error: api.ApiException) -> datetime | None:
-    date = (error.headers or {}).get("Date")
-    try:
-        return parsedate_to_datetime(date) if date else None
-    except ValueError:
-        return None
-
-
-def _in(client: Client) -> str:
-    return f" in the namespace {client.namespace}" if client.namespace else ""
-
-
-def _body(error: api.ApiException) -> dict[str, Any]:
-    try:
-        content = json.loads(error.body or "")
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _is_of_kfp(error: api.ApiException) -> bool:
-    body = _body(error)
-    # A gateway says the code 5 too, of a path that it does not know.
-    return ("message" in body or "error" in body or "error_message" in body) and body.get("message") != "Not Found"
-
-
-def _is_unauthenticated(error: api.ApiException) -> bool:
-    """Of gRPC's code 16, which some installations send with the HTTP status 400."""
-    return _body(error).get("code") == 16 or "Unauthenticated" in str(_body(error).get("error_message", ""))
-
-
-def _said(error: api.ApiException) -> str:
-    body = _body(error)
-    text = (
-        body.get("message")
-        or body.get("error_message")
-        or body.get("error")
-        or error.body
-        or error.reason
-        or "no reason given"
-    )
-    text = " ".join(str(text).split())
-    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause's words: urllib3 wraps them in objects' addresses."""
-    cause: BaseException = error
-    while (inner := getattr(cause, "reason", None) or cause.__cause__) is not None and isinstance(inner, BaseException):
-        cause = inner
-    return " ".join(str(cause).rpartition(">: ")[2].split()) or type(cause).__name__

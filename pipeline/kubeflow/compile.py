@@ -13,36 +13,36 @@ from janus_core.files import replacing
 from pipeline.config import JanusConfig
 from pipeline.config.kubeflow import KubeflowConfig, StepConfig
 from pipeline.kubeflow.artifacts import CARD, METRICS, MODEL, PAGE, classification_outputs
-from pipeline.kubeflow.attempts import BACKOFF_FACTOR
 from pipeline.kubeflow.bundle import IR_FILE, Bundle, required
-from pipeline.kubeflow.metadata_address import VARIABLE
+from pipeline.kubeflow.metadata import VARIABLE
+from pipeline.kubeflow.step import BACKOFF_FACTOR
 
 REPORT_STEP = "report"
 
 POD_LABEL = ("app.kubernetes.io/component", "janus-step")
-"""On the pods of all steps, so that a network policy can tell them from others."""
+"""A label of the pods of all steps, by which a network policy selects them."""
 
 USER = 1000
 """The image's user and group (deploy/Dockerfile)."""
 
 UNLIMITED_SECONDS = 7 * 24 * 3600
-"""Stands for the time-out of a step that has none."""
+"""The assumed time-out of a step that has none."""
 
 NO_SPAN = -1
-"""The pipeline input that stands for the newest span."""
+"""The value of the pipeline's input `span` that means the newest span."""
 
 
 def compile_pipeline(bundle: Bundle, output: Path) -> Path:
     """Writes the YAML, whole or not at all; the same bundle gives the same bytes.
 
     Each node of TFX's pipeline becomes a task that runs `run_node`, after the tasks of the nodes before it; a
-    last one writes the run's report, also when a task failed. TFX caches by itself, so KFP's caching is off. The run id
-    is KFP's, the same in every task and retry. It is an input of each task: KFP's driver fills it in where a task's
-    input is exactly its placeholder (backend/src/v2/driver/resolve.go), while its launcher leaves the placeholder as it
-    stands in a container's arguments (backend/src/v2/component/launcher_v2.go, getPlaceholders).
+    last task writes the run's report, also when another task failed. TFX caches by itself, so KFP's caching is off. The
+    run id is KFP's, the same in every task and retry. It is an input of each task: KFP's driver replaces the
+    placeholder only where it is the whole input of a task (backend/src/v2/driver/resolve.go); KFP's launcher does not
+    replace it in a container's arguments (backend/src/v2/component/launcher_v2.go, getPlaceholders).
 
     Args:
-        bundle: what the image or a volume holds for the tasks.
+        bundle: that the image or a volume has for the tasks.
         output: a file that ends in .yaml.
     """
     from kfp import compiler
@@ -58,6 +58,11 @@ def step_name(node_id: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", node_id).lower()
 
 
+def kfp_name(config: JanusConfig) -> str:
+    """The pipeline's name as KFP and Vertex AI write names: small letters, digits and hyphens."""
+    return step_name(config.name).replace("_", "-")
+
+
 def edges(ir: Any) -> dict[str, list[str]]:
     """Each node of TFX's pipeline → the nodes that it waits for."""
     nodes = [node.pipeline_node for node in ir.nodes]
@@ -68,10 +73,10 @@ def _pipeline(bundle: Bundle) -> Any:
     from kfp import dsl
 
     config = bundle.config
-    kubeflow: KubeflowConfig = required(config)
+    kubeflow = required(config)
     graph = edges(bundle.ir)
 
-    @dsl.pipeline(name=step_name(config.name).replace("_", "-"), description=f"Janus pipeline {config.name}")
+    @dsl.pipeline(name=kfp_name(config), description=f"Janus pipeline {config.name}")
     def pipeline(data_path: str = config.data.path, span: int = NO_SPAN, epochs: int = config.training.epochs) -> None:
         last = _report_component(config, bundle.digest)(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
         report = _configure(last, REPORT_STEP, kubeflow)
@@ -84,7 +89,7 @@ def _pipeline(bundle: Bundle) -> Any:
                 task.after(*(tasks[earlier] for earlier in upstream))
                 tasks[node] = _configure(task, node, kubeflow)
                 if node == "ServingCheck" and config.serving.infra_validator == "kubernetes":
-                    _tell_own_pod(task)
+                    _pass_own_pod(task)
 
     return pipeline
 
@@ -93,13 +98,13 @@ def _report_component(config: JanusConfig, digest: str) -> Callable[..., Any]:
     """KFP's component of the last task, whose outputs KFP's pages show."""
     from kfp import dsl
 
-    kubeflow: KubeflowConfig = required(config)
+    kubeflow = required(config)
 
     def last(run_id: str, *_outputs: Any) -> dsl.ContainerSpec:
         return dsl.ContainerSpec(
             image=kubeflow.image,
             command=["python", "-m", "pipeline.kubeflow.finish"],
-            # Of the outputs the step learns by what stands for `{{$}}`.
+            # KFP puts a description of the step's outputs in the place of `{{$}}`.
             args=[*_common_arguments(kubeflow, digest), f"--run-id={run_id}", "--executor-input", "{{$}}"],
         )
 
@@ -139,7 +144,7 @@ def _component(kubeflow: KubeflowConfig, digest: str, node: str) -> Callable[...
 
 
 def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
-    """What `kubeflow` says of a task: resources, retries, environment, volumes, placement."""
+    """Applies the `kubeflow` section to a task: resources, retries, environment, volumes, placement."""
     from kfp import kubernetes
 
     step = kubeflow.step(node)
@@ -151,7 +156,7 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
         task.set_memory_request(step.memory).set_memory_limit(step.memory)
     if step.accelerator:
         task.set_accelerator_type(step.accelerator.type).set_accelerator_limit(step.accelerator.count)
-    # The report of a failed run is written all the same: another attempt would only write it again.
+    # The report's step succeeds for a failed run as well: another attempt would only write the report again.
     if step.retries and node != REPORT_STEP:
         task.set_retry(
             num_retries=step.retries,
@@ -169,7 +174,7 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
     if kubeflow.image_pull_secrets:
         kubernetes.set_image_pull_secrets(task, secret_names=kubeflow.image_pull_secrets)
     if hasattr(kubernetes, "set_security_context"):
-        # Newer SDKs only; namespaces under Kubernetes' restricted profile demand it.
+        # Newer SDKs only; Kubernetes' restricted profile requires it.
         kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     for volume in kubeflow.volumes:
         kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
@@ -187,14 +192,14 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
 
 
 def _set_time_for_retries(path: Path, bundle: Bundle) -> None:
-    """Writes how long retrying may go on into the compiled YAML: KFP's SDK allows an hour at most.
+    """Sets how long retrying may go on in the compiled YAML.
 
-    (kfp/dsl/structures.py, RetryPolicy.to_proto.) The server takes any duration.
+    KFP's SDK allows an hour at most (kfp/dsl/structures.py, RetryPolicy.to_proto); the server takes any duration.
     """
     text = path.read_text(encoding="utf-8")
     comments = [line for line in text.splitlines(keepends=True) if line.startswith("#")]
     documents = list(yaml.safe_load_all(text))
-    kubeflow: KubeflowConfig = required(bundle.config)
+    kubeflow = required(bundle.config)
     seconds = {step_name(node): _retrying_seconds(kubeflow.step(node), kubeflow) for node in edges(bundle.ir)}
     for component in documents[0]["components"].values():
         for name, task in component.get("dag", {}).get("tasks", {}).items():
@@ -204,17 +209,17 @@ def _set_time_for_retries(path: Path, bundle: Bundle) -> None:
 
 
 def _retrying_seconds(step: StepConfig, kubeflow: KubeflowConfig) -> int:
-    """What all attempts and the time between them may take together.
+    """The time limit of all attempts and the pauses between them together.
 
-    For Argo, `maxDuration` is counted from the beginning of the first attempt, and is the deadline of each further one.
+    Argo counts `maxDuration` from the beginning of the first attempt; no attempt starts or runs after it.
     """
     retries = step.retries or 0
     between = sum(kubeflow.retry_backoff_seconds * BACKOFF_FACTOR**retry for retry in range(retries))
     return math.ceil((retries + 1) * (step.timeout_seconds or UNLIMITED_SECONDS) + between)
 
 
-def _tell_own_pod(task: Any) -> None:
-    """Gives TFX's InfraValidator the name of its pod, after which it makes TF Serving's, and its namespace."""
+def _pass_own_pod(task: Any) -> None:
+    """Passes the pod's name and namespace to TFX's InfraValidator, which derives the pod of TF Serving from them."""
     from kfp import kubernetes
     from tfx.utils import kube_utils
 

@@ -1,7 +1,7 @@
 """The last step of a run on Kubeflow: writes the run's report and its page, also of a run that failed.
 
-`python -m pipeline.kubeflow.finish --help`. It ends with 0 once the report is written, whatever the run came to: KFP
-uploads the artifacts of a step only if it ends with 0, and the failed step has made the run fail.
+`python -m pipeline.kubeflow.finish --help`. Its exit code is 0 once the report is written, also if the run failed: KFP
+uploads the artifacts of a step only if its exit code is 0, and the failed step has already made the run fail.
 """
 
 import argparse
@@ -10,12 +10,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from janus_core.errors import GateError, JanusError
 from pipeline import environment
-from pipeline.kubeflow.run_node import recorded_exit_code
-from pipeline.kubeflow.steps import check_run_id, report_reason
+from pipeline.kubeflow.step import check_run_id, exit_now, report_reason
 from pipeline.report.report_json import ComponentReport, RunReport, janus_version, stack_versions
 
 if TYPE_CHECKING:
@@ -51,17 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None = None) -> tuple[RunReport, str]:
-    """Reads what the run's nodes recorded, and writes `<home>/<run id>/report.json`, beside the pipeline root.
+    """Writes the report of a run from what its nodes recorded: `<home>/<run id>/report.json`, beside the pipeline root.
 
-    With it go report.html, the model card, and the numbers that both show. Where KFP gives `executor_input`, its
-    artifacts are written as well.
+    Also writes report.html, the model card and the numbers that both show, and KFP's artifacts if there is an
+    `executor_input`.
 
     Returns:
-        The report, and where it is.
+        The report, and its path.
     """
     from tfx.orchestration import metadata as tfx_metadata
 
-    from pipeline.kubeflow.metadata_address import check_reachable, connection_config
+    from pipeline.kubeflow.metadata import check_reachable, connection_config
     from pipeline.lineage.store import executions_of_run
     from pipeline.report.analysis.analyse import analyse
     from pipeline.report.outcome import add_outcome
@@ -99,13 +98,13 @@ def _add_components(report: RunReport, nodes: Sequence[str], executions: Mapping
 
 
 def _add_failure(report: RunReport, nodes: Sequence[str], executions: Mapping[str, "NodeExecution"]) -> None:
-    """The first node that did not end well, by the exit code that its own step had."""
+    """Adds the problem and the exit code of the first node that failed."""
     if report.exit_code not in (0, GateError.exit_code):
         return
     for node in nodes:
         execution = executions.get(node)
         if execution is not None and not execution.complete:
-            report.exit_code = recorded_exit_code(execution)
+            report.exit_code = execution.exit_code or 1
             report.problems.insert(0, f"{node}: {execution.message or 'its step ended before its execution did'}")
             return
 
@@ -166,11 +165,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _exit(code: Any) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
-    _exit(main())
+    exit_now(main())

@@ -1,16 +1,15 @@
 """Runs one node of a compiled pipeline, as a step of Kubeflow does: `python -m pipeline.kubeflow.run_node --help`.
 
-TFX's own launcher does the work, on TFX's intermediate representation, against the ML Metadata store that the
-environment names. It returns as if all were well when inputs are missing or the execution failed, so what it recorded
-is read back, and decides the exit code:
+TFX's own launcher runs the node of TFX's intermediate representation, with the ML Metadata store that the environment
+names. The launcher returns normally when an input is missing, so the exit code is taken from what it recorded:
 
     0 complete or cached; 1 unexpected; 2 usage or configuration; 3 data or schema rejected; 4 a task's gate failed;
     5 the exported model failed its serving check.
 
-The work is done in a process of its own. If that is killed, or fails of something that may pass (ML Metadata or an
-object store does not answer), it is started again with the same run id: TFX then takes the same execution up again, or
-finds that it had ended. A failure that would only come again (2 to 5) is not tried again; where Kubeflow tries the step
-again nevertheless, the further attempt ends at once with the same message.
+The node runs in a process of its own. If that process is killed, or fails for a reason that may be temporary (ML
+Metadata or an object store does not answer), it is started again with the same run id: TFX then continues the same
+execution, or detects that it has ended. A permanent failure (2 to 5) is not tried again; if Kubeflow retries the step
+nevertheless, that attempt ends at once with the same message.
 """
 
 import argparse
@@ -23,11 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from janus_core import errors
 from janus_core.errors import ConfigError, DataError, GateError, JanusError, ServingError
 from pipeline import environment
-from pipeline.kubeflow.attempts import is_transient, run_attempts
-from pipeline.kubeflow.steps import TransientError, check_run_id, check_writable, report_reason
+from pipeline.kubeflow.step import (
+    TransientError,
+    check_run_id,
+    check_writable,
+    exit_now,
+    is_transient,
+    report_reason,
+    run_attempts,
+)
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.bundle import Bundle
@@ -35,10 +40,11 @@ if TYPE_CHECKING:
 
 RETRY_INDEX = "KFP_RETRY_INDEX"
 """Set by KFP from 2.17 on in steps with retries (backend/src/v2/compiler/argocompiler/container.go)."""
-PERMANENT = {ConfigError.exit_code, DataError.exit_code, GateError.exit_code, ServingError.exit_code}
+PERMANENT = {kind.exit_code: kind for kind in (ConfigError, DataError, GateError, ServingError)}
+"""Exit code → the error, of failures that another attempt would only repeat."""
 RUN_ID_PARAMETER = "pipeline-run-id"
 _MISSING_INPUT = re.compile(r"inputs\[(\w+)\] has min_count = \d+ but only got 0 artifacts")
-"""How TFX records that nothing has been made for an input."""
+"""TFX's message about an input that has no artifact."""
 
 
 @dataclass(frozen=True)
@@ -79,24 +85,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, parameters: RunParameters) -> None:
-    """Runs a node and checks what came of it.
+    """Runs a node and checks its recorded execution.
 
     Args:
         bundle: the compiled pipeline.
         node_id: of the node.
-        run_id: the same for all nodes of a run, and for each try.
+        run_id: the same for all nodes of a run, and for each attempt.
         root: instead of the compiled pipeline root; None keeps it.
         parameters: of this run.
 
     Raises:
-        JanusError: it did not end well; the exception's exit code says how.
+        JanusError: the node failed; the exception's exit code is the step's.
     """
     from tfx.orchestration import metadata as tfx_metadata
     from tfx.orchestration.local import runner_utils
     from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
     from janus_core.errors import exit_code_of, readable
-    from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
+    from pipeline.kubeflow.metadata import check_reachable, connection_config, explained
     from pipeline.lineage.store import executions_of_run, record_failure
 
     connection = connection_config()
@@ -135,7 +141,7 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
 
 
 def check_earlier_attempt(node_id: str, run_id: str, connection: Any) -> None:
-    """Raises what an earlier attempt at this node of this run failed of, if it would only come again.
+    """Raises the failure of an earlier attempt at this node in this run, if it is permanent.
 
     Raises:
         DataError, GateError, ServingError: as the earlier attempt did.
@@ -146,12 +152,12 @@ def check_earlier_attempt(node_id: str, run_id: str, connection: Any) -> None:
 
     with tfx_metadata.Metadata(connection) as handle:
         execution = executions_of_run(handle.store, run_id).get(node_id)
-    if execution is not None and (execution.complete or recorded_exit_code(execution) in PERMANENT):
+    if execution is not None and (execution.complete or execution.exit_code in PERMANENT):
         check_execution(node_id, execution)
 
 
 def ir_of_run(bundle: "Bundle", parameters: RunParameters) -> Any:
-    """The compiled pipeline, or, where a parameter changes it, what the changed configuration compiles to."""
+    """The compiled pipeline; compiled again where a parameter changes the configuration."""
     config = bundle.config
     if parameters.data_path is not None:
         config = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path})})
@@ -168,12 +174,12 @@ def ir_of_run(bundle: "Bundle", parameters: RunParameters) -> Any:
 
 
 def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
-    """Raises unless TFX recorded that the node completed, or took its result from the cache.
+    """Raises an error unless TFX recorded that the node completed, or took its result from the cache.
 
     Raises:
         GateError: the Evaluator did not bless the model.
         ServingError: the serving check did not.
-        JanusError: the execution failed, or was skipped for want of an input.
+        JanusError: the execution failed, or was skipped because an input is missing.
     """
     if execution is None:
         raise JanusError("it was skipped: one of its inputs is missing, so a node before it has not ended well")
@@ -192,26 +198,10 @@ def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
     raise ServingError("the exported model failed its serving check, so nothing is pushed; the run's report says why")
 
 
-def recorded_exit_code(execution: "NodeExecution") -> int:
-    """The exit code of a failed execution: as recorded by `run_node`, or by the traceback that TFX recorded."""
-    return execution.exit_code or _kind(execution.message).exit_code
-
-
 def _failure(execution: "NodeExecution") -> JanusError:
-    """What was recorded, as an error of the same exit code."""
-    if is_transient(execution.message):
-        return TransientError(execution.message)
-    code = recorded_exit_code(execution)
-    kinds: dict[int, type[JanusError]] = {kind.exit_code: kind for kind in _kinds()}
-    return kinds.get(code, JanusError)(execution.message or "its execution failed; TFX recorded no reason")
-
-
-def _kind(message: str) -> type[JanusError]:
-    return next((kind for kind in _kinds() if f"errors.{kind.__name__}:" in message), JanusError)
-
-
-def _kinds() -> list[type[JanusError]]:
-    return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, JanusError)]
+    """The recorded failure as an error with the recorded exit code."""
+    kind = TransientError if is_transient(execution.message) else PERMANENT.get(execution.exit_code or 1, JanusError)
+    return kind(execution.message or "its execution failed; TFX recorded no reason")
 
 
 def _node(ir: Any, node_id: str) -> Any:
@@ -254,8 +244,4 @@ def _epochs(text: str) -> int | None:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Threads of the libraries may outlive the work; nobody waits for them.
-    os._exit(code)
+    exit_now(main())

@@ -1,4 +1,4 @@
-"""What is sent to Kubeflow Pipelines: a compiled pipeline, named by its content, and a run's parameters."""
+"""What is sent to Kubeflow Pipelines: a compiled pipeline, named by its content, and the parameters of its runs."""
 
 import hashlib
 import re
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import kfp_server_api as api
 import yaml
 
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.config.kubeflow import absolute
 from pipeline.environment import library_output_to
-from pipeline.kubeflow.bundle import digest_of, required, write_bundle
-from pipeline.kubeflow.compile import compile_pipeline, step_name
-from pipeline.kubeflow.compile_job import BUNDLE, default_output
+from pipeline.kubeflow.bundle import FOLDER, default_output, digest_of, required, write_bundle
+from pipeline.kubeflow.client import Client, ensure_experiment, ensure_pipeline, ensure_version
+from pipeline.kubeflow.compile import compile_pipeline, kfp_name
 from pipeline.preflight import check_schema_file
 
 HASH_DIGITS = 16
@@ -41,7 +42,7 @@ class Submission:
         version: the name of this content.
         yaml: the file to upload.
         digest: of the bundle that the image, or a volume, must hold.
-        parameters: that a run is given; the pipeline's defaults stand for the others.
+        parameters: of a run; the others have the pipeline's defaults.
         experiment: of the runs.
         service_account: that the pods run as.
         root: KFP's pipeline root; None for the installation's own.
@@ -57,14 +58,29 @@ class Submission:
     root: str | None
 
 
+@dataclass(frozen=True)
+class Ids:
+    """The server's ids of what a run needs.
+
+    Attributes:
+        pipeline: the pipeline's.
+        version: the version's.
+        experiment: the experiment's.
+    """
+
+    pipeline: str
+    version: str
+    experiment: str
+
+
 def pipeline_name(config: JanusConfig) -> str:
     """The pipeline's name in Kubeflow, as it is compiled.
 
     Raises:
-        ConfigError: KFP would reject it, or the names of what it belongs to.
+        ConfigError: KFP would reject it, or another name that it would be sent.
     """
     kubeflow = required(config)
-    name = step_name(config.name).replace("_", "-")
+    name = kfp_name(config)
     if not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) or len(name) > MAX_NAME:
         raise ConfigError(
             f"name: Kubeflow Pipelines takes no pipeline named '{name}' (from '{config.name}'): at most {MAX_NAME} "
@@ -83,7 +99,7 @@ def pipeline_name(config: JanusConfig) -> str:
 
 @contextmanager
 def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool = False) -> Iterator[Submission]:
-    """Compiles; the file is there meanwhile.
+    """Compiles; the file exists until the context ends.
 
     Args:
         config: as the user wrote it.
@@ -100,7 +116,7 @@ def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with library_output_to(folder / "log", verbose):
-            bundle = write_bundle(config, folder / BUNDLE)
+            bundle = write_bundle(config, folder / FOLDER)
             path = compile_pipeline(bundle, folder / "pipeline.yaml")
         content = path.read_bytes()
         yield Submission(
@@ -111,26 +127,26 @@ def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool 
             parameters=checked_parameters(given, inputs_of(content)),
             experiment=kubeflow.experiment,
             service_account=kubeflow.service_account or (MULTI_USER_ACCOUNT if kubeflow.namespace else ACCOUNT),
-            # KFP's launcher writes its own files there, and knows object stores alone; TFX's root may be a folder.
+            # KFP's launcher writes its own files there, and knows object stores only; TFX's root may be a folder.
             root=kubeflow.pipeline_root if "://" in kubeflow.pipeline_root else None,
         )
 
 
 def bundle_notes(config: JanusConfig, digest: str) -> list[str]:
-    """Says which bundle the image must hold, and whether the one that `compile` wrote is another."""
+    """Lines about the bundle that the image must hold, with a warning if the one that `compile` wrote differs."""
     kubeflow = required(config)
     where = (
         f"the ConfigMap {kubeflow.bundle_config_map}" if kubeflow.bundle_config_map else f"the image {kubeflow.image}"
     )
     notes = [f"{where} must hold the bundle with the digest {digest[:12]} as {kubeflow.bundle}"]
-    folder = default_output(config).parent / BUNDLE
+    folder = default_output(config).parent / FOLDER
     try:
-        found = digest_of(folder)
+        actual = digest_of(folder)
     except FileNotFoundError:
         return [*notes, f"warning: there is no bundle in {folder}: run `janus kubeflow compile`, and build the image"]
-    if found != digest:
+    if actual != digest:
         notes.append(
-            f"warning: the bundle in {folder} has the digest {found[:12]}, and an image built with it refuses to run "
+            f"warning: the bundle in {folder} has the digest {actual[:12]}, and an image built with it refuses to run "
             "this: run `janus kubeflow compile`, and build the image again"
         )
     return notes
@@ -161,10 +177,10 @@ def split_parameters(texts: Sequence[str]) -> dict[str, str]:
 
 
 def checked_parameters(given: Mapping[str, str], inputs: Mapping[str, str]) -> dict[str, Parameter]:
-    """The values as the pipeline's inputs want them.
+    """The values, converted to the types of the pipeline's inputs.
 
     Raises:
-        ConfigError: the pipeline has no such input, or it takes no such value.
+        ConfigError: the pipeline has no such input, or a value is not of its type.
     """
     unknown = [name for name in given if name not in inputs]
     if unknown:
@@ -172,57 +188,51 @@ def checked_parameters(given: Mapping[str, str], inputs: Mapping[str, str]) -> d
     return {name: _value(name, text, inputs[name]) for name, text in given.items()}
 
 
-def run_body(submission: Submission, name: str, pipeline_id: str, version_id: str, experiment_id: str) -> Any:
+def upload(client: Client, submission: Submission) -> Ids:
+    """Creates the pipeline, its version and the experiment, each unless it exists.
+
+    Raises:
+        JanusError: Kubeflow Pipelines refuses it, or does not answer.
+    """
+    pipeline_id = ensure_pipeline(client, submission.pipeline, f"Janus pipeline {submission.pipeline}")
+    description = f"Needs the bundle with the digest {submission.digest}"
+    version_id = ensure_version(client, pipeline_id, submission.version, submission.yaml, description)
+    return Ids(pipeline_id, version_id, ensure_experiment(client, submission.experiment))
+
+
+def run_body(submission: Submission, name: str, ids: Ids) -> Any:
     """KFP's request to start a run, a V2beta1Run."""
-    import kfp_server_api as api
-
-    return api.V2beta1Run(
-        display_name=name,
-        experiment_id=experiment_id,
-        pipeline_version_reference=_reference(pipeline_id, version_id),
-        runtime_config=_runtime(submission),
-        service_account=submission.service_account,
-    )
+    return api.V2beta1Run(display_name=name, **_content(submission, ids))
 
 
-def recurring_run_body(
-    submission: Submission, cron: str, pipeline_id: str, version_id: str, experiment_id: str, enabled: bool = True
-) -> Any:
+def recurring_run_body(submission: Submission, cron: str, ids: Ids) -> Any:
     """KFP's request to start runs by the clock, a V2beta1RecurringRun; never two at once, nor those missed."""
-    import kfp_server_api as api
-
     return api.V2beta1RecurringRun(
         display_name=submission.pipeline,
         description=f"Janus pipeline {submission.pipeline}, version {submission.version}",
-        experiment_id=experiment_id,
-        pipeline_version_reference=_reference(pipeline_id, version_id),
-        runtime_config=_runtime(submission),
-        service_account=submission.service_account,
-        # Of no start time: the server's clock decides, whatever this machine's says.
+        # Without a start time: the server's clock decides, not this machine's.
         trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=cron)),
         max_concurrency="1",
         no_catchup=True,
-        mode="ENABLE" if enabled else "DISABLE",
+        mode="ENABLE",
+        **_content(submission, ids),
     )
 
 
 def as_json(model: Any) -> Any:
     """A model of kfp_server_api as it is sent."""
-    import kfp_server_api as api
-
     return api.ApiClient(api.Configuration()).sanitize_for_serialization(model)
 
 
-def _reference(pipeline_id: str, version_id: str) -> Any:
-    import kfp_server_api as api
-
-    return api.V2beta1PipelineVersionReference(pipeline_id=pipeline_id, pipeline_version_id=version_id)
-
-
-def _runtime(submission: Submission) -> Any:
-    import kfp_server_api as api
-
-    return api.V2beta1RuntimeConfig(parameters=submission.parameters, pipeline_root=submission.root)
+def _content(submission: Submission, ids: Ids) -> dict[str, Any]:
+    """What a run and a recurring run have in common."""
+    reference = api.V2beta1PipelineVersionReference(pipeline_id=ids.pipeline, pipeline_version_id=ids.version)
+    return {
+        "experiment_id": ids.experiment,
+        "pipeline_version_reference": reference,
+        "runtime_config": api.V2beta1RuntimeConfig(parameters=submission.parameters, pipeline_root=submission.root),
+        "service_account": submission.service_account,
+    }
 
 
 def _value(name: str, text: str, kind: str) -> Parameter:

@@ -105,19 +105,13 @@ def check_for_vertex(config: JanusConfig) -> None:
         raise ConfigError("\n  ".join(["this configuration cannot be compiled for Vertex AI:", *problems]))
 
 
-def vertex_name(config: JanusConfig) -> str:
-    """The pipeline's name as Vertex AI takes names: small letters, digits and hyphens."""
-    from pipeline.kubeflow.compile import step_name
-
-    return step_name(config.name).replace("_", "-")
-
-
 def _pipeline(config: JanusConfig, schemas: Path) -> "Pipeline":
     """Our pipeline, with TFX's own nodes where ours need what Vertex AI does not run."""
     from tfx.dsl.context_managers.dsl_context_registry import use_registry
     from tfx.orchestration.pipeline import Pipeline
 
     from pipeline.dag import Places, create_pipeline
+    from pipeline.kubeflow.compile import kfp_name
 
     kubeflow = required(config)
     places = Places(
@@ -135,7 +129,7 @@ def _pipeline(config: JanusConfig, schemas: Path) -> "Pipeline":
         nodes["Resolver"] = _baseline(nodes["Resolver"], nodes["Evaluator"])
         nodes["Pusher"] = _pusher(config, nodes["Pusher"])
     return Pipeline(
-        pipeline_name=vertex_name(config),
+        pipeline_name=kfp_name(config),
         pipeline_root=kubeflow.pipeline_root,
         components=list(nodes.values()),
         enable_cache=True,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from janus_core.packages import PACKAGES
-from pipeline.commands.explain.keys import keys_of
 from pipeline.config import JanusConfig
+from pipeline.config.keys import keys_of
 from tests.browser import chromium
 
 ROOT = Path(__file__).parents[2]

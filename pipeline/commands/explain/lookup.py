@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 from janus_core.errors import ConfigError
-from pipeline.commands.explain.keys import ANY, Key, children_of
+from pipeline.config.keys import ANY, Key, children_of
 
 
 def find(asked: str, keys: Sequence[Key]) -> list[Key]:

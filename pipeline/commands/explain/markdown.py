@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.commands.explain.keys import ANY, KEYS_OWN, Key
+from pipeline.config.keys import ANY, KEYS_OWN, Key
 
 _MARKDOWN = re.compile(r"[\\*_\[\]{}|]")
 

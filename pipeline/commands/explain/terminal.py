@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.explain.keys import ANY, Key, Variant, children_of
+from pipeline.config.keys import ANY, Key, Variant, children_of
 
 
 def explanation(found: Sequence[Key], keys: Sequence[Key]) -> Group:

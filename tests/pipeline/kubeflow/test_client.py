@@ -9,9 +9,9 @@ import pytest
 
 from janus_core.errors import ConfigError, JanusError
 from pipeline.kubeflow.access import Access
-from pipeline.kubeflow.client import Client, RefusedError, UnansweredError, connect, create_run
-from pipeline.kubeflow.submission import Submission, run_body
-from pipeline.kubeflow.submit_job import upload
+from pipeline.kubeflow.api_errors import RefusedError, UnansweredError
+from pipeline.kubeflow.client import Client, connect, create_run
+from pipeline.kubeflow.submission import Submission, run_body, upload
 from tests.pipeline.kubeflow.conftest import WAITS, connect_to
 from tests.pipeline.kubeflow.kfp_server import PREFIX, Fault, State, running
 
@@ -20,7 +20,7 @@ UPLOAD = f"{PREFIX}/pipelines/upload_version"
 
 def test_pipeline_version_experiment_and_run(kfp: State, client: Client, submission: Submission) -> None:
     ids = upload(client, submission)
-    run_id = create_run(client, run_body(submission, "small 1", ids.pipeline, ids.version, ids.experiment))
+    run_id = create_run(client, run_body(submission, "small 1", ids))
     assert kfp.only("pipelines")["display_name"] == "small"
     assert kfp.only("experiments")["display_name"] == "janus"
     version = kfp.only("versions")
@@ -76,7 +76,7 @@ def test_a_lost_answer_makes_nothing_twice(kfp: State, submission: Submission, p
     client = connect_to(kfp)
     kfp.faults.append(Fault("POST", PREFIX + path, kind))
     ids = upload(client, submission)
-    create_run(client, run_body(submission, "small 1", ids.pipeline, ids.version, ids.experiment))
+    create_run(client, run_body(submission, "small 1", ids))
     counts = [len(getattr(kfp, held)) for held in ("pipelines", "versions", "experiments", "runs")]
     assert counts == [1, 1, 1, 1]
     assert len(kfp.asked("POST", PREFIX + path)) == 1

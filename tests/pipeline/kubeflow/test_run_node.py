@@ -10,11 +10,17 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from janus_core.errors import ConfigError, DataError, GateError, JanusError, ServingError
-from pipeline.kubeflow.attempts import is_transient, run_attempts
 from pipeline.kubeflow.bundle import write_bundle
-from pipeline.kubeflow.metadata_address import check_reachable, connection_config, explained
-from pipeline.kubeflow.run_node import RETRY_INDEX, check_execution, recorded_exit_code
-from pipeline.kubeflow.steps import TransientError, check_run_id, check_writable, report_reason
+from pipeline.kubeflow.metadata import check_reachable, connection_config, explained
+from pipeline.kubeflow.run_node import RETRY_INDEX, check_execution
+from pipeline.kubeflow.step import (
+    TransientError,
+    check_run_id,
+    check_writable,
+    is_transient,
+    report_reason,
+    run_attempts,
+)
 from pipeline.lineage.store import NodeExecution, StoredArtifact
 from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.small import write_table
@@ -29,8 +35,10 @@ def blessing(blessed: int) -> dict[str, list[StoredArtifact]]:
     return {"blessing": [StoredArtifact(1, "", {"blessed": blessed})]}
 
 
-def failed(error: str) -> NodeExecution:
-    return execution(failed=True, complete=False, message=f"Traceback (most recent call last):\n  …\n{error}")
+def failed(error: str, **changed: Any) -> NodeExecution:
+    return execution(
+        failed=True, complete=False, message=f"Traceback (most recent call last):\n  …\n{error}", **changed
+    )
 
 
 def test_what_tfx_recorded_decides() -> None:
@@ -40,7 +48,8 @@ def test_what_tfx_recorded_decides() -> None:
         ("Trainer", None, JanusError, "one of its inputs is missing"),
         ("Trainer", execution(failed=True, complete=False, message="out of memory"), JanusError, "out of memory"),
         ("Trainer", execution(complete=False), JanusError, "has not ended"),
-        ("ExampleGen", failed("janus_core.errors.DataError: no column"), DataError, "no column"),
+        ("ExampleGen", failed("no column", exit_code=3), DataError, "no column"),
+        ("ExampleGen", failed("the reason is DataError: too few", exit_code=1), JanusError, "too few"),
         ("Transform", failed("google.api_core.exceptions.ServiceUnavailable: 503"), TransientError, "503"),
         ("Evaluator", execution(outputs=blessing(0)), GateError, "a task's gate failed"),
         ("ServingCheck", execution(outputs=blessing(0)), ServingError, "serving check"),
@@ -48,12 +57,6 @@ def test_what_tfx_recorded_decides() -> None:
         with pytest.raises(error, match=words) as failure:
             check_execution(node, found)
         assert type(failure.value) is error
-
-
-def test_a_recorded_traceback_tells_the_exit_code() -> None:
-    assert recorded_exit_code(failed("janus_core.errors.DataError: a column is missing")) == 3
-    assert recorded_exit_code(failed("ValueError: no")) == 1
-    assert recorded_exit_code(execution(failed=True, complete=False, message="no column", exit_code=3)) == 3
 
 
 def test_addresses_of_ml_metadata() -> None:
@@ -135,7 +138,7 @@ def test_attempts_that_may_help(tmp_path: Path, capfd: pytest.CaptureFixture[str
     assert attempts(tmp_path, "sys.exit(75 if n < 3 else 0)") == (0, 3)
     assert attempts(tmp_path, "n == 1 and os.kill(os.getpid(), signal.SIGKILL)") == (0, 2)
     told = capfd.readouterr()
-    assert "Trainer: its process was ended by SIGKILL, as for want of memory" in told.err
+    assert "Trainer: its process was ended by SIGKILL, as for lack of memory" in told.err
     assert "Trainer: attempt 2 of 3 follows in 0.01 s" in told.out
     assert attempts(tmp_path, "sys.exit(75)") == (1, 3)
 
@@ -147,7 +150,7 @@ def test_no_attempt_at_what_would_only_come_again(tmp_path: Path, code: int) -> 
 
 def test_the_end_of_a_pod_ends_the_attempts(tmp_path: Path) -> None:
     program = (
-        "import sys; from pipeline.kubeflow.attempts import run_attempts; "
+        "import sys; from pipeline.kubeflow.step import run_attempts; "
         'child = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); '
         "print('ready', flush=True); time.sleep(60)\"; "
         "sys.exit(run_attempts([sys.executable, '-c', child], 'Trainer', 5, 0.01))"
@@ -193,8 +196,8 @@ def test_a_step_that_cannot_run_fails(tmp_path: Path) -> None:
     unknown = _node(tmp_path, "--node-id=Nobody", "--run-id=early")
     assert unknown.returncode == 2
     assert "there is no node 'Nobody' in the pipeline; its nodes are ExampleGen" in unknown.stderr
-    for module in ("run_node", "kubeflow.finish"):
-        command = [sys.executable, "-m", f"pipeline.{module}", "--ir=none", "--run-id={{$.pipeline_job_uuid}}"]
+    for module in ("run_node", "finish"):
+        command = [sys.executable, "-m", f"pipeline.kubeflow.{module}", "--ir=none", "--run-id={{$.pipeline_job_uuid}}"]
         command += ["--node-id=Trainer"] if module == "run_node" else ["--pipeline-root=none"]
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
         assert refused.returncode == 2

@@ -17,7 +17,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline.kubeflow.bundle import write_bundle
 from pipeline.kubeflow.compile import compile_pipeline
-from pipeline.kubeflow.metadata_address import connection_config
+from pipeline.kubeflow.metadata import connection_config
 from pipeline.lineage.store import executions_of_run
 from pipeline.run.job import run_job
 from tests.pipeline.kubeflow.harness import cluster_config

@@ -5,18 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 from typer.testing import CliRunner
 
 from janus_core.errors import ConfigError
-from pipeline.commands.explain.command import register
+from pipeline.cli import app
 from pipeline.commands.tensorboard import log_folder, tensorboard_command, trainings_of
 from pipeline.home import Home
 from tests.pipeline.small import small_raw
-
-app = typer.Typer(pretty_exceptions_enable=False)
-register(app)
 
 
 def janus(*arguments: str) -> tuple[int, str, str]:

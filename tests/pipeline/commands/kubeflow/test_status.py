@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.kubeflow.client import Client, create_run
-from pipeline.kubeflow.schedule_job import schedule
-from pipeline.kubeflow.status_job import (
+from pipeline.commands.kubeflow.schedule import schedule
+from pipeline.commands.kubeflow.status import (
     PipelineState,
     compiled_steps,
     read_state,
@@ -19,8 +18,8 @@ from pipeline.kubeflow.status_job import (
     state_view,
     step_failures,
 )
-from pipeline.kubeflow.submission import Submission, recurring_run_body, run_body
-from pipeline.kubeflow.submit_job import upload
+from pipeline.kubeflow.client import Client, create_run
+from pipeline.kubeflow.submission import Submission, recurring_run_body, run_body, upload
 from tests.pipeline.kubeflow.kfp_server import PREFIX, State
 
 
@@ -109,8 +108,8 @@ def filled(kfp: State, client: Client, submission: Submission) -> State:
     ids = upload(client, submission)
     others = upload(client, replace(submission, pipeline="other"))
     for name, which in (("first", ids), ("of another pipeline", others), ("second", ids), ("third", ids)):
-        create_run(client, run_body(submission, name, which.pipeline, which.version, which.experiment))
-    schedule(client, recurring_run_body(submission, "0 30 3 * * *", ids.pipeline, ids.version, ids.experiment))
+        create_run(client, run_body(submission, name, which))
+    schedule(client, recurring_run_body(submission, "0 30 3 * * *", ids))
     first, _, second, third = kfp.runs.values()
     first.update(state="SUCCEEDED", created_at="2026-01-01T00:00:00Z", finished_at="2026-01-01T01:02:03Z")
     second.update(

@@ -1,4 +1,4 @@
-"""`janus kubeflow status`."""
+"""`janus kubeflow status`: the schedule and the newest runs, with the steps that failed."""
 
 import json
 import logging
@@ -6,38 +6,38 @@ import re
 import sys
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import islice
+from typing import Any
 
 from pydantic import BaseModel, Field
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.commands.kubeflow.schedule import recurring_runs_of
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.bundle import required
-from pipeline.kubeflow.schedule_job import recurring_runs_of
+from pipeline.kubeflow.client import Client, ask, connect, find_experiment, find_pipelines, newest_runs, pages
 from pipeline.kubeflow.submission import pipeline_name
 from pipeline.run.display import console_on
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.client import Client
 
 RUNS = 10
 FAILED = ("FAILED", "CANCELED")
 GROUPS = {"root", "executor", "run", "entrypoint", "exit-handler-1"}
-"""Argo's nodes around the steps, which fail with them."""
+"""Argo's nodes around the steps, which fail when a step fails."""
 
 LOG = logging.getLogger(__name__)
 STYLES = {"SUCCEEDED": "green", "FAILED": "red", "CANCELED": "yellow", "CANCELING": "yellow", "RUNNING": "cyan"}
 MAX_PAGES = 10
 
 _ARGO_NAME = re.compile(r"^(?P<task>.*?)(?P<driver>-driver)?(\(\d+\))?(\.onExit)?$")
-"""How Argo names the nodes of a task, of its driver, of each attempt, and of an exit handler."""
+"""Argo's names of the nodes of a task, of its driver, of each attempt, and of an exit handler."""
 
 
 class StepFailure(BaseModel):
-    """A step that failed, by the name that it has in the compiled pipeline, and why."""
+    """A step that failed, named as in the compiled pipeline, and the reason."""
 
     step: str
     message: str = ""
@@ -55,7 +55,7 @@ class RunState(BaseModel):
     by_schedule: bool = False
     message: str = ""
     failures: list[StepFailure] = []
-    problems: list[str] = Field([], description="What the run's own report says.")
+    problems: list[str] = Field([], description="The problems in the run's own report.")
 
 
 class ScheduleState(BaseModel):
@@ -73,11 +73,11 @@ class ScheduleState(BaseModel):
 
 
 class PipelineState(BaseModel):
-    """What Kubeflow Pipelines knows of a pipeline.
+    """The state of a pipeline in Kubeflow Pipelines.
 
     Attributes:
         pipeline: its name.
-        uploaded: whether it is there.
+        uploaded: whether it was uploaded.
         schedules: its recurring runs, of which there should be at most one.
         runs: the newest, newest first.
     """
@@ -95,8 +95,6 @@ def run_status_job(config: JanusConfig, access: Access, as_json: bool = False, c
         ConfigError: the configuration, the host or the credentials are wrong.
         JanusError: Kubeflow Pipelines refuses it, or does not answer.
     """
-    from pipeline.kubeflow.client import connect
-
     kubeflow, name = required(config), pipeline_name(config)
     state = read_state(connect(access, kubeflow.namespace), name, kubeflow.experiment, count)
     home = kubeflow.pipeline_root.rpartition("/")[0]
@@ -110,29 +108,26 @@ def run_status_job(config: JanusConfig, access: Access, as_json: bool = False, c
     return 0
 
 
-def read_state(client: "Client", name: str, experiment: str, count: int = RUNS) -> PipelineState:
-    """Reads what there is; `count` is the number of runs at most.
+def read_state(client: Client, name: str, experiment: str, count: int = RUNS) -> PipelineState:
+    """Reads the state with at most `count` runs.
 
     Raises:
         JanusError: Kubeflow Pipelines refuses it, or does not answer.
     """
-    from pipeline.kubeflow.client import all_pages, find_experiment, find_pipelines
-
     pipelines = [pipeline.pipeline_id for pipeline in find_pipelines(client, name)]
     if not pipelines:
         return PipelineState(pipeline=name, uploaded=False)
-    versions: dict[str, Any] = {}
-    for pipeline_id in pipelines:
-        found = all_pages(
-            client,
-            f"listing the versions of the pipeline '{name}'",
-            "pipeline_versions",
-            lambda at=pipeline_id, **query: client.pipelines.pipeline_service_list_pipeline_versions(at, **query),
-        )
-        versions.update({version.pipeline_version_id: version for version in found})
+    what = f"listing the versions of the pipeline '{name}'"
+    method = client.pipelines.pipeline_service_list_pipeline_versions
+    versions = {
+        version.pipeline_version_id: version
+        for pipeline_id in pipelines
+        for page in pages(client, what, "pipeline_versions", partial(method, pipeline_id))
+        for version in page
+    }
     schedules = [_schedule_state(run, versions) for run in recurring_runs_of(client, name)]
-    there = find_experiment(client, experiment)
-    runs = _newest_runs(client, there.experiment_id, set(pipelines), count) if there else []
+    existing = find_experiment(client, experiment)
+    runs = _newest_runs(client, existing.experiment_id, set(pipelines), count) if existing else []
     return PipelineState(
         pipeline=name, uploaded=True, schedules=schedules, runs=[_run_state(client, run, versions) for run in runs]
     )
@@ -171,7 +166,7 @@ def state_view(state: PipelineState) -> Group:
 
 
 def reported_problems(home: str, run_id: str) -> list[str]:
-    """What the report of a run says of its failure; nothing where this machine cannot read it.
+    """The problems in the report of a run; none where this machine cannot read it.
 
     Args:
         home: of the pipeline, a URL, or a folder of a volume that may be mounted here as well.
@@ -199,45 +194,31 @@ def _schedule_line(pipeline: str, schedule: ScheduleState) -> Text:
 
 
 def _duration(run: RunState) -> str:
-    # Of an unfinished run it would depend on this machine's clock.
+    # The duration of an unfinished run would depend on this machine's clock.
     if run.created is None or run.finished is None or run.finished < run.created:
         return ""
     seconds = int((run.finished - run.created).total_seconds())
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _newest_runs(client: "Client", experiment_id: str, pipelines: set[str], count: int) -> list[Any]:
-    from pipeline.kubeflow.client import pages
-
-    found: list[Any] = []
-    listed = pages(
-        client,
-        "listing the runs",
-        "runs",
-        client.runs.run_service_list_runs,
-        experiment_id=experiment_id,
-        sort_by="created_at desc",
-    )
+def _newest_runs(client: Client, experiment_id: str, pipelines: set[str], count: int) -> list[Any]:
     # The experiment may hold years of other pipelines' runs.
-    for _, page in zip(range(MAX_PAGES), listed, strict=False):
-        found += [
-            run
-            for run in page
-            if run.pipeline_version_reference and run.pipeline_version_reference.pipeline_id in pipelines
-        ]
-        if len(found) >= count:
-            break
-    return found[:count]
+    listed = islice(newest_runs(client, "listing the runs", experiment_id), MAX_PAGES)
+    ours = (
+        run
+        for page in listed
+        for run in page
+        if run.pipeline_version_reference and run.pipeline_version_reference.pipeline_id in pipelines
+    )
+    return list(islice(ours, count))
 
 
-def _run_state(client: "Client", run: Any, versions: Mapping[str, Any]) -> RunState:
-    from pipeline.kubeflow.client import asked
-
+def _run_state(client: Client, run: Any, versions: Mapping[str, Any]) -> RunState:
     failures: list[StepFailure] = []
     version = versions.get(run.pipeline_version_reference.pipeline_version_id)
     if run.state in FAILED:
         what = f"what failed in the run '{run.display_name}'"
-        whole = asked(client, what, lambda: client.runs.run_service_get_run(run.run_id))
+        whole = ask(client, what, lambda: client.runs.run_service_get_run(run.run_id))
         details = (whole.run_details.task_details if whole.run_details else None) or []
         failures = step_failures(details, compiled_steps(version.pipeline_spec) if version else set())
     return RunState(
@@ -256,24 +237,24 @@ def _run_state(client: "Client", run: Any, versions: Mapping[str, Any]) -> RunSt
 def step_failures(tasks: Sequence[Any], steps: Set[str]) -> list[StepFailure]:
     """The failed steps of a run, in the order in which they ended.
 
-    What KFP calls task details are the nodes of Argo's workflow (backend/src/apiserver/server/api_converter.go,
-    toModelTasks): besides the steps, their drivers, their attempts and groups around them, without messages.
+    KFP's task details are the nodes of Argo's workflow (backend/src/apiserver/server/api_converter.go, toModelTasks):
+    the steps, and also their drivers, their attempts and groups around them, all without messages.
 
     Args:
         tasks: the run's task details.
-        steps: the names of the compiled steps; empty if the version was deleted: then the groups are left out by name.
+        steps: the names of the compiled steps; empty if the version was deleted: the known groups are then left out.
     """
-    found: dict[str, StepFailure] = {}
+    failures: dict[str, StepFailure] = {}
     for task in sorted(tasks, key=lambda task: str(task.end_time)):
         match = _ARGO_NAME.match(task.display_name or "")
         name = match["task"] if match else ""
         if task.state != "FAILED" or not (name in steps if steps else name and name not in GROUPS):
             continue
-        # The step's own node fails with its driver, and says less.
+        # The step's own node fails with its driver, and has less information.
         message = "its driver failed, before the step began" if match and match["driver"] else ""
-        if message or name not in found:
-            found[name] = StepFailure(step=name, message=message)
-    return list(found.values())
+        if message or name not in failures:
+            failures[name] = StepFailure(step=name, message=message)
+    return list(failures.values())
 
 
 def compiled_steps(spec: Any) -> set[str]:

@@ -1,29 +1,16 @@
-"""`janus kubeflow compile`."""
+"""`janus kubeflow compile`: writes the YAML and the bundle."""
 
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
-from pipeline.kubeflow.bundle import required, write_bundle
+from pipeline.kubeflow.bundle import FOLDER, default_output, required, write_bundle
 from pipeline.preflight import check_schema_file
 
-BUNDLE = "bundle"
-"""Name of the bundle's folder, beside the YAML."""
 
-Target = Literal["kubeflow", "vertex"]
-
-
-def default_output(config: JanusConfig, target: Target = "kubeflow") -> Path:
-    """Where the YAML is written, if not told otherwise."""
-    return Path("deploy") / target / config.name / "pipeline.yaml"
-
-
-def run_compile_job(
-    config: JanusConfig, output: Path | None, verbose: bool = False, target: Target = "kubeflow"
-) -> int:
+def run_compile_job(config: JanusConfig, output: Path | None, verbose: bool = False, target: str = "kubeflow") -> int:
     """Writes the YAML and the bundle, and returns the exit code.
 
     Raises:
@@ -47,12 +34,12 @@ def _for_kubeflow(config: JanusConfig, path: Path, terminal: Terminal) -> None:
     from pipeline.kubeflow.compile import compile_pipeline
 
     kubeflow = required(config)
-    bundle = write_bundle(config, path.parent / BUNDLE)
+    bundle = write_bundle(config, path.parent / FOLDER)
     compile_pipeline(bundle, path)
     where = f"the ConfigMap {kubeflow.bundle_config_map}" if kubeflow.bundle_config_map else "the image"
     print(
         f"{path}: {len(bundle.ir.nodes)} tasks and the report\n"
-        f"{path.parent / BUNDLE}: {where} must hold it as {kubeflow.bundle} (digest {bundle.digest[:12]})",
+        f"{path.parent / FOLDER}: {where} must hold it as {kubeflow.bundle} (digest {bundle.digest[:12]})",
         file=terminal.out,
     )
 
@@ -60,11 +47,11 @@ def _for_kubeflow(config: JanusConfig, path: Path, terminal: Terminal) -> None:
 def _for_vertex(config: JanusConfig, path: Path, terminal: Terminal) -> None:
     from pipeline.kubeflow.vertex import HEADER, compile_for_vertex
 
-    done = compile_for_vertex(config, path, path.parent / BUNDLE)
+    done = compile_for_vertex(config, path, path.parent / FOLDER)
     print(f"{done.path}: {done.tasks} tasks, for Vertex AI only", file=terminal.out)
     print(HEADER.replace("# ", "").rstrip(), file=terminal.out)
     if config.schema_ is not None:
         print(
-            f"{path.parent / BUNDLE}: the image must hold it as {required(config).bundle}, for the schema",
+            f"{path.parent / FOLDER}: the image must hold it as {required(config).bundle}, for the schema",
             file=terminal.out,
         )

@@ -1,4 +1,4 @@
-"""ML Metadata's address, as `JANUS_MLMD` gives it, and whether it answers."""
+"""The connection to ML Metadata, whose address `JANUS_MLMD` holds."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from janus_core.errors import ConfigError, JanusError
-from pipeline.kubeflow.steps import TransientError
+from pipeline.kubeflow.step import TransientError
 
 VARIABLE, PASSWORD = "JANUS_MLMD", "JANUS_MLMD_PASSWORD"
 CONNECT_SECONDS = 10.0
@@ -20,7 +20,7 @@ def connection_config(environment: Mapping[str, str] = os.environ) -> Any:
     """The connection that the environment names: a ConnectionConfig, or a MetadataStoreClientConfig for gRPC.
 
     Raises:
-        ConfigError: the variable is not set, or is no address.
+        ConfigError: the variable is not set, or is not an address.
     """
     url = environment.get(VARIABLE)
     if not url:
@@ -52,7 +52,7 @@ def connection_config(environment: Mapping[str, str] = os.environ) -> Any:
 
 
 def check_reachable(config: Any) -> None:
-    """Tries the address for some seconds; ML Metadata's own client would wait for minutes.
+    """Checks that the address can be connected to within seconds; ML Metadata's own client would wait for minutes.
 
     Raises:
         TransientError: nothing listens there.
@@ -71,7 +71,7 @@ def check_reachable(config: Any) -> None:
 
 
 def explained(error: Exception) -> Exception:
-    """ML Metadata's failure to connect, in words that say what to do; another failure as it is."""
+    """A failure to connect to ML Metadata as an error that says what to do; any other failure as it is."""
     text = str(error)
     if "errno: (1045)" in text or "errno: 1045" in text or "Access denied" in text:
         return JanusError(f"ML Metadata's database refused the user or the password ({VARIABLE}, {PASSWORD}): {text}")

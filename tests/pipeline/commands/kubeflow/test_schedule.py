@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from janus_core.errors import JanusError
+from pipeline.commands.kubeflow.schedule import Scheduled, recurring_runs_of, run_unschedule_job, schedule
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.client import Client, create_run
-from pipeline.kubeflow.schedule_job import Scheduled, recurring_runs_of, run_unschedule_job, schedule
-from pipeline.kubeflow.submission import Submission, recurring_run_body, run_body
-from pipeline.kubeflow.submit_job import upload
+from pipeline.kubeflow.submission import Submission, recurring_run_body, run_body, upload
 from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.kubeflow.kfp_server import PREFIX, Fault, State
 
@@ -21,7 +20,7 @@ NIGHTLY = "0 30 3 * * *"
 
 def put(client: Client, submission: Submission, cron: str = NIGHTLY) -> Scheduled:
     ids = upload(client, submission)
-    return schedule(client, recurring_run_body(submission, cron, ids.pipeline, ids.version, ids.experiment))
+    return schedule(client, recurring_run_body(submission, cron, ids))
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ def under_way(kfp: State, client: Client, submission: Submission) -> dict[str, A
     """A run that the schedule has started."""
     put(client, submission)
     ids = upload(client, submission)
-    create_run(client, run_body(submission, "nightly", ids.pipeline, ids.version, ids.experiment))
+    create_run(client, run_body(submission, "nightly", ids))
     started = kfp.only("runs")
     started.update(state="RUNNING", recurring_run_id=kfp.only("recurring_runs")["recurring_run_id"])
     return started
@@ -202,7 +201,7 @@ def test_on_an_older_server_its_end_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     kfp.version = version
-    monkeypatch.setattr("pipeline.kubeflow.schedule_job.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("pipeline.commands.kubeflow.schedule.POLL_SECONDS", 0.01)
     done = put(replace(client, wait_seconds=0.05), submission, "0 0 4 * * *")
     assert "waiting up to 0.05 s for nightly, which deleting the schedule would kill" in capsys.readouterr().out
     assert (done.how, done.kept) == ("replaced", (under_way["recurring_run_id"],))

@@ -1,22 +1,32 @@
-"""`janus kubeflow schedule` and `unschedule`."""
+"""`janus kubeflow schedule` and `unschedule`: one enabled recurring run per pipeline, whatever fails."""
 
 import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from janus_core.errors import ConfigError, JanusError
+from pipeline.commands.kubeflow.submit import placeholders, print_request, print_submission
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
+from pipeline.kubeflow.api_errors import RefusedError
 from pipeline.kubeflow.bundle import required
+from pipeline.kubeflow.client import (
+    ENDED,
+    Client,
+    all_named,
+    ask,
+    connect,
+    find_or_create,
+    find_pipelines,
+    identity,
+    newest_runs,
+    server_version,
+)
 from pipeline.kubeflow.cron import six_fields
-from pipeline.kubeflow.submission import compiled, pipeline_name, recurring_run_body
-from pipeline.kubeflow.submit_job import placeholders, print_request, tell_what_it_is, upload
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.client import Client
+from pipeline.kubeflow.submission import compiled, pipeline_name, recurring_run_body, upload
 
 ORPHANS_SINCE = (2, 16)
 POLL_SECONDS = 10.0
@@ -28,13 +38,13 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What came of it.
+    """The result of `schedule`.
 
     Attributes:
         recurring_run_id: of the one that is enabled now.
-        how: whether it was made, stood already, was enabled again, or came in the place of others.
+        how: whether it was created, existed already, was enabled again, or replaced others.
         removed: the ids of those others.
-        kept: the ids of disabled ones that are still there, since a run that they started is under way.
+        kept: the ids of disabled ones that are not deleted yet, since a run that they started is under way.
     """
 
     recurring_run_id: str
@@ -51,7 +61,7 @@ def run_schedule_job(
     dry_run: bool = False,
     verbose: bool = False,
 ) -> int:
-    """Uploads what was not uploaded yet, has it started by the clock, and returns the exit code.
+    """Uploads what was not uploaded yet, schedules its runs, and returns the exit code.
 
     Args:
         config: as the user wrote it.
@@ -65,8 +75,6 @@ def run_schedule_job(
         ConfigError: the configuration, the cron, a parameter, the host or the credentials are wrong.
         JanusError: Kubeflow Pipelines refuses it, or does not answer.
     """
-    from pipeline.kubeflow.client import connect
-
     kubeflow = required(config)
     pipeline_name(config)
     when = cron or kubeflow.cron
@@ -76,7 +84,7 @@ def run_schedule_job(
     client = None if dry_run else connect(access, kubeflow.namespace)
     with compiled(config, parameters, verbose) as submission:
         ids = placeholders(submission) if client is None else upload(client, submission)
-        body = recurring_run_body(submission, when, ids.pipeline, ids.version, ids.experiment)
+        body = recurring_run_body(submission, when, ids)
         if client is None:
             print_request(config, access, submission, "recurring_run", body)
             return 0
@@ -91,7 +99,7 @@ def run_schedule_job(
     }
     zone = "in UTC, unless the administrator set CRON_SCHEDULE_TIMEZONE"
     print(f"{words[done.how]}: '{when}' (second first, {zone}), recurring run {done.recurring_run_id}")
-    tell_what_it_is(config, submission, ids)
+    print_submission(config, submission, ids)
     return 0
 
 
@@ -102,18 +110,15 @@ def run_unschedule_job(config: JanusConfig, access: Access, dry_run: bool = Fals
         ConfigError: the configuration, the host or the credentials are wrong.
         JanusError: Kubeflow Pipelines refuses it, or does not answer.
     """
-    from pipeline.kubeflow.client import connect
-
     name = pipeline_name(config)
     client = connect(access, required(config).namespace)
-    found = recurring_runs_of(client, name)
+    scheduled = recurring_runs_of(client, name)
     if dry_run:
-        print(json.dumps({"server": access.name, "delete": [run.recurring_run_id for run in found]}, indent=2))
+        print(json.dumps({"server": access.name, "delete": [run.recurring_run_id for run in scheduled]}, indent=2))
         return 0
-    if not found:
+    if not scheduled:
         print(f"pipeline {name} is not scheduled: there is nothing to delete")
-        return 0
-    for run in found:
+    for run in scheduled:
         _disable(client, run)
         if _delete(client, run):
             print(f"recurring run {run.recurring_run_id} deleted: pipeline {name} is no longer started by the clock")
@@ -122,18 +127,13 @@ def run_unschedule_job(config: JanusConfig, access: Access, dry_run: bool = Fals
     return 0
 
 
-def recurring_runs_of(client: "Client", name: str) -> list[Any]:
+def recurring_runs_of(client: Client, name: str) -> list[Any]:
     """The pipeline's recurring runs, oldest first: those of its name that start it."""
-    from pipeline.kubeflow.client import find_pipelines
-
-    found = []
-    for pipeline in find_pipelines(client, name):
-        found += _find(client, name, pipeline.pipeline_id)
-    return found
+    return [run for pipeline in find_pipelines(client, name) for run in _find(client, name, pipeline.pipeline_id)]
 
 
-def schedule(client: "Client", wanted: Any) -> Scheduled:
-    """Leaves one enabled recurring run, of this content; does nothing if that is so.
+def schedule(client: Client, wanted: Any) -> Scheduled:
+    """Makes the recurring run with this content the only enabled one; does nothing if it already is.
 
     Args:
         client: of the installation.
@@ -142,40 +142,35 @@ def schedule(client: "Client", wanted: Any) -> Scheduled:
     Raises:
         JanusError: Kubeflow Pipelines refuses it, or does not answer.
     """
-    from pipeline.kubeflow.client import made
+    existing = partial(_find, client, wanted.display_name, wanted.pipeline_version_reference.pipeline_id)
 
-    def found() -> list[Any]:
-        return _find(client, wanted.display_name, wanted.pipeline_version_reference.pipeline_id)
+    def find_same() -> Any | None:
+        same = [run for run in existing() if is_same(run, wanted)]
+        return min(same, key=lambda run: not _is_enabled(run), default=None)
 
-    def same() -> Any | None:
-        fitting = [run for run in found() if is_same(run, wanted)]
-        return next(iter(sorted(fitting, key=lambda run: not _is_enabled(run))), None)
-
-    before = found()
-    stands = same()
-    others = [run for run in before if stands is None or run.recurring_run_id != stands.recurring_run_id]
+    before = existing()
+    current = find_same()
+    others = [run for run in before if current is None or run.recurring_run_id != current.recurring_run_id]
     what = f"scheduling the pipeline '{wanted.display_name}'"
-    if stands is None:
-        # KFP cannot exchange one for another at once. The new one is therefore made disabled beside the old one, and
-        # only then the old one is disabled: two are never enabled, and a failure to make it changes nothing.
+    if current is None:
+        # KFP cannot replace one by another in one step. The new one is therefore created disabled beside the old one,
+        # and only then the old one is disabled: two are never enabled, and a failure to create it changes nothing.
         wanted.mode = "DISABLE" if others else "ENABLE"
-        stands = made(
-            client, what, same, lambda: client.recurring_runs.recurring_run_service_create_recurring_run(wanted)
-        )
-        if not stands.recurring_run_id:
-            raise JanusError(f"{what}: the answer of {client.access.name} has no id")
+        create = client.recurring_runs.recurring_run_service_create_recurring_run
+        current = find_or_create(client, what, find_same, lambda: create(wanted))
+        identity(client, what, current.recurring_run_id)
         if not others:
-            return Scheduled(stands.recurring_run_id, "created")
-    elif _is_enabled(stands) and not others:
-        return Scheduled(stands.recurring_run_id, "unchanged")
-    kept = _exchange(client, others, stands)
+            return Scheduled(current.recurring_run_id, "created")
+    elif _is_enabled(current) and not others:
+        return Scheduled(current.recurring_run_id, "unchanged")
+    kept = _exchange(client, others, current)
     removed = tuple(run.recurring_run_id for run in others)
-    return Scheduled(stands.recurring_run_id, "replaced" if removed else "enabled", removed, kept)
+    return Scheduled(current.recurring_run_id, "replaced" if removed else "enabled", removed, kept)
 
 
-def is_same(found: Any, wanted: Any) -> bool:
-    """Whether a recurring run does what is wanted, leaving aside whether it is enabled."""
-    return _content(found) == _content(wanted)
+def is_same(run: Any, wanted: Any) -> bool:
+    """Whether two recurring runs have the same content, leaving aside whether they are enabled."""
+    return _content(run) == _content(wanted)
 
 
 def _content(run: Any) -> tuple[Any, ...]:
@@ -197,32 +192,22 @@ def _is_enabled(run: Any) -> bool:
     return run.status == "ENABLED" or (run.status is None and run.mode == "ENABLE")
 
 
-def _find(client: "Client", name: str, pipeline_id: str) -> list[Any]:
-    from pipeline.kubeflow.client import all_pages, filter_by, named
-
-    found = all_pages(
-        client,
-        f"looking for the schedule '{name}'",
-        "recurring_runs",
-        client.recurring_runs.recurring_run_service_list_recurring_runs,
-        filter=filter_by("display_name", name),
-        namespace=client.namespace,
-    )
+def _find(client: Client, name: str, pipeline_id: str) -> list[Any]:
+    method = client.recurring_runs.recurring_run_service_list_recurring_runs
     ours = [
         run
-        for run in named(found, name)
+        for run in all_named(client, "schedule", "recurring_runs", method, name, namespace=client.namespace)
         if run.pipeline_version_reference and run.pipeline_version_reference.pipeline_id == pipeline_id
     ]
     return sorted(ours, key=lambda run: (str(run.created_at), run.recurring_run_id))
 
 
-def _exchange(client: "Client", old: Sequence[Any], new: Any) -> tuple[str, ...]:
+def _exchange(client: Client, old: Sequence[Any], new: Any) -> tuple[str, ...]:
     """Disables the old ones, enables the new one, and deletes the old ones; enables an old one again if that fails.
 
     Returns the ids of those that had to be kept, disabled.
 
-    A client that is killed between the first two steps leaves none enabled, and both there: the next `schedule` goes
-    on from there.
+    A client that is killed between the first two steps leaves both disabled: the next `schedule` continues from there.
     """
     enabled = [run for run in old if _is_enabled(run)]
     try:
@@ -230,21 +215,19 @@ def _exchange(client: "Client", old: Sequence[Any], new: Any) -> tuple[str, ...]
             _disable(client, run)
         _enable(client, new)
     except JanusError as error:
-        _take_back(client, enabled, new, error)
+        _restore(client, enabled, new, error)
     return tuple(run.recurring_run_id for run in old if not _delete(client, run))
 
 
-def _take_back(client: "Client", enabled: Sequence[Any], new: Any, error: JanusError) -> None:
-    """Brings the old schedule back, unless the new one turns out to be enabled.
+def _restore(client: Client, enabled: Sequence[Any], new: Any, error: JanusError) -> None:
+    """Restores the old schedule, unless the new one turns out to be enabled.
 
     Raises:
-        JanusError: always, but in that case; it says what is enabled.
+        JanusError: always, except in that case; it says what is enabled.
     """
-    from pipeline.kubeflow.client import asked
-
     try:
         get = client.recurring_runs.recurring_run_service_get_recurring_run
-        if _is_enabled(asked(client, "whether the new schedule is enabled", lambda: get(new.recurring_run_id))):
+        if _is_enabled(ask(client, "whether the new schedule is enabled", lambda: get(new.recurring_run_id))):
             return
         # Deleted first: a request to enable it may still be under way.
         _delete(client, new)
@@ -259,23 +242,21 @@ def _take_back(client: "Client", enabled: Sequence[Any], new: Any, error: JanusE
     raise JanusError(f"{error}\nThe new schedule is not enabled; {state}") from error
 
 
-def _enable(client: "Client", run: Any) -> None:
+def _enable(client: Client, run: Any) -> None:
     _change(client, "enabling", run, client.recurring_runs.recurring_run_service_enable_recurring_run)
 
 
-def _disable(client: "Client", run: Any) -> None:
+def _disable(client: Client, run: Any) -> None:
     _change(client, "disabling", run, client.recurring_runs.recurring_run_service_disable_recurring_run)
 
 
-def _delete(client: "Client", run: Any) -> bool:
+def _delete(client: Client, run: Any) -> bool:
     """Deletes a recurring run, but no run that it has started; False if it must be kept for a while.
 
-    A run's workflow is owned by the recurring run, and Kubernetes collects it with its owner: a run that is under way
-    ends without a report, and Kubeflow shows it as running for ever. Servers from 2.16 on can leave the workflows alone
-    (`propagation_policy`, backend/api/v2beta1/recurring_run.proto); on older ones their end is waited for.
+    A run's workflow is owned by the recurring run, and Kubernetes deletes it with its owner: a run that is under way
+    ends without a report, and Kubeflow shows it as running for ever. Servers from 2.16 on can keep the workflows
+    (`propagation_policy`, backend/api/v2beta1/recurring_run.proto); on older ones this waits until the runs have ended.
     """
-    from pipeline.kubeflow.client import RefusedError, server_version
-
     can_orphan = (server_version(client) or (0, 0)) >= ORPHANS_SINCE
     if not can_orphan and not _runs_have_ended(client, run):
         return False
@@ -283,30 +264,40 @@ def _delete(client: "Client", run: Any) -> bool:
     try:
         _change(client, "deleting", run, partial(_orphaning, client) if can_orphan else plain)
     except RefusedError as error:
-        # It is gone: an earlier attempt, or somebody else, did it.
+        # An earlier attempt, or somebody else, has already deleted it.
         if error.status != 404:
             raise
     return True
 
 
-def _runs_have_ended(client: "Client", run: Any) -> bool:
+def _runs_have_ended(client: Client, run: Any) -> bool:
     """Waits for the runs that a recurring run, disabled by now, has started; False if they take too long."""
-    from pipeline.kubeflow.client import runs_under_way
-
     deadline = time.monotonic() + client.wait_seconds
-    said = False
-    while under_way := runs_under_way(client, run.recurring_run_id, run.experiment_id):
+    printed = False
+    while under_way := _runs_under_way(client, run):
         if time.monotonic() >= deadline:
             return False
-        if not said:
-            names = ", ".join(found.display_name or found.run_id for found in under_way)
+        if not printed:
+            names = ", ".join(started.display_name or started.run_id for started in under_way)
             print(f"waiting up to {client.wait_seconds:g} s for {names}, which deleting the schedule would kill")
-            said = True
+            printed = True
         time.sleep(min(POLL_SECONDS, client.wait_seconds))
     return True
 
 
-def _orphaning(client: "Client", recurring_run_id: str) -> Any:
+def _runs_under_way(client: Client, run: Any) -> list[Any]:
+    """The runs that a recurring run has started and that have not ended."""
+    what = f"looking for runs of the recurring run {run.recurring_run_id}"
+    listed = newest_runs(client, what, run.experiment_id)
+    return [
+        started
+        for page in listed
+        for started in page
+        if started.recurring_run_id == run.recurring_run_id and started.state not in ENDED
+    ]
+
+
+def _orphaning(client: Client, recurring_run_id: str) -> Any:
     # kfp_server_api before 2.15 does not know the parameter.
     connection = client.recurring_runs.api_client
     return connection.call_api(
@@ -321,7 +312,5 @@ def _orphaning(client: "Client", recurring_run_id: str) -> Any:
     )
 
 
-def _change(client: "Client", doing: str, run: Any, method: Callable[[str], Any]) -> None:
-    from pipeline.kubeflow.client import asked
-
-    asked(client, f"{doing} the recurring run {run.recurring_run_id}", lambda: method(run.recurring_run_id))
+def _change(client: Client, doing: str, run: Any, method: Callable[[str], Any]) -> None:
+    ask(client, f"{doing} the recurring run {run.recurring_run_id}", lambda: method(run.recurring_run_id))

@@ -3,15 +3,11 @@
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 
-from janus_core.errors import ConfigError
-from pipeline.commands.explain.keys import Key, Variant, children_of, keys_of
-from pipeline.commands.explain.lookup import find
-from pipeline.commands.explain.markdown import reference_page
-from pipeline.commands.explain.shape import Shape, shape_of
+from janus_core.strict import Count, Name, reject_bool
 from pipeline.config import JanusConfig
-from trainer.config import Count, Name
+from pipeline.config.keys import Key, Variant, children_of, json_schema, keys_of, place_of
 
 KEYS = keys_of(JanusConfig)
 
@@ -42,6 +38,8 @@ class Whole(BaseModel):
     turns: dict[Name, Annotated[Left | Right, Field(discriminator="kind")]] = Field({}, description="By name.")
     grid: dict[str, dict[str, list[Count]]] | None = Field(None, description="Sizes.")
     items: list[Left] = []
+    sizes: list[int] | dict[str, list[int]] = []
+    pace: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, lt=9)] = 1
     schema_: str | None = Field(None, alias="schema", description="A file.")
 
 
@@ -74,11 +72,6 @@ def test_every_key_of_the_models_is_there() -> None:
     expected = schema_paths(schema, schema, "")
     assert len(expected) > 150
     assert expected == {key.path for key in KEYS if key.name != "*"}
-
-
-def test_every_key_is_on_the_page() -> None:
-    page = reference_page(KEYS)
-    assert [key.path for key in KEYS if f"`{key.path}`" not in page] == []
 
 
 def test_every_key_says_what_it_is() -> None:
@@ -134,62 +127,50 @@ def test_the_keys_of_a_mapping_are_those_of_what_it_holds() -> None:
 @pytest.mark.parametrize(
     ("annotation", "shape"),
     [
-        (Count, Shape("whole number", "> 0")),
-        (bool, Shape("true or false")),
-        (Literal["a", "b"], Shape("text", "a, b")),
-        (list[Count], Shape("list of whole number", "each: > 0")),
-        (Annotated[list[str], Field(min_length=1)], Shape("list of text", "length ≥ 1")),
-        (dict[str, float], Shape("mapping of name to number")),
-        (Literal["mean"] | Annotated[float, Field(ge=0)], Shape("text or number", "mean; number ≥ 0")),
-        (Annotated[str, Field(min_length=1, pattern="^a")], Shape("text", "length ≥ 1, matches ^a")),
-        (str | None, Shape("text")),
-        (Name, Shape("text", "length ≤ 128, letters, digits and _, a letter first")),
+        (Count, ("whole number", "> 0")),
+        (bool, ("true or false", "")),
+        (Literal["a", "b"], ("text", "a, b")),
+        (list[Count], ("list of whole number", "each: > 0")),
+        (Annotated[list[str], Field(min_length=1)], ("list of text", "length ≥ 1")),
+        (dict[str, float], ("mapping of name to number", "")),
+        (Literal["mean"] | Annotated[float, Field(ge=0)], ("text or number", "mean; number ≥ 0")),
+        (Annotated[str, Field(min_length=1, pattern="^a")], ("text", "length ≥ 1, matches ^a")),
+        (str | None, ("text", "")),
+        (Name, ("text", "length ≤ 128, letters, digits and _, a letter first")),
     ],
 )
-def test_shapes(annotation: Any, shape: Shape) -> None:
-    assert shape_of(annotation) == shape
+def test_shapes(annotation: Any, shape: tuple[str, str]) -> None:
+    holder = create_model("Holder", key=(annotation, ...))
+    assert [(key.type, key.allowed) for key in keys_of(holder)][:1] == [shape]
 
 
 def test_an_unknown_type_is_an_error() -> None:
-    with pytest.raises(TypeError, match="no words for the type"):
-        shape_of(complex)
+    with pytest.raises(TypeError, match="no words for"):
+        keys_of(create_model("Holder", key=(Any, ...)))
 
 
 @pytest.mark.parametrize(
-    ("asked", "path"),
+    ("location", "path", "below"),
     [
-        ("model.trunk", "model.trunk"),
-        ("tasks.*.loss", "tasks.*.loss"),
-        ("tasks.late.loss", "tasks.*.loss"),
-        ("model.towers.default", "model.towers.*"),
-        ("kubeflow.secrets.0.env", "kubeflow.secrets.*.env"),
-        ("beam.flink.environment_config.command", "beam.flink.environment_config.command"),
-        ("schema", "schema"),
+        (("turn", "left", "speed"), "turn.speed", []),
+        (("turn", "left"), "turn", ["kind", "speed", "depth"]),
+        (("turns", "kind", "right"), "turns.kind", ["kind", "speed", "depth"]),
+        (("turns", "a b", "[key]"), "turns.a b", ["kind", "speed"]),
+        (("grid", "a", "b", 0), "grid.a.b.0", []),
+        (("items", 1, "depth"), "items.1.depth", []),
+        (("sizes", "dict[str,list[int]]", "a", 0), "sizes.a.0", []),
+        (("sizes", "list[int]", 3), "sizes.3", []),
+        ((), "", ["turn", "turns", "grid", "items", "sizes", "pace", "schema"]),
     ],
 )
-def test_keys_are_found_as_they_stand_in_a_file(asked: str, path: str) -> None:
-    assert {key.path for key in find(asked, KEYS)} == {path}
+def test_an_error_is_placed_without_kinds_and_types(
+    location: tuple[str | int, ...], path: str, below: list[str]
+) -> None:
+    found, keys = place_of(location, WHOLE)
+    assert found == path
+    assert [key.name for key in keys if key.name != "*"] == below
 
 
-@pytest.mark.parametrize(
-    ("asked", "hint"),
-    [
-        ("model.trunks", "Did you mean 'model.trunk'? Keys of 'model': trunk, towers, balancing"),
-        ("trainning", "Did you mean 'training'?"),
-        ("tasks.late.los", "Did you mean 'tasks.late.loss'? Keys of 'tasks.late': kind,"),
-        ("loss_weight", "Did you mean 'tasks.*.loss_weight'?"),
-        ("tasks.late.loss.mae", "'tasks.late.loss' is a value, it has no keys"),
-        ("model.", "Keys of 'model': trunk"),
-        ("tasks..loss", "unknown key."),
-    ],
-)
-def test_an_unknown_key_is_told_with_the_nearest(asked: str, hint: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        find(asked, KEYS)
-    assert str(caught.value).startswith(f"{asked}: unknown key.")
-    assert hint in str(caught.value)
-
-
-def test_text_is_escaped_for_markdown() -> None:
-    page = reference_page([Key("a", (), "text", "matches ^x|y*$", "x|y", "Below <b> and `c|d`, a_b *.")])
-    assert "| `a` | text: matches ^x\\|y\\*$ | `x\\|y` | Below &lt;b&gt; and `c\\|d`, a\\_b \\*. |" in page
+def test_the_schema_has_json_schemas_keywords_only() -> None:
+    limits = json_schema(Whole)["properties"]["pace"]
+    assert (limits["minimum"], limits["exclusiveMaximum"]) == (0, 9)

@@ -1,42 +1,26 @@
-"""`janus kubeflow submit`."""
+"""`janus kubeflow submit`: uploads the pipeline and starts a run."""
 
 import json
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.bundle import required
+from pipeline.kubeflow.client import connect, create_run
 from pipeline.kubeflow.submission import (
+    Ids,
     Submission,
     as_json,
     bundle_notes,
     compiled,
     pipeline_name,
     run_body,
+    upload,
 )
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.client import Client
-
-
-@dataclass(frozen=True)
-class Uploaded:
-    """The ids of what a run needs.
-
-    Attributes:
-        pipeline: the pipeline's.
-        version: the version's.
-        experiment: the experiment's.
-    """
-
-    pipeline: str
-    version: str
-    experiment: str
 
 
 def run_submit_job(
@@ -59,45 +43,28 @@ def run_submit_job(
         ConfigError: the configuration, a parameter, the host or the credentials are wrong.
         JanusError: Kubeflow Pipelines refuses it, or does not answer.
     """
-    from pipeline.kubeflow.client import connect, create_run
-
     # Before the pipeline is compiled, which takes half a minute.
     pipeline_name(config)
     client = None if dry_run else connect(access, required(config).namespace)
     with compiled(config, parameters, verbose) as submission:
-        # By this name a run is found again whose answer was lost; KFP's names of runs need not be unique.
+        # A unique name, which KFP does not require: by it a run is found again if the answer to its start was lost.
         name = f"{submission.pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {secrets.token_hex(4)}"
         if client is None:
             ids = placeholders(submission)
-            run = run_body(submission, name, ids.pipeline, ids.version, ids.experiment)
-            print_request(config, access, submission, "run", run)
+            print_request(config, access, submission, "run", run_body(submission, name, ids))
             return 0
         ids = upload(client, submission)
-        run_id = create_run(client, run_body(submission, name, ids.pipeline, ids.version, ids.experiment))
+        run_id = create_run(client, run_body(submission, name, ids))
     print(f"run {run_id} started: {name}")
     if access.host:
         print(f"{access.host}/#/runs/details/{run_id}")
-    tell_what_it_is(config, submission, ids)
+    print_submission(config, submission, ids)
     return 0
 
 
-def upload(client: "Client", submission: Submission) -> Uploaded:
-    """Makes the pipeline, its version and the experiment, each unless it is there.
-
-    Raises:
-        JanusError: Kubeflow Pipelines refuses it, or does not answer.
-    """
-    from pipeline.kubeflow.client import ensure_experiment, ensure_pipeline, ensure_version
-
-    pipeline_id = ensure_pipeline(client, submission.pipeline, f"Janus pipeline {submission.pipeline}")
-    description = f"Needs the bundle with the digest {submission.digest}"
-    version_id = ensure_version(client, pipeline_id, submission.version, submission.yaml, description)
-    return Uploaded(pipeline_id, version_id, ensure_experiment(client, submission.experiment))
-
-
-def placeholders(submission: Submission) -> Uploaded:
-    """What stands for the ids that the server gives."""
-    return Uploaded(
+def placeholders(submission: Submission) -> Ids:
+    """In the place of the ids that the server would give."""
+    return Ids(
         f"<id of pipeline {submission.pipeline}>",
         f"<id of version {submission.version}>",
         f"<id of experiment {submission.experiment}>",
@@ -105,7 +72,7 @@ def placeholders(submission: Submission) -> Uploaded:
 
 
 def print_request(config: JanusConfig, access: Access, submission: Submission, kind: str, body: Any) -> None:
-    """Prints what would be sent, as JSON; which bundle the image must hold goes to stderr."""
+    """Prints what would be sent, as JSON; the notes about the bundle go to stderr."""
     request = {
         "server": access.name,
         "namespace": required(config).namespace,
@@ -119,8 +86,8 @@ def print_request(config: JanusConfig, access: Access, submission: Submission, k
         print(note, file=sys.stderr)
 
 
-def tell_what_it_is(config: JanusConfig, submission: Submission, ids: Uploaded) -> None:
-    """Says what was uploaded, and which bundle the image must hold."""
+def print_submission(config: JanusConfig, submission: Submission, ids: Ids) -> None:
+    """Prints what was uploaded, and which bundle the image must hold."""
     print(f"version {submission.version} (id {ids.version}) of pipeline {submission.pipeline} (id {ids.pipeline})")
     print(f"as service account {submission.service_account}, in experiment {submission.experiment}")
     for note in bundle_notes(config, submission.digest):

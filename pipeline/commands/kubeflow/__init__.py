@@ -1,0 +1,1 @@
+"""`janus kubeflow`: compiles the pipeline for Kubeflow Pipelines, starts and schedules it, and shows its runs."""

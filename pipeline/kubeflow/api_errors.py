@@ -1,0 +1,169 @@
+"""What Kubeflow Pipelines' refusals and missing answers mean, in words that say what to do."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import kfp_server_api as api
+import urllib3
+
+from janus_core.errors import ConfigError, JanusError
+from pipeline.kubeflow.access import TOKEN, Access, expiry
+
+SKEW_SECONDS = 60.0
+"""Clocks that differ by more are reported."""
+
+MAX_MESSAGE = 600
+"""Characters of the server's message that are repeated."""
+
+
+class UnansweredError(JanusError):
+    """Nothing, or no whole answer, came back: what was asked for may have been done all the same."""
+
+
+class RefusedError(JanusError):
+    """The server refused.
+
+    Attributes:
+        status: the HTTP status code.
+    """
+
+    def __init__(self, message: str, status: int):
+        super().__init__(message)
+        self.status = status
+
+
+@contextmanager
+def explained(access: Access, namespace: str | None, what: str) -> Iterator[None]:
+    """Raises the failures of kfp_server_api and of the connection as errors that say what to do.
+
+    Args:
+        access: where the installation is, for messages.
+        namespace: in which something was asked for, if any.
+        what: was asked for, as messages begin with it.
+
+    Raises:
+        UnansweredError: no whole answer came, or one that says that the server is busy or broken.
+        RefusedError: the server refused.
+    """
+    name = access.name
+    try:
+        yield
+    except api.ApiException as error:
+        raise _explained(access, namespace, what, error) from error
+    except UnansweredError as error:
+        raise UnansweredError(
+            f"{what}: {name} does not answer as Kubeflow Pipelines does: {error}. A login page needs a token "
+            f"({TOKEN}); a user interface's address may need /pipeline at its end"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UnansweredError(f"{what}: the answer of {name} is no text") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        # urllib3 counts a refused connection among the time-outs.
+        refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+        if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
+            raise UnansweredError(f"{what}: {name} did not answer in time") from error
+        raise UnansweredError(f"{what}: {name} cannot be reached, or broke off: {_reason(error)}") from error
+
+
+def _explained(access: Access, namespace: str | None, what: str, error: api.ApiException) -> JanusError:
+    status, name = error.status or 0, access.name
+    said = _said(error)
+    if status == 0 and "SSL" not in str(error.reason):
+        return UnansweredError(f"{what}: the answer of {name} cannot be understood: {said}")
+    if status == 0:
+        return ConfigError(
+            f"{what}: {name} does not prove who it is: {said}. For a certificate of your own authority give --ca-file"
+        )
+    if status == 401 or _is_unauthenticated(error):
+        return RefusedError(f"{what}: {name} does not know who asks ({status}): {_about_token(access, error)}", status)
+    if status == 403:
+        where = f" in the namespace {namespace}" if namespace else ""
+        return RefusedError(
+            f"{what}: {name} does not allow it (403){where}: {said}. The token's account needs the right, or "
+            "kubeflow.namespace is another's",
+            status,
+        )
+    if 300 <= status < 400:
+        return RefusedError(
+            f"{what}: {name} sends us elsewhere ({status}), as to a login: give a token by {TOKEN} or --token-file",
+            status,
+        )
+    if status == 404 and not _is_of_kfp(error):
+        return RefusedError(
+            f"{what}: {name} has no API of Kubeflow Pipelines v2 there (404): a user interface's address may need "
+            "/pipeline at its end",
+            status,
+        )
+    if status in (408, 429) or status >= 500:
+        return UnansweredError(f"{what}: {name} is busy or broken ({status}): {said}")
+    return RefusedError(f"{what}: {name} refuses it ({status}): {said}", status)
+
+
+def _about_token(access: Access, error: api.ApiException) -> str:
+    if access.host is None:
+        return "the kubeconfig's credentials are refused; log in to the cluster again"
+    if access.token is None:
+        return f"no token was given; give one by {TOKEN} or --token-file"
+    ends = expiry(access.token)
+    now = datetime.now(UTC)
+    clock = _server_clock(error) or now
+    skew = ""
+    if abs((clock - now).total_seconds()) > SKEW_SECONDS:
+        skew = f". This machine's clock and the server's differ by {abs((clock - now).total_seconds()):.0f} s"
+    # By the server's clock: it is the one that refused.
+    if ends is not None and ends <= clock:
+        return f"the token expired at {ends:%Y-%m-%d %H:%M:%S} UTC; get a new one{skew}"
+    return f"the token is refused; get a new one, of the audience that the server expects{skew}"
+
+
+def _server_clock(error: api.ApiException) -> datetime | None:
+    date = (error.headers or {}).get("Date")
+    try:
+        return parsedate_to_datetime(date) if date else None
+    except ValueError:
+        return None
+
+
+def _body(error: api.ApiException) -> dict[str, Any]:
+    try:
+        content = json.loads(error.body or "")
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_of_kfp(error: api.ApiException) -> bool:
+    body = _body(error)
+    # A gateway says the code 5 too, of a path that it does not know.
+    return ("message" in body or "error" in body or "error_message" in body) and body.get("message") != "Not Found"
+
+
+def _is_unauthenticated(error: api.ApiException) -> bool:
+    """Of gRPC's code 16, which some installations send with the HTTP status 400."""
+    return _body(error).get("code") == 16 or "Unauthenticated" in str(_body(error).get("error_message", ""))
+
+
+def _said(error: api.ApiException) -> str:
+    body = _body(error)
+    text = (
+        body.get("message")
+        or body.get("error_message")
+        or body.get("error")
+        or error.body
+        or error.reason
+        or "no reason given"
+    )
+    text = " ".join(str(text).split())
+    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause's words: urllib3 wraps them in objects' addresses."""
+    cause: BaseException = error
+    while (inner := getattr(cause, "reason", None) or cause.__cause__) is not None and isinstance(inner, BaseException):
+        cause = inner
+    return " ".join(str(cause).rpartition(">: ")[2].split()) or type(cause).__name__
