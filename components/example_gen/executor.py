@@ -33,10 +33,10 @@ from components.example_gen.work import (
     SPLITS,
     Job,
     Result,
-    infer_task,
+    infer_kinds,
     result_path,
     shard_path,
-    write_task,
+    write_shards,
 )
 from janus_core.errors import DataError
 from janus_core.examples.threads import Threaded, worker_threads
@@ -46,7 +46,7 @@ from janus_core.tables.column_kinds import Kind, merge_kinds
 from janus_core.tables.config import DataConfig, HashSplit
 from janus_core.tables.files import select_files
 from janus_core.tables.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
-from janus_core.tables.pieces import SpanFiles, Task, plan_spans, plan_tasks
+from janus_core.tables.pieces import SpanFiles, WorkItem, plan_spans, plan_work
 
 NUM_EXAMPLES_PROPERTY = "num_examples"
 """Custom property of the Examples artifact: JSON of rows per split."""
@@ -81,8 +81,8 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         FileSystems.mkdirs(staging)
         try:
             job = _job(parameters, data, source, staging)
-            tasks = plan_spans(spans, data) if data.by_span else plan_tasks(files, data)
-            results = self._run(tasks, job)
+            items = plan_spans(spans, data) if data.by_span else plan_work(files, data)
+            results = self._run(items, job)
             _raise_problems(results, job, source, required)
             _publish(results, staging, artifact)
         finally:
@@ -90,24 +90,24 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         counts = {split: sum(result.rows[split] for result in results) for split in SPLITS}
         artifact.set_string_custom_property(NUM_EXAMPLES_PROPERTY, json.dumps(counts, sort_keys=True))
         if data.by_span:
-            artifact.set_string_custom_property(TRAINING_SPANS_PROPERTY, json.dumps(_training_rows(tasks, results)))
+            artifact.set_string_custom_property(TRAINING_SPANS_PROPERTY, json.dumps(_training_rows(items, results)))
         artifact.set_string_custom_property(SETTINGS_PROPERTY, settings_digest(parameters))
         if parameters["columns"] is not None:
             artifact.set_string_custom_property(COLUMNS_PROPERTY, json.dumps(parameters["columns"]))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 
-    def _run(self, tasks: list[Task], job: Job) -> list[Result]:
+    def _run(self, items: list[WorkItem], job: Job) -> list[Result]:
         threads = worker_threads(self._beam_pipeline_args or [])
         unknown = [name for name in job.columns if name not in job.kinds]
         with self._make_beam_pipeline() as pipeline:
-            work = pipeline | "Tasks" >> beam.Create(tasks) | "Spread" >> beam.Reshuffle()
+            work = pipeline | "WorkItems" >> beam.Create(items) | "Spread" >> beam.Reshuffle()
             side = []
             if job.data.format != "tfrecord" and unknown:
-                found = work | "InferKinds" >> beam.ParDo(Threaded(infer_task, threads), job)
+                found = work | "InferKinds" >> beam.ParDo(Threaded(infer_kinds, threads), job)
                 side = [beam.pvalue.AsSingleton(found | "MergeKinds" >> beam.CombineGlobally(merge_kinds))]
-            _ = work | "WriteShards" >> beam.ParDo(Threaded(write_task, threads), job, *side)
-        return [_read_result(job.staging, task.index) for task in tasks]
+            _ = work | "WriteShards" >> beam.ParDo(Threaded(write_shards, threads), job, *side)
+        return [_read_result(job.staging, item.index) for item in items]
 
 
 def _matches(exec_properties: dict[str, Any]) -> list[str]:
@@ -130,12 +130,12 @@ def _spans(exec_properties: dict[str, Any], data: DataConfig) -> list[SpanFiles]
     return spans
 
 
-def _training_rows(tasks: list[Task], results: list[Result]) -> list[dict[str, int]]:
+def _training_rows(items: list[WorkItem], results: list[Result]) -> list[dict[str, int]]:
     """Each span that is trained on, newest first, with its rows."""
     rows: dict[int, int] = {}
-    for task, result in zip(tasks, results, strict=True):
-        if task.split == "train" and task.span is not None:
-            rows[task.span] = rows.get(task.span, 0) + result.rows["train"]
+    for item, result in zip(items, results, strict=True):
+        if item.split == "train" and item.span is not None:
+            rows[item.span] = rows.get(item.span, 0) + result.rows["train"]
     return [{"span": span, "train": count} for span, count in rows.items()]
 
 

@@ -1,4 +1,4 @@
-"""What a worker does: infer the kinds of a task's columns, or turn the task into one shard per split."""
+"""What a worker does: infer the kinds of a work item's columns, or turn the item into one shard per split."""
 
 import json
 import uuid
@@ -23,8 +23,8 @@ from janus_core.tables.cells import CellForms
 from janus_core.tables.column_kinds import Kind, is_list, kind_of_type, narrow, widest
 from janus_core.tables.config import DataConfig, columns_of_split
 from janus_core.tables.csv_blocks import Block
-from janus_core.tables.csv_dialect import Dialect, dialect_of
-from janus_core.tables.pieces import Piece, Task
+from janus_core.tables.csv_dialect import dialect_of
+from janus_core.tables.pieces import Piece, WorkItem
 from janus_core.tables.tfrecord_io import GzipRecordWriter
 
 SPLITS = ("train", "eval")
@@ -37,7 +37,7 @@ Kinds = dict[str, Kind | None]
 
 @dataclass(frozen=True)
 class Job:
-    """What all tasks of a run have in common.
+    """What all work items of a run have in common.
 
     `columns` are read; `kinds` holds those whose kind is known beforehand, `types` what the files' types say of the
     others, for want of a value. `ingested` are written, None for all: the others only tell rows apart.
@@ -64,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task: rows per split, the kinds of columns that had a value, what float32 makes of those of
+    """What became of a work item: rows per split, the kinds of columns that had a value, what float32 makes of those of
     numbers, and what was wrong.
     """
 
@@ -88,15 +88,15 @@ class Result:
         return cls(**{**values, "findings": findings, "roundings": roundings})
 
 
-def infer_task(task: Task, job: Job) -> Kinds:
-    """The kinds of the columns that are not known yet; columns of damaged pieces are left to `write_task`."""
+def infer_kinds(item: WorkItem, job: Job) -> Kinds:
+    """The kinds of the columns that are not known yet; columns of damaged pieces are left to `write_shards`."""
     kinds: Kinds = {name: None for name in job.columns if name not in job.kinds}
     try:
-        for piece in task.pieces:
+        for piece in item.pieces:
             for found in _inferred(piece, job, list(kinds)):
                 kinds = {name: widest(kind, found[name]) for name, kind in kinds.items()}
     except DataError:
-        # The same error comes up again in `write_task`, which reports it.
+        # The same error comes up again in `write_shards`, which reports it.
         return kinds
     return kinds
 
@@ -106,10 +106,9 @@ def _inferred(piece: Piece, job: Job, unknown: list[str]) -> Iterator[Kinds]:
     if job.data.format == "parquet":
         yield parquet_reader.infer_kinds(piece.path, piece.start, piece.stop or 0, wide)
         return
-    dialect = dialect_of(job.data)
-    names = csv_reader.read_header(piece.path, dialect)
-    for block in _csv_blocks(piece, dialect):
-        yield csv_reader.infer_block(block, piece.path, names, job.forms, dialect, unknown, wide)
+    file, blocks = _open_csv(piece, job)
+    for block in blocks:
+        yield csv_reader.infer_block(block, file, wide)
 
 
 def _wide_kind(column: str, job: Job) -> Kind:
@@ -120,8 +119,8 @@ def _wide_kind(column: str, job: Job) -> Kind:
     return "float" if uses and all(use.as_number for use in uses) else "bytes"
 
 
-def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
-    """Writes the task's shards (`shard_path`) and then its result (`result_path`); returns the task's index.
+def write_shards(item: WorkItem, job: Job, inferred: Kinds | None = None) -> int:
+    """Writes the item's shards (`shard_path`) and then its result (`result_path`); returns its index.
 
     Bad data end in the result, not in an exception, so that no runner retries or rewords them. Files appear under
     their names when they are whole, so that a repeated or twin attempt does no harm.
@@ -135,34 +134,34 @@ def write_task(task: Task, job: Job, inferred: Kinds | None = None) -> int:
     problems: list[str] = []
     rounded: dict[str, Rounding] = {}
     try:
-        for batch in _batches(task, job, kinds):
+        for batch in _batches(item, job, kinds):
             _note_kinds(seen, batch, job)
             shifted = _shifted(batch, job.offsets)
             for name, rounding in roundings(shifted, job.uses, job.sensitive).items():
                 rounded[name] = rounding.merged(rounded[name]) if name in rounded else rounding
-            findings = merge_findings([*findings, *_write_batch(batch, shifted, job, writers, task, attempt)])
+            findings = merge_findings([*findings, *_write_batch(batch, shifted, job, writers, item, attempt)])
     except DataError as error:
         problems = error.problems
     for split, writer in writers.items():
         writer.close()
-        target = shard_path(job.staging, task.index, split)
+        target = shard_path(job.staging, item.index, split)
         FileSystems.rename([f"{target}.{attempt}"], [target])
     rows = {split: writers[split].records if split in writers else 0 for split in SPLITS}
-    result = Result(task.index, rows, seen, findings, problems, rounded)
-    target = result_path(job.staging, task.index)
+    result = Result(item.index, rows, seen, findings, problems, rounded)
+    target = result_path(job.staging, item.index)
     with FileSystems.create(f"{target}.{attempt}") as stream:
         stream.write(result.to_json().encode())
     FileSystems.rename([f"{target}.{attempt}"], [target])
-    return task.index
+    return item.index
 
 
 def shard_path(staging: str, index: int, split: str) -> str:
-    """Where a task's shard waits until all are done."""
+    """Where an item's shard waits until all are done."""
     return FileSystems.join(staging, f"{split}-{index:05d}.gz")
 
 
 def result_path(staging: str, index: int) -> str:
-    """Where a task's result waits for the executor."""
+    """Where an item's result waits for the executor."""
     return FileSystems.join(staging, f"result-{index:05d}.json")
 
 
@@ -186,11 +185,11 @@ def _shifted(batch: Batch, offsets: Mapping[str, int]) -> Batch:
 
 
 def _write_batch(
-    batch: Batch, written: Batch, job: Job, writers: dict[str, GzipRecordWriter], task: Task, attempt: str
+    batch: Batch, written: Batch, job: Job, writers: dict[str, GzipRecordWriter], item: WorkItem, attempt: str
 ) -> Iterator[Finding]:
     yield from check_domains(batch, job.domains)
-    if task.split is not None:
-        evaluated = np.full(batch.rows, task.split == "eval")
+    if item.split is not None:
+        evaluated = np.full(batch.rows, item.split == "eval")
     else:
         evaluated, missing = eval_rows(batch, job.data.split, job.seed)
         yield from missing
@@ -199,7 +198,7 @@ def _write_batch(
             if not rows.any():
                 continue
             if split not in writers:
-                path = f"{shard_path(job.staging, task.index, split)}.{attempt}"
+                path = f"{shard_path(job.staging, item.index, split)}.{attempt}"
                 stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
                 writers[split] = GzipRecordWriter(stream)
             writers[split].write(part if rows.all() else part.filter(pa.array(rows)))
@@ -225,14 +224,13 @@ def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArr
         yield encode_examples(columns, rows), evaluated[start : start + rows]
 
 
-def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
+def _batches(item: WorkItem, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
     wanted = {name: kinds.get(name) for name in job.columns}
-    for piece in task.pieces:
+    for piece in item.pieces:
         if job.data.format == "csv":
-            dialect = dialect_of(job.data)
-            names = csv_reader.read_header(piece.path, dialect)
-            for block in _csv_blocks(piece, dialect):
-                yield csv_reader.read_block(block, piece.path, names, wanted, job.forms, dialect, job.sensitive)
+            file, blocks = _open_csv(piece, job)
+            for block in blocks:
+                yield csv_reader.read_block(block, file, wanted)
         elif job.data.format == "parquet":
             yield from parquet_reader.read_batches(
                 piece.path, piece.start, piece.stop or 0, wanted, job.ingested, job.sensitive
@@ -241,7 +239,6 @@ def _batches(task: Task, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator
             yield from tfrecord_io.read_batches(piece.path, job.ingested)
 
 
-def _csv_blocks(piece: Piece, dialect: Dialect) -> Iterator[Block]:
-    blocks = csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, dialect)
-    # Arrow takes blank lines alone for no CSV at all.
-    return (block for block in blocks if block.data.strip())
+def _open_csv(piece: Piece, job: Job) -> tuple[csv_reader.CsvFile, Iterator[Block]]:
+    file = csv_reader.open_csv(piece.path, dialect_of(job.data), job.forms, job.sensitive)
+    return file, csv_reader.blocks_between(file, piece.start, piece.stop, piece.line)

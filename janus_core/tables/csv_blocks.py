@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from janus_core.errors import DataError
-from janus_core.tables.csv_dialect import Dialect
+from janus_core.tables.csv_dialect import RFC_4180, Dialect
 
 MAX_ROW_BYTES = 256 << 20
 """A longer row is taken for an unclosed quote: reading on would take the whole file into memory."""
 
 _NEWLINE, _SPACE, _QUOTE = 10, 32, 34
-_RFC = Dialect()
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,13 @@ class Block:
         """The byte after the last row."""
         return self.start + len(self.data)
 
+    def line_at(self, place: int) -> int:
+        """The line of the byte at `place` in `data`."""
+        return self.line + self.data.count(b"\n", 0, place)
+
 
 def read_blocks(
-    read: Callable[[int], bytes], size: int, path: str, start: int = 0, line: int = 1, dialect: Dialect = _RFC
+    read: Callable[[int], bytes], size: int, path: str, start: int = 0, line: int = 1, dialect: Dialect = RFC_4180
 ) -> Iterator[Block]:
     """Blocks of about `size` bytes from `read`, which stands at the beginning of a row and returns b"" at the end.
 
@@ -66,7 +69,7 @@ def read_blocks(
             return
 
 
-def row_ends(data: bytes, dialect: Dialect = _RFC) -> tuple[np.ndarray, bool, bool]:
+def row_ends(data: bytes, dialect: Dialect = RFC_4180) -> tuple[np.ndarray, bool, bool]:
     """The positions of the newlines that end rows (int64), whether there are quotes, whether the last is unclosed.
 
     `data` begins at the beginning of a row.
@@ -87,7 +90,7 @@ def row_ends(data: bytes, dialect: Dialect = _RFC) -> tuple[np.ndarray, bool, bo
     return newlines[~inside], True, opened.size > closed.size
 
 
-def row_lines(data: bytes, dialect: Dialect = _RFC) -> np.ndarray:
+def row_lines(data: bytes, dialect: Dialect = RFC_4180) -> np.ndarray:
     """The line, from 0, on which each row of `data` starts; rows that the parser skips as blank are left out."""
     ends = row_ends(data, dialect)[0]
     starts = np.concatenate([[0], ends + 1])
@@ -98,7 +101,7 @@ def row_lines(data: bytes, dialect: Dialect = _RFC) -> np.ndarray:
     return lines[np.array(filled, bool)] if any(filled) else np.zeros(1, np.int64)
 
 
-def quote_after_blanks(data: bytes, dialect: Dialect = _RFC) -> int:
+def quote_after_blanks(data: bytes, dialect: Dialect = RFC_4180) -> int:
     """The position of the first quote, outside quoted cells, with nothing but blanks before it in its cell; else -1."""
     borders = f"{dialect.delimiter}\n".encode()
     quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == _QUOTE)

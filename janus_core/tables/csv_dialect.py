@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pyarrow as pa
@@ -48,16 +48,12 @@ class Dialect:
         )
 
 
+RFC_4180 = Dialect()
+
+
 def dialect_of(data: DataConfig) -> Dialect:
     """What a configuration says of its CSV files."""
-    return Dialect(
-        data.delimiter,
-        data.encoding,
-        data.skip_rows,
-        data.escape_char,
-        data.skip_initial_space,
-        data.skip_footer,
-    )
+    return Dialect(**{field.name: getattr(data, field.name) for field in fields(Dialect)})
 
 
 def starts_midway(path: str, dialect: Dialect) -> bool:

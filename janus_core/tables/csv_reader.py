@@ -6,6 +6,7 @@ import functools
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,8 +17,8 @@ from janus_core.tables.batch import Batch
 from janus_core.tables.cells import AS_PYTHON, CellForms
 from janus_core.tables.column_kinds import CellError, Kind
 from janus_core.tables.csv_blocks import Block, quote_after_blanks, read_blocks, row_ends, row_lines
-from janus_core.tables.csv_dialect import Dialect, open_rows, starts_midway
-from janus_core.tables.csv_header import find_header
+from janus_core.tables.csv_dialect import RFC_4180, Dialect, open_rows, starts_midway
+from janus_core.tables.csv_header import Header, find_header
 from janus_core.tables.files import file_size, partitions_of
 
 BLOCK_BYTES = 4 << 20
@@ -25,73 +26,86 @@ BLOCK_BYTES = 4 << 20
 
 TAIL_BYTES = 64 << 10
 """In so much of a file's end, the rows are that `skip_footer` leaves out."""
-_RFC = Dialect()
 
 
-def read_header(path: str, dialect: Dialect = _RFC) -> list[str]:
-    """The column names of a CSV file.
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file, and what it takes to read it.
+
+    Attributes:
+        path: where it is.
+        header: its own columns, and where the rows after them begin.
+        dialect: how the file is written.
+        forms: how its cells are written.
+        sensitive: columns whose values no message may show.
+    """
+
+    path: str
+    header: Header
+    dialect: Dialect = RFC_4180
+    forms: CellForms = AS_PYTHON
+    sensitive: Collection[str] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """The names in the header, and the columns that the names of its folders give."""
+        return list(dict.fromkeys([*self.header.names, *partitions_of(self.path)]))
+
+
+def open_csv(
+    path: str, dialect: Dialect = RFC_4180, forms: CellForms = AS_PYTHON, sensitive: Collection[str] = ()
+) -> CsvFile:
+    """Reads the header of a CSV file.
 
     Raises DataError for an empty file and a header that is no text of the encoding, or that is of another delimiter.
     """
-    return find_header(path, dialect).names
+    return CsvFile(path, find_header(path, dialect), dialect, forms, sensitive)
 
 
-def read_columns(path: str, dialect: Dialect = _RFC) -> list[str]:
-    """The columns of a CSV file, those that its folders' names give included. Raises DataError as `read_header`."""
-    return list(dict.fromkeys([*read_header(path, dialect), *partitions_of(path)]))
-
-
-def header_bytes(path: str, dialect: Dialect = _RFC) -> tuple[int, int]:
-    """(the byte, the line from 1) where the rows after the header begin."""
-    header = find_header(path, dialect)
-    return header.stop, header.line
-
-
-def row_bytes(path: str, dialect: Dialect = _RFC) -> tuple[int, int | None, int]:
-    """(the first byte, the byte after the last one, the line from 1) of the rows, without `skip_footer` last ones.
+def row_bytes(file: CsvFile) -> tuple[int, int | None]:
+    """(the first byte, the byte after the last one) of the rows, without the `skip_footer` last ones.
 
     The second is None where the rows end with the file.
     """
-    start, line = header_bytes(path, dialect)
-    if not dialect.skip_footer:
-        return start, None, line
-    last: deque[int] = deque(maxlen=dialect.skip_footer)
-    for first, _ in last_rows(path, start, dialect):
-        last.append(first)
-    return start, last[0] if last else None, line
+    start, footer = file.header.stop, file.dialect.skip_footer
+    if not footer:
+        return start, None
+    last = deque((first for first, _ in last_rows(file)), maxlen=footer)
+    return start, last[0] if last else None
 
 
-def last_rows(path: str, start: int, dialect: Dialect = _RFC) -> Iterator[tuple[int, bytes]]:
-    """The rows at a file's end, each with its first byte; those of the last TAIL_BYTES, or all that follow `start`.
+def last_rows(file: CsvFile) -> Iterator[tuple[int, bytes]]:
+    """The rows at a file's end, each with its first byte: those of the last TAIL_BYTES, or all of them.
 
     Blank lines are no rows.
     """
-    begin = max(start, file_size(path) - TAIL_BYTES) if starts_midway(path, dialect) else start
+    start = file.header.stop
+    begin = max(start, file_size(file.path) - TAIL_BYTES) if starts_midway(file.path, file.dialect) else start
     if begin > start:
-        with open_rows(path, dialect, begin) as read:
+        with open_rows(file.path, file.dialect, begin) as read:
             tail = read(TAIL_BYTES)
         # Inside a quoted cell, a newline does not end a row.
         begin = start if b'"' in tail else begin + tail.find(b"\n") + 1
-    for block in file_blocks(path, begin, None, 1, dialect):
-        ends = row_ends(block.data, dialect)[0].tolist()
+    for block in blocks_between(file, begin, None, line=1):
+        ends = row_ends(block.data, file.dialect)[0].tolist()
         for first, end in zip([0, *(end + 1 for end in ends)], [*ends, len(block.data)], strict=True):
             row = block.data[first:end]
             if row.strip(b"\r\n"):
                 yield block.start + first, row
 
 
-def has_rows(path: str, dialect: Dialect = _RFC) -> bool:
-    """Whether anything but blank lines follows the header."""
-    start, line = header_bytes(path, dialect)
-    return any(block.data.strip() for block in file_blocks(path, start, None, line, dialect))
+def all_blocks(file: CsvFile) -> Iterator[Block]:
+    """All rows of a file, without its footer, in blocks."""
+    return blocks_between(file, *row_bytes(file), file.header.line)
 
 
-def file_blocks(path: str, start: int, stop: int | None, line: int, dialect: Dialect = _RFC) -> Iterator[Block]:
+def blocks_between(file: CsvFile, start: int, stop: int | None, line: int) -> Iterator[Block]:
     """The rows of a file between two bytes (of the content, where it is compressed or transcoded) in blocks.
 
-    `start` and `stop` are at the beginning of rows; None reads to the end. Raises DataError for a damaged gzip.
+    `start` and `stop` are at the beginning of rows, `line` is the first one's; None reads to the end. A block of
+    nothing but blank lines, which is no CSV to Arrow, is left out. Raises DataError for a damaged gzip.
     """
-    with open_rows(path, dialect, start) as read_rows:
+    with open_rows(file.path, file.dialect, start) as read_rows:
         left = None if stop is None else stop - start
 
         def read(count: int) -> bytes:
@@ -100,68 +114,48 @@ def file_blocks(path: str, start: int, stop: int | None, line: int, dialect: Dia
             left = None if left is None else left - len(data)
             return data
 
-        yield from read_blocks(read, BLOCK_BYTES, path, start, line, dialect)
+        blocks = read_blocks(read, BLOCK_BYTES, file.path, start, line, file.dialect)
+        yield from (block for block in blocks if block.data.strip())
 
 
-def infer_block(
-    block: Block,
-    path: str,
-    names: Sequence[str],
-    forms: CellForms = AS_PYTHON,
-    dialect: Dialect = _RFC,
-    wanted: Collection[str] | None = None,
-    wide: Mapping[str, Kind] | None = None,
-) -> dict[str, Kind | None]:
-    """The kind of each wanted column; `wide` as in `kind_of_text`. Raises DataError as `parse_block` does."""
-    columns = parse_block(block, path, names, forms, dialect, wanted)
-    return {name: forms.kind(name, cells, (wide or {}).get(name, "bytes")) for name, cells in columns.items()}
+def infer_block(block: Block, file: CsvFile, wide: Mapping[str, Kind]) -> dict[str, Kind | None]:
+    """The kinds of the columns named by `wide`, which gives each kind's `wide` as in `kind_of_text`.
+
+    Raises DataError as `parse_block` does.
+    """
+    columns = parse_block(block, file, wide)
+    return {name: file.forms.kind(name, cells, wide[name]) for name, cells in columns.items()}
 
 
-def read_block(
-    block: Block,
-    path: str,
-    names: Sequence[str],
-    kinds: Mapping[str, Kind | None],
-    forms: CellForms = AS_PYTHON,
-    dialect: Dialect = _RFC,
-    sensitive: Collection[str] = (),
-) -> Batch:
+def read_block(block: Block, file: CsvFile, kinds: Mapping[str, Kind | None]) -> Batch:
     """A block's columns in their kinds; those of kind None (nothing but missing values) or of none are left out.
 
-    Raises DataError, with the line, as `parse_block` does and for text in a numeric column; values of sensitive columns
-    are not part of the message.
+    Raises DataError, with the line, as `parse_block` does and for text in a numeric column.
     """
-    columns = parse_block(block, path, names, forms, dialect, kinds, shown=not sensitive)
-    locate = locator(block, path, dialect)
+    columns = parse_block(block, file, kinds)
+    locate = locator(block, file)
     converted: dict[str, pa.Array] = {}
     for name, cells in columns.items():
         kind = kinds[name]
         if kind is None:
             continue
         try:
-            converted[name] = forms.convert(name, cells, kind)
+            converted[name] = file.forms.convert(name, cells, kind)
         except CellError as error:
-            hidden = name in sensitive
+            hidden = name in file.sensitive
             remedy = "" if hidden else _remedy(name, error)
             raise DataError(f"{locate(error.row)}: {error.describe(name, kind, hidden)}{remedy}") from error
     return Batch(converted, len(next(iter(columns.values()))), locate)
 
 
-def parse_block(
-    block: Block,
-    path: str,
-    names: Sequence[str],
-    forms: CellForms = AS_PYTHON,
-    dialect: Dialect = _RFC,
-    wanted: Collection[str] | None = None,
-    shown: bool = True,
-) -> dict[str, pa.StringArray]:
+def parse_block(block: Block, file: CsvFile, wanted: Collection[str] | None = None) -> dict[str, pa.StringArray]:
     """The columns of a block (those `wanted`, all by default) as text, empty cells and words for missing as null.
 
     Raises DataError, with the line, for a row of another length, bytes of these columns that are not UTF-8, and quotes
-    that only mean something in another format. The message shows the row if it may be `shown`.
+    that only mean something in another format. The message shows the row unless columns are sensitive.
     """
     # Positions as names, since pyarrow looks conversions up by name and a header may hold any text.
+    names, dialect = file.header.names, file.dialect
     places = [str(place) for place in range(len(names))]
     chosen = {place: name for place, name in zip(places, names, strict=True) if wanted is None or name in wanted}
     data = _plain(block.data, dialect)
@@ -181,14 +175,14 @@ def parse_block(
             ),
         )
     except pa.ArrowInvalid as error:
-        raise _explain(block, path, names, error, dialect, shown) from error
+        raise _explain(block, file, error) from error
     columns = {name: _one_chunk(table.column(place)) for place, name in chosen.items()}
     if block.quoted:
-        _refuse_other_quotes(block, path, columns, dialect)
-    for name, value in partitions_of(path).items():
+        _refuse_other_quotes(block, file, columns)
+    for name, value in partitions_of(file.path).items():
         if name not in names and (wanted is None or name in wanted):
             columns[name] = pa.array([value] * table.num_rows, pa.string())
-    return {name: forms.of(name).known(cells) for name, cells in columns.items()}
+    return {name: file.forms.of(name).known(cells) for name, cells in columns.items()}
 
 
 def _plain(data: bytes, dialect: Dialect) -> bytes:
@@ -203,32 +197,31 @@ def _plain(data: bytes, dialect: Dialect) -> bytes:
     return data
 
 
-def _refuse_other_quotes(block: Block, path: str, columns: Mapping[str, pa.StringArray], dialect: Dialect) -> None:
+def _refuse_other_quotes(block: Block, file: CsvFile, columns: Mapping[str, pa.StringArray]) -> None:
     """Quotes after blanks, and backslashes before quotes, would silently become part of the cells."""
+    path, dialect = file.path, file.dialect
     delimiter = dialect.delimiter.encode()
     if not dialect.skip_initial_space and (delimiter + b' "' in block.data or b'\n "' in block.data):
         # A quoted cell may begin so: only its bytes tell.
         suspect = any(pc.any(pc.match_substring_regex(cells, '^ +"')).as_py() for cells in columns.values())
         place = quote_after_blanks(block.data, dialect) if suspect else -1
         if place >= 0:
-            line = block.line + block.data.count(b"\n", 0, place)
             raise DataError(
-                f"{path}, line {line}: a blank stands before the quote of a cell, so that the quote would be part of "
-                "its text; data.skip_initial_space: true skips such blanks"
+                f"{path}, line {block.line_at(place)}: a blank stands before the quote of a cell, so that the quote "
+                "would be part of its text; data.skip_initial_space: true skips such blanks"
             )
     suspect = not dialect.escape_char and rb"\"" in block.data
     suspect = suspect and any(pc.any(pc.match_substring(cells, "\\")).as_py() for cells in columns.values())
     place = escaped_quote(block.data, dialect) if suspect else -1
     if place >= 0:
-        line = block.line + block.data.count(b"\n", 0, place)
         raise DataError(
-            f'{path}, line {line}: \\" amid a quoted cell; if the backslash keeps the quote from ending the cell: '
-            "data.escape_char: '\\'; else double the quote"
+            f'{path}, line {block.line_at(place)}: \\" within a quoted cell; if the backslash keeps the quote from '
+            "ending the cell: data.escape_char: '\\'; else double the quote"
         )
 
 
 def escaped_quote(data: bytes, dialect: Dialect) -> int:
-    """Where a backslash and a quote stand amid a quoted cell, so that the quote cannot be the cell's last; else -1."""
+    """Where a backslash and a quote are inside a quoted cell, so that the quote cannot be the cell's last; else -1."""
     if rb"\"" not in data:
         return -1
     border = re.escape(dialect.delimiter.encode())
@@ -255,14 +248,14 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def locator(block: Block, path: str, dialect: Dialect) -> Callable[[int], str]:
+def locator(block: Block, file: CsvFile) -> Callable[[int], str]:
     """Names a row of a block, counted from 0, by file and line."""
-    find_lines = functools.cache(lambda: row_lines(block.data, dialect))
+    find_lines = functools.cache(lambda: row_lines(block.data, file.dialect))
 
     def locate(row: int) -> str:
         lines = find_lines()
         # Arrow also ends a row at a lone carriage return, which is no line to an editor.
-        return f"{path}, line {block.line + int(lines[min(row, len(lines) - 1)])}"
+        return f"{file.path}, line {block.line + int(lines[min(row, len(lines) - 1)])}"
 
     return locate
 
@@ -270,18 +263,16 @@ def locator(block: Block, path: str, dialect: Dialect) -> Callable[[int], str]:
 # --- explaining -------------------------------------------------------------------------------------------------
 
 
-def _explain(
-    block: Block, path: str, names: Sequence[str], error: pa.ArrowInvalid, dialect: Dialect, shown: bool
-) -> DataError:
+def _explain(block: Block, file: CsvFile, error: pa.ArrowInvalid) -> DataError:
     """Reads the block again with Python's csv module, which is slow but knows its line."""
+    path, names, dialect, shown = file.path, file.header.names, file.dialect, not file.sensitive
     try:
         text = block.data.decode("utf-8")
     except UnicodeDecodeError as wrong:
-        line = block.line + block.data.count(b"\n", 0, wrong.start)
         byte = block.data[wrong.start]
         return DataError(
-            f"{path}, line {line}: not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8, or name its encoding, such "
-            "as data.encoding: cp1252"
+            f"{path}, line {block.line_at(wrong.start)}: not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8, or "
+            "name its encoding, such as data.encoding: cp1252"
         )
     reader = dialect.rows_of(text)
     last = 0

@@ -42,12 +42,11 @@ def inspect_source(data: DataConfig, span: int | None = None) -> Source:
 def inspect_files(files: list[str], data: DataConfig) -> Source:
     """As `inspect_source`, of files that are known already."""
     if data.format == "csv":
-        dialect = dialect_of(data)
-        headers = {path: csv_reader.read_columns(path, dialect) for path in files}
-        _check_same_columns(headers)
-        if not any(csv_reader.has_rows(path, dialect) for path in files):
+        opened = [csv_reader.open_csv(path, dialect_of(data)) for path in files]
+        _check_same_columns({file.path: file.columns for file in opened})
+        if not any(next(csv_reader.all_blocks(file), None) for file in opened):
             raise DataError(f"{_these(files)}: nothing but a header, there are no rows")
-        return Source(files, dict.fromkeys(headers[files[0]]))
+        return Source(files, dict.fromkeys(opened[0].columns))
     if data.format == "parquet":
         columns, unusable = _parquet_columns(files)
         return Source(files, columns, unusable=unusable)

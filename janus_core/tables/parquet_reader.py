@@ -89,8 +89,7 @@ def infer_kinds(path: str, start: int, stop: int, wide: Mapping[str, Kind]) -> d
     with open_file(path) as source:
         file = _parquet_file(source, path)
         schema = read_schema(path)
-        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
-        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
+        groups, _ = _row_groups(file, start, stop)
         for name, beyond in wide.items():
             arrow_type = schema.field(name).type
             if not _is_undecided(arrow_type):
@@ -102,7 +101,7 @@ def infer_kinds(path: str, start: int, stop: int, wide: Mapping[str, Kind]) -> d
                 found[name] = kind_of_numbers(pa.array(extremes, arrow_type), beyond)
                 continue
             found[name] = None
-            for record_batch in record_batches(file, groups, [name], path) if groups else ():
+            for record_batch in _record_batches(file, groups, [name], path):
                 column = record_batch.column(0)
                 column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
                 found[name] = widest(found[name], kind_of_numbers(column, beyond))
@@ -125,22 +124,33 @@ def read_batches(
     is not `needed` (all are by default) is left out of the batch where it has such a value. No message shows a value of
     a sensitive one.
     """
+    names = [name for name, kind in kinds.items() if kind is not None]
+    for first, record_batch in read_rows(path, start, stop, names):
+        yield _convert(record_batch, first, path, kinds, needed, sensitive)
+
+
+def read_rows(path: str, start: int, stop: int, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The named columns of the rows [start, stop) as they are in the file, in batches, each after its first row.
+
+    Columns of partitions are among them. Raises DataError for damaged data.
+    """
     with open_file(path) as source:
         file = _parquet_file(source, path)
-        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
-        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
-        if not groups:
-            return
-        position = int(begins[groups[0]])
-        names = [name for name, kind in kinds.items() if kind is not None]
-        for record_batch in record_batches(file, groups, names, path):
-            begin, end = max(start - position, 0), min(stop - position, record_batch.num_rows)
+        groups, position = _row_groups(file, start, stop)
+        for batch in _record_batches(file, groups, names, path):
+            begin, end = max(start - position, 0), min(stop - position, batch.num_rows)
             if begin < end:
-                part = record_batch.slice(begin, end - begin)
-                yield _convert(part, position + begin, path, kinds, needed, sensitive)
-            position += record_batch.num_rows
+                yield position + begin, batch.slice(begin, end - begin)
+            position += batch.num_rows
             if position >= stop:
                 return
+
+
+def _row_groups(file: pq.ParquetFile, start: int, stop: int) -> tuple[list[int], int]:
+    """The row groups that hold the rows [start, stop), and the first row of the first of them."""
+    begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
+    groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
+    return groups, int(begins[groups[0]]) if groups else 0
 
 
 def _parquet_file(source: pa.NativeFile, path: str) -> pq.ParquetFile:
@@ -152,8 +162,9 @@ def _parquet_file(source: pa.NativeFile, path: str) -> pq.ParquetFile:
         raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error}){other}") from error
 
 
-def record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], path: str) -> Iterator[pa.RecordBatch]:
-    """The named columns of some row groups, of partitions as well. Raises DataError for damaged data."""
+def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], path: str) -> Iterator[pa.RecordBatch]:
+    if not groups:
+        return
     partitions = _partitions(path, file.schema_arrow)
     # Without any column of the file, there would be no rows.
     own = [name for name in names if name not in partitions] or file.schema_arrow.names[:1]

@@ -32,7 +32,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Task:
+class WorkItem:
     """Pieces that one worker handles in turn and writes to one shard per split.
 
     `split` and `span` are those that all of its rows belong to, in a split by span; None otherwise.
@@ -53,17 +53,17 @@ class SpanFiles:
     files: list[str]
 
 
-def plan_tasks(files: list[str], data: DataConfig) -> list[Task]:
-    """The tasks for `files`, in the files' order. Raises DataError for a file that cannot be read."""
+def plan_work(files: list[str], data: DataConfig) -> list[WorkItem]:
+    """The work items for `files`, in the files' order. Raises DataError for a file that cannot be read."""
     groups = _groups(files, data, _limit(files))
-    return [Task(index, group) for index, group in enumerate(groups)]
+    return [WorkItem(index, group) for index, group in enumerate(groups)]
 
 
-def plan_spans(spans: Sequence[SpanFiles], data: DataConfig) -> list[Task]:
-    """As `plan_tasks`, for a split by span: no task holds rows of two spans, so that each can be counted."""
+def plan_spans(spans: Sequence[SpanFiles], data: DataConfig) -> list[WorkItem]:
+    """As `plan_work`, for a split by span: no item holds rows of two spans, so that each can be counted."""
     limit = _limit([path for span in spans for path in span.files])
     groups = [(span, group) for span in spans for group in _groups(span.files, data, limit)]
-    return [Task(index, group, span.split, span.span) for index, (span, group) in enumerate(groups)]
+    return [WorkItem(index, group, span.split, span.span) for index, (span, group) in enumerate(groups)]
 
 
 def _limit(files: list[str]) -> int:
@@ -92,8 +92,9 @@ def _packed(pieces: Iterable[Piece], limit: int) -> Iterable[tuple[Piece, ...]]:
 
 
 def _csv_pieces(path: str, limit: int, dialect: Dialect) -> Iterable[Piece]:
-    start, stop, line = csv_reader.row_bytes(path, dialect)
-    size = file_size(path)
+    file = csv_reader.open_csv(path, dialect)
+    start, stop = csv_reader.row_bytes(file)
+    line, size = file.header.line, file_size(path)
     if not starts_midway(path, dialect):
         # Compressed bytes are about a sixth of the content's size.
         yield Piece(path, start, stop, line, size * 6 if is_gzip(path) else size)
@@ -104,7 +105,7 @@ def _csv_pieces(path: str, limit: int, dialect: Dialect) -> Iterable[Piece]:
         return
     first: tuple[int, int] | None = None
     stop = start
-    for block in csv_reader.file_blocks(path, start, size, line, dialect):
+    for block in csv_reader.blocks_between(file, start, size, line):
         if first is not None and block.stop - first[0] > limit:
             yield Piece(path, first[0], stop, first[1], stop - first[0])
             first = None

@@ -22,10 +22,9 @@ def find_footer(files: Sequence[str], dialect: Dialect) -> tuple[int, str]:
     for path in files:
         if not starts_midway(path, dialect) and file_size(path) > _MOST_BYTES:
             return 0, ""
-        width = len(csv_reader.read_header(path, dialect))
-        start, _ = csv_reader.header_bytes(path, dialect)
-        texts = [row.decode("utf-8", "replace") for _, row in csv_reader.last_rows(path, start, dialect)][-_LOOKED_AT:]
-        footer = texts[len(texts) - _count([_cells(text, dialect) for text in texts], width) :]
+        file = csv_reader.open_csv(path, dialect)
+        texts = [row.decode("utf-8", "replace") for _, row in csv_reader.last_rows(file)][-_LOOKED_AT:]
+        footer = texts[len(texts) - _count([_cells(text, dialect) for text in texts], len(file.header.names)) :]
         if not footer or (found and len(footer) != len(found[0])):
             return 0, ""
         found.append(footer)

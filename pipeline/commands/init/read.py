@@ -158,14 +158,12 @@ def _csv_head(files: list[str], rows: int, most_bytes: int, dialect: Dialect) ->
     blocks: list[tuple[str, Block]] = []
     read = found = 0
     for path in files:
-        start, stop, line = csv_reader.row_bytes(path, dialect)
-        for block in csv_reader.file_blocks(path, start, stop, line, dialect):
+        for block in csv_reader.all_blocks(csv_reader.open_csv(path, dialect)):
             if read >= most_bytes or found > rows:
                 return blocks, False
-            if block.data.strip():
-                blocks.append((path, block))
-                read += len(block.data)
-                found += len(row_ends(block.data, dialect)[0])
+            blocks.append((path, block))
+            read += len(block.data)
+            found += len(row_ends(block.data, dialect)[0])
     return blocks, True
 
 
@@ -190,7 +188,7 @@ def _csv_spread(
     for place in np.linspace(0, ends[-1], PLACES, endpoint=False).astype(np.int64).tolist():
         index = int(np.searchsorted(ends, place, side="right"))
         path, offset = files[index], place - int(ends[index] - sizes[index])
-        start, _ = csv_reader.header_bytes(path, dialect)
+        start = csv_reader.open_csv(path, dialect).header.stop
         block = _block_at(path, max(offset, start), piece, start, dialect)
         if block is not None:
             blocks.append((path, block))
@@ -223,11 +221,9 @@ def _csv_sample(
     ended: bool | None,
     estimate: int,
 ) -> Sample:
-    dialect = dialect_of(data)
-    headers = {path: csv_reader.read_header(path, dialect) for path in {path for path, _ in blocks}}
-    names = csv_reader.read_columns(files[0], dialect)
-    placed = ended is not None
-    parsed = [_parse(path, block, headers[path], data, placed) for path, block in blocks]
+    opened = {path: _open_csv(data, path) for path in {files[0], *(path for path, _ in blocks)}}
+    names = opened[files[0]].columns
+    parsed = [_parse(block, opened[path], placed=ended is not None) for path, block in blocks]
     columns, count = {}, sum(len(part[names[0]]) for part in parsed)
     complete = bool(ended) and count <= rows
     for name in names:
@@ -247,14 +243,18 @@ def _csv_sample(
     return Sample(data, files, columns, kept, complete, how, max(estimate, count))
 
 
-def _parse(path: str, block: Block, names: list[str], data: DataConfig, placed: bool) -> dict[str, pa.Array]:
+def _open_csv(data: DataConfig, path: str) -> csv_reader.CsvFile:
+    return csv_reader.open_csv(path, dialect_of(data), forms_of(data))
+
+
+def _parse(block: Block, file: csv_reader.CsvFile, placed: bool) -> dict[str, pa.Array]:
     try:
-        return csv_reader.parse_block(block, path, names, forms_of(data), dialect_of(data))
+        return csv_reader.parse_block(block, file)
     except DataError as error:
         if placed:
             raise
         # The line of a block amid the file is not known.
-        raise DataError(f"{path}, after byte {block.start:,}: {str(error).partition(': ')[2]}") from error
+        raise DataError(f"{file.path}, after byte {block.start:,}: {str(error).partition(': ')[2]}") from error
 
 
 # --- Parquet ----------------------------------------------------------------------------------------------------
@@ -350,21 +350,16 @@ def find_odd_values(sample: Sample, written: Mapping[str, Written]) -> dict[str,
     """Adds where values that are no numbers first stand, in the first MAX_BYTES of each file."""
     open_values = {(name, value) for name, how in written.items() for value in how.odd}
     places: dict[tuple[str, str], str] = {}
-    dialect = dialect_of(sample.data)
     for path in sample.files if open_values else ():
-        header = csv_reader.read_header(path, dialect)
-        start, stop, line = csv_reader.row_bytes(path, dialect)
-        for block in csv_reader.file_blocks(path, start, stop, line, dialect):
-            if not open_values or block.start - start > MAX_BYTES:
+        file = csv_reader.open_csv(path, dialect_of(sample.data))
+        for block in csv_reader.all_blocks(file):
+            if not open_values or block.start - file.header.stop > MAX_BYTES:
                 break
-            if not block.data.strip():
-                continue
-            wanted = {name for name, _ in open_values}
-            cells = csv_reader.parse_block(block, path, header, dialect=dialect, wanted=wanted)
+            cells = csv_reader.parse_block(block, file, {name for name, _ in open_values})
             for name, value in sorted(open_values):
                 row = pc.index(cells[name], pa.scalar(value)).as_py()
                 if row >= 0:
-                    places[name, value] = csv_reader.locator(block, path.removeprefix("./"), dialect)(row)
+                    places[name, value] = csv_reader.locator(block, file)(row).removeprefix("./")
                     open_values.remove((name, value))
     return {
         name: replace(how, where={value: places[name, value] for value in how.odd if (name, value) in places})
@@ -416,14 +411,11 @@ def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.A
     sampled = {name: "float" if kind == "int" else kind for name, kind in sampled.items()}
     for path in sample.files:
         if sample.data.format == "csv":
-            dialect = dialect_of(sample.data)
-            header = csv_reader.read_header(path, dialect)
-            start, stop, line = csv_reader.row_bytes(path, dialect)
-            csv_kinds = {name: sampled.get(name) for name in csv_reader.read_columns(path, dialect)}
-            for block in csv_reader.file_blocks(path, start, stop, line, dialect):
-                if block.data.strip():
-                    batch = csv_reader.read_block(block, path, header, csv_kinds, sample.forms, dialect)
-                    yield dict(batch.columns), batch.rows
+            file = csv_reader.open_csv(path, dialect_of(sample.data), sample.forms)
+            csv_kinds = {name: sampled.get(name) for name in file.columns}
+            for block in csv_reader.all_blocks(file):
+                batch = csv_reader.read_block(block, file, csv_kinds)
+                yield dict(batch.columns), batch.rows
         else:
             kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))
             rows = parquet_reader.read_metadata(path).num_rows

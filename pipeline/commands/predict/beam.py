@@ -22,7 +22,7 @@ from apache_beam.utils.shared import Shared
 
 from janus_core.errors import DataError, JanusError, ServingError
 from janus_core.files import replacing
-from janus_core.tables.pieces import Task
+from janus_core.tables.pieces import WorkItem
 from pipeline.commands.predict.options import PredictOptions
 from pipeline.commands.predict.predict import output_schema, predict_chunk
 from pipeline.commands.predict.reading import read_chunks
@@ -59,7 +59,7 @@ def predict_on_beam(
         DataError: a value is wrong.
         ServingError: the model does not answer as it should.
     """
-    work = source.tasks()
+    work = source.work_items()
     beam_options = PipelineOptions(arguments)
     runner: Any = beam_options.view_as(StandardOptions).runner
     if runner in _LOCAL:
@@ -67,7 +67,7 @@ def predict_on_beam(
         runner = FnApiRunner()
     with whole_folder(target) as staging:
         folder = str(staging.resolve())
-        step = _PredictTask(str(Path(model).resolve()) if "://" not in model else model, source, signature, tasks)
+        step = _PredictItem(str(Path(model).resolve()) if "://" not in model else model, source, signature, tasks)
         step.write_to(folder, len(work), options.batch_size)
         try:
             with beam.Pipeline(runner=runner, options=beam_options) as pipeline:
@@ -79,10 +79,10 @@ def predict_on_beam(
                 )
         except Exception as error:
             raise _cause(error) from error
-        return sum(pq.read_metadata(_part(folder, task, len(work))).num_rows for task in work)
+        return sum(pq.read_metadata(_part(folder, item, len(work))).num_rows for item in work)
 
 
-class _PredictTask(beam.DoFn):
+class _PredictItem(beam.DoFn):
     """Predicts groups of pieces."""
 
     def __init__(self, model: str, source: Source, signature: Signature, tasks: list[TaskColumns]):
@@ -98,12 +98,12 @@ class _PredictTask(beam.DoFn):
         """Loads the model, once per process."""
         self._client = self._shared.acquire(lambda: LocalClient(self._model), tag=self._model)
 
-    def process(self, task: Task) -> Iterator[int]:
+    def process(self, item: WorkItem) -> Iterator[int]:
         """Called by Beam; a group that is tried again replaces its file."""
-        target = _part(self._folder, task, self._count)
+        target = _part(self._folder, item, self._count)
         with replacing(target) as staging, staging.open("wb") as stream:
             writer = TableWriter(stream, ".parquet", output_schema(self._source, self._tasks))
-            for piece in task.pieces:
+            for piece in item.pieces:
                 for chunk in read_chunks(self._source, self._signature, piece, self._batch_size):
                     columns = predict_chunk(self._client, self._tasks, chunk, first=writer.rows == 0)
                     writer.write(columns)
@@ -113,8 +113,8 @@ class _PredictTask(beam.DoFn):
         yield writer.rows
 
 
-def _part(folder: str, task: Task, count: int) -> Path:
-    return Path(folder) / f"part-{task.index:05d}-of-{count:05d}.parquet"
+def _part(folder: str, item: WorkItem, count: int) -> Path:
+    return Path(folder) / f"part-{item.index:05d}-of-{count:05d}.parquet"
 
 
 def _cause(error: BaseException) -> BaseException:

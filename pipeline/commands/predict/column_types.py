@@ -44,13 +44,12 @@ def types_of_csv(
     """int64, float64 or string for each of the columns, from all their cells; text such as 007 stays text."""
     found = {name: _Cells() for name in columns}
     for path in files:
-        start, line = csv_reader.header_bytes(path, dialect)
-        names = csv_reader.read_header(path, dialect)
-        for block in csv_reader.file_blocks(path, start, None, line, dialect):
+        file = csv_reader.open_csv(path, dialect, forms)
+        for block in csv_reader.blocks_between(file, file.header.stop, None, file.header.line):
             wanted = [name for name, cells in found.items() if cells.number]
             if not wanted:
                 break
-            for name, cells in csv_reader.parse_block(block, path, names, forms, dialect, wanted).items():
+            for name, cells in csv_reader.parse_block(block, file, wanted).items():
                 found[name].add(cells)
     return {name: cells.type for name, cells in found.items()}
 

@@ -3,20 +3,18 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import CellError, is_list, to_kind
 from janus_core.tables.csv_blocks import Block
-from janus_core.tables.files import open_file
 from janus_core.tables.pieces import Piece
 from pipeline.commands.predict.arrays import REQUIRED, arrays_of
 from pipeline.commands.predict.json_reader import JsonRow, read_json_rows
@@ -58,11 +56,11 @@ def read_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
 
 
 def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
-    names = csv_reader.read_header(piece.path, source.csv)
+    file = csv_reader.open_csv(piece.path, source.csv, source.forms)
     kinds = {name: source.kinds.get(name) for name in source.names}
-    for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, source.csv):
-        batch = csv_reader.read_block(block, piece.path, names, kinds, source.forms, source.csv)
-        texts = _texts(source, block, piece.path, names) if source.schema else {}
+    for block in csv_reader.blocks_between(file, piece.start, piece.stop, piece.line):
+        batch = csv_reader.read_block(block, file, kinds)
+        texts = _texts(source, block, file) if source.schema else {}
 
         def repeat(start: int, count: int, texts: dict[str, pa.Array] = texts) -> list[pa.Array]:
             return [_typed_text(texts[field.name].slice(start, count), field.type) for field in source.schema]
@@ -70,9 +68,9 @@ def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
         yield from _slices(signature, batch, rows, len(block.data), repeat)
 
 
-def _texts(source: Source, block: Block, path: str, names: Sequence[str]) -> dict[str, pa.Array]:
+def _texts(source: Source, block: Block, file: csv_reader.CsvFile) -> dict[str, pa.Array]:
     """The cells as they are in the file; where the output has a type, as numbers without those that are missing."""
-    texts = csv_reader.parse_block(block, path, names, source.forms.without_null_words(), source.csv)
+    texts = csv_reader.parse_block(block, replace(file, forms=source.forms.without_null_words()))
     for field in source.schema:
         if not pa.types.is_string(field.type):
             form = source.forms.of(field.name)
@@ -118,16 +116,8 @@ def _parquet_chunks(source: Source, signature: Signature, piece: Piece, rows: in
 
 
 def _repeated_batches(source: Source, path: str, start: int, stop: int) -> Iterator[pa.RecordBatch]:
-    with open_file(path) as stream:
-        file = pq.ParquetFile(stream)
-        begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
-        groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
-        position = int(begins[groups[0]]) if groups else 0
-        for batch in parquet_reader.record_batches(file, groups, source.schema.names, path):
-            begin, end = max(start - position, 0), min(stop - position, batch.num_rows)
-            if begin < end:
-                yield batch.slice(begin, end - begin)
-            position += batch.num_rows
+    for _, batch in parquet_reader.read_rows(path, start, stop, source.schema.names):
+        yield batch
 
 
 class _Rows:

@@ -16,7 +16,7 @@ from janus_core.tables.config import DataConfig
 from janus_core.tables.csv_dialect import Dialect, dialect_of
 from janus_core.tables.files import below_folder, file_size, find_files, list_paths, pattern_in
 from janus_core.tables.inspect import inspect_files
-from janus_core.tables.pieces import Piece, Task, plan_tasks
+from janus_core.tables.pieces import Piece, WorkItem, plan_work
 from pipeline.commands.predict.arrays import kind_of
 from pipeline.commands.predict.column_types import kind_of_json, type_of_json, types_of_csv
 from pipeline.commands.predict.json_reader import read_json_rows
@@ -75,19 +75,19 @@ class Source:
         for path in self.files:
             size = file_size(path)
             if self.format == "csv":
-                start, line = csv_reader.header_bytes(path, self.csv)
-                found.append(Piece(path, start, None, line, size))
+                header = csv_reader.open_csv(path, self.csv).header
+                found.append(Piece(path, header.stop, None, header.line, size))
             elif self.format == "parquet":
                 found.append(Piece(path, 0, parquet_reader.read_metadata(path).num_rows, size=size))
             else:
                 found.append(Piece(path, size=size))
         return found
 
-    def tasks(self) -> list[Task]:
+    def work_items(self) -> list[WorkItem]:
         """Pieces of limited size in groups, for workers side by side."""
         if self.format == "json":
-            return [Task(index, (piece,)) for index, piece in enumerate(self.pieces())]
-        return plan_tasks(self.files, self.data)
+            return [WorkItem(index, (piece,)) for index, piece in enumerate(self.pieces())]
+        return plan_work(self.files, self.data)
 
 
 def open_source(

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from janus_core.errors import DataError
 from janus_core.tables import csv_blocks
 from janus_core.tables.csv_blocks import read_blocks, row_lines
-from janus_core.tables.csv_reader import parse_block
+from janus_core.tables.csv_header import Header
+from janus_core.tables.csv_reader import CsvFile, parse_block
 
+FILE = CsvFile("f.csv", Header(["a", "b", "c"], 0, 1))
 CELL = st.text('ab,"\n\r é1', max_size=8)
 TABLES = st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=12)
 
@@ -23,7 +25,7 @@ def blocks_of(data: bytes, size: int) -> list[csv_blocks.Block]:
 def parsed(blocks: list[csv_blocks.Block]) -> list[list[str]]:
     rows: list[list[str]] = []
     for block in blocks:
-        columns = parse_block(block, "f.csv", ["a", "b", "c"])
+        columns = parse_block(block, FILE)
         rows += [[cell or "" for cell in row] for row in zip(*(c.to_pylist() for c in columns.values()), strict=True)]
     return rows
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +10,31 @@ import pytest
 from pydantic import ValidationError
 
 from components.example_gen.settings import settings_digest
-from components.example_gen.work import Job, infer_task
+from components.example_gen.work import Job, infer_kinds
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader
 from janus_core.tables.cells import AS_PYTHON
 from janus_core.tables.config import DataConfig
 from janus_core.tables.csv_blocks import read_blocks
 from janus_core.tables.csv_dialect import Dialect, dialect_of
+from janus_core.tables.csv_header import Header
 from janus_core.tables.inspect import inspect_source
-from janus_core.tables.pieces import plan_tasks
+from janus_core.tables.pieces import plan_work
 
 PLAIN = "id,name,note\n1,Müller,x\n2,Ana,\n"
 TABLE = {"id": ["1", "2"], "name": ["Müller", "Ana"], "note": ["x", None]}
 
 
 def table(path: Path, **keys: Any) -> dict[str, list[str | None]]:
-    """What ExampleGen's tasks read of a file, as text."""
+    """What ExampleGen's workers read of a file, as text."""
     data = DataConfig(path=str(path), **keys)
-    dialect = dialect_of(data)
     columns: dict[str, list[str | None]] = {name: [] for name in inspect_source(data).columns}
-    for task in plan_tasks([str(path)], data):
-        for piece in task.pieces:
-            names = csv_reader.read_header(piece.path, dialect)
-            for block in csv_reader.file_blocks(piece.path, piece.start, piece.stop, piece.line, dialect):
-                if block.data.strip():
-                    for name, cells in csv_reader.parse_block(block, piece.path, names, dialect=dialect).items():
-                        columns[name] += cells.to_pylist()
+    for item in plan_work([str(path)], data):
+        for piece in item.pieces:
+            file = csv_reader.open_csv(piece.path, dialect_of(data))
+            for block in csv_reader.blocks_between(file, piece.start, piece.stop, piece.line):
+                for name, cells in csv_reader.parse_block(block, file).items():
+                    columns[name] += cells.to_pylist()
     return columns
 
 
@@ -100,8 +100,9 @@ def test_quotes_of_other_formats_survive_any_cut(
     text: str, dialect: Dialect, expected: list[list[str]], size: int
 ) -> None:
     rows: list[list[str]] = []
+    file = csv_reader.CsvFile("f.csv", Header(list("abc"[: len(expected[0])]), 0, 1), dialect)
     for block in read_blocks(io.BytesIO(text.encode()).read, size, "f.csv", dialect=dialect):
-        columns = csv_reader.parse_block(block, "f.csv", list("abc"[: len(expected[0])]), dialect=dialect)
+        columns = csv_reader.parse_block(block, file)
         rows += [list(row) for row in zip(*(cells.to_pylist() for cells in columns.values()), strict=True)]
     assert rows == expected
 
@@ -159,12 +160,12 @@ def test_a_large_file_of_another_encoding_is_one_piece(tmp_path: Path, monkeypat
     rows = "".join(f"{number},Müller\r" for number in range(9_000))
     (tmp_path / "t.csv").write_bytes(("id,name\r" + rows).encode("utf-16"))
     data = DataConfig(path=str(tmp_path / "t.csv"), encoding="utf-16")
-    (task,) = plan_tasks([data.path], data)
-    assert len(task.pieces) == 1
+    (item,) = plan_work([data.path], data)
+    assert len(item.pieces) == 1
     found = table(tmp_path / "t.csv", encoding="utf-16")
     assert found["id"] == [str(number) for number in range(9_000)]
     assert set(found["name"]) == {"Müller"}
-    kinds = infer_task(task, Job(data, 0, ["id", "name"], {}, {}, {}, "", AS_PYTHON))
+    kinds = infer_kinds(item, Job(data, 0, ["id", "name"], {}, {}, {}, "", AS_PYTHON))
     assert kinds == {"id": "int", "name": "bytes"}
 
 
@@ -172,7 +173,7 @@ def test_a_large_file_of_carriage_returns_is_read_in_pieces(tmp_path: Path, monk
     monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 5_000)
     monkeypatch.setattr("janus_core.tables.pieces.PIECE_BYTES", 20_000)
     (tmp_path / "t.csv").write_text("id,name\r" + "".join(f"{number},x\r" for number in range(9_000)))
-    assert len(plan_tasks([str(tmp_path / "t.csv")], DataConfig(path=str(tmp_path / "t.csv")))) > 2
+    assert len(plan_work([str(tmp_path / "t.csv")], DataConfig(path=str(tmp_path / "t.csv")))) > 2
     assert table(tmp_path / "t.csv")["id"] == [str(number) for number in range(9_000)]
 
 
@@ -207,8 +208,18 @@ def test_examples_of_earlier_versions_stay_usable() -> None:
 def test_an_unused_column_may_hold_anything_but_other_cells(tmp_path: Path) -> None:
     """Other quotes and another encoding matter where a column is wanted; a row of another length always does."""
     (tmp_path / "t.csv").write_bytes(b'a,note\n1,"say \\"hi\\" now"\n2, "x"\n3,\xe4\n')
-    start, line = csv_reader.header_bytes(str(tmp_path / "t.csv"))
-    (block,) = csv_reader.file_blocks(str(tmp_path / "t.csv"), start, None, line)
-    assert csv_reader.read_block(block, "t.csv", ["a", "note"], {"a": "int"}).columns["a"].to_pylist() == [1, 2, 3]
+    file = csv_reader.open_csv(str(tmp_path / "t.csv"))
+    (block,) = csv_reader.all_blocks(file)
+    assert csv_reader.read_block(block, file, {"a": "int"}).columns["a"].to_pylist() == [1, 2, 3]
     with pytest.raises(DataError, match="line 4: not UTF-8"):
-        csv_reader.parse_block(block, "t.csv", ["a", "note"])
+        csv_reader.parse_block(block, file)
+
+
+def test_a_block_of_blank_lines_holds_no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 10)
+    (tmp_path / "t.csv").write_bytes(b"a\n1\n" + b"\n" * 50 + b"2\n" + b"\n" * 50)
+    file = csv_reader.open_csv(str(tmp_path / "t.csv"))
+    blocks = list(csv_reader.all_blocks(file))
+    assert [cell for block in blocks for cell in csv_reader.parse_block(block, file)["a"].to_pylist()] == ["1", "2"]
+    with pytest.raises(DataError, match="line 53: column 'a' holds 'x'"):
+        csv_reader.read_block(replace(blocks[-1], data=blocks[-1].data.replace(b"2", b"x")), file, {"a": "int"})
