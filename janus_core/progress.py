@@ -1,11 +1,38 @@
-"""What a training tells while it is under way, through the logger `janus.progress`."""
+"""Events of a run that is under way, which are logged by the logger `janus.progress`."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 PROGRESS = logging.getLogger("janus.progress")
-_EVENT = "training_event"
+PROGRESS.setLevel(logging.INFO)
+_EVENT = "progress_event"
+
+
+@dataclass(frozen=True)
+class ComponentEvent:
+    """A component of the pipeline started or ended.
+
+    Attributes:
+        component: its id.
+        state: `running` when it starts, else how it ended.
+        seconds: it took.
+        cached: whether its outputs came from the cache.
+        error: what it failed of.
+    """
+
+    component: str
+    state: Literal["running", "complete", "failed", "interrupted"]
+    seconds: float = 0.0
+    cached: bool = False
+    error: BaseException | None = None
+
+    def __str__(self) -> str:
+        if self.state == "running":
+            return f"{self.component} started"
+        return f"{self.component} {'cached' if self.cached else self.state} after {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -55,15 +82,28 @@ class EpochEnded:
         return f"epoch {self.epoch}/{self.epochs}  {self.seconds:.1f} s  {'  '.join(figures)}{left}"
 
 
-TrainingEvent = EpochStarted | EpochEnded
+Event = ComponentEvent | EpochStarted | EpochEnded
 
 
-def announce(event: TrainingEvent) -> None:
-    """Tells whoever listens to `janus.progress`."""
-    PROGRESS.info("%s", event, extra={_EVENT: event})
+def announce(event: Event) -> None:
+    """Logs an event, for the handlers of `janus.progress`."""
+    error = event.error if isinstance(event, ComponentEvent) else None
+    PROGRESS.log(logging.ERROR if error else logging.INFO, "%s", event, exc_info=error, extra={_EVENT: event})
 
 
-def training_event_of(record: logging.LogRecord) -> TrainingEvent | None:
+@contextmanager
+def listening(*handlers: logging.Handler) -> Iterator[None]:
+    """Hands the events and messages of `janus.progress` to handlers, in this order."""
+    for handler in handlers:
+        PROGRESS.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            PROGRESS.removeHandler(handler)
+
+
+def event_of(record: logging.LogRecord) -> Event | None:
     """The event that a log record carries, if it does."""
     return getattr(record, _EVENT, None)
 

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 from components.pusher import local
+from janus_core.progress import PROGRESS, ComponentEvent, event_of
 from pipeline.cli import main
-from pipeline.run.progress import LOGGER, event_of
 
 
 def interrupt() -> None:
@@ -26,7 +26,11 @@ class InterruptOnStart(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
         event = event_of(record)
-        if event is not None and (event.component, event.state) == (component, "running") and delay >= 0:
+        if (
+            isinstance(event, ComponentEvent)
+            and (event.component, event.state) == (component, "running")
+            and delay >= 0
+        ):
             threading.Timer(delay, interrupt).start()
 
 
@@ -38,6 +42,6 @@ def sync_and_interrupt(path: Path) -> None:
 component, delay = sys.argv[1], float(sys.argv[2])
 if delay < 0:
     local.sync_tree = sync_and_interrupt
-LOGGER.addHandler(InterruptOnStart())
+PROGRESS.addHandler(InterruptOnStart())
 sys.argv = ["janus", *sys.argv[3:]]
 main()

@@ -1,18 +1,17 @@
-"""Shows on the terminal what a running pipeline tells through `janus.progress`."""
+"""Shows the events of a run that is under way on the terminal."""
 
 import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from janus_core.progress import EpochStarted, readable_seconds, training_event_of
-from pipeline.run.progress import LOGGER, ComponentEvent, event_of
+from janus_core.progress import ComponentEvent, EpochStarted, event_of, listening, readable_seconds
 
 _NAME_WIDTH = 18
 
@@ -29,16 +28,16 @@ class Display(logging.Handler):
         self._epoch_since = time.monotonic()
 
     def status(self, doing: str) -> None:
-        """Says what is under way."""
+        """Sets what is under way."""
         self._doing, self._since, self._epoch = doing, time.monotonic(), None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
-        event, training = event_of(record), training_event_of(record)
-        if isinstance(training, EpochStarted):
-            self._epoch, self._epoch_since = training, time.monotonic()
-        elif event is None:
-            self._epoch = None if training else self._epoch
+        event = event_of(record)
+        if isinstance(event, EpochStarted):
+            self._epoch, self._epoch_since = event, time.monotonic()
+        elif not isinstance(event, ComponentEvent):
+            self._epoch = None if event else self._epoch
             self._console.print(Text(f"  {record.getMessage()}", style="dim"))
         elif event.state == "running":
             self.status(event.component)
@@ -62,7 +61,7 @@ def _epoch_so_far(epoch: EpochStarted, seconds: float) -> str:
     if epoch.share_done:
         share = epoch.share_done()
         line += f", {share:.0%}"
-        # The first steps wait for the graph to be compiled: they tell nothing of the pace.
+        # The first steps wait for the graph to be compiled: they say nothing of the pace.
         if per_epoch is None and share >= 0.1:
             per_epoch = seconds / share
     if per_epoch is not None:
@@ -86,24 +85,20 @@ def component_line(event: ComponentEvent) -> Text:
 
 @contextmanager
 def shown_on(console: Console) -> Iterator[Display]:
-    """Shows the events that are told meanwhile."""
+    """Shows the events that are announced meanwhile."""
     display = Display(console)
-    LOGGER.addHandler(display)
-    try:
-        if console.is_terminal:
-            with Live(
-                console=console,
-                get_renderable=display.running_line,
-                refresh_per_second=4,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            ):
-                yield display
-        else:
-            yield display
-    finally:
-        LOGGER.removeHandler(display)
+    line: AbstractContextManager[Any] = nullcontext()
+    if console.is_terminal:
+        line = Live(
+            console=console,
+            get_renderable=display.running_line,
+            refresh_per_second=4,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+    with listening(display), line:
+        yield display
 
 
 def console_on(stream: TextIO) -> Console:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from pipeline.run.progress import event_of
+from janus_core.errors import FIRST_SIGNAL
+from janus_core.progress import ComponentEvent, event_of
 
 GRACE_SECONDS = 3.0
 """What is interrupted may take this long to clean up; then the process ends without it."""
@@ -29,12 +30,12 @@ class Interruption(logging.Handler):
     @property
     def exit_code(self) -> int:
         """As shells expect it of an interrupted process; 0 if there was no request."""
-        return 128 + self.signal if self.signal else 0
+        return FIRST_SIGNAL + self.signal if self.signal else 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging: ends the run before its next component."""
         event = event_of(record)
-        if self.signal and event is not None and event.state == "running":
+        if self.signal and isinstance(event, ComponentEvent) and event.state == "running":
             raise KeyboardInterrupt
 
 

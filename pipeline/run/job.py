@@ -1,6 +1,5 @@
 """One `janus run`: checks, runs the pipeline, reports, and says how it ended."""
 
-import json
 import logging
 import os
 import resource
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, readable
+from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, exit_code_of, readable
+from janus_core.progress import PROGRESS, ComponentEvent
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
@@ -28,6 +28,7 @@ from pipeline.report.report_json import (
     ComponentReport,
     RunReport,
     janus_version,
+    read_report,
     stack_versions,
     write_report,
 )
@@ -36,8 +37,7 @@ from pipeline.report.wording import did_fail
 from pipeline.run.display import Display, console_on, shown_on
 from pipeline.run.interruption import interruptible
 from pipeline.run.json_lines import JsonLines, write_end, write_event, written_to
-from pipeline.run.progress import LOGGER, ComponentEvent, RunRecord
-from pipeline.run.session import own_arguments_hidden, recorded
+from pipeline.run.record import RunRecord, recorded
 from pipeline.run.spans.before_run import check_span, nothing_new
 from pipeline.run.spans.inputs import Inputs
 
@@ -68,21 +68,21 @@ class _Run:
     def folder(self) -> Path:
         return self.home.run_folder(self.run_id)
 
-    def told(self) -> AbstractContextManager[Display | JsonLines]:
-        """Tells what happens meanwhile, to a person or a machine."""
+    def events_shown(self) -> AbstractContextManager[Display | JsonLines]:
+        """Shows what happens meanwhile to a person, or writes it for a machine."""
         return written_to(self.terminal.out) if self.as_json else shown_on(self.console)
 
 
 def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None, as_json: bool = False) -> int:
     """Runs the pipeline of a configuration and returns the exit code; whatever happens then, there is a report.
 
-    Where the last run was of the same span, files, configuration and code, that is said, and nothing is run.
+    Where the last run was of the same span, files, configuration and code, nothing is run, and a message says so.
 
     Args:
         config: the pipeline's.
         verbose: shows the libraries' logs.
         span: the span to ingest, in TFX's numbers; None: the newest.
-        as_json: tells what happens as events for machines instead (`pipeline.run.json_lines`).
+        as_json: writes what happens as events for machines instead (`pipeline.run.json_lines`).
 
     Raises:
         ConfigError: the pipeline's home cannot be written.
@@ -94,15 +94,15 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None,
         known = nothing_new(config, home, span)
         if known is not None:
             inputs, finished = known
-            said = (
+            message = (
                 f"no new span since run {finished.run_id}, of span {inputs.span}: nothing to do; "
                 f"{finished.pushed} is up to date"
             )
             if as_json:
-                write_event(sys.stdout, "message", level="info", message=said)
+                write_event(sys.stdout, "message", level="info", message=message)
                 write_end(sys.stdout, 0)
             else:
-                print(said)
+                print(message)
             return 0
         run_id = home.new_run()
         write_config(config, home.run_folder(run_id))
@@ -121,13 +121,12 @@ def _carry_out(run: _Run, verbose: bool) -> None:
 
     def end_now(exit_code: int) -> None:
         os.chdir(working_folder)
-        _note_interruption(run, exit_code)
-        _write(run)
         if run.console.is_terminal:
             # The line of what is under way vanishes, the cursor comes back.
             run.terminal.out.write("\r\x1b[2K\x1b[?25h")
-        _tell_interruption(run)
-        _tell_end(run)
+        _report_interruption(run, exit_code)
+        _write(run)
+        _write_end(run)
 
     with interruptible(end_now) as interruption:
         try:
@@ -139,14 +138,14 @@ def _carry_out(run: _Run, verbose: bool) -> None:
                     run_id=run.run_id,
                     folder=str(run.folder),
                 )
-            with run.told() as display, recorded(run.record, interruption):
+            with run.events_shown() as display, recorded(run.record, interruption):
                 display.status("checking")
                 check_before_run(run.config, run.home, run.span)
                 run.inputs = check_span(run.config, run.home, run.span)
                 aside = run.home.set_orphans_aside()
                 if aside:
                     gone = run.home.metadata
-                    LOGGER.warning("%s is gone: the artifacts that it described are now in %s", gone, aside)
+                    PROGRESS.warning("%s is gone: the artifacts that it described are now in %s", gone, aside)
                 _run_pipeline(run, display)
             _add_outcome(run)
         except (Exception, KeyboardInterrupt) as error:
@@ -154,20 +153,18 @@ def _carry_out(run: _Run, verbose: bool) -> None:
             os.chdir(working_folder)
             logging.getLogger(__name__).error("the run failed", exc_info=error)
             if interruption.exit_code:
-                _note_interruption(run, interruption.exit_code)
-                _tell_interruption(run)
+                _report_interruption(run, interruption.exit_code)
             else:
-                _note_failure(run, error)
-                _tell_failure(run, error, verbose)
+                _report_failure(run, error, verbose)
             _add_what_there_is(run)
         path = _write(run)
     if not did_fail(run.report):
         run.console.print(report_view(run.report))
     run.console.print(f"{run.report.seconds:.1f} s, report: {path}", style="dim")
-    _tell_end(run)
+    _write_end(run)
 
 
-def _tell_end(run: _Run) -> None:
+def _write_end(run: _Run) -> None:
     if run.as_json:
         report = run.report
         path = run.folder / REPORT_FILE
@@ -190,8 +187,7 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
         checkpoints=str(home.checkpoints),
         analyzer_cache=str(home.analyzer_cache),
     )
-    with own_arguments_hidden():
-        run_on_beam(create_pipeline(run.config, places, run.span), run.run_id)
+    run_on_beam(create_pipeline(run.config, places, run.span), run.run_id)
 
 
 # --- the report -------------------------------------------------------------------------------------------------
@@ -217,7 +213,7 @@ def _analyse(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeEx
     from pipeline.report.analysis.analyse import analyse
     from pipeline.report.plausibility import class_doubts, doubts
 
-    with run.told() as display:
+    with run.events_shown() as display:
         run.analysis = analyse(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
     run.report.warnings = [*class_doubts(run.config.tasks), *doubts(run.report, run.analysis)]
 
@@ -226,8 +222,8 @@ def _add_plot(run: _Run) -> None:
     """Draws the training, unless the last run drew the same one: a run that changes nothing should not wait for it."""
     before, plot = run.home.latest, run.folder / "training.png"
     if (before / plot.name).exists() and (before / REPORT_FILE).exists():
-        report = json.loads((before / REPORT_FILE).read_text(encoding="utf-8"))
-        if report.get("history") == run.report.history and list(report["tasks"]) == list(run.report.tasks):
+        report = read_report(before / REPORT_FILE)
+        if report.history == run.report.history and list(report.tasks) == list(run.report.tasks):
             shutil.copyfile(before / plot.name, plot)
             return
     from pipeline.report.training_plots import draw_training
@@ -250,8 +246,8 @@ def _add_what_there_is(run: _Run) -> None:
 def _write(run: _Run) -> Path:
     run.report.components = {name: _component(event) for name, event in run.record.components.items()}
     run.report.seconds = round(time.monotonic() - run.started, 1)
-    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    run.report.peak_memory_mb = round(max(resource.getrusage(who).ru_maxrss for who in whose) / 1024, 1)
+    processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    run.report.peak_memory_mb = round(max(resource.getrusage(which).ru_maxrss for which in processes) / 1024, 1)
     path = write_report(run.report, run.folder)
     page = _write_pages(run)
     run.home.link_latest(run.run_id)
@@ -279,38 +275,25 @@ def _component(event: ComponentEvent) -> ComponentReport:
 # --- failures ---------------------------------------------------------------------------------------------------
 
 
-def _note_interruption(run: _Run, exit_code: int) -> None:
+def _report_interruption(run: _Run, exit_code: int) -> None:
     unfinished = [name for name, event in run.record.components.items() if event.state != "complete"]
-    run.report.exit_code = exit_code
-    run.report.problems = [f"interrupted{' in ' + unfinished[-1] if unfinished else ''}"]
+    problem = f"interrupted{' in ' + unfinished[-1] if unfinished else ''}"
+    run.report.exit_code, run.report.problems = exit_code, [problem]
+    print(f"{problem}; the next run continues from here", file=run.terminal.err)
 
 
-def _tell_interruption(run: _Run) -> None:
-    print(f"{run.report.problems[0]}; the next run continues from here", file=run.terminal.err)
-
-
-def _note_failure(run: _Run, error: BaseException) -> None:
-    cause, where = _cause(run, error)
-    run.report.exit_code = cause.exit_code if isinstance(cause, JanusError) else 1
+def _report_failure(run: _Run, error: BaseException, verbose: bool) -> None:
+    """Reports what failed; of a component's failure what it raised, before Beam wrapped it."""
+    failure = run.record.failure
+    cause, where = (failure.error, f"{failure.component}: ") if failure else (error, "")
     if isinstance(cause, DataError):
-        run.report.problems = [f"{where}{problem}" for problem in cause.problems]
-    elif isinstance(cause, JanusError):
-        run.report.problems = [f"{where}{cause}"]
+        problems = cause.problems
     else:
-        run.report.problems = [f"{where}{type(cause).__name__}: {cause}"]
-
-
-def _tell_failure(run: _Run, error: BaseException, verbose: bool) -> None:
-    cause, where = _cause(run, error)
+        problems = [str(cause) if isinstance(cause, JanusError) else f"{type(cause).__name__}: {cause}"]
+    run.report.exit_code, run.report.problems = exit_code_of(cause), [f"{where}{problem}" for problem in problems]
     stream = run.terminal.err
     print(f"error: {where}{readable(cause)}", file=stream)
     if not isinstance(cause, JanusError):
         print(f"This was not expected. The traceback is in {run.folder}/run.log; --verbose shows it.", file=stream)
     if verbose:
         traceback.print_exception(cause, file=stream)
-
-
-def _cause(run: _Run, error: BaseException) -> tuple[BaseException, str]:
-    """What failed in a component, before Beam wrapped it, and the component's name."""
-    failure = run.record.failure
-    return (failure.error, f"{failure.component}: ") if failure else (error, "")

@@ -1,6 +1,6 @@
-"""What a run tells to machines: a JSON object on a line of its own for whatever happens (`janus run --json`).
+"""The events of a run for machines: a JSON object on a line of its own for each (`janus run --json`).
 
-Every object has `event` and `time` (ISO 8601, UTC). The events, in the order in which a run tells them:
+Every object has `event` and `time` (ISO 8601, UTC). The events, in the order in which they are written:
 
 - `run_started`: `pipeline`, `run_id`, `folder`.
 - `status`: `doing`, what is under way beside the components.
@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from janus_core.errors import readable
-from janus_core.progress import EpochStarted, training_event_of
+from janus_core.progress import ComponentEvent, EpochEnded, event_of, listening
 from pipeline.report.report_json import finite
-from pipeline.run.progress import LOGGER, event_of
 
 
 class JsonLines(logging.Handler):
@@ -33,52 +32,46 @@ class JsonLines(logging.Handler):
         self._stream = stream
 
     def status(self, doing: str) -> None:
-        """Says what is under way."""
+        """Writes what is under way."""
         if doing:
             write_event(self._stream, "status", doing=doing)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
-        component, training = event_of(record), training_event_of(record)
-        if component is not None:
+        event = event_of(record)
+        if isinstance(event, ComponentEvent):
             write_event(
                 self._stream,
                 "component",
-                component=component.component,
-                state=component.state,
-                seconds=round(component.seconds, 3),
-                cached=component.cached,
-                error=readable(component.error) if component.error else None,
+                component=event.component,
+                state=event.state,
+                seconds=round(event.seconds, 3),
+                cached=event.cached,
+                error=readable(event.error) if event.error else None,
             )
-        elif isinstance(training, EpochStarted):
-            # Its end says the same, and more.
-            return
-        elif training is not None:
+        elif isinstance(event, EpochEnded):
             write_event(
                 self._stream,
                 "epoch",
-                epoch=training.epoch,
-                epochs=training.epochs,
-                seconds=round(training.seconds, 3),
-                remaining_seconds=round(training.remaining_seconds, 3),
+                epoch=event.epoch,
+                epochs=event.epochs,
+                seconds=round(event.seconds, 3),
+                remaining_seconds=round(event.remaining_seconds, 3),
                 tasks={
                     task: {metric: finite(value) for metric, value in metrics.items()}
-                    for task, metrics in training.tasks.items()
+                    for task, metrics in event.tasks.items()
                 },
             )
-        else:
+        elif event is None:
             write_event(self._stream, "message", level=record.levelname.lower(), message=record.getMessage())
 
 
 @contextmanager
 def written_to(stream: TextIO) -> Iterator[JsonLines]:
-    """Writes what is told meanwhile through `janus.progress`."""
+    """Writes the events that are announced meanwhile."""
     handler = JsonLines(stream)
-    LOGGER.addHandler(handler)
-    try:
+    with listening(handler):
         yield handler
-    finally:
-        LOGGER.removeHandler(handler)
 
 
 def write_event(stream: TextIO, event: str, **values: Any) -> None:

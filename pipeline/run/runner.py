@@ -1,6 +1,9 @@
-"""Runs a pipeline on Beam, and tells of each component when it starts and ends."""
+"""Runs a pipeline on Beam, and announces when each component starts and ends."""
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +14,31 @@ from tfx.orchestration.beam import beam_dag_runner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 
+from janus_core.progress import ComponentEvent, announce
 from pipeline.lineage.store import NodeExecution, executions_of_node, executions_of_run
-from pipeline.run.progress import ComponentEvent, announce
 
 _RESOLVER_TYPE = "tfx.dsl.components.common.resolver.Resolver"
 
 
 def run_on_beam(pipeline: Pipeline, run_id: str) -> None:
-    """Runs all components; what happens is told through `janus.progress`.
+    """Runs all components, and announces the events of each (`janus_core.progress`).
 
     Raises:
         Exception: whatever Beam makes of a component's failure; the failure itself is in the event.
     """
-    _Runner(run_id).run(pipeline)
+    with _own_arguments_hidden():
+        _Runner(run_id).run(pipeline)
+
+
+@contextmanager
+def _own_arguments_hidden() -> Iterator[None]:
+    """TFX and Beam read sys.argv for options of theirs, and would take `--set` for `--setup_file`."""
+    arguments = sys.argv
+    sys.argv = arguments[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
 
 
 class _Node(beam_dag_runner.PipelineNodeAsDoFn):
@@ -68,7 +83,7 @@ def _ids(execution: NodeExecution) -> dict[str, list[int]]:
 
 
 class _Runner(beam_dag_runner.BeamDagRunner):
-    """BeamDagRunner with a run id of our choice, and nodes that tell what they do."""
+    """BeamDagRunner with a run id of our choice, and nodes that announce what they do."""
 
     _PIPELINE_NODE_DO_FN_CLS = _Node
 

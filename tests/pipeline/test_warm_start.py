@@ -7,9 +7,8 @@ import pytest
 
 from pipeline.dag import Places, create_pipeline
 from pipeline.run.interruption import Interruption
-from pipeline.run.progress import RunRecord
+from pipeline.run.record import RunRecord, recorded
 from pipeline.run.runner import run_on_beam
-from pipeline.run.session import recorded
 from tests.pipeline.small import small_config, write_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow]

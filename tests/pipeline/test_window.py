@@ -13,9 +13,8 @@ from pipeline.lineage.store import executions_of_run, open_store
 from pipeline.report.outcome import add_outcome
 from pipeline.report.report_json import RunReport
 from pipeline.run.interruption import Interruption
-from pipeline.run.progress import RunRecord
+from pipeline.run.record import RunRecord, recorded
 from pipeline.run.runner import run_on_beam
-from pipeline.run.session import recorded
 from tests.pipeline.small import small_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow]

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 import trainer.run
-from janus_core.progress import PROGRESS, EpochEnded, EpochStarted, TrainingEvent, training_event_of
+from janus_core.progress import PROGRESS, EpochEnded, EpochStarted, Event, event_of
 from tests.trainer.conftest import Trained
 from tests.trainer.harness import example_of, fn_args
 from trainer.callbacks import Checkpoint
@@ -154,14 +154,14 @@ def test_a_process_with_tensorflow_alone_can_serve_it(trained: Trained, tmp_path
 
 
 @contextlib.contextmanager
-def listening() -> Iterator[list[tuple[TrainingEvent, float]]]:
+def listening() -> Iterator[list[tuple[Event, float]]]:
     """What a training tells meanwhile, each with the share of the epoch's steps that was done then."""
-    told: list[tuple[TrainingEvent, float]] = []
+    told: list[tuple[Event, float]] = []
     shares: list[Callable[[], float]] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            event = training_event_of(record)
+            event = event_of(record)
             if isinstance(event, EpochStarted):
                 assert event.share_done is not None
                 shares.append(event.share_done)

@@ -28,8 +28,7 @@ from pipeline.preflight import check_data, check_metadata, check_schema_file
 from pipeline.report.report_json import janus_version, stack_versions
 from pipeline.run.display import Display, console_on, shown_on
 from pipeline.run.interruption import Interruption, interruptible
-from pipeline.run.progress import RunRecord
-from pipeline.run.session import own_arguments_hidden, recorded
+from pipeline.run.record import RunRecord, recorded
 from trainer.config import TrainerConfig
 
 if TYPE_CHECKING:
@@ -239,8 +238,7 @@ def _prepare(job: _Job, display: Display, record: RunRecord, interruption: Inter
             analyzer_cache=str(home.analyzer_cache),
         )
         run_id = f"compare-{now()}"
-        with own_arguments_hidden():
-            run_on_beam(create_data_pipeline(job.config, places), run_id)
+        run_on_beam(create_data_pipeline(job.config, places), run_id)
         executions = executions_of_run(open_store(home.metadata), run_id)
     graph = executions["Transform"].output("transform_graph")
     examples = executions["Transform"].outputs.get("transformed_examples", [])

@@ -15,8 +15,7 @@ from pipeline.home import Home, now
 from pipeline.preflight import check_data, check_metadata
 from pipeline.run.display import console_on, shown_on
 from pipeline.run.interruption import interruptible
-from pipeline.run.progress import RunRecord
-from pipeline.run.session import own_arguments_hidden, recorded
+from pipeline.run.record import RunRecord, recorded
 from pipeline.schema import Difference, differences, only_columns, read_schema, to_freeze, to_text
 
 
@@ -99,8 +98,7 @@ def _infer(config: JanusConfig, home: Home) -> _Inferred:
 
     places = Places(root=str(home.root), metadata=str(home.metadata), schemas=home.schemas, checkpoints=None)
     run_id = f"schema-{now()}"
-    with own_arguments_hidden():
-        run_on_beam(create_schema_pipeline(config, places), run_id)
+    run_on_beam(create_schema_pipeline(config, places), run_id)
     executions = executions_of_run(open_store(home.metadata), run_id)
     schema = executions["SchemaGen"].output("schema")
     statistics = executions["StatisticsGen"].output("statistics")

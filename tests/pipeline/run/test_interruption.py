@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from janus_core.progress import ComponentEvent, announce
 from pipeline.run.interruption import interruptible
-from pipeline.run.progress import ComponentEvent, RunRecord, announce
-from pipeline.run.session import recorded
+from pipeline.run.record import RunRecord, recorded
 
 
 def never(exit_code: int) -> None:

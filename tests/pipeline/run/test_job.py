@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from janus_core.errors import DataError, JanusError
+from janus_core.progress import ComponentEvent, announce
 from pipeline.home import Home
 from pipeline.report.outcome import judge
 from pipeline.report.report_json import RunReport
 from pipeline.run import interruption, job
 from pipeline.run.display import Display
-from pipeline.run.progress import ComponentEvent, announce
 from tests.pipeline.small import small_config, write_table
 
 

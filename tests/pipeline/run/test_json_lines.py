@@ -6,10 +6,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from janus_core.progress import EpochEnded, EpochStarted, announce
+from janus_core.progress import PROGRESS, ComponentEvent, EpochEnded, EpochStarted, announce
 from pipeline.run.json_lines import write_end, written_to
-from pipeline.run.progress import LOGGER, ComponentEvent
-from pipeline.run.progress import announce as announce_component
 
 
 def told(*actions: Any) -> list[dict[str, Any]]:
@@ -17,7 +15,7 @@ def told(*actions: Any) -> list[dict[str, Any]]:
     with written_to(stream):
         for action in actions:
             action()
-    announce_component(ComponentEvent("Pusher", "complete"))
+    announce(ComponentEvent("Pusher", "complete"))
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     for line in lines:
         assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
@@ -27,8 +25,8 @@ def told(*actions: Any) -> list[dict[str, Any]]:
 def test_a_component_tells_its_start_and_end() -> None:
     error = ValueError("no\nand more")
     assert told(
-        lambda: announce_component(ComponentEvent("Trainer", "running")),
-        lambda: announce_component(ComponentEvent("Trainer", "failed", 61.00049, error=error)),
+        lambda: announce(ComponentEvent("Trainer", "running")),
+        lambda: announce(ComponentEvent("Trainer", "failed", 61.00049, error=error)),
     ) == [
         {
             "event": "component",
@@ -68,8 +66,8 @@ def test_an_epoch_tells_its_figures_once() -> None:
 
 def test_whatever_else_is_said_is_a_message() -> None:
     said = told(
-        lambda: LOGGER.info("training on %d rows", 90),
-        lambda: LOGGER.log(logging.WARNING, "über\nzwei Zeilen"),
+        lambda: PROGRESS.info("training on %d rows", 90),
+        lambda: PROGRESS.log(logging.WARNING, "über\nzwei Zeilen"),
     )
     assert [(line["event"], line["level"], line["message"]) for line in said] == [
         ("message", "info", "training on 90 rows"),

@@ -9,12 +9,10 @@ import re
 import pytest
 from rich.console import Console
 
-from janus_core.progress import EpochEnded, EpochStarted
-from janus_core.progress import announce as announce_training
+from janus_core.progress import PROGRESS, ComponentEvent, EpochEnded, EpochStarted, announce
 from pipeline.run.display import console_on, shown_on
 from pipeline.run.interruption import Interruption
-from pipeline.run.progress import LOGGER, ComponentEvent, RunRecord, announce
-from pipeline.run.session import recorded
+from pipeline.run.record import RunRecord, recorded
 
 
 def tell() -> None:
@@ -24,7 +22,7 @@ def tell() -> None:
     announce(ComponentEvent("Transform", "running"))
     announce(ComponentEvent("Transform", "complete", 0.1, cached=True))
     announce(ComponentEvent("Trainer", "running"))
-    LOGGER.info("training on %d rows", 90)
+    PROGRESS.info("training on %d rows", 90)
     announce(ComponentEvent("Trainer", "failed", 61.0, error=ValueError("no")))
 
 
@@ -58,15 +56,15 @@ def test_the_line_of_what_is_under_way_tells_how_far_the_training_is() -> None:
     done = 0.0
     with shown_on(console) as display:
         announce(ComponentEvent("Trainer", "running"))
-        announce_training(EpochStarted(1, 4, lambda: done, None))
+        announce(EpochStarted(1, 4, lambda: done, None))
         assert display.running_line().plain.endswith("…  epoch 1/4, 0%")
         done = 0.25
         assert re.search(r"…  epoch 1/4, 25%, 1 s left$", display.running_line().plain)
-        announce_training(EpochStarted(3, 4, lambda: done, 30.0))
+        announce(EpochStarted(3, 4, lambda: done, 30.0))
         assert display.running_line().plain.endswith("epoch 3/4, 25%, 60 s left")
-        announce_training(EpochStarted(4, 4, None, 600.0))
+        announce(EpochStarted(4, 4, None, 600.0))
         assert display.running_line().plain.endswith("epoch 4/4, 10 min left")
-        announce_training(EpochEnded(4, 4, 600.0, 0.0, {}))
+        announce(EpochEnded(4, 4, 600.0, 0.0, {}))
         assert display.running_line().plain.endswith(" s …")
         announce(ComponentEvent("Trainer", "complete", 1.0))
         announce(ComponentEvent("Evaluator", "running"))
@@ -86,11 +84,9 @@ def test_a_terminal_that_does_not_know_its_width_is_wide_enough() -> None:
 def test_an_epoch_is_a_line_with_each_tasks_figures() -> None:
     stream = io.StringIO()
     with shown_on(console_on(stream)):
-        announce_training(EpochStarted(1, 2, None, None))
-        announce_training(
-            EpochEnded(1, 2, 4.0, 4.0, {"late": {"loss": 0.5, "auc": 0.75}, "by": {"loss": 1, "mae": 21.28}})
-        )
-        announce_training(EpochEnded(2, 2, 4.0, 0.0, {"late": {"loss": 0.4, "auc": 0.76}}))
+        announce(EpochStarted(1, 2, None, None))
+        announce(EpochEnded(1, 2, 4.0, 4.0, {"late": {"loss": 0.5, "auc": 0.75}, "by": {"loss": 1, "mae": 21.28}}))
+        announce(EpochEnded(2, 2, 4.0, 0.0, {"late": {"loss": 0.4, "auc": 0.76}}))
     assert stream.getvalue().splitlines() == [
         "  epoch 1/2  4.0 s  late: loss 0.5000, auc 0.75  by: loss 1.0000, mae 21.28  4 s left",
         "  epoch 2/2  4.0 s  late: loss 0.4000, auc 0.76",
@@ -115,7 +111,7 @@ def test_a_record_keeps_the_first_failure_itself() -> None:
 
 
 def test_failures_reach_the_log_with_their_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger=LOGGER.name):
+    with caplog.at_level(logging.INFO, logger=PROGRESS.name):
         tell()
     assert "Trainer failed after 61.0 s" in caplog.text
     assert "ValueError: no" in caplog.text

@@ -14,9 +14,8 @@ from components.resolver.baseline import LastOtherBlessedModel
 from janus_core.errors import DataError
 from pipeline.lineage.store import executions_of_node, executions_of_run, open_store
 from pipeline.run.interruption import Interruption
-from pipeline.run.progress import RunRecord
+from pipeline.run.record import RunRecord, recorded
 from pipeline.run.runner import run_on_beam
-from pipeline.run.session import recorded
 
 
 @component
