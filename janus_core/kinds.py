@@ -10,9 +10,7 @@ from typing import Any, Literal, Protocol
 
 from janus_core import metrics
 from janus_core.metrics import Metric
-
-LabelForm = Literal["number", "count", "class", "classes"]
-"""What a row's label is: a number, a number that is not negative, one class, or any number of classes."""
+from janus_core.strict import LabelForm
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Types that every part of the configuration is made of."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
@@ -35,3 +35,5 @@ Number = Annotated[float, BeforeValidator(reject_bool)]
 Count = Annotated[PositiveInt, BeforeValidator(reject_bool)]
 ClassName = Annotated[str, BeforeValidator(class_name)]
 Rate = Annotated[float, BeforeValidator(reject_bool), Field(ge=0, lt=1)]
+LabelForm = Literal["number", "count", "class", "classes"]
+"""What a row's label is: a number, a number that is not negative, one class, or any number of classes."""

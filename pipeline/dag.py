@@ -37,10 +37,11 @@ from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
 from janus_core.files import write_text
 from janus_core.fingerprint import source_fingerprint
+from janus_core.kinds import kind_of
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
-from pipeline.schema import NUMERIC_TASKS, ColumnType, column_types, only_columns, read_schema, to_text
-from trainer.config import MultilabelTask, Task, column_of
+from pipeline.schema import ColumnType, column_types, only_columns, read_schema, to_text
+from trainer.config import Task, classes_of, column_of
 
 PREPROCESSING_FN = "trainer.preprocessing.preprocessing_fn"
 RUN_FN = "trainer.run.run_fn"
@@ -151,10 +152,11 @@ def expectations_of(config: JanusConfig) -> Expectations:
 
 
 def _label_expectation(name: str, task: Task) -> LabelExpectation:
-    if task.kind in NUMERIC_TASKS:
-        return LabelExpectation(task=name, numeric=True, least=0.0 if task.kind == "count" else None)
-    if isinstance(task, MultilabelTask) and task.separator is not None:
-        return LabelExpectation(task=name, classes=task.classes, separator=task.separator)
+    kind, separator = kind_of(task), getattr(task, "separator", None)
+    if kind.is_numeric:
+        return LabelExpectation(task=name, numeric=True, least=0.0 if kind.label_form == "count" else None)
+    if separator is not None:
+        return LabelExpectation(task=name, classes=classes_of(task), separator=separator)
     return LabelExpectation(task=name)
 
 

@@ -15,10 +15,11 @@ from google.protobuf import wrappers_pb2
 # TFMA 0.52 no longer exports the messages of an EvalConfig itself.
 from tensorflow_model_analysis.proto import config_pb2
 
-from janus_core.kinds import LabelForm, kind_of, metrics_of
+from janus_core.kinds import kind_of, metrics_of
 from janus_core.metrics import Metric
+from janus_core.strict import LabelForm
 from pipeline.config import GateConfig, JanusConfig
-from trainer.config import Task, classes_of
+from trainer.config import Task, classes_of, quantiles_of
 from trainer.names import label_name, weight_name
 
 EXAMPLE_COUNT = "example_count"
@@ -108,7 +109,7 @@ def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Itera
 
 def _settings(task: Task, reads: str = "") -> dict[str, Any]:
     if reads == "quantiles":
-        return {"levels": getattr(task, "quantiles", None)}
+        return {"levels": quantiles_of(task)}
     decided = {"decided": classes_of(task)} if reads == "decision" else {}
     return {"classes": len(classes_of(task)), **decided} if classes_of(task) else {}
 

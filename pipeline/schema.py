@@ -11,11 +11,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.anomaly_gate.column import Column
 from janus_core.errors import DataError
+from janus_core.kinds import kind_of
 from pipeline.config import JanusConfig
 from trainer.config import column_of
 
 NUMERIC_KINDS = frozenset({"numeric", "cyclical", "vector"})
-NUMERIC_TASKS = frozenset({"regression", "count"})
 ColumnType = Literal["int", "float", "bytes"]
 _SHOWN_VALUES = 6
 _WIDTH = {"INT": 1, "FLOAT": 2, "BYTES": 3}
@@ -162,7 +162,7 @@ def _numeric_columns(config: JanusConfig) -> dict[str, str]:
         if feature.kind in NUMERIC_KINDS
     }
     for name, task in config.tasks.items():
-        if task.kind in NUMERIC_TASKS:
+        if kind_of(task).is_numeric:
             columns[task.label] = f"tasks.{name}.label"
         if task.sample_weight is not None:
             columns[task.sample_weight] = f"tasks.{name}.sample_weight"

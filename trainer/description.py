@@ -8,7 +8,7 @@ import tensorflow_transform as tft
 from tensorflow.core.protobuf import saved_model_pb2
 
 from serving.description import ColumnDescription, DecisionDescription, ModelDescription, TaskDescription
-from trainer.config import TrainerConfig, classes_of, column_of
+from trainer.config import TrainerConfig, classes_of, column_of, quantiles_of, unit_of
 from trainer.encoders.categorical import unescaped, vocabulary_of
 
 MOST_VALUES = 100
@@ -43,8 +43,8 @@ def _tasks(
             kind=task.kind,
             label=task.label,
             classes=classes_of(task),
-            unit=getattr(task, "unit", None),
-            quantiles=getattr(task, "quantiles", None) or [],
+            unit=unit_of(task),
+            quantiles=quantiles_of(task),
             outputs=[output for output in outputs if output == name or output.startswith(f"{name}/")],
             decision=decisions.get(name),
             signature=name if name in definitions else "",

@@ -15,7 +15,7 @@ import tensorflow_transform as tft
 
 from janus_core.errors import DataError
 from janus_core.progress import PROGRESS
-from trainer.config import RegressionTask, TrainerConfig, classes_of
+from trainer.config import TrainerConfig, classes_of
 from trainer.encoders.categorical import vocabulary_of
 from trainer.heads.base import Head
 
@@ -129,7 +129,8 @@ def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, He
             name: {
                 "kind": task.kind,
                 "classes": classes_of(task),
-                "quantiles": task.quantiles if isinstance(task, RegressionTask) else None,
+                "quantiles": getattr(task, "quantiles", None),
+                "linear": heads[name].linear,
                 "mean": heads[name].statistics.mean + getattr(task, "offset", 0),
                 "deviation": heads[name].statistics.deviation,
             }
@@ -173,8 +174,7 @@ def _rescaled(path: str, value: np.ndarray, earlier: Mapping[str, dict], now: Ma
     old, new = earlier.get(task), now[task]
     if old is None or any(old[key] != new[key] for key in ("kind", "classes", "quantiles")):
         return None
-    # Of quantiles, only the first is linear in the label.
-    if new["kind"] != "regression" or new["quantiles"]:
+    if not new["linear"]:
         return value
     scaled = value * (old["deviation"] / new["deviation"])
     return scaled + (old["mean"] - new["mean"]) / new["deviation"] if path.endswith("/bias") else scaled

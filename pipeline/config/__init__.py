@@ -26,6 +26,7 @@ from trainer.config import (
     column_of,
     reject_bool,
     task_problems,
+    unit_of,
 )
 
 LONGEST_PIPELINE_NAME = 63
@@ -293,7 +294,7 @@ class JanusConfig(StrictModel):
     def units(self) -> dict[str, str]:
         """CSV column → the unit that may stand beside its numbers."""
         units = {column_of(n, feature): getattr(feature, "unit", None) for n, feature in self.features.items()}
-        units |= {task.label: getattr(task, "unit", None) for task in self.tasks.values()}
+        units |= {task.label: unit_of(task) for task in self.tasks.values()}
         return {column: unit for column, unit in units.items() if unit and self.data.format == "csv"}
 
     def cell_forms(self) -> CellForms:
@@ -345,18 +346,14 @@ class JanusConfig(StrictModel):
     def uses(self) -> dict[str, list[Use]]:
         """Column → what it is used for, where float32 might lose something of it."""
         uses: dict[str, set[Use]] = {}
-        roles: dict[str, Role] = {
-            "numeric": "number",
-            "cyclical": "cyclical",
-            "regression": "regression",
-            "count": "count",
-        }
+        roles: dict[str, Role] = {"numeric": "number", "cyclical": "cyclical"}
+        label_roles: dict[str, Role] = {"number": "regression", "count": "count"}
         for name, feature in self.features.items():
             if feature.kind != "vector":
                 use = Use(role=roles.get(feature.kind, "category"), period=getattr(feature, "period", None))
                 uses.setdefault(column_of(name, feature), set()).add(use)
         for task in self.tasks.values():
-            uses.setdefault(task.label, set()).add(Use(role=roles.get(task.kind, "classes")))
+            uses.setdefault(task.label, set()).add(Use(role=label_roles.get(task.label_form, "classes")))
         for column in (key for keys in self.evaluation.slices for key in keys):
             uses.setdefault(column, {Use(role="category")})
         return {column: sorted(found, key=str) for column, found in uses.items()}

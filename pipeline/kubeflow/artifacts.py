@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from janus_core.kinds import kind_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis, ClassAnalysis, Confusion
 from pipeline.report.model_card import CARD_FILE
@@ -49,11 +50,11 @@ def classification_outputs(config: JanusConfig) -> dict[str, tuple[str, str | No
 
 
 def _parts(name: str, task: Task) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    classes = classes_of(task) or []
-    if task.kind == "binary":
+    classes, decides = classes_of(task), kind_of(task).decides
+    if decides == "threshold":
         yield f"classification {name}", (name, classes[1])
     elif classes:
-        if task.kind != "multilabel":
+        if decides != "each":
             yield f"classification {name}", (name, None)
         if len(classes) <= MAX_CURVES:
             yield from ((f"classification {name} {text}", (name, text)) for text in classes)

@@ -19,7 +19,7 @@ from pipeline.report.report_json import RunReport, finite
 from pipeline.report.training_history import kept_epoch, read_history, read_labelled
 from pipeline.report.wording import failed_gate
 from serving.description import read_description
-from trainer.config import MultilabelTask, Task
+from trainer.config import Task
 from trainer.expert_gates import utilisation_of
 
 SPLITS = ("train", "eval")
@@ -82,7 +82,7 @@ def _add_counts(report: RunReport, config: JanusConfig, statistics: StoredArtifa
 
 
 def _labelled(task: Task, rows: int, column: Column | None) -> int:
-    if isinstance(task, MultilabelTask) and task.empty == "negative":
+    if getattr(task, "empty", None) == "negative":
         return rows
     return column.present if column else 0
 

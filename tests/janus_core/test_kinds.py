@@ -2,8 +2,10 @@ import typing
 
 import pytest
 
+from janus_core.fingerprint import import_closure
 from janus_core.kinds import KINDS, headline_of, kind_of, metrics_of, reported_headline, reported_metric
 from janus_core.metrics import BIAS, COVERAGE, MAE, R2, Metric
+from janus_core.packages import ROOT
 from trainer.config import RegressionTask, Task, TaskConfig
 from trainer.heads import HEADS
 
@@ -15,7 +17,14 @@ CONFIGS: dict[str, type[TaskConfig]] = {
 
 def test_the_catalogue_the_configuration_and_the_heads_know_the_same_kinds() -> None:
     assert list(KINDS) == list(CONFIGS) == list(HEADS)
-    assert {name: kind.name for name, kind in KINDS.items()} == {name: name for name in KINDS}
+    assert {name: kind.label_form for name, kind in KINDS.items()} == {
+        name: config.label_form for name, config in CONFIGS.items()
+    }
+
+
+def test_the_trainer_does_not_read_the_catalogue_so_that_a_changed_metric_trains_no_model_again() -> None:
+    catalogue = {ROOT / "janus_core" / "kinds.py", ROOT / "janus_core" / "metrics.py"}
+    assert not catalogue & import_closure("trainer.run", "trainer.preprocessing")
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

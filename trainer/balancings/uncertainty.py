@@ -96,6 +96,6 @@ def _slope(task: Any) -> float:
     """n', where it is a constant."""
     if task.loss in ("mae", "quantile"):
         return 1.0
-    if task.kind == "ordinal":
+    if task.loss == "coral":
         return (len(task.classes) - 1) / 2
     return 0.5

@@ -35,7 +35,9 @@ from trainer.config.tasks import (
     classes_of,
     dependency_order,
     given_of,
+    quantiles_of,
     task_problems,
+    unit_of,
 )
 from trainer.config.training import EarlyStoppingConfig, TrainingConfig
 from trainer.config.trunk import (
@@ -99,6 +101,8 @@ __all__ = [
     "column_of",
     "dependency_order",
     "given_of",
+    "quantiles_of",
     "reject_bool",
     "task_problems",
+    "unit_of",
 ]

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from janus_core.strict import StrictModel
+from janus_core.strict import LabelForm, StrictModel
 from trainer.config.features import Feature
 from trainer.config.model import ModelConfig
-from trainer.config.tasks import CountTask, MultilabelTask, RegressionTask, Task
+from trainer.config.tasks import Task, classes_of
 from trainer.config.training import TrainingConfig
 
 
@@ -14,15 +14,15 @@ class LabelConfig(StrictModel):
 
     Attributes:
         column: the label's column.
-        form: what a row holds: a number, a number that is not negative, one class, or any number of classes.
-        classes: for the latter two, in order.
+        form: what a row holds.
+        classes: in order; empty of numbers.
         separator: between the classes of a row that holds them in one string.
         empty: what a row without any class means.
         sample_weight: the column of the rows' weights.
     """
 
     column: str
-    form: Literal["number", "count", "class", "classes"]
+    form: LabelForm
     classes: list[str] = []
     separator: str | None = None
     empty: Literal["negative", "masked"] = "negative"
@@ -57,11 +57,11 @@ class TrainerConfig(StrictModel):
 
 
 def _label_config(task: Task) -> LabelConfig:
-    common = {"column": task.label, "sample_weight": task.sample_weight}
-    if isinstance(task, MultilabelTask):
-        return LabelConfig(form="classes", classes=task.classes, separator=task.separator, empty=task.empty, **common)
-    if isinstance(task, CountTask):
-        return LabelConfig(form="count", **common)
-    if isinstance(task, RegressionTask):
-        return LabelConfig(form="number", **common)
-    return LabelConfig(form="class", classes=task.classes, **common)
+    return LabelConfig(
+        column=task.label,
+        form=task.label_form,
+        classes=classes_of(task),
+        separator=getattr(task, "separator", None),
+        empty=getattr(task, "empty", "negative"),
+        sample_weight=task.sample_weight,
+    )

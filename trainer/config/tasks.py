@@ -1,18 +1,23 @@
 """`tasks`: what is predicted."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from janus_core.strict import ClassName, StrictModel, class_name, reject_bool
+from janus_core.strict import ClassName, LabelForm, StrictModel, class_name, reject_bool
 
 Level = Annotated[float, BeforeValidator(reject_bool), Field(gt=0, lt=1)]
 ClassWeights = Literal["balanced"] | dict[ClassName, float]
 
 
 class TaskConfig(StrictModel):
-    """What every kind of task shares."""
+    """What every kind of task shares.
+
+    A subclass is listed in `Task`, and has an entry in `janus_core.kinds` and a head in `trainer.heads`.
+    """
+
+    label_form: ClassVar[LabelForm]
 
     label: str = Field(description="The label's column. A row where it is missing is masked for this task only.")
     loss_weight: Annotated[float, BeforeValidator(reject_bool), Field(ge=0)] = Field(
@@ -44,6 +49,8 @@ class _FocalTask(TaskConfig):
 
 class _ClassWeightsTask(TaskConfig):
     """A task whose exclusive classes may weigh differently in the loss."""
+
+    label_form = "class"
 
     classes: list[ClassName]
     class_weights: ClassWeights | None = Field(
@@ -146,6 +153,8 @@ class MultilabelTask(_FocalTask):
     A row with a value that is not one of `classes` is masked, as it is for other kinds.
     """
 
+    label_form = "classes"
+
     kind: Literal["multilabel"]
     classes: Annotated[list[ClassName], Field(min_length=2)] = Field(
         description="The values that the label's column lists, in order."
@@ -173,6 +182,8 @@ class MultilabelTask(_FocalTask):
 
 class RegressionTask(TaskConfig):
     """A number, predicted in its own unit; standardised inside the model."""
+
+    label_form = "number"
 
     kind: Literal["regression"]
     loss: Literal["mse", "mae", "huber", "quantile"] = Field(
@@ -210,6 +221,8 @@ class CountTask(TaskConfig):
     Fractions are allowed (the loss is a quasi-likelihood for them); a row with a negative label is masked.
     """
 
+    label_form = "count"
+
     kind: Literal["count"]
     loss: Literal["poisson"] = Field("poisson", description="Poisson negative log-likelihood.")
     unit: str | None = Field(None, description="What is counted, for reports; in CSV it may stand beside the numbers.")
@@ -224,6 +237,16 @@ Task = Annotated[
 def classes_of(task: TaskConfig) -> list[str]:
     """The task's classes in order; empty for a task whose label is a number."""
     return list(getattr(task, "classes", []))
+
+
+def quantiles_of(task: TaskConfig) -> list[float]:
+    """The levels of the quantiles that the task predicts, ascending; empty if it predicts none."""
+    return list(getattr(task, "quantiles", None) or [])
+
+
+def unit_of(task: TaskConfig) -> str | None:
+    """The label's unit, if it has one."""
+    return getattr(task, "unit", None)
 
 
 def given_of(task: TaskConfig) -> str | None:
@@ -251,7 +274,7 @@ def _given_problem(name: str, given: str | None, tasks: Mapping[str, Task]) -> s
         return None
     if given == name:
         return "a task cannot be given itself"
-    binary = [other for other, task in tasks.items() if task.kind == "binary" and other != name]
+    binary = [other for other, task in tasks.items() if isinstance(task, BinaryTask) and other != name]
     if given not in tasks:
         return f"no task '{given}'; other binary tasks are: {', '.join(binary) or 'none'}"
     if given not in binary:

@@ -23,10 +23,12 @@ class Head(abc.ABC):
         frequencies: float64 [classes], of the training labels as the loss weighs them; empty for numbers.
         constant: float32 [units], the raw output of the best constant prediction, where training starts.
         headline: name of the metric that is shown while training.
+        linear: whether what its dense layer gives is the standardised label.
     """
 
     units: int
     headline: str
+    linear = False
 
     def __init__(self, name: str, task: Any, statistics: LabelStatistics):
         self.name = name

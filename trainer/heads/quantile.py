@@ -20,7 +20,12 @@ none at all, the gradient would vanish."""
 
 
 class QuantileHead(RegressionHead):
-    """Predicts several quantiles in the label's own unit. The raw output is those of the standardised label."""
+    """Predicts several quantiles in the label's own unit. The raw output is those of the standardised label.
+
+    Of the outputs of its dense layer, only the first quantile is linear in the label: the others are distances.
+    """
+
+    linear = False
 
     @property
     def units(self) -> int:  # type: ignore[override]

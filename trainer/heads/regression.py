@@ -18,6 +18,7 @@ class RegressionHead(Head):
 
     units = 1
     headline = "mae"
+    linear = True
 
     def constant_output(self) -> np.ndarray:
         """The standardised median for losses that it minimises, else the mean, which is 0."""

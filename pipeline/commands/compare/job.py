@@ -29,7 +29,7 @@ from pipeline.report.report_json import janus_version, stack_versions
 from pipeline.run.display import Display, console_on, shown_on
 from pipeline.run.interruption import Interruption, interruptible
 from pipeline.run.record import RunRecord, recorded
-from trainer.config import TrainerConfig
+from trainer.config import TrainerConfig, unit_of
 
 if TYPE_CHECKING:
     from pipeline.commands.compare.training import Examples, Planned
@@ -180,7 +180,7 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
             kind=task_config.kind,
             metric=headlines[task].name,
             higher_is_better=headlines[task].better == "high",
-            unit=headlines[task].unit_in(getattr(task_config, "unit", None)),
+            unit=headlines[task].unit_in(unit_of(task_config)),
             labelled=int(trained.single[task][0].metrics[task][LABELLED_COUNT] or 0),
         )
         for task, task_config in job.base.tasks.items()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from janus_core.kinds import KINDS
 from pipeline.commands.init.columns import Profile
 from pipeline.commands.init.leakage import Label
 from pipeline.commands.init.targets import Target, multi_hot
@@ -44,7 +45,7 @@ def propose(target: Target, column: Profile, label: Label | None, evaluated: np.
     train, judged = label.values[label.present & ~evaluated], label.values[label.present & evaluated]
     if label.classes:
         return _classes(target, train, judged, label.classes)
-    if target.kind == "count":
+    if target.form == "count":
         return _count(train, judged)
     return _mean(train, judged) if target.options.get("loss") == "mse" else _median(train, judged)
 
@@ -58,7 +59,7 @@ def _classes(target: Target, train: np.ndarray, judged: np.ndarray, classes: int
     lowest = _chance(counts)
     baseline = {"auc": 0.5, "accuracy": accuracy, "log_loss": log_loss}
     guess = f"guessing has an auc of 0.5, and by the majority an accuracy of {accuracy:.3f}"
-    if target.kind == "ordinal":
+    if KINDS[target.kind].decides == "median":
         median = int(np.searchsorted(np.cumsum(priors), 0.5))
         mae = float(np.abs(judged - median).mean())
         limits = {"auc": {"min": lowest}, "mae": {"max": rounded_down(mae)}}

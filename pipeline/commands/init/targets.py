@@ -4,13 +4,15 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from components.example_gen.domains import as_text
 from components.example_gen.precision import offset_against_rounding
 from janus_core.errors import ConfigError, DataError
+from janus_core.kinds import KINDS
+from janus_core.strict import LabelForm
 from janus_core.tables.column_kinds import list_offsets
 from janus_core.tables.inspect import repeated_name
 from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes, is_number, markers_among_numbers
@@ -19,8 +21,6 @@ from pipeline.commands.init.leakage import Label
 from pipeline.commands.init.names import names_a_code, tokens_of, unique_name
 from pipeline.commands.init.read import WholeColumn
 from pipeline.config import RESERVED_TASK_NAMES
-
-TaskKind = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "count"]
 
 MOST_CLASSES = 100
 MOST_NUMBERED_CLASSES = 20
@@ -52,10 +52,15 @@ class Target:
 
     name: str
     column: str
-    kind: TaskKind
+    kind: str
     reason: str
     options: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def form(self) -> LabelForm:
+        """What a row's label is."""
+        return KINDS[self.kind].label_form
 
     @property
     def classes(self) -> list[str]:
@@ -117,11 +122,11 @@ def words_for_missing(column: Profile) -> dict[str, int]:
 
 def label_of(target: Target, column: Profile) -> Label | None:
     """The target's labels in the sample's rows; None where a row has several."""
-    if target.kind == "multilabel":
+    if target.form == "classes":
         return None
-    if target.kind in ("regression", "count"):
+    if KINDS[target.kind].is_numeric:
         numbers = column.numbers if column.numbers is not None else np.full(column.rows, np.nan)
-        present = np.isfinite(numbers) & ((numbers >= 0) if target.kind == "count" else True)
+        present = np.isfinite(numbers) & ((numbers >= 0) if target.form == "count" else True)
         return Label(np.where(present, numbers, 0.0), present, 0)
     encoded = column.array.dictionary_encode()
     place = {text: index for index, text in enumerate(target.classes)}
@@ -180,9 +185,8 @@ def _warnings(target: Target, column: Profile, values: Mapping[str, int]) -> tup
     if column.missing:
         rows = f"{column.missing:,} of {column.rows:,} rows"
         warnings.append(f"target {shown(column.name)}: missing in {rows}, which are masked for it")
-    if target.classes and target.kind != "multilabel":
+    if target.form == "class":
         warnings += _doubtful_classes(target, values)
-    if target.classes and target.kind != "multilabel":
         counts = {name: values.get(name, 0) for name in target.classes}
         total = sum(counts.values())
         rarest = min(counts, key=lambda name: counts[name])

@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from janus_core.errors import ConfigError
 from janus_core.files import write_texts
+from janus_core.kinds import KINDS
 from janus_core.tables.config import HashSplit, TimeSplit
 from pipeline.commands.init.columns import Profile, counted, shown
 from pipeline.commands.init.plan import ColumnPlan, Plan, words
@@ -270,7 +271,7 @@ def _type(column: Profile, plan: Plan) -> int:
         return int(_TYPES["bytes"])
     if plan.sample.data.format == "csv" and not plan.sample.complete and kind == "int":
         numeric = {c.column.name for c in plan.proposed if c.guess.kind in ("numeric", "cyclical", "vector")}
-        numeric |= {t.column for t in plan.targets if t.kind in ("regression", "count")}
+        numeric |= {t.column for t in plan.targets if KINDS[t.kind].is_numeric}
         split = plan.division.split
         if column.name in numeric:
             kind = "float"

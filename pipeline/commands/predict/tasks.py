@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from janus_core.errors import ConfigError, ServingError
+from janus_core.kinds import KINDS
 from pipeline.config import JanusConfig
 from serving.client import Signature
 from serving.description import ModelDescription
-from trainer.config import classes_of
+from trainer.config import classes_of, quantiles_of
 
 PREFIX = "predicted_"
 """Of the predictions' columns where the input has columns called like them, as a table with its labels has."""
@@ -44,13 +45,18 @@ class TaskColumns:
     decision_output: str | None = None
 
     @property
+    def decides(self) -> str | None:
+        """How one class is chosen; None of numbers."""
+        return KINDS[self.kind].decides if self.kind in KINDS else None
+
+    @property
     def fields(self) -> list[pa.Field]:
         """The columns: the decided, else the best class and each class's probability, each quantile, or the number."""
         whole, number = f"{self.prefix}{self.name}", pa.from_numpy_dtype(self.dtype)
         if self.quantiles:
             return [pa.field(f"{whole}.{level:g}", number) for level in self.quantiles]
         if self.classes:
-            best = [] if self.kind == "multilabel" else [pa.field(whole, pa.string())]
+            best = [] if self.decides == "each" else [pa.field(whole, pa.string())]
             return best + [pa.field(f"{whole}.{name}", number) for name in self.classes]
         return [pa.field(whole, number)]
 
@@ -63,7 +69,7 @@ class TaskColumns:
         values = answer[self.output]
         width = len(self.quantiles) or len(self.classes) or 1
         values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
-        if self.kind == "binary" and values.shape[1] == 1:
+        if self.decides == "threshold" and values.shape[1] == 1:
             # Another maker's model may tell the probability of the second class alone.
             values = np.concatenate([1 - values, values], axis=1)
         if values.shape != (rows, width):
@@ -73,7 +79,7 @@ class TaskColumns:
             )
         self._check_classes(answer)
         numbers = [pa.array(np.ascontiguousarray(column, self.dtype)) for column in values.T]
-        if not self.classes or self.kind == "multilabel":
+        if not self.classes or self.decides == "each":
             return numbers
         if self.decision_output is None:
             return [pa.array(self.classes).take(pa.array(values.argmax(axis=1))), *numbers]
@@ -106,8 +112,7 @@ def tasks_of(
             tasks.append(_columns_of(name, told.kind, told.classes, told.quantiles, signature, prefix))
     else:
         for name, task in config.tasks.items():
-            levels = list(getattr(task, "quantiles", None) or [])
-            tasks.append(_columns_of(name, task.kind, classes_of(task), levels, signature, prefix))
+            tasks.append(_columns_of(name, task.kind, classes_of(task), quantiles_of(task), signature, prefix))
     return tasks
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from janus_core.kinds import kind_of
 from pipeline.report.analysis.analysis_json import (
     CalibrationBin,
     ClassAnalysis,
@@ -13,7 +14,7 @@ from pipeline.report.analysis.analysis_json import (
     TaskAnalysis,
 )
 from pipeline.report.analysis.sample import Predicted
-from trainer.config import Task, classes_of
+from trainer.config import Task, classes_of, quantiles_of
 
 CURVE_POINTS = 101
 CALIBRATION_BINS = 10
@@ -35,18 +36,18 @@ def measures_of(task: Task, predicted: Predicted) -> TaskAnalysis:
         predicted: its labelled rows, at least one.
     """
     analysis = TaskAnalysis(rows=len(predicted.rows))
-    classes = classes_of(task)
+    classes, decides = classes_of(task), kind_of(task).decides
     if classes:
         flags, probabilities = _flags(task, predicted), _probabilities(predicted, len(classes))
         weights = predicted.weights
         shares = weights @ flags / weights.sum()
         frequent = np.argsort(-shares, kind="stable")
         # Of two exclusive classes the curves of the first mirror those of the second.
-        curved = [1] if task.kind == "binary" else sorted(frequent[:CURVED_CLASSES])
+        curved = [1] if decides == "threshold" else sorted(frequent[:CURVED_CLASSES])
         analysis.classes = [
             _class_analysis(classes[i], float(shares[i]), flags[:, i], probabilities[:, i], weights) for i in curved
         ]
-        if task.kind == "multilabel":
+        if decides == "each":
             analysis.decisions = [
                 _decisions(classes[i], flags[:, i], probabilities[:, i] > 0.5, weights)
                 for i in sorted(frequent[:CONFUSED_CLASSES])
@@ -63,7 +64,7 @@ def measures_of(task: Task, predicted: Predicted) -> TaskAnalysis:
         label, value, weights = label[finite], value[finite], predicted.weights[finite]
         analysis.residuals = _residuals(value - label, weights)
         analysis.predicted_true = _grid(value, label, weights)
-    levels = getattr(task, "quantiles", None) or []
+    levels = quantiles_of(task)
     if predicted.quantiles is not None and predicted.quantiles.shape[1] == len(levels):
         below = predicted.weights @ (predicted.labels[:, :1] <= predicted.quantiles) / predicted.weights.sum()
         analysis.coverage = [
@@ -77,7 +78,7 @@ def measures_of(task: Task, predicted: Predicted) -> TaskAnalysis:
 
 def _flags(task: Task, predicted: Predicted) -> np.ndarray:
     """Which classes apply, float64 [n, classes]."""
-    if task.kind == "multilabel":
+    if kind_of(task).decides == "each":
         return predicted.labels.astype(np.float64)
     return np.eye(len(classes_of(task)))[predicted.labels[:, 0].astype(np.int64)]
 
@@ -89,7 +90,7 @@ def _probabilities(predicted: Predicted, classes: int) -> np.ndarray:
 
 def _decided(task: Task, probabilities: np.ndarray) -> np.ndarray:
     """The predicted class: the median of ordered ones, as the task's metrics have it, else the most probable."""
-    if task.kind == "ordinal":
+    if kind_of(task).decides == "median":
         reached = np.cumsum(probabilities, axis=1) >= 0.5
         reached[:, -1] = True
         return reached.argmax(axis=1)

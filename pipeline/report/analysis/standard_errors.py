@@ -19,6 +19,7 @@ from janus_core.metrics import Metric
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config, output_of
 from pipeline.report.analysis.sample import Predicted
+from trainer.config import quantiles_of
 
 GROUPS, FEWEST_GROUPS = 30, 5
 """With fewer groups that have rows, the error itself would be too uncertain to be told."""
@@ -65,7 +66,7 @@ def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
                 made[output, settings["name"]] = cls(**settings)
     return {
         name: {
-            metric: TaskMetric(facts, made[output_of(name, facts), metric], getattr(task, "quantiles", None) or [])
+            metric: TaskMetric(facts, made[output_of(name, facts), metric], quantiles_of(task))
             for metric, facts in metrics_of(task).items()
         }
         for name, task in config.tasks.items()
