@@ -23,11 +23,11 @@ import numpy as np
 
 from janus_core.files import try_lock
 from serving.errors import Code, RequestError
+from serving.rows import examples_of_input
+from serving.signatures import COLUMNS, EXAMPLES
 
 if TYPE_CHECKING:
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
-
-EXAMPLES_SIGNATURE, COLUMNS_SIGNATURE = "serving_default", "serving_columns"
 
 _HEAD, _TAIL = struct.Struct("<QI"), struct.Struct("<I")
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -277,8 +277,8 @@ def examples_of(log: "PredictionLog") -> list[LoggedRows]:
         return [_predict_rows(request, None) for request in log.predict_streamed_log.request]
     if kind in ("classify_log", "regress_log"):
         request, response = getattr(log, kind).request, getattr(log, kind).response
-        signature = request.model_spec.signature_name or EXAMPLES_SIGNATURE
-        return [LoggedRows(_input_examples(request.input), _result_outputs(signature, response.result))]
+        signature = request.model_spec.signature_name or EXAMPLES
+        return [LoggedRows(examples_of_input(request.input), _result_outputs(signature, response.result))]
     if kind == "multi_inference_log":
         return [_multi_inference_rows(log.multi_inference_log.request, log.multi_inference_log.response)]
     raise RequestError(Code.UNIMPLEMENTED, f"a {kind} has no rows")
@@ -332,7 +332,7 @@ def _predict_rows(request: Any, response: Any) -> LoggedRows:
 
     inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
     values = list(inputs.values())
-    if request.model_spec.signature_name != COLUMNS_SIGNATURE and len(values) == 1 and values[0].dtype == object:
+    if request.model_spec.signature_name != COLUMNS and len(values) == 1 and values[0].dtype == object:
         examples = [bytes(value) for value in values[0].ravel()]
     elif all(array.ndim for array in values):
         examples = examples_of_columns(inputs)
@@ -348,22 +348,7 @@ def _multi_inference_rows(request: Any, response: Any) -> LoggedRows:
         kind = result.WhichOneof("result")
         if kind is not None:
             outputs.update(_result_outputs(result.model_spec.signature_name, getattr(result, kind)))
-    return _checked(LoggedRows(_input_examples(request.input), outputs))
-
-
-def _input_examples(found: Any) -> list[bytes]:
-    """The rows of a Classify, Regress or MultiInference request."""
-    if found.WhichOneof("kind") != "example_list_with_context":
-        return [example.SerializeToString() for example in found.example_list.examples]
-    listed = found.example_list_with_context
-    examples = []
-    for example in listed.examples:
-        merged = type(example)()
-        merged.CopyFrom(listed.context)
-        for name, feature in example.features.feature.items():
-            merged.features.feature[name].CopyFrom(feature)
-        examples.append(merged.SerializeToString())
-    return examples
+    return _checked(LoggedRows(examples_of_input(request.input), outputs))
 
 
 def _result_outputs(signature: str, result: Any) -> dict[str, np.ndarray]:

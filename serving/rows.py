@@ -4,7 +4,7 @@ A missing value is None, NaN or an empty text in plain values, absent from a tf.
 Whole numbers are float64 in arrays, as `serving_columns` takes them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
 from numbers import Integral, Real
@@ -14,9 +14,7 @@ import numpy as np
 
 from serving.description import ColumnDescription, ModelDescription
 from serving.errors import Code, RequestError
-
-FLOAT, DOUBLE, STRING = 1, 2, 7
-"""The dtypes of `serving_columns`, by their numbers in tensorflow/core/framework/types.proto."""
+from serving.signatures import DOUBLE, FLOAT, STRING
 
 EXACT = 2**53 - 1
 """The greatest size of a whole number that no other rounds to as float64, such as 2^53 + 1 to 2^53."""
@@ -162,6 +160,26 @@ def rows_of_examples(description: ModelDescription, records: Sequence[bytes]) ->
     columns = [_described(name, described) for name, described in description.columns.items()]
     found = [[_plain(cell) for cell in _cells(column, rows, _stored, _usual_stored)] for column in columns]
     return [{column.name: cells[row] for column, cells in zip(columns, found, strict=True)} for row in range(len(rows))]
+
+
+def only_columns(rows: Sequence[bytes], columns: Collection[str]) -> list[bytes]:
+    """Serialized tf.Examples without other columns, such as labels; always the same bytes for the same row."""
+    from tensorflow.core.example import example_pb2
+
+    examples = [example_pb2.Example.FromString(row) for row in rows]
+    for example in examples:
+        for name in set(example.features.feature) - set(columns):
+            del example.features.feature[name]
+    return [example.SerializeToString(deterministic=True) for example in examples]
+
+
+def examples_of_input(given: Any) -> list[bytes]:
+    """The serialized tf.Examples of a Classify, Regress or MultiInference request (an Input), each with its context."""
+    if given.WhichOneof("kind") != "example_list_with_context":
+        return [example.SerializeToString() for example in given.example_list.examples]
+    # Of two serialized messages in a row, protobuf reads the features of both, and the second one's where both have it.
+    context = given.example_list_with_context.context.SerializeToString()
+    return [context + example.SerializeToString() for example in given.example_list_with_context.examples]
 
 
 def _columns(definition: Any, cells_of: Callable[[_Column], list[Cell]]) -> dict[str, np.ndarray]:

@@ -12,17 +12,15 @@ import numpy as np
 
 from janus_core.files import replacing
 from serving.errors import Code, RequestError
-from serving.rows import columns_of_examples
+from serving.rows import columns_of_examples, examples_of_input, only_columns
 from serving.saved_model import LoadedModel
+from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, read_meta_graph, strings
 
 FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 """Relative to the model's folder."""
 
 MOST_RECORDS = 1000
 """TF Serving refuses a file with more (WarmupConsts::kMaxNumRecords)."""
-
-CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
-EXAMPLES, COLUMNS = "serving_default", "serving_columns"
 
 MODEL_NAME = "warmup"
 """MultiInference refuses tasks that name no model; when TF Serving warms a model up, it takes that one, whatever its
@@ -46,9 +44,10 @@ def write_warmup(model: Path, rows: Sequence[bytes]) -> int:
 
     if not rows:
         return 0
-    definitions = _signatures(model)
-    stripped = [_stripped(row, definitions) for row in rows]
-    logs = list(_logs(definitions, stripped))[:MOST_RECORDS]
+    definitions = dict(read_meta_graph(model).signature_def)
+    if COLUMNS in definitions:
+        rows = only_columns(rows, definitions[COLUMNS].inputs)
+    logs = list(_logs(definitions, rows))[:MOST_RECORDS]
     with replacing(model / FILE) as staging, tf.io.TFRecordWriter(str(staging)) as writer:
         for log in logs:
             writer.write(log.SerializeToString(deterministic=True))
@@ -125,7 +124,7 @@ def _replay_tasks(model: LoadedModel, tasks: Sequence[tuple[str, str]], given: A
     places = {definition.inputs["inputs"].name for definition in definitions.values()}
     if len(places) != 1:
         raise RequestError(Code.INVALID_ARGUMENT, "Input tensor must be the same for all Signatures.")
-    examples = _objects([example.SerializeToString(deterministic=True) for example in given.example_list.examples])
+    examples = strings(examples_of_input(given))
     if not len(examples):
         raise RequestError(Code.INVALID_ARGUMENT, "Input is empty.")
     fetches = sorted({tensor.name for found in definitions.values() for tensor in found.outputs.values()})
@@ -154,40 +153,13 @@ def _check_outputs(signature: str, method: str, outputs: dict[str, np.ndarray], 
         )
 
 
-def _objects(values: Sequence[bytes]) -> np.ndarray:
-    """An array of strings; numpy's own would drop their trailing zero bytes."""
-    found = np.empty(len(values), object)
-    found[:] = values
-    return found
-
-
-def _signatures(model: Path) -> dict[str, Any]:
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel.FromString((model / "saved_model.pb").read_bytes())
-    return dict(saved.meta_graphs[0].signature_def)
-
-
-def _stripped(row: bytes, definitions: dict[str, Any]) -> bytes:
-    """A row without the features that serving_columns does not have, such as labels."""
-    from tensorflow.core.example import example_pb2
-
-    if COLUMNS not in definitions:
-        return row
-    example = example_pb2.Example.FromString(row)
-    for name in list(example.features.feature):
-        if name not in definitions[COLUMNS].inputs:
-            del example.features.feature[name]
-    return example.SerializeToString(deterministic=True)
-
-
 def _logs(definitions: dict[str, Any], rows: Sequence[bytes]) -> Iterator[Any]:
     from tensorflow_serving.apis import prediction_log_pb2
 
     batches = [list(rows)] + ([list(rows[:1])] if len(rows) > 1 else [])
     for batch in batches:
         if EXAMPLES in definitions:
-            yield _predict(EXAMPLES, {"examples": _objects(batch)})
+            yield _predict(EXAMPLES, {"examples": strings(batch)})
         if COLUMNS in definitions:
             yield _predict(COLUMNS, _all_columns(definitions[COLUMNS], batch))
     by_task = {

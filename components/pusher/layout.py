@@ -5,9 +5,6 @@ import os
 Location = str | os.PathLike[str]
 """A path, or a URL such as gs://bucket/models. A URL must stay text: pathlib would take a slash from it."""
 
-SAVED_MODEL = "saved_model.pb"
-"""The file without which a folder is no model."""
-
 
 def is_url(location: Location) -> bool:
     """Whether it names a filesystem of its own, as gs://, s3://, hdfs:// do."""

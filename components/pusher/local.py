@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from components.pusher.layout import SAVED_MODEL, Location, is_url, is_version
+from components.pusher.layout import Location, is_url, is_version
 from components.pusher.source import Source
 from janus_core.files import STAGING, delete, replacing, sync, sync_tree, try_to_write
+from serving.signatures import SAVED_MODEL
 
 
 def exists(base: Location) -> bool:

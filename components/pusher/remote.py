@@ -25,9 +25,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.pusher.layout import SAVED_MODEL, Location, is_version, join
+from components.pusher.layout import Location, is_version, join
 from components.pusher.source import Source
 from janus_core.files import STAGING
+from serving.signatures import SAVED_MODEL
 
 PUSH_COMPLETE = "PUSH_COMPLETE"
 """The marker: JSON with the time, the content digest, and each file's size."""

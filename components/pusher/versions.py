@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 
-from components.pusher.layout import SAVED_MODEL, Location, join
+from components.pusher.layout import Location, join
 from components.pusher.storage import content_digest, source_of, storage_of
 from janus_core.errors import JanusError
+from serving.signatures import SAVED_MODEL
 
 
 def versions(base: Location) -> list[int]:

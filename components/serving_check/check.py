@@ -16,8 +16,8 @@ from components.serving_check.reference import reference_answers
 from components.serving_check.result import CheckResult
 from serving.check.answers import Answers, differences, read_answers
 from serving.check.findings import ANSWERS, Latency, read_findings
-from serving.check.requests import COLUMNS, DEFAULT
 from serving.errors import RequestError
+from serving.signatures import COLUMNS, EXAMPLES
 
 _MEGABYTE = 1 << 20
 
@@ -84,7 +84,7 @@ def _latency_problems(latency: Mapping[str, Mapping[str, Latency]], limits: Late
 
 def _comparison(model: Path, rows: Sequence[bytes], answers: Mapping[str, Answers]) -> list[str]:
     # What is not answered is a problem already.
-    if DEFAULT not in answers or COLUMNS not in answers:
+    if EXAMPLES not in answers or COLUMNS not in answers:
         return []
     try:
         expected = reference_answers(model, rows)

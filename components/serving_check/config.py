@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainer.config import Count, Number, StrictModel
+from janus_core.strict import Count, Number, StrictModel
 
 Limit = Annotated[Number, Field(gt=0)]
 

@@ -8,8 +8,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import infra_validator_pb2 as pb
 from tfx.types import BaseChannel
 
-SIGNATURES = ("serving_default",)
-"""InfraValidator makes requests of serialized examples only, so that serving_columns cannot be tried."""
+from serving.signatures import EXAMPLES
 
 
 def infra_validator(
@@ -51,7 +50,8 @@ def infra_validator(
         serving_spec=serving_spec,
         validation_spec=pb.ValidationSpec(max_loading_time_seconds=math.ceil(time_limit_seconds), num_tries=2),
         request_spec=pb.RequestSpec(
-            tensorflow_serving=pb.TensorFlowServingRequestSpec(signature_names=list(SIGNATURES)),
+            # InfraValidator makes requests of serialized examples only, so that serving_columns cannot be tried.
+            tensorflow_serving=pb.TensorFlowServingRequestSpec(signature_names=[EXAMPLES]),
             split_name="eval",
             num_examples=max(rows, 1),
             make_warmup=warmup and rows > 0,

@@ -7,8 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from serving.check.answers import Answers
-from serving.check.operations import read_meta_graph
-from serving.check.requests import COLUMNS, DEFAULT, inputs_of, signatures_of, without_others
+from serving.check.requests import inputs_of, signatures_of
+from serving.rows import only_columns
+from serving.signatures import COLUMNS, EXAMPLES, read_meta_graph
 from trainer.names import column_arguments
 
 
@@ -32,10 +33,10 @@ def reference_answers(model: Path, rows: Sequence[bytes]) -> dict[str, Answers]:
         ValueError, tf.errors.OpError: the model cannot be loaded or called so.
     """
     definitions = read_meta_graph(model).signature_def
-    rows = without_others(rows, definitions[COLUMNS].inputs)
+    rows = only_columns(rows, definitions[COLUMNS].inputs)
     loaded = tf.saved_model.load(str(model))
     answers: dict[str, Answers] = {}
-    for signature in (DEFAULT, COLUMNS):
+    for signature in (EXAMPLES, COLUMNS):
         definition = definitions[signature]
         # Python's functions know nothing of a signature's defaults.
         given = {name: tf.make_ndarray(value) for name, value in definition.defaults.items()}
@@ -45,8 +46,8 @@ def reference_answers(model: Path, rows: Sequence[bytes]) -> dict[str, Answers]:
         answers[signature] = {name: value.numpy() for name, value in loaded.signatures[signature](**inputs).items()}
     for signature in signatures_of(definitions):
         if signature not in answers:
-            renamed = _renamed(definitions[signature], definitions[DEFAULT])
-            answers[signature] = {name: answers[DEFAULT][of_default] for name, of_default in renamed.items()}
+            renamed = _renamed(definitions[signature], definitions[EXAMPLES])
+            answers[signature] = {name: answers[EXAMPLES][of_default] for name, of_default in renamed.items()}
     return answers
 
 

@@ -1,30 +1,10 @@
 """Which operations a SavedModel needs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 PYTHON_OPERATIONS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 """Registered by TensorFlow itself, but they call back into the Python process that made the model."""
-
-
-def read_meta_graph(model: Path) -> Any:
-    """The MetaGraphDef of a SavedModel's first graph.
-
-    Raises:
-        ValueError: the file cannot be read as a SavedModel.
-    """
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    path = model / "saved_model.pb"
-    try:
-        saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
-        raise ValueError(f"{path.name} cannot be read: {error}") from error
-    if not saved_model.meta_graphs:
-        raise ValueError(f"{path.name} holds no graph")
-    return saved_model.meta_graphs[0]
 
 
 def operation_problems(meta_graph: Any) -> list[str]:

@@ -1,14 +1,12 @@
 """Requests to a model's signatures, made of raw rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from serving.rows import columns_of_examples
-
-DEFAULT, COLUMNS = "serving_default", "serving_columns"
-_METHODS = ("tensorflow/serving/classify", "tensorflow/serving/regress")
+from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, STRING, strings
 
 UNSEEN = b"\xef\xbf\xbd unseen by training \xef\xbf\xbd"
 """A value that no column has."""
@@ -19,8 +17,10 @@ Inputs = dict[str, np.ndarray]
 
 def signatures_of(definitions: Mapping[str, Any]) -> list[str]:
     """The signatures that clients call; `transform_features` is the Evaluator's."""
-    of_tasks = [name for name, definition in sorted(definitions.items()) if definition.method_name in _METHODS]
-    return [name for name in (DEFAULT, COLUMNS) if name in definitions] + of_tasks
+    of_tasks = [
+        name for name, definition in sorted(definitions.items()) if definition.method_name in (CLASSIFY, REGRESS)
+    ]
+    return [name for name in (EXAMPLES, COLUMNS) if name in definitions] + of_tasks
 
 
 def inputs_of(signature: str, definition: Any, rows: Sequence[bytes]) -> Inputs:
@@ -34,28 +34,12 @@ def inputs_of(signature: str, definition: Any, rows: Sequence[bytes]) -> Inputs:
     names = list(definition.inputs)
     if len(names) != 1:
         raise ValueError(f"{signature} has the inputs {', '.join(sorted(names))} instead of one of serialized examples")
-    values = np.empty(len(rows), object)
-    values[:] = rows
-    return {names[0]: values}
+    return {names[0]: strings(rows)}
 
 
 def take(inputs: Mapping[str, np.ndarray], rows: np.ndarray) -> Inputs:
     """The inputs of some rows, in the order given."""
     return {name: values[rows] for name, values in inputs.items()}
-
-
-def without_others(rows: Sequence[bytes], columns: Iterable[str]) -> list[bytes]:
-    """The rows with these columns alone, always the same bytes for the same row."""
-    import tensorflow as tf
-
-    kept, found = sorted(columns), []
-    for row in rows:
-        given, example = tf.train.Example.FromString(row).features.feature, tf.train.Example()
-        for name in kept:
-            if name in given:
-                example.features.feature[name].CopyFrom(given[name])
-        found.append(example.SerializeToString(deterministic=True))
-    return found
 
 
 def with_unseen(row: bytes, column: str) -> bytes:
@@ -70,9 +54,7 @@ def with_unseen(row: bytes, column: str) -> bytes:
 
 def string_columns(definition: Any) -> list[str]:
     """The string inputs of serving_columns."""
-    from tensorflow.core.framework import types_pb2
-
-    return sorted(name for name, info in definition.inputs.items() if info.dtype == types_pb2.DT_STRING)
+    return sorted(name for name, info in definition.inputs.items() if info.dtype == STRING)
 
 
 def required_columns(definition: Any) -> list[str]:

@@ -10,10 +10,8 @@ import numpy as np
 from serving.check.answers import Answers, differences, unusable
 from serving.check.findings import Findings
 from serving.check.latency import CALLS, measure
-from serving.check.operations import operation_problems, read_meta_graph
+from serving.check.operations import operation_problems
 from serving.check.requests import (
-    COLUMNS,
-    DEFAULT,
     Inputs,
     inputs_of,
     required_columns,
@@ -22,10 +20,11 @@ from serving.check.requests import (
     take,
     values_to_refuse,
     with_unseen,
-    without_others,
 )
 from serving.errors import Code, RequestError
+from serving.rows import only_columns
 from serving.saved_model import LoadedModel
+from serving.signatures import COLUMNS, EXAMPLES, read_meta_graph
 
 BATCH_SIZES = (1, 7, 1024)
 _REQUESTS_PER_SIZE = 16
@@ -69,7 +68,7 @@ def try_model(
         trial = _Trial(model, rows)
         findings.signatures = trial.signatures
         findings.problems += [
-            f"the model has no signature {name}" for name in (DEFAULT, COLUMNS) if name not in trial.signatures
+            f"the model has no signature {name}" for name in (EXAMPLES, COLUMNS) if name not in trial.signatures
         ]
         if findings.problems:
             return findings, {}
@@ -83,7 +82,7 @@ def try_model(
         # A signature that does not answer has no latency.
         if set(answers) == set(trial.signatures):
             begin("measuring latency")
-            for signature in (DEFAULT, COLUMNS):
+            for signature in (EXAMPLES, COLUMNS):
                 findings.latency[signature] = {
                     str(size): measure(trial.request(signature, size), calls) for size, calls in CALLS.items()
                 }
@@ -100,7 +99,7 @@ class _Trial:
         self._model = model
         self.signatures = signatures_of(model.signatures)
         columns = model.signatures[COLUMNS].inputs if COLUMNS in self.signatures else ()
-        self._rows = without_others(rows, columns)
+        self._rows = only_columns(rows, columns)
         self._names = [f"row {number}" for number in range(1, len(rows) + 1)]
         self._inputs: dict[str, Inputs] = {}
 
@@ -199,13 +198,13 @@ class _Other:
 
 
 def _other_rows(row: bytes, columns: Any) -> Iterator[_Other]:
-    required = without_others([row], required_columns(columns))[0]
+    required = only_columns([row], required_columns(columns))[0]
     yield _Other("the row without optional columns", required, frozenset(columns.defaults))
     for column in string_columns(columns):
         yield _Other(f"the row with an unseen value in {column}", with_unseen(row, column))
 
 
 def _disagreement(answers: dict[str, Answers], names: Sequence[str]) -> list[str]:
-    if DEFAULT not in answers or COLUMNS not in answers:
+    if EXAMPLES not in answers or COLUMNS not in answers:
         return []
-    return differences(COLUMNS, answers[COLUMNS], answers[DEFAULT], names, DEFAULT)
+    return differences(COLUMNS, answers[COLUMNS], answers[EXAMPLES], names, EXAMPLES)

@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from serving.client.signature import COLUMNS, Signature
+from serving.client.signature import Signature
 from serving.errors import Code, RequestError
 from serving.rows import columns_of_rows, require_values
+from serving.signatures import COLUMNS
 
 
 class Client(abc.ABC):

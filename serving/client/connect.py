@@ -5,8 +5,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from serving.client.base import Client
+from serving.client.remote_model import RemoteModel
 from serving.client.retries import Policy
-from serving.client.target import Target
+from serving.signatures import COLUMNS
 
 GRPC_PORT, REST_PORT = 8500, 8501
 """TF Serving's own."""
@@ -18,7 +19,7 @@ def connect(
     *,
     version: int | None = None,
     label: str | None = None,
-    signature: str = "serving_columns",
+    signature: str = COLUMNS,
     deadline_seconds: float = 10.0,
     retries: int = 4,
     headers: Mapping[str, str] | None = None,
@@ -53,7 +54,7 @@ def connect(
         raise ValueError(f"'{url}' must end after the host, port and path")
     if deadline_seconds <= 0 or retries < 0:
         raise ValueError("deadline_seconds must be above 0, and retries not below")
-    target = Target(model, version, label)
+    remote = RemoteModel(model, version, label)
     policy = Policy(deadline_seconds, retries)
     trusted = Path(certificates) if certificates is not None else None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -63,8 +64,8 @@ def connect(
         from serving.client.grpc_client import GrpcClient
 
         address, secure = f"{host}:{parts.port or GRPC_PORT}", parts.scheme == "grpcs"
-        return GrpcClient(address, secure, target, signature, policy, headers or {}, trusted)
+        return GrpcClient(address, secure, remote, signature, policy, headers or {}, trusted)
     from serving.client.rest import RestClient
 
     base = f"{parts.scheme}://{host}:{parts.port or REST_PORT}{parts.path}"
-    return RestClient(base, target, signature, policy, headers or {}, trusted)
+    return RestClient(base, remote, signature, policy, headers or {}, trusted)

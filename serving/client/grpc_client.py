@@ -11,10 +11,11 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from serving.client.base import Client, no_signature
+from serving.client.remote_model import RemoteModel
 from serving.client.retries import Policy
-from serving.client.signature import COLUMNS, Signature, signature_of, with_assumed_defaults
-from serving.client.target import Target
+from serving.client.signature import Signature, signature_of, with_assumed_defaults
 from serving.errors import Code, RequestError
+from serving.signatures import COLUMNS
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -33,7 +34,7 @@ class GrpcClient(Client):
         self,
         address: str,
         secure: bool,
-        target: Target,
+        model: RemoteModel,
         signature: str,
         policy: Policy,
         headers: Mapping[str, str],
@@ -43,11 +44,11 @@ class GrpcClient(Client):
         self._address = address
         self._policy = policy
         self._metadata = [(name.lower(), value) for name, value in headers.items()]
-        self._spec = model_pb2.ModelSpec(name=target.model, signature_name=signature)
-        if target.version is not None:
-            self._spec.version.value = target.version
-        elif target.label is not None:
-            self._spec.version_label = target.label
+        self._spec = model_pb2.ModelSpec(name=model.name, signature_name=signature)
+        if model.version is not None:
+            self._spec.version.value = model.version
+        elif model.label is not None:
+            self._spec.version_label = model.label
         if secure:
             credentials = grpc.ssl_channel_credentials(certificates.read_bytes() if certificates else None)
             self._channel = grpc.secure_channel(address, credentials, _OPTIONS)

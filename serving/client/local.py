@@ -8,6 +8,7 @@ import numpy as np
 from serving.client.base import Client, no_signature
 from serving.client.signature import Signature, signature_of
 from serving.description import ModelDescription, read_description
+from serving.signatures import COLUMNS
 
 
 class LocalClient(Client):
@@ -20,7 +21,7 @@ class LocalClient(Client):
         path: the version's folder.
     """
 
-    def __init__(self, path: Path | str, signature: str = "serving_columns", threads: int | None = None):
+    def __init__(self, path: Path | str, signature: str = COLUMNS, threads: int | None = None):
         """Loads the model.
 
         Args:

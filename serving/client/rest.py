@@ -11,10 +11,11 @@ import httpx
 import numpy as np
 
 from serving.client.base import Client, no_signature
+from serving.client.remote_model import RemoteModel
 from serving.client.retries import Policy
-from serving.client.signature import COLUMNS, STRING, Signature, TensorInfo, signature_of_json, with_assumed_defaults
-from serving.client.target import Target
+from serving.client.signature import Signature, TensorInfo, signature_of_json, with_assumed_defaults
 from serving.errors import Code, RequestError
+from serving.signatures import COLUMNS, STRING
 
 _CODES = {
     400: Code.INVALID_ARGUMENT,
@@ -40,14 +41,14 @@ class RestClient(Client):
     def __init__(
         self,
         url: str,
-        target: Target,
+        model: RemoteModel,
         signature: str,
         policy: Policy,
         headers: Mapping[str, str],
         certificates: Path | None,
     ):
         super().__init__(signature)
-        self._base = url.rstrip("/") + target.path
+        self._base = url.rstrip("/") + model.path
         self._policy = policy
         verify = ssl.create_default_context(cafile=str(certificates)) if certificates else True
         self._http = httpx.Client(headers={"content-type": "application/json", **headers}, verify=verify)

@@ -14,10 +14,7 @@ from typing import Any
 import numpy as np
 
 from serving.errors import Code, RequestError
-
-COLUMNS = "serving_columns"
-
-FLOAT, DOUBLE, STRING = 1, 2, 7
+from serving.signatures import DOUBLE, FLOAT, STRING
 
 ASSUMED = (
     "the server's metadata does not say which columns may be missing; all are taken for optional, and the model "
@@ -27,8 +24,8 @@ ASSUMED = (
 log = logging.getLogger(__name__)
 
 _DTYPES: dict[str, tuple[int, Any]] = {
-    "DT_FLOAT": (1, np.float32),
-    "DT_DOUBLE": (2, np.float64),
+    "DT_FLOAT": (FLOAT, np.float32),
+    "DT_DOUBLE": (DOUBLE, np.float64),
     "DT_INT32": (3, np.int32),
     "DT_UINT8": (4, np.uint8),
     "DT_INT16": (5, np.int16),

@@ -2,9 +2,11 @@
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from janus_core.strict import Count, Number, StrictModel, reject_bool
 
 STOCK_IMAGE = "tensorflow/serving"
 
@@ -15,12 +17,6 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
 _MEMORY = re.compile(r"[1-9][0-9]*(Mi|Gi)")
 _HTTP_PATH = re.compile(r"(/[A-Za-z0-9_.-]+)+")
 _SUB_PATH = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
-
-
-def _no_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"expected a number, got the boolean {str(value).lower()}")
-    return value
 
 
 def _full_match(pattern: re.Pattern[str], expected: str) -> AfterValidator:
@@ -38,20 +34,16 @@ def _inside_the_volume(path: str) -> str:
     return path
 
 
-_Count = Annotated[PositiveInt, BeforeValidator(_no_bool)]
-_Version = Annotated[int, BeforeValidator(_no_bool), Field(gt=0, lt=2**63)]
-_Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=1024, le=65535)]
+_Whole = Annotated[int, BeforeValidator(reject_bool)]
+_Version = Annotated[_Whole, Field(gt=0, lt=2**63)]
+_Port = Annotated[_Whole, Field(ge=1024, le=65535)]
 _DnsLabel = Annotated[str, _full_match(DNS_LABEL, "a name of Kubernetes: lower-case letters, digits and hyphens")]
 _DnsSubdomain = Annotated[
     str, _full_match(_DNS_SUBDOMAIN, "a name of Kubernetes: lower-case letters, digits, hyphens and dots")
 ]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
-
-
-class LabelsConfig(_Strict):
+class LabelsConfig(StrictModel):
     """Versions that clients may ask for by a label. With any of them, only labelled versions are served."""
 
     stable: _Version | None = Field(None, description="The version that most clients shall get.")
@@ -63,26 +55,26 @@ class LabelsConfig(_Strict):
         return {label: version for label, version in labels.items() if version is not None}
 
 
-class BatchingConfig(_Strict):
+class BatchingConfig(StrictModel):
     """Whether, and how, the server joins concurrent requests to one call of the model (BatchingParameters)."""
 
     enabled: bool = Field(
         False,
         description="Off by default: with it, requests of several rows to serving_columns must give every column.",
     )
-    max_batch_size: _Count = Field(
+    max_batch_size: Count = Field(
         1024, description="Rows of a joined batch at most; a single request with more is refused."
     )
-    batch_timeout_micros: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+    batch_timeout_micros: Annotated[_Whole, Field(ge=0)] = Field(
         0, description="How long a batch waits for more requests while a thread is free, in microseconds."
     )
-    num_batch_threads: _Count | None = Field(
+    num_batch_threads: Count | None = Field(
         None, description="Batches that are computed at a time; by default the number of cores."
     )
-    max_enqueued_batches: _Count | None = Field(
+    max_enqueued_batches: Count | None = Field(
         None, description="Batches that may wait, beyond which requests are refused; by default num_batch_threads."
     )
-    allowed_batch_sizes: list[_Count] = Field(
+    allowed_batch_sizes: list[Count] = Field(
         [], description="Sizes that batches are padded to, rising, the last one max_batch_size; empty: any size."
     )
 
@@ -99,7 +91,7 @@ class BatchingConfig(_Strict):
         return self
 
 
-class DeploymentConfig(_Strict):
+class DeploymentConfig(StrictModel):
     """How TensorFlow Serving is deployed, by Docker Compose or on Kubernetes."""
 
     image: Annotated[str, _full_match(_IMAGE, "an image's name, without a tag")] = Field(
@@ -112,14 +104,14 @@ class DeploymentConfig(_Strict):
     )
     rest_port: _Port = Field(8501, description="Of the REST API, in the container and outside.")
     grpc_port: _Port = Field(8500, description="Of the gRPC API, in the container and outside.")
-    replicas: _Count = Field(2, description="Pods on Kubernetes.")
-    cpu: Annotated[float, BeforeValidator(_no_bool), Field(ge=0.1)] = Field(
+    replicas: Count = Field(2, description="Pods on Kubernetes.")
+    cpu: Annotated[Number, Field(ge=0.1)] = Field(
         2, description="Cores of each server, requested and at most; TensorFlow's threads follow."
     )
     memory: Annotated[str, _full_match(_MEMORY, "an amount such as 512Mi or 2Gi")] = Field(
         "2Gi", description="Of each server, requested and at most: two versions are loaded while one replaces another."
     )
-    user_id: _Count = Field(1000, description="Whom the server runs as; must be able to read the model's files.")
+    user_id: Count = Field(1000, description="Whom the server runs as; must be able to read the model's files.")
     namespace: _DnsLabel | None = Field(None, description="On Kubernetes; by default kubectl's own.")
     service_account: _DnsSubdomain | None = Field(
         None, description="Of the pods, where an object store asks who they are; its token is not mounted."
@@ -130,17 +122,15 @@ class DeploymentConfig(_Strict):
     model_volume_path: (
         Annotated[str, _full_match(_SUB_PATH, "a relative path"), AfterValidator(_inside_the_volume)] | None
     ) = Field(None, description="The folder of versions in that volume; by default its root.")
-    version_poll_seconds: _Count = Field(10, description="How often the server looks for new versions.")
-    grpc_max_connection_age_seconds: Annotated[int, BeforeValidator(_no_bool), Field(gt=0, le=2_147_483)] | None = (
-        Field(
-            300,
-            description="Seconds after which the server has a gRPC client connect anew, so that clients behind a "
-            "Service spread over all pods; null: a client stays on one pod.",
-        )
+    version_poll_seconds: Count = Field(10, description="How often the server looks for new versions.")
+    grpc_max_connection_age_seconds: Annotated[_Whole, Field(gt=0, le=2_147_483)] | None = Field(
+        300,
+        description="Seconds after which the server has a gRPC client connect anew, so that clients behind a "
+        "Service spread over all pods; null: a client stays on one pod.",
     )
-    load_seconds: _Count = Field(300, description="How long a server may take until its first version is loaded.")
+    load_seconds: Count = Field(300, description="How long a server may take until its first version is loaded.")
     labels: LabelsConfig = Field(LabelsConfig(), description="Versions by label; none: the newest version is served.")
-    canary_replicas: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+    canary_replicas: Annotated[_Whole, Field(ge=0)] = Field(
         0,
         description="Pods of a Deployment of its own on Kubernetes, that serve labels.canary behind the same Service, "
         "while the others serve labels.stable.",

@@ -23,12 +23,10 @@ from tensorflow_serving.apis import (
 )
 
 from serving.errors import Code, RequestError
+from serving.rows import examples_of_input
 from serving.server.manager import ModelManager, ServedVersion, not_found
 from serving.server.tensors import to_array, to_proto, type_name
-
-DEFAULT_SIGNATURE = "serving_default"
-CLASSIFY = "tensorflow/serving/classify"
-REGRESS = "tensorflow/serving/regress"
+from serving.signatures import CLASSIFY, EXAMPLES, REGRESS, strings
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +186,7 @@ def _require_model_spec(request: Any) -> None:
 
 
 def _answered_by(spec: model_pb2.ModelSpec, served: ServedVersion) -> model_pb2.ModelSpec:
-    found = model_pb2.ModelSpec(name=spec.name, signature_name=spec.signature_name or DEFAULT_SIGNATURE)
+    found = model_pb2.ModelSpec(name=spec.name, signature_name=spec.signature_name or EXAMPLES)
     found.version.value = served.version
     return found
 
@@ -197,7 +195,7 @@ def _answered_by(spec: model_pb2.ModelSpec, served: ServedVersion) -> model_pb2.
 
 
 def _predict(served: ServedVersion, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    name = request.model_spec.signature_name or EXAMPLES
     signature = served.model.signature(name)
     _check_inputs(signature, request)
     wanted = list(request.output_filter)
@@ -249,24 +247,19 @@ def serialized_examples(given: input_pb2.Input) -> list[bytes]:
     Raises:
         RequestError: INVALID_ARGUMENT, there are none.
     """
-    if given.WhichOneof("kind") == "example_list_with_context":
-        context = given.example_list_with_context.context.SerializeToString()
-        examples = [context + example.SerializeToString() for example in given.example_list_with_context.examples]
-    else:
-        examples = [example.SerializeToString() for example in given.example_list.examples]
+    examples = examples_of_input(given)
     if not examples:
         raise RequestError(Code.INVALID_ARGUMENT, "Input is empty.")
     return examples
 
 
 def _run(served: ServedVersion, inputs: list[str], outputs: list[str], examples: list[bytes]) -> dict[str, np.ndarray]:
-    value = np.empty(len(examples), object)
-    value[:] = examples
+    value = strings(examples)
     return dict(zip(outputs, served.model.run_tensors([(name, value) for name in inputs], outputs), strict=True))
 
 
 def _signature_for(served: ServedVersion, spec: model_pb2.ModelSpec) -> Any:
-    name = spec.signature_name or DEFAULT_SIGNATURE
+    name = spec.signature_name or EXAMPLES
     if name not in served.model.signatures:
         raise RequestError(Code.INVALID_ARGUMENT, f"No signature was found with the name: {name}")
     return served.model.signatures[name]
@@ -286,7 +279,7 @@ def _multi_inference(
                 Code.INVALID_ARGUMENT,
                 "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
             )
-        name = task.model_spec.signature_name or DEFAULT_SIGNATURE
+        name = task.model_spec.signature_name or EXAMPLES
         if name in signatures:
             raise RequestError(Code.INVALID_ARGUMENT, f"Duplicate evaluation of signature: {name}")
         if name not in served.model.signatures:

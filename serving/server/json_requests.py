@@ -5,7 +5,7 @@ import binascii
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from tensorflow.core.example import example_pb2
@@ -14,12 +14,17 @@ from tensorflow_serving.apis import classification_pb2, predict_pb2, regression_
 
 from serving.errors import Code, RequestError
 from serving.server.tensors import to_proto, type_name
+from serving.signatures import strings
 
 Format = Literal["row", "columnar"]
 
+_ExamplesRequest = TypeVar(
+    "_ExamplesRequest", classification_pb2.ClassificationRequest, regression_pb2.RegressionRequest
+)
+
 _DEBUG_CHARACTERS = 256
-_FLOATS = {types_pb2.DT_FLOAT: np.float32, types_pb2.DT_DOUBLE: np.float64}
-_INTS = {
+FLOATS = {types_pb2.DT_FLOAT: np.float32, types_pb2.DT_DOUBLE: np.float64}
+INTS = {
     types_pb2.DT_INT8: (np.int8, -(2**31), 2**31),
     types_pb2.DT_INT16: (np.int16, -(2**31), 2**31),
     types_pb2.DT_INT32: (np.int32, -(2**31), 2**31),
@@ -146,18 +151,16 @@ class _Column:
     def array(self) -> np.ndarray:
         shape = [self.items, *(self.shape or [])] if self.batched else (self.shape or [])
         if self.dtype == types_pb2.DT_STRING:
-            found = np.empty(len(self.values), object)
-            found[:] = self.values
-            return found.reshape(shape)
+            return strings(self.values).reshape(shape)
         if self.dtype == types_pb2.DT_BOOL:
             return np.array(self.values, np.bool_).reshape(shape)
-        if self.dtype in _FLOATS:
+        if self.dtype in FLOATS:
             with np.errstate(over="ignore"):
-                return np.array(self.values, np.float64).astype(_FLOATS[self.dtype]).reshape(shape)
-        if self.dtype not in _INTS:
+                return np.array(self.values, np.float64).astype(FLOATS[self.dtype]).reshape(shape)
+        if self.dtype not in INTS:
             # An empty list has no value that would have been refused.
             self.convert([])
-        dtype, _, above = _INTS[self.dtype]
+        dtype, _, above = INTS[self.dtype]
         wide = np.uint64 if above > 2**63 else np.int64
         return np.array(self.values, wide).astype(dtype).reshape(shape)
 
@@ -238,7 +241,7 @@ def _collect(value: Any, level: int, shape: list[int], convert: Callable[[Any], 
 
 def _converter(dtype: int) -> Callable[[Any], Any]:
     """What makes an element of a JSON value; booleans are no numbers, unlike Python's."""
-    if dtype in _FLOATS:
+    if dtype in FLOATS:
 
         def to_float(value: Any) -> float:
             if type(value) is float:
@@ -248,8 +251,8 @@ def _converter(dtype: int) -> Callable[[Any], Any]:
             raise _type_error(value, dtype)
 
         return to_float
-    if dtype in _INTS:
-        _, least, above = _INTS[dtype]
+    if dtype in INTS:
+        _, least, above = INTS[dtype]
 
         def to_int(value: Any) -> int:
             if type(value) is int and least <= value < above:
@@ -285,14 +288,14 @@ def _converter(dtype: int) -> Callable[[Any], Any]:
 # --- classify, regress ------------------------------------------------------------------------------------------
 
 
-def fill_examples(
-    document: Mapping[str, Any], request: classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest
-) -> None:
-    """Adds the body's `examples`, and its `context`, to a request.
+def with_examples(body: bytes, request: _ExamplesRequest) -> _ExamplesRequest:
+    """The request with the body's signature_name, `examples` and `context`.
 
     Raises:
-        RequestError: INVALID_ARGUMENT, there are none, or one is no tf.Example.
+        RequestError: INVALID_ARGUMENT, there are no examples, or one is no tf.Example.
     """
+    document = parse_body(body)
+    request.model_spec.signature_name = signature_name(document)
     given = request.input
     target = given.example_list.examples
     if "context" in document:
@@ -306,6 +309,7 @@ def fill_examples(
     if not examples:
         raise _malformed(document, "'examples' value is an empty array")
     target.extend(_example(value) for value in examples)
+    return request
 
 
 def _example(value: Any) -> example_pb2.Example:

@@ -17,23 +17,12 @@ from tensorflow_serving.apis import (
 )
 
 from serving.errors import Code, RequestError
-from serving.server.json_requests import Format
+from serving.server.json_requests import FLOATS, INTS, Format
 from serving.server.tensors import to_array, type_name
+from serving.signatures import strings
 
 BYTES_SUFFIX = "_bytes"
 """Of an output whose strings are written as {"b64": ...}."""
-
-_DECIMALS = (types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE)
-_PLAIN = (
-    types_pb2.DT_INT8,
-    types_pb2.DT_INT16,
-    types_pb2.DT_INT32,
-    types_pb2.DT_UINT8,
-    types_pb2.DT_INT64,
-    types_pb2.DT_UINT32,
-    types_pb2.DT_UINT64,
-    types_pb2.DT_BOOL,
-)
 
 
 def encode(value: Any) -> bytes:
@@ -107,9 +96,9 @@ def _message(found: message.Message) -> dict[str, Any]:
 
 def _values(name: str, tensor: tensor_pb2.TensorProto) -> Any:
     dtype = tensor.dtype
-    if dtype in _PLAIN:
+    if dtype in INTS or dtype == types_pb2.DT_BOOL:
         return to_array(tensor, name).tolist()
-    if dtype in _DECIMALS:
+    if dtype in FLOATS:
         array = to_array(tensor, name)
         return _nested(_decimals(array), array.shape)
     if dtype == types_pb2.DT_STRING:
@@ -120,9 +109,7 @@ def _values(name: str, tensor: tensor_pb2.TensorProto) -> Any:
 
 
 def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
-    array = np.empty(len(flat), object)
-    array[:] = flat
-    return array.reshape(shape).tolist()
+    return strings(flat).reshape(shape).tolist()
 
 
 def _string(value: bytes, as_base64: bool) -> Any:

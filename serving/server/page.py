@@ -8,24 +8,25 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from janus_core.templates import templates_of
 from serving.description import ColumnDescription, ModelDescription
 from serving.errors import RequestError
 from serving.rows import rows_of_examples
 from serving.server.manager import ModelManager, ServedVersion
-from serving.warmup import COLUMNS, warmup_rows
+from serving.signatures import COLUMNS
+from serving.warmup import warmup_rows
 
 MOST_ROWS = 50
 """How many of the warm-up requests' rows the page has."""
 
-_TEMPLATES = "serving.server", "templates"
 _STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
 _HEADERS = {
     "Cache-Control": "no-cache",
@@ -99,13 +100,7 @@ class _NoFormError(Exception):
 
 def page_routes(manager: ModelManager) -> list[Route]:
     """The page of the newest version at /, and its style and script below /static/."""
-    environment = Environment(
-        loader=PackageLoader(*_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = templates_of("serving.server")
 
     def page(request: Request) -> Response:
         # Relative, so that the page also works behind a proxy that serves it below a path of its own.
@@ -115,7 +110,7 @@ def page_routes(manager: ModelManager) -> list[Route]:
                 context |= _context(served)
         except RequestError as error:
             context |= {"version": None, "problem": f"No version is served yet: {error}."}
-        html = environment.get_template("index.html").render(context)
+        html = templates.get_template("index.html").render(context)
         # Names of columns come from models and need not be valid Unicode.
         return Response(html.encode("utf-8", "replace"), media_type="text/html; charset=utf-8", headers=_HEADERS)
 
@@ -123,7 +118,7 @@ def page_routes(manager: ModelManager) -> list[Route]:
         name = request.path_params["name"]
         if name not in _STATIC:
             return Response("Not Found", 404, media_type="text/plain")
-        source, _, _ = PackageLoader(*_TEMPLATES).get_source(environment, name)
+        source = files("serving.server").joinpath("templates", name).read_text(encoding="utf-8")
         return Response(source, media_type=f"{_STATIC[name]}; charset=utf-8", headers=_HEADERS)
 
     return [Route("/", page), Route("/static/{name}", static)]

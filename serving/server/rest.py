@@ -24,10 +24,11 @@ from tensorflow_serving.apis import (
 
 from serving.errors import Code, RequestError
 from serving.server import json_requests, json_responses
-from serving.server.inference import DEFAULT_SIGNATURE, Inference
+from serving.server.inference import Inference
 from serving.server.openapi import description
 from serving.server.page import page_routes
 from serving.server.versions import GREATEST
+from serving.signatures import EXAMPLES
 
 MAX_BODY_BYTES = 256 << 20
 
@@ -179,7 +180,7 @@ def _predict(inference: Inference, spec: model_pb2.ModelSpec, body: bytes) -> di
     spec.signature_name = json_requests.signature_name(document)
     request = predict_pb2.PredictRequest(model_spec=spec)
     with inference.servable(spec) as served:
-        name = spec.signature_name or DEFAULT_SIGNATURE
+        name = spec.signature_name or EXAMPLES
         if name not in served.model.signatures:
             raise RequestError(Code.INVALID_ARGUMENT, f'Serving signature name: "{name}" not found in signature def')
         form = json_requests.fill_predict(document, served.model.signatures[name].inputs, request)
@@ -188,18 +189,12 @@ def _predict(inference: Inference, spec: model_pb2.ModelSpec, body: bytes) -> di
 
 
 def _classify(inference: Inference, spec: model_pb2.ModelSpec, body: bytes) -> dict[str, Any]:
-    document = json_requests.parse_body(body)
-    spec.signature_name = json_requests.signature_name(document)
-    request = classification_pb2.ClassificationRequest(model_spec=spec)
-    json_requests.fill_examples(document, request)
+    request = json_requests.with_examples(body, classification_pb2.ClassificationRequest(model_spec=spec))
     return json_responses.classifications(inference.classify(request).result)
 
 
 def _regress(inference: Inference, spec: model_pb2.ModelSpec, body: bytes) -> dict[str, Any]:
-    document = json_requests.parse_body(body)
-    spec.signature_name = json_requests.signature_name(document)
-    request = regression_pb2.RegressionRequest(model_spec=spec)
-    json_requests.fill_examples(document, request)
+    request = json_requests.with_examples(body, regression_pb2.RegressionRequest(model_spec=spec))
     return json_responses.regressions(inference.regress(request).result)
 
 

@@ -7,6 +7,7 @@ from tensorflow import dtypes
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.errors import Code, RequestError
+from serving.signatures import strings
 
 _FIELDS = {
     types_pb2.DT_FLOAT: "float_val",
@@ -52,9 +53,7 @@ def to_array(proto: tensor_pb2.TensorProto, name: str) -> np.ndarray:
     if proto.dtype == types_pb2.DT_STRING:
         if proto.tensor_content:
             raise _parsing_error(name)
-        values: np.ndarray = np.empty(len(proto.string_val), object)
-        values[:] = proto.string_val
-        return _filled(values, count, b"", name).reshape(shape)
+        return _filled(strings(proto.string_val), count, b"", name).reshape(shape)
     dtype = np.dtype(dtypes.as_dtype(proto.dtype).as_numpy_dtype)
     if proto.tensor_content:
         if len(proto.tensor_content) != count * dtype.itemsize:

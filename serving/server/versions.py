@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from serving.signatures import SAVED_MODEL
+
 GREATEST = 2**63 - 1
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,40}\s*", re.ASCII)
 
@@ -20,7 +22,7 @@ def complete_versions(base: Path) -> dict[int, Path] | None:
     found: dict[int, Path] = {}
     for folder in sorted(folders):
         number = _number(folder.name)
-        if number is not None and (folder / "saved_model.pb").is_file():
+        if number is not None and (folder / SAVED_MODEL).is_file():
             found.setdefault(number, folder)
     return found
 

@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from components.pusher.layout import SAVED_MODEL, is_url, join
+from components.pusher.layout import is_url, join
 from components.pusher.storage import storage_of
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError
@@ -15,6 +15,7 @@ from serving.deployment.files import differing, edited, write
 from serving.deployment.release import release_warning, serving_release
 from serving.deployment.render import render
 from serving.deployment.server import server_of
+from serving.signatures import SAVED_MODEL, meta_graph_of
 
 OUTPUT = Path("deploy/serving")
 
@@ -94,15 +95,12 @@ def trained_with(base: str, deployment: DeploymentConfig) -> str:
     labelled = [version for version in deployment.labels.versions().values() if version in present]
     if not present:
         return installed_version("tensorflow")
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
     path = join(base, max(labelled or present), SAVED_MODEL)
     try:
         with storage_of(base).open_file(path) as file:
-            model = saved_model_pb2.SavedModel.FromString(file.read())
-        return str(model.meta_graphs[0].meta_info_def.tensorflow_version) or installed_version("tensorflow")
-    except (DecodeError, IndexError, OSError) as error:
+            meta_graph = meta_graph_of(file.read())
+        return str(meta_graph.meta_info_def.tensorflow_version) or installed_version("tensorflow")
+    except (ValueError, OSError) as error:
         raise ConfigError(f"{path} cannot be read: {error}; give serving.deployment.tag") from error
 
 

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from janus_core.errors import DataError
 from janus_core.tables.column_kinds import Kind, is_list, list_offsets
 from serving.client import Signature, TensorInfo
-from serving.rows import DOUBLE, EXACT, FLOAT, MISSING, STRING
+from serving.rows import EXACT, MISSING
+from serving.signatures import DOUBLE, FLOAT, STRING, strings
 
 REQUIRED = (
     f"{MISSING}: the schema demands a value in every row; fill it, or, for the model to take missing values (the "
@@ -116,9 +117,7 @@ def _array_of_lists(column: pa.Array, info: TensorInfo, missing: np.ndarray) -> 
 
 def _flat(values: pa.Array, info: TensorInfo) -> np.ndarray:
     if info.dtype == STRING:
-        found = np.empty(len(values), object)
-        found[:] = values.fill_null(b"").to_pylist()
-        return found
+        return strings(values.fill_null(b"").to_pylist())
     if info.dtype == DOUBLE:
         numbers = values.to_numpy(zero_copy_only=False)
         large = np.abs(values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)) > EXACT

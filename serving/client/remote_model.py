@@ -1,18 +1,18 @@
-"""Which model on a server is meant."""
+"""Which model of a server is called."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
 
 
 @dataclass(frozen=True)
-class Target:
-    """A model's name, and its version or label; neither: the version that the server thinks best, the newest.
+class RemoteModel:
+    """A model's name, and its version or label; with neither, the server answers by its newest version.
 
     Raises:
         ValueError: both are given.
     """
 
-    model: str
+    name: str
     version: int | None = None
     label: str | None = None
 
@@ -22,8 +22,8 @@ class Target:
 
     @property
     def path(self) -> str:
-        """In the URLs of the REST API."""
-        part = f"/v1/models/{quote(self.model, safe='')}"
+        """The model's path in URLs of the REST API."""
+        part = f"/v1/models/{quote(self.name, safe='')}"
         if self.version is not None:
             return f"{part}/versions/{self.version}"
         return f"{part}/labels/{quote(self.label, safe='')}" if self.label is not None else part
