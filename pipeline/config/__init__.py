@@ -64,27 +64,33 @@ class GateConfig(StrictModel):
 
 
 class EvaluationConfig(StrictModel):
-    """What the Evaluator computes and what a model must reach to be pushed."""
+    """The metrics that the Evaluator computes, and the limits that a model must keep to be pushed."""
 
     slices: list[Annotated[list[str], Field(min_length=1)]] = Field(
-        [], description="Columns (or crossings of columns) whose every value is evaluated by itself."
+        [], description="Columns, or combinations of columns, each of whose values is a slice with metrics of its own."
     )
-    gates: dict[str, dict[str, GateConfig]] = Field({}, description="task → metric → limits.")
+    gates: dict[str, dict[str, GateConfig]] = Field(
+        {}, description="The limits that a model must keep to be pushed: task → metric → limits."
+    )
     engine: Literal["batch", "tfma"] = Field(
-        "batch", description="batch: metrics from batches of rows; tfma: row by row, by TFMA itself, much slower."
+        "batch",
+        description="How metrics are computed: `batch`, from batches of rows; or `tfma`, row by row by TFMA itself, "
+        "which is "
+        "much slower.",
     )
 
 
 class PushConfig(StrictModel):
-    """Where blessed models go."""
+    """Where blessed models are pushed to."""
 
-    path: str = Field(description="TF Serving's base path of the model: versions are folders in it.")
-    keep: Count = Field(5, description="How many versions stay; older ones are removed after a push.")
+    path: str = Field(description="TensorFlow Serving's base path of the model. Each version is a folder in it.")
+    keep: Count = Field(5, description="The number of versions that are kept. Older ones are removed after a push.")
     wait_seconds: Annotated[Number, Field(ge=0)] = Field(
-        300.0, description="How long a push waits for another push or rollback into the same folder before it fails."
+        300.0,
+        description="Seconds for which a push waits for another push or rollback into the same folder before it fails.",
     )
     lease_seconds: Annotated[Number, Field(gt=0)] = Field(
-        3600.0, description="After which other machines take a push that holds the folder for dead."
+        3600.0, description="Seconds after which another machine may treat a push that holds the folder as dead."
     )
 
     @field_validator("path")
@@ -95,41 +101,54 @@ class PushConfig(StrictModel):
 
 
 class LatencyConfig(StrictModel):
-    """Limits on how long the exported model takes for a request, measured in the serving check's process."""
+    """Limits on the exported model's latency, measured in the serving check's process."""
 
-    batch_1_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="Median, one row, milliseconds.")
-    batch_1_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="99th percentile, one row.")
-    batch_128_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="Median, 128 rows.")
-    batch_128_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(None, description="99th percentile, 128 rows.")
+    batch_1_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="Limit on the median latency of requests with one row, in milliseconds."
+    )
+    batch_1_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="Limit on the 99th percentile of the latency with one row, in milliseconds."
+    )
+    batch_128_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="Limit on the median latency of requests with 128 rows, in milliseconds."
+    )
+    batch_128_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="Limit on the 99th percentile of the latency with 128 rows, in milliseconds."
+    )
 
 
 class ServingConfig(StrictModel):
-    """What an exported model must do before it may be pushed, and what goes with it."""
+    """The check of an exported model before it is pushed, and how it is served."""
 
     infra_validator: Literal["process", "docker", "kubernetes"] = Field(
         "process",
-        description="Where the model is tried: in a process of its own, or by TFX's InfraValidator in TF Serving's "
-        "image, run by Docker or Kubernetes.",
+        description="Where the exported model is tested: in a process of its own, or by TFX's InfraValidator in "
+        "TensorFlow Serving's image, run by Docker or Kubernetes.",
     )
     image_tag: str | None = Field(
         None,
-        description="The tag of tensorflow/serving that `janus serve` and infra_validator run; by default the image of "
-        "`deployment`.",
+        description="The tag of the image tensorflow/serving that `janus serve` and `infra_validator` run. By default, "
+        "the "
+        "image of `deployment` is used.",
     )
-    check_rows: Count = Field(64, description="Real rows of the eval split that are sent through each signature.")
+    check_rows: Count = Field(64, description="The number of rows of the eval split that are sent to each signature.")
     warmup_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
-        8, description="Rows per signature that TF Serving calls the model with before its first request."
+        8, description="The number of rows per signature with which TensorFlow Serving warms the model up."
     )
     warmup: Literal["synthetic", "real"] = Field(
         "synthetic",
-        description="What warm-up requests and the server's page hold: rows made of the statistics, or rows of the "
-        "eval split, which are then part of the pushed model.",
+        description="The rows in warm-up requests and on the server's page: `synthetic`, made from the statistics; or "
+        "`real`, from the eval split, which become part of the pushed model.",
     )
-    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(300, description="Of the whole check.")
+    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(
+        300, description="The time limit of the whole check, in seconds."
+    )
     memory_limit_mb: Annotated[Number, Field(gt=0)] = Field(
-        4096, description="Of the check's process; TensorFlow itself takes about 500."
+        4096, description="The memory limit of the check's process, in MB. TensorFlow itself takes about 500."
     )
-    size_limit_mb: Annotated[Number, Field(gt=0)] | None = Field(None, description="Of the model's files.")
+    size_limit_mb: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="Limit on the size of the model's files, in MB."
+    )
     latency: LatencyConfig = LatencyConfig()
     deployment: DeploymentConfig = Field(DeploymentConfig(), description="How TensorFlow Serving is deployed.")
 
@@ -153,16 +172,18 @@ class ServingConfig(StrictModel):
 
 
 class ReportConfig(StrictModel):
-    """What report.html shows beyond the metrics, and how long that may take."""
+    """The analyses in report.html beyond the metrics, and their time limit."""
 
     sample: Count = Field(
-        20000, description="Rows of the eval split, drawn by `seed`, that curves and intervals are made of."
+        20000,
+        description="The number of rows of the eval split, drawn by `seed`, from which curves and intervals are "
+        "computed.",
     )
     importance_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0)] = Field(
-        2000, description="Rows of the sample that permutation importance is measured on; 0: it is not measured."
+        2000, description="The number of rows of the sample on which permutation importance is measured; 0: not at all."
     )
     time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(
-        60, description="From then on no further column's importance is begun."
+        60, description="Seconds after which the importance of no further column is measured."
     )
 
 
@@ -170,20 +191,23 @@ class JanusConfig(StrictModel):
     """One pipeline: a table, its features, its tasks, the model and its gates."""
 
     name: Annotated[Name, Field(max_length=LONGEST_PIPELINE_NAME)] = Field(
-        description="The pipeline's name: its home is runs/<name>."
+        description="The pipeline's name. Its home is the folder runs/<name>."
     )
     seed: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, lt=2**31)] = Field(
-        0, description="Fixes the split, the initial weights and the shuffle."
+        0, description="The seed of the split, the initial weights and the shuffle."
     )
     data: DataConfig
     schema_: str | None = Field(
-        None, alias="schema", description="A curated TFDV schema (.pbtxt); absent: inferred from the training split."
+        None,
+        alias="schema",
+        description="A curated TFDV schema (.pbtxt). By default, it is inferred from the training split.",
     )
     features: Annotated[dict[Name, Feature], Field(min_length=1)] = Field(
-        description="What the network reads of each row, by name: a column of that name unless `column` gives another."
+        description="The network's inputs, by name. A feature reads the column of its own name unless `column` is "
+        "given."
     )
     tasks: Annotated[dict[Name, Task], Field(min_length=1)] = Field(
-        description="What is predicted, by name: the name of the served model's output, and of the gates."
+        description="What is predicted, by name, which is also the name of the served model's output and of the gates."
     )
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
@@ -192,7 +216,7 @@ class JanusConfig(StrictModel):
     serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
     report: ReportConfig = ReportConfig()
-    kubeflow: KubeflowConfig | None = Field(None, description="Where and how it runs on Kubeflow Pipelines.")
+    kubeflow: KubeflowConfig | None = Field(None, description="Where and how the pipeline runs on Kubeflow Pipelines.")
 
     @model_validator(mode="after")
     def _check(self) -> "JanusConfig":
@@ -271,7 +295,8 @@ class JanusConfig(StrictModel):
         if self.data.format != "tfrecord":
             return []
         return [
-            f"tasks.{name}.offset: the numbers of TFRecords are rounded already; let what writes them subtract it"
+            f"tasks.{name}.offset: the numbers of TFRecords are already rounded; subtract the offset before they are "
+            "written"
             for name, task in self.tasks.items()
             if getattr(task, "offset", 0)
         ]
@@ -292,7 +317,7 @@ class JanusConfig(StrictModel):
         return problems
 
     def units(self) -> dict[str, str]:
-        """CSV column → the unit that may stand beside its numbers."""
+        """CSV column → the unit that may be written beside its numbers."""
         units = {column_of(n, feature): getattr(feature, "unit", None) for n, feature in self.features.items()}
         units |= {task.label: unit_of(task) for task in self.tasks.values()}
         return {column: unit for column, unit in units.items() if unit and self.data.format == "csv"}
@@ -324,17 +349,17 @@ class JanusConfig(StrictModel):
         return columns
 
     def sensitive_columns(self) -> list[str]:
-        """Columns whose values no report, message or pushed request may show."""
+        """Columns whose values must not be shown in any report, message or pushed request."""
         columns = {column_of(name, feature) for name, feature in self.features.items() if feature.sensitive}
-        # What parts rows into splits is nearly always an identifier of persons or things.
+        # The key of a split by hash is nearly always an identifier of persons or things.
         key = set(columns_of_split(self.data.split)) if self.data.split.by == "hash" else set()
         used = {column for column, place in self.named_columns().items() if place != "data.split"}
         return sorted(columns | (key - used))
 
     def label_domains(self) -> dict[str, list[str]]:
-        """Label column → the class values that may stand in it, alone or in a list.
+        """Label column → the class values that it may hold, alone or in a list.
 
-        A column that holds several classes in one string has no domain: AnomalyGate takes it apart.
+        A column that holds several classes in one string has no domain: AnomalyGate splits it.
         """
         separated = self.separated_labels()
         return {
@@ -344,7 +369,7 @@ class JanusConfig(StrictModel):
         }
 
     def uses(self) -> dict[str, list[Use]]:
-        """Column → what it is used for, where float32 might lose something of it."""
+        """Column → its uses, where float32 might lose precision."""
         uses: dict[str, set[Use]] = {}
         roles: dict[str, Role] = {"numeric": "number", "cyclical": "cyclical"}
         label_roles: dict[str, Role] = {"number": "regression", "count": "count"}
@@ -364,6 +389,6 @@ class JanusConfig(StrictModel):
         return {column: offset for column, offset in offsets.items() if offset}
 
     def separated_labels(self) -> dict[str, str]:
-        """Label column that holds several classes in one string → what stands between them."""
+        """Label column that holds several classes in one string → the separator between them."""
         separators = {task.label: getattr(task, "separator", None) for task in self.tasks.values()}
         return {column: separator for column, separator in separators.items() if separator is not None}

@@ -1,4 +1,4 @@
-"""Where Beam runs: the `beam` section of the configuration. The profiles' keys are named as Beam's options."""
+"""The `beam` section of the configuration: where Beam runs. The profiles' keys are named as Beam's options."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -13,10 +13,10 @@ CloudStorage = Annotated[str, Field(pattern=r"^gs://.+")]
 Whole = Annotated[int, BeforeValidator(reject_bool), Field(ge=0)]
 
 INSTALLED = "janus"
-"""Stands for the image of workers that are started by other means than Beam's, and so have Janus installed.
+"""The image's name where workers are not started by Beam, and therefore have Janus installed already.
 
-TFX packs a copy of itself for remote workers before every component, for seconds, unless an argument tells where its
-code comes from. The copy would be of no use: it lacks Janus, whose executors and functions the workers run.
+TFX packs a copy of itself for remote workers before every component, which takes seconds, unless an argument names the
+source of the workers' code. The copy would be of no use: it lacks Janus, whose executors and functions the workers run.
 """
 
 WORKERS_CODE = (
@@ -27,47 +27,61 @@ WORKERS_CODE = (
     "--extra_package",
     "--extra_packages",
 )
-"""Arguments that tell TFX that workers get their code by them."""
+"""Arguments by which workers get their code, so that TFX does not pack a copy of itself."""
 
 WORKERS_ENVIRONMENT = {"TF_USE_LEGACY_KERAS": "0"}
-"""What `pipeline.environment.prepare` sets, for processes that do not pass there; the image has it too."""
+"""The variable that `pipeline.environment.prepare` sets, for processes that do not call it; the image sets it too."""
 
 
 class DirectProfile(StrictModel):
     """Beam in this process, or in worker processes on this machine."""
 
-    direct_num_workers: Whole = Field(1, description="1: this process does the work; 0: a worker per core.")
+    direct_num_workers: Whole = Field(
+        1, description="The number of workers. With 1, this process does the work; 0 means a worker per core."
+    )
     direct_running_mode: Literal["multi_processing", "multi_threading"] = Field(
-        "multi_processing", description="What several workers are."
+        "multi_processing", description="Whether several workers are processes or threads."
     )
 
     def arguments(self) -> list[str]:
-        """None for one worker: that is Beam's default, and the fastest for what fits one machine."""
+        """None for one worker, which is Beam's default, and the fastest for tables that fit one machine."""
         return [] if self.direct_num_workers == 1 else _options(self)
 
 
 class ProcessCommand(StrictModel):
     """How a worker process is started, with environment_type PROCESS."""
 
-    command: str = Field(description="An executable of every worker machine that takes the arguments of Beam's boot.")
-    env: dict[str, str] = Field({}, description="Environment variables of the worker.")
+    command: str = Field(description="An executable on every worker machine that takes the arguments of Beam's boot.")
+    env: dict[str, str] = Field({}, description="The worker's environment variables.")
 
 
 class _JobServerProfile(StrictModel):
     runner: str
-    job_endpoint: Endpoint | None = Field(None, description="The job server's host:port; None: Beam starts one.")
-    artifact_endpoint: Endpoint | None = Field(None, description="Where files are staged, if not where it says.")
-    job_server_timeout: Count | None = Field(None, description="Of a request to the job server, in seconds.")
+    job_endpoint: Endpoint | None = Field(None, description="The job server's host:port. By default, Beam starts one.")
+    artifact_endpoint: Endpoint | None = Field(
+        None,
+        description="The host:port where files are staged, if it differs from the one that the job server reports.",
+    )
+    job_server_timeout: Count | None = Field(
+        None, description="The time limit of a request to the job server, in seconds."
+    )
     environment_type: Literal["DOCKER", "PROCESS", "EXTERNAL", "LOOPBACK"] = Field(
-        "EXTERNAL", description="How workers start: a container, a process, or a worker pool that runs already."
+        "EXTERNAL",
+        description="How workers are started: in a container (DOCKER), as a process (PROCESS), by a worker pool that "
+        "is "
+        "already running (EXTERNAL), or as this process (LOOPBACK).",
     )
     environment_config: str | ProcessCommand | None = Field(
-        None, description="DOCKER: the image. PROCESS: command and env. EXTERNAL: the worker pool's host:port."
+        None,
+        description="For DOCKER, the image; for PROCESS, command and env; for EXTERNAL, the worker pool's host:port.",
     )
     environment_cache_millis: Whole | None = Field(
-        60_000, description="How long an idle worker waits for more work: a new one imports TensorFlow first."
+        60_000,
+        description="Milliseconds for which an idle worker is kept, since a new one has to import TensorFlow first.",
     )
-    sdk_worker_parallelism: Whole | None = Field(None, description="Worker processes on each worker machine.")
+    sdk_worker_parallelism: Whole | None = Field(
+        None, description="The number of worker processes on each worker machine."
+    )
 
     @model_validator(mode="after")
     def _environment_fits(self) -> "_JobServerProfile":
@@ -82,7 +96,7 @@ class _JobServerProfile(StrictModel):
         return self
 
     def arguments(self) -> list[str]:
-        """Of Beam's PipelineOptions."""
+        """The arguments of Beam's PipelineOptions."""
         config = self.environment_config
         if isinstance(config, ProcessCommand):
             process = {"command": config.command, "env": {**WORKERS_ENVIRONMENT, **config.env}}
@@ -96,20 +110,23 @@ class _JobServerProfile(StrictModel):
 class PortableProfile(_JobServerProfile):
     """Any runner behind a Beam job server."""
 
-    runner: Literal["PortableRunner"] = Field("PortableRunner", description="Beam's runner.")
+    runner: Literal["PortableRunner"] = Field("PortableRunner", description="The name of Beam's runner.")
     job_endpoint: Endpoint = Field(description="The job server's host:port.")
 
 
 class FlinkProfile(_JobServerProfile):
     """An Apache Flink cluster."""
 
-    runner: Literal["FlinkRunner"] = Field("FlinkRunner", description="Beam's runner.")
+    runner: Literal["FlinkRunner"] = Field("FlinkRunner", description="The name of Beam's runner.")
     flink_master: Endpoint | None = Field(
-        None, description="Flink's REST host:port; only where Beam starts the job server, which takes Java and its JAR."
+        None,
+        description="Flink's REST host:port, where Beam starts the job server, which requires Java and its JAR.",
     )
-    flink_version: str | None = Field(None, description="Of the cluster, where Beam starts the job server.")
-    parallelism: Count | None = Field(None, description="Parallel instances of each operation.")
-    max_parallelism: Count | None = Field(None, description="To which a job could be rescaled.")
+    flink_version: str | None = Field(None, description="The cluster's version, where Beam starts the job server.")
+    parallelism: Count | None = Field(None, description="The number of parallel instances of each operation.")
+    max_parallelism: Count | None = Field(
+        None, description="The greatest parallelism to which a job could be rescaled."
+    )
 
     @model_validator(mode="after")
     def _cluster_is_named(self) -> "FlinkProfile":
@@ -121,9 +138,10 @@ class FlinkProfile(_JobServerProfile):
 class SparkProfile(_JobServerProfile):
     """An Apache Spark cluster."""
 
-    runner: Literal["SparkRunner"] = Field("SparkRunner", description="Beam's runner.")
+    runner: Literal["SparkRunner"] = Field("SparkRunner", description="The name of Beam's runner.")
     spark_master_url: Annotated[str, Field(pattern=r"^spark://[^\s/:]+:[0-9]{1,5}$")] | None = Field(
-        None, description="spark://host:port; only where Beam starts the job server, which takes Java and its JAR."
+        None,
+        description="spark://host:port, where Beam starts the job server, which requires Java and its JAR.",
     )
 
     @model_validator(mode="after")
@@ -136,24 +154,34 @@ class SparkProfile(_JobServerProfile):
 class DataflowProfile(StrictModel):
     """Google Cloud Dataflow."""
 
-    runner: Literal["DataflowRunner"] = Field("DataflowRunner", description="Beam's runner.")
-    project: str = Field(min_length=1, description="The project's id.")
-    region: str = Field(min_length=1, description="Where the workers are.")
-    temp_location: CloudStorage = Field(description="gs://bucket/folder for what jobs stage and spill.")
-    staging_location: CloudStorage | None = Field(None, description="If not in temp_location.")
-    sdk_container_image: str = Field(min_length=1, description="The worker image, with Janus and Beam's boot.")
-    service_account_email: str | None = Field(None, description="That the workers run as.")
-    num_workers: Count | None = Field(None, description="To start with.")
-    max_num_workers: Count | None = Field(None, description="To which Dataflow may scale.")
-    worker_machine_type: str | None = Field(None, description="Such as n2-standard-4.")
-    disk_size_gb: Count | None = Field(None, description="Of each worker.")
-    network: str | None = Field(None, description="The workers' VPC network, if not the default one.")
-    subnetwork: str | None = Field(None, description="regions/<region>/subnetworks/<name>, for the workers.")
-    no_use_public_ips: bool = Field(False, description="Workers have private addresses only.")
-    dataflow_service_options: list[str] = Field([], description="Features of the service, such as enable_prime.")
+    runner: Literal["DataflowRunner"] = Field("DataflowRunner", description="The name of Beam's runner.")
+    project: str = Field(min_length=1, description="The id of the Google Cloud project.")
+    region: str = Field(min_length=1, description="The region of the workers.")
+    temp_location: CloudStorage = Field(description="gs://bucket/folder for temporary files of the jobs.")
+    staging_location: CloudStorage | None = Field(
+        None, description="gs://bucket/folder for staged files. By default, they are in temp_location."
+    )
+    sdk_container_image: str = Field(
+        min_length=1, description="The workers' image, which must contain Janus and Beam's boot."
+    )
+    service_account_email: str | None = Field(None, description="The service account of the workers.")
+    num_workers: Count | None = Field(None, description="The number of workers at the start.")
+    max_num_workers: Count | None = Field(
+        None, description="The greatest number of workers to which Dataflow may scale."
+    )
+    worker_machine_type: str | None = Field(None, description="The workers' machine type, such as n2-standard-4.")
+    disk_size_gb: Count | None = Field(None, description="The disk size of each worker, in GB.")
+    network: str | None = Field(
+        None, description="The workers' VPC network. By default, the project's default network is used."
+    )
+    subnetwork: str | None = Field(None, description="The workers' subnetwork, as regions/<region>/subnetworks/<name>.")
+    no_use_public_ips: bool = Field(False, description="Whether workers have private addresses only.")
+    dataflow_service_options: list[str] = Field(
+        [], description="Options of the Dataflow service, such as enable_prime."
+    )
 
     def arguments(self) -> list[str]:
-        """Of Beam's PipelineOptions."""
+        """The arguments of Beam's PipelineOptions."""
         return _options(self)
 
 
@@ -164,20 +192,22 @@ class BeamConfig(StrictModel):
     """Where and how the components' Beam pipelines run."""
 
     profile: Literal["direct", "portable", "flink", "spark", "dataflow"] = Field(
-        "direct", description="Which of the sections below is in force; the others wait."
+        "direct", description="Which of the sections below is used. The others are ignored."
     )
     direct: DirectProfile = DirectProfile()
     portable: PortableProfile | None = None
     flink: FlinkProfile | None = None
     spark: SparkProfile | None = None
     dataflow: DataflowProfile | None = None
-    args: list[str] = Field([], description="Beam arguments that follow the profile's, and win over them.")
+    args: list[str] = Field(
+        [], description="Beam arguments that are added after those of the profile, and override them."
+    )
 
     @field_validator("args")
     @classmethod
     def _args_are_options(cls, args: list[str]) -> list[str]:
         if args and not args[0].startswith("-"):
-            raise ValueError(f"'{args[0]}' is no option: Beam's arguments look like --runner=FlinkRunner")
+            raise ValueError(f"'{args[0]}' is not an option: Beam's arguments look like --runner=FlinkRunner")
         return args
 
     @model_validator(mode="after")
@@ -187,11 +217,11 @@ class BeamConfig(StrictModel):
         return self
 
     def arguments(self) -> list[str]:
-        """The arguments of every Beam pipeline; none at all where this process does the work."""
+        """The arguments of every Beam pipeline; none if this process does the work."""
         chosen: Profile = getattr(self, self.profile)
         arguments = [*chosen.arguments(), *self.args]
-        told = any(argument.partition("=")[0] in WORKERS_CODE for argument in arguments)
-        return arguments if told or not arguments else [*arguments, f"--sdk_container_image={INSTALLED}"]
+        has_code = any(argument.partition("=")[0] in WORKERS_CODE for argument in arguments)
+        return arguments if has_code or not arguments else [*arguments, f"--sdk_container_image={INSTALLED}"]
 
 
 def _options(profile: StrictModel, without: tuple[str, ...] = ()) -> list[str]:

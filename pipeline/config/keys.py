@@ -201,7 +201,7 @@ def _discriminator_key(path: str, discriminator: str, sections: Sequence[Schema]
         type="text",
         allowed=", ".join(kind for section in sections for kind in _kinds(section, discriminator)),
         default=next((default for default in defaults if default is not None), None),
-        description="Decides which of the other keys there are.",
+        description="The kind, which decides what the other keys are.",
     )
 
 

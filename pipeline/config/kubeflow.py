@@ -1,4 +1,4 @@
-"""How a pipeline runs on Kubeflow: the `kubeflow` section of the configuration."""
+"""The `kubeflow` section of the configuration: where and how the pipeline's steps run."""
 
 import re
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from trainer.config import Count, Number, StrictModel
 
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://")
 KFP_ONLY_ROOTS = ("minio://", "ml-pipeline://", "kfp://")
-"""Schemes that Kubeflow's launcher resolves and nothing else can read."""
+"""Schemes that only Kubeflow's launcher can resolve."""
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?$")]
 """A Kubernetes quantity, such as 500m, 2 or 8Gi."""
@@ -19,18 +19,20 @@ class Accelerator(StrictModel):
     """Accelerators of a step."""
 
     type: str = Field(description="The resource's name, such as nvidia.com/gpu.")
-    count: Count = Field(1, description="How many.")
+    count: Count = Field(1, description="The number of accelerators.")
 
 
 class StepConfig(StrictModel):
-    """What a step's container may take; a key that is not given is the default's."""
+    """The resources and limits of a step. A key that is not given is taken from `default`."""
 
-    cpu: Quantity | None = Field(None, description="Requested and limiting CPU.")
-    memory: Quantity | None = Field(None, description="Requested and limiting memory.")
-    accelerator: Accelerator | None = Field(None, description="Accelerators, as for the Trainer.")
-    timeout_seconds: Count | None = Field(None, description="After which the step's pod is stopped.")
+    cpu: Quantity | None = Field(None, description="The CPU that is requested, which is also the limit.")
+    memory: Quantity | None = Field(None, description="The memory that is requested, which is also the limit.")
+    accelerator: Accelerator | None = Field(
+        None, description="The accelerators of the step, such as the Trainer's GPUs."
+    )
+    timeout_seconds: Count | None = Field(None, description="Seconds after which an attempt's pod is stopped.")
     retries: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="How often a step is tried again whose failure may pass."
+        None, description="How often a step is tried again after a failure that may be temporary."
     )
 
 
@@ -38,55 +40,71 @@ class Volume(StrictModel):
     """A persistent volume claim, mounted into every step."""
 
     claim: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")] = Field(
-        description="The claim's name, which becomes the volume's: at most 63 characters, no dots."
+        description="The claim's name, which is also used for the volume: at most 63 characters, no dots."
     )
-    path: str = Field(description="Where it is mounted.")
+    path: str = Field(description="The path at which it is mounted.")
 
 
 class Secret(StrictModel):
     """A key of a Kubernetes secret that becomes an environment variable."""
 
     name: str = Field(description="The secret's name.")
-    key: str = Field(description="The key in it.")
+    key: str = Field(description="The key in the secret.")
     env: str = Field(description="The variable's name, such as JANUS_MLMD_PASSWORD.")
 
 
 class Toleration(StrictModel):
-    """A taint that the pods bear."""
+    """A taint that the pods tolerate."""
 
-    key: str | None = Field(None, description="The taint's key; absent, with operator Exists: any.")
-    operator: str = Field("Equal", description="Equal, or Exists for any value.")
+    key: str | None = Field(
+        None, description="The taint's key. Without it, and with operator Exists, all taints are tolerated."
+    )
+    operator: str = Field("Equal", description="Equal, or Exists, which matches any value.")
     value: str | None = Field(None, description="The taint's value.")
-    effect: str | None = Field(None, description="NoSchedule, PreferNoSchedule or NoExecute; absent: any.")
+    effect: str | None = Field(None, description="NoSchedule, PreferNoSchedule or NoExecute. By default, any effect.")
 
 
 class KubeflowConfig(StrictModel):
-    """Where and how the steps run. All paths are those inside the containers, which all steps share."""
+    """Where and how the steps run. All paths are paths in the containers, and the same in all steps."""
 
-    image: str = Field(description="The image that `make image` builds, with a tag or digest.")
+    image: str = Field(description="The image that `make image` builds, with its tag or digest.")
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
-        None, description="When nodes fetch the image; absent: always for the tag latest, else only if it is not there."
+        None,
+        description="When nodes pull the image. By default, always for the tag latest, and otherwise if it is not "
+        "present.",
     )
     image_pull_secrets: list[str] = Field([], description="Kubernetes secrets with the image registry's credentials.")
-    pipeline_root: str = Field(description="TFX's pipeline root: a folder of a mounted volume, or gs://.")
+    pipeline_root: str = Field(
+        description="TFX's pipeline root: a folder of a mounted volume, or a URL such as gs://bucket/folder."
+    )
     metadata: str = Field(
         description="ML Metadata's address: mysql://user@host:port/database, grpc://host:port, or sqlite:///path. "
-        "The password comes from the variable JANUS_MLMD_PASSWORD (see `secrets`)."
+        "The password is read from the variable JANUS_MLMD_PASSWORD (see `secrets`)."
     )
-    data_path: str | None = Field(None, description="Instead of data.path.")
-    push_path: str | None = Field(None, description="Instead of push.path.")
-    bundle: str = Field("/janus/bundle", description="Where the image, or a volume, holds what `compile` wrote.")
-    bundle_config_map: str | None = Field(None, description="A ConfigMap with the bundle's files, mounted there.")
-    experiment: str = Field("janus", description="Kubeflow's experiment that runs belong to.")
-    namespace: str | None = Field(None, description="Of a multi-user installation.")
-    service_account: str | None = Field(None, description="That the pods run as.")
-    cron: str | None = Field(None, description="When `janus kubeflow schedule` starts runs, if not told otherwise.")
-    steps: dict[str, StepConfig] = Field({}, description="`default`, and the names of nodes such as Trainer.")
-    retry_backoff_seconds: Number = Field(30, description="Seconds before the first retry; they double with each.")
+    data_path: str | None = Field(None, description="The data's path in the cluster, in place of data.path.")
+    push_path: str | None = Field(
+        None, description="The path that models are pushed to in the cluster, in place of push.path."
+    )
+    bundle: str = Field(
+        "/janus/bundle", description="The folder in the image or on a volume with the bundle that `compile` wrote."
+    )
+    bundle_config_map: str | None = Field(
+        None, description="A ConfigMap with the bundle's files, which is mounted at `bundle`."
+    )
+    experiment: str = Field("janus", description="The Kubeflow experiment that runs belong to.")
+    namespace: str | None = Field(None, description="The namespace, on a multi-user installation.")
+    service_account: str | None = Field(None, description="The service account of the pods.")
+    cron: str | None = Field(None, description="When `janus kubeflow schedule` starts runs, unless `--cron` is given.")
+    steps: dict[str, StepConfig] = Field(
+        {}, description="Settings by step: `default`, and the names of nodes such as Trainer."
+    )
+    retry_backoff_seconds: Number = Field(
+        30, description="Seconds before the first retry, doubled for each further one."
+    )
     node_selector: dict[str, str] = Field({}, description="Labels of the nodes that pods may run on.")
-    tolerations: list[Toleration] = Field([], description="Taints that the pods bear.")
-    env: dict[str, str] = Field({}, description="Environment variables of every step; nothing secret.")
-    secrets: list[Secret] = Field([], description="Environment variables from Kubernetes secrets.")
+    tolerations: list[Toleration] = Field([], description="Taints that the pods tolerate.")
+    env: dict[str, str] = Field({}, description="Environment variables of every step, which must not be secret.")
+    secrets: list[Secret] = Field([], description="Environment variables that are read from Kubernetes secrets.")
     volumes: list[Volume] = Field([], description="Persistent volume claims, mounted into every step.")
 
     @field_validator("pipeline_root")
@@ -137,7 +155,7 @@ class KubeflowConfig(StrictModel):
         return self
 
     def step(self, node: str) -> StepConfig:
-        """A node's own settings over the default's."""
+        """A node's settings: its own where it has one, else the default's."""
         default, own = (self.steps.get(key, StepConfig()) for key in ("default", node))
         return StepConfig(**{**default.model_dump(exclude_none=True), **own.model_dump(exclude_none=True)})
 

@@ -1,7 +1,7 @@
-"""`model.balancing`: how the tasks' losses become one.
+"""`model.balancing`: how the tasks' losses are combined.
 
-Whatever the kind, `loss_weight` of a task stays its prior: the method's own weight is multiplied by it, or, where
-gradients are combined, the gradient that goes in.
+With every kind, a task's `loss_weight` is its prior: it multiplies the method's own weight, or, where gradients are
+combined, the task's gradient.
 """
 
 from typing import Annotated, Any, Literal
@@ -15,37 +15,42 @@ Positive = Annotated[float, BeforeValidator(reject_bool), Field(gt=0)]
 
 
 class FixedBalancing(StrictModel):
-    """The sum of the losses, each by its task's `loss_weight`."""
+    """The sum of the losses, each weighted by its task's `loss_weight`."""
 
     kind: Literal["fixed"] = "fixed"
 
 
 class UncertaintyBalancing(StrictModel):
-    """Each loss by a learnt noise level of its task (Kendall et al. 2018)."""
+    """Each loss weighted by a learned noise level of its task (Kendall et al. 2018)."""
 
     kind: Literal["uncertainty"]
     learning_rate: Positive = Field(
-        0.025, description="Of the noise levels' logarithms, which an Adam of their own moves."
+        0.025,
+        description="The learning rate of the noise levels' logarithms, which have an Adam optimizer of their own.",
     )
 
 
 class DwaBalancing(StrictModel):
-    """Dynamic weight average: more weight to losses that fall slowly from epoch to epoch (Liu et al. 2019)."""
+    """Dynamic weight averaging: more weight for losses that fall slowly from epoch to epoch (Liu et al. 2019)."""
 
     kind: Literal["dwa"]
-    temperature: Positive = Field(2.0, description="The higher, the more equal the weights.")
+    temperature: Positive = Field(
+        2.0, description="The softmax temperature: the higher it is, the more equal the weights are."
+    )
 
 
 class GradNormBalancing(StrictModel):
-    """Gradients of like size at the last shared layers, larger for tasks that lag behind (Chen et al. 2018)."""
+    """Gradients of similar norm at the last shared layers, larger for tasks that lag behind (Chen et al. 2018)."""
 
     kind: Literal["gradnorm"]
-    alpha: NonNegative = Field(1.5, description="How strongly tasks that lag behind are favoured; 0: not at all.")
-    learning_rate: Positive = Field(0.025, description="Of the weights' logarithms, which an Adam of their own moves.")
+    alpha: NonNegative = Field(1.5, description="How strongly tasks that lag behind are favoured; 0 means not at all.")
+    learning_rate: Positive = Field(
+        0.025, description="The learning rate of the weights' logarithms, which have an Adam optimizer of their own."
+    )
 
 
 class PcgradBalancing(StrictModel):
-    """Gradient surgery: what conflicts with another task's gradient is projected away (Yu et al. 2020)."""
+    """Gradient surgery: the part of a gradient that conflicts with another task's is removed (Yu et al. 2020)."""
 
     kind: Literal["pcgrad"]
 
@@ -55,19 +60,23 @@ class CagradBalancing(StrictModel):
 
     kind: Literal["cagrad"]
     c: Annotated[float, BeforeValidator(reject_bool), Field(ge=0, lt=1)] = Field(
-        0.4, description="Radius of the search around the mean gradient, as a share of its length; 0: the mean itself."
+        0.4, description="The search radius around the mean gradient, as a share of its norm; 0 means the mean itself."
     )
 
 
 class FamoBalancing(StrictModel):
-    """All losses fall at a like relative rate, judged by the losses alone (Liu et al. 2023)."""
+    """All losses decrease at a similar relative rate, from the losses alone (Liu et al. 2023)."""
 
     kind: Literal["famo"]
-    gamma: NonNegative = Field(0.001, description="Decay of the weights' logits towards equal weights.")
-    learning_rate: Positive = Field(0.025, description="Of the logits, which an Adam of their own moves.")
+    gamma: NonNegative = Field(0.001, description="The decay of the weights' logits towards equal weights.")
+    learning_rate: Positive = Field(
+        0.025, description="The learning rate of the logits, which have an Adam optimizer of their own."
+    )
     same_batch: bool = Field(
         False,
-        description="Judge each step by its own batch, at the cost of a second forward pass; false: by the next batch.",
+        description="Whether the progress of a step is measured on its own batch, by a second forward pass, or on the "
+        "next "
+        "batch.",
     )
 
 

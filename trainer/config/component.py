@@ -1,4 +1,4 @@
-"""What the Transform and Trainer components receive."""
+"""The parts of the configuration that the Transform and Trainer components receive."""
 
 from typing import Literal
 
@@ -10,14 +10,14 @@ from trainer.config.training import TrainingConfig
 
 
 class LabelConfig(StrictModel):
-    """What Transform needs to know of a task.
+    """The part of a task that Transform depends on.
 
     Attributes:
         column: the label's column.
-        form: what a row holds.
-        classes: in order; empty of numbers.
+        form: the form of a row's value.
+        classes: in order; empty for numbers.
         separator: between the classes of a row that holds them in one string.
-        empty: what a row without any class means.
+        empty: the meaning of a row without any class.
         sample_weight: the column of the rows' weights.
     """
 
@@ -30,14 +30,14 @@ class LabelConfig(StrictModel):
 
 
 class PreprocessingConfig(StrictModel):
-    """What `preprocessing_fn` reads: a change here re-runs Transform."""
+    """The configuration of `preprocessing_fn`. A change here re-runs Transform."""
 
     features: dict[str, Feature]
     labels: dict[str, LabelConfig]
 
 
 class TrainerConfig(StrictModel):
-    """What `run_fn` reads: a change here re-runs Trainer."""
+    """The configuration of `run_fn`. A change here re-runs Trainer."""
 
     seed: int
     features: dict[str, Feature]
@@ -49,7 +49,7 @@ class TrainerConfig(StrictModel):
         """The part that Transform depends on."""
         labels = {name: _label_config(task) for name, task in self.tasks.items()}
         features = {
-            # The size of an embedding is the network's business alone.
+            # Only the network depends on the size of an embedding.
             name: feature.model_copy(update={"embed": None}) if hasattr(feature, "embed") else feature
             for name, feature in self.features.items()
         }

@@ -1,4 +1,4 @@
-"""`features`: what the network reads of each row."""
+"""`features`: the network's inputs."""
 
 from typing import Annotated, Literal
 
@@ -10,14 +10,20 @@ from janus_core.strict import Count, Number, StrictModel, reject_bool
 class FeatureConfig(StrictModel):
     """What every kind of feature shares."""
 
-    column: str | None = Field(None, description="The column's name in the data; by default the feature's own name.")
-    sensitive: bool = Field(
-        False, description="Keep its values out of reports, messages, warm-up requests and the model's description."
+    column: str | None = Field(
+        None, description="The column's name in the data. By default, it is the feature's own name."
     )
-    missing_indicator: bool = Field(False, description="Add an input that is 1 where the value is missing, else 0.")
+    sensitive: bool = Field(
+        False,
+        description="Whether its values are kept out of reports, messages, warm-up requests and the model's "
+        "description.",
+    )
+    missing_indicator: bool = Field(
+        False, description="Whether to add an input that is 1 where the value is missing, else 0."
+    )
 
 
-UNIT = "What stands beside the numbers in CSV, before or after them, such as %, $ or kg; left away at reading."
+UNIT = "The unit that is written before or after the numbers in CSV, such as %, $ or kg. It is removed on reading."
 
 
 class NumericFeature(FeatureConfig):
@@ -27,43 +33,56 @@ class NumericFeature(FeatureConfig):
     unit: Annotated[str, Field(min_length=1)] | None = Field(None, description=UNIT)
     scale: Literal["z_score", "log", "min_max", "quantile", "bucketize", "none"] = Field(
         "z_score",
-        description="z_score; log: sign(x)·log(1+|x|), then z-score; min_max: to [0, 1]; quantile: rank in [0, 1]; "
-        "bucketize: one-hot of quantile buckets, or of `boundaries`; none: as it is.",
+        description="How the number is scaled. z_score: to mean 0 and standard deviation 1; log: sign(x)·log(1+|x|), "
+        "then "
+        "z_score; min_max: to [0, 1]; quantile: rank in [0, 1]; bucketize: one-hot of quantile buckets, or of "
+        "`boundaries`; none: unchanged.",
     )
     buckets: Annotated[int, BeforeValidator(reject_bool), Field(ge=2)] = Field(
-        10, description="Number of buckets for bucketize, of quantiles for quantile."
+        10, description="The number of buckets for bucketize, and of quantiles for quantile."
     )
     boundaries: list[Number] | None = Field(None, description="Fixed ascending boundaries for bucketize.")
     missing: Literal["mean", "median"] | Number = Field(
-        "mean", description="What a missing value (or NaN) becomes: mean, median, or a constant in the column's unit."
+        "mean",
+        description="The replacement of missing values and NaN: mean, median, or a constant in the column's unit.",
     )
 
     @model_validator(mode="after")
     def _check(self) -> "NumericFeature":
         if self.boundaries is not None:
             if self.scale != "bucketize":
-                raise ValueError("`boundaries` goes with `scale: bucketize` only")
+                raise ValueError("`boundaries` requires `scale: bucketize`")
             if not self.boundaries or sorted(set(self.boundaries)) != self.boundaries:
                 raise ValueError("`boundaries` must be ascending, without repeats, and not empty")
         return self
 
 
 class CategoricalFeature(FeatureConfig):
-    """A string or whole number per row, by a vocabulary computed from the training split."""
+    """A string or whole number per row, looked up in a vocabulary computed from the training split."""
 
     kind: Literal["categorical"]
-    embed: Count | None = Field(None, description="Embedding size; by default from the vocabulary's size.")
-    top_k: Count | None = Field(None, description="Keep only the k most frequent values.")
-    min_frequency: Count | None = Field(None, description="Keep only values seen at least so often.")
-    oov_buckets: Count = Field(1, description="Buckets for values outside the vocabulary (hashed between them).")
+    embed: Count | None = Field(
+        None, description="The embedding's size. By default, it is derived from the vocabulary's size."
+    )
+    top_k: Count | None = Field(None, description="Only the k most frequent values are in the vocabulary.")
+    min_frequency: Count | None = Field(
+        None, description="Only values that occur at least this often are in the vocabulary."
+    )
+    oov_buckets: Count = Field(
+        1, description="The number of buckets into which values outside the vocabulary are hashed."
+    )
 
 
 class HashedFeature(FeatureConfig):
     """A string or whole number of high cardinality per row, hashed into a fixed number of buckets."""
 
     kind: Literal["hashed"]
-    buckets: Annotated[int, BeforeValidator(reject_bool), Field(ge=2)] = Field(description="Number of hash buckets.")
-    embed: Count | None = Field(None, description="Embedding size; by default from the number of buckets.")
+    buckets: Annotated[int, BeforeValidator(reject_bool), Field(ge=2)] = Field(
+        description="The number of hash buckets."
+    )
+    embed: Count | None = Field(
+        None, description="The embedding's size. By default, it is derived from the number of buckets."
+    )
 
 
 class CyclicalFeature(FeatureConfig):
@@ -80,9 +99,13 @@ class VectorFeature(FeatureConfig):
     """A list of numbers of one fixed length per row."""
 
     kind: Literal["vector"]
-    length: Count = Field(description="How many numbers each row holds.")
-    scale: Literal["z_score", "min_max", "none"] = Field("z_score", description="Applied to each position by itself.")
-    missing: Literal["mean"] | Number = Field("mean", description="What a missing vector, or a NaN in one, becomes.")
+    length: Count = Field(description="The number of numbers in each row.")
+    scale: Literal["z_score", "min_max", "none"] = Field(
+        "z_score", description="How each position is scaled by itself."
+    )
+    missing: Literal["mean"] | Number = Field(
+        "mean", description="The replacement of a missing vector, and of NaN in a vector."
+    )
 
 
 Feature = Annotated[

@@ -12,6 +12,6 @@ class ModelConfig(StrictModel):
 
     trunk: AnyTrunk = Field(SharedBottomTrunk(), description="The layers between the encoded features and the towers.")
     towers: dict[str, list[Count]] = Field(
-        {"default": [32]}, description="Sizes of each task's own layers; `default` for tasks not named."
+        {"default": [32]}, description="Sizes of each task's own layers. `default` is for tasks that are not named."
     )
-    balancing: BalancingConfig = Field(FixedBalancing(), description="How the tasks' losses become one.")
+    balancing: BalancingConfig = Field(FixedBalancing(), description="How the tasks' losses are combined.")

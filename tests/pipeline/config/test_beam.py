@@ -113,9 +113,9 @@ def test_the_sections_of_other_profiles_wait() -> None:
         ({"dataflow": {**DATAFLOW, "temp_location": "/tmp"}}, "temp_location"),
         ({"dataflow": {key: DATAFLOW[key] for key in ("project", "region")}}, "sdk_container_image"),
         ({"direct": {"direct_num_workers": True}}, "direct_num_workers"),
-        ({"args": ["runner=FlinkRunner"]}, "'runner=FlinkRunner' is no option"),
+        ({"args": ["runner=FlinkRunner"]}, "'runner=FlinkRunner' is not an option"),
     ],
 )
-def test_what_does_not_fit_is_told(raw: dict[str, Any], told: str) -> None:
+def test_what_does_not_fit_is_reported(raw: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         BeamConfig.model_validate(raw)

@@ -271,7 +271,7 @@ def test_boundaries() -> None:
     assert "ascending" in error_of(
         changed("features.distance", {"kind": "numeric", "scale": "bucketize", "boundaries": [2, 1]})
     )
-    assert "goes with" in error_of(changed("features.distance", {"kind": "numeric", "boundaries": [1, 2]}))
+    assert "requires" in error_of(changed("features.distance", {"kind": "numeric", "boundaries": [1, 2]}))
 
 
 @pytest.mark.parametrize(

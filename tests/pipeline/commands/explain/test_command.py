@@ -43,7 +43,7 @@ def test_explain_shows_each_meaning_of_a_key() -> None:
 def test_explain_shows_a_sections_kinds_and_keys() -> None:
     _, out, _ = janus("explain", "model.trunk")
     assert "kind: mmoe" in out
-    assert "Experts for all tasks, a gate per task." in out
+    assert "Experts that all tasks share, and a gate per task." in out
     assert "[128, 64]" in out
     assert "task_experts" in out
 
