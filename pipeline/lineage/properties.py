@@ -1,11 +1,14 @@
-"""What ML Metadata recorded of executions and artifacts, in plain values."""
+"""The properties of executions and artifacts in ML Metadata, as plain values."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
+
+from pipeline.lineage.store import NodeExecution
 
 Properties = Mapping[str, pb.Value]
 
@@ -17,7 +20,7 @@ _CODE, _SOURCE = "code", "source"
 
 
 def plain_properties(*sources: Properties) -> dict[str, Any]:
-    """Properties by name, without those that say something of TFX alone; JSON in text is read, however deep."""
+    """Properties by name, without those that only concern TFX; JSON in text is read, however deep."""
     found: dict[str, Any] = {}
     for source in sources:
         for name, value in source.items():
@@ -41,6 +44,15 @@ def settings_of(execution: pb.Execution) -> tuple[dict[str, Any], str | None]:
         found |= inner if isinstance(inner, dict) else {_CUSTOM: inner}
         codes += [found.pop(_CODE, None), found.pop(_SOURCE, None)]
     return found, "+".join(str(code) for code in codes if code) or None
+
+
+def settings_of_run(
+    store: MetadataStore, executions: Mapping[str, NodeExecution]
+) -> dict[str, tuple[dict[str, Any], str | None]]:
+    """Component → what `settings_of` gives for its execution in a run."""
+    nodes = {execution.id: node for node, execution in executions.items()}
+    found = store.get_executions_by_id(sorted(nodes)) if nodes else []
+    return {nodes[execution.id]: settings_of(execution) for execution in found}
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -75,7 +87,7 @@ def _plain(value: pb.Value) -> Any:
 
 
 def _read(value: Any) -> Any:
-    """JSON that stands in text as what it is, and google.protobuf.Value as its value."""
+    """JSON in text as what it is, and google.protobuf.Value as its value."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return _read(json.loads(value))

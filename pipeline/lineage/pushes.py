@@ -9,16 +9,15 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from components.pusher.journal import WITHDRAWN, Rollback, withdrawals
 from components.pusher.layout import Location
 from components.pusher.rollback import CONTENT_DIGEST
-from components.pusher.state import State, read_state
+from components.pusher.state import read_state
 from pipeline.config import JanusConfig
 from pipeline.home import Home
-from pipeline.lineage.store import CONTEXT_RUN, open_store
+from pipeline.lineage.store import artifacts_of_type, first_makers, open_store, run_of_execution
 from pipeline.preflight import check_metadata
 
 CONTEXT_PIPELINE = "pipeline"
 EXECUTION_TYPE = "Rollback"
-_PUSHED, _MODEL, _INFRA_BLESSING = "PushedModel", "Model", "InfraBlessing"
-_OUTPUT = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT)
+_MODEL, _INFRA_BLESSING = "Model", "InfraBlessing"
 
 
 @dataclass(frozen=True)
@@ -28,24 +27,25 @@ class Push:
     Attributes:
         artifact_id: its own.
         version: None if the model was not pushed.
-        digest: of the model's content; None where an older release pushed it.
+        destination: the version's path or URL; None if the model was not pushed.
+        digest: of the model's content; None where it was not recorded.
         model_id: the Model's.
         run_id: of the run that made it.
-        time: in seconds since 1970.
     """
 
     artifact_id: int
     version: int | None
+    destination: str | None
     digest: str | None
     model_id: int | None
     run_id: str | None
-    time: float
 
 
 def pushes(store: MetadataStore) -> list[Push]:
-    """All that was pushed, or kept back, oldest first."""
-    artifacts = sorted(store.get_artifacts_by_type(_PUSHED), key=lambda artifact: artifact.id)
-    return [_push(store, artifact) for artifact in artifacts]
+    """All models that came to the Pusher, also those that it did not push, oldest first."""
+    artifacts = artifacts_of_type(store, "PushedModel")
+    makers = first_makers(store, [artifact.id for artifact in artifacts])
+    return [_push(store, artifact, makers.get(artifact.id)) for artifact in artifacts]
 
 
 def record_rollbacks(store: MetadataStore, pipeline: str, base: Location) -> None:
@@ -54,11 +54,10 @@ def record_rollbacks(store: MetadataStore, pipeline: str, base: Location) -> Non
     An execution per rollback, in the pipeline's context. `withdrawn` is 1 on the Models and PushedModels that a
     rollback withdrew, and 0 again on those that another one brought back.
     """
-    state, pushed = read_state(base), pushes(store)
-    digests = _digests(state, pushed)
-    _mark(store, pushed, digests, set(withdrawals(state.rollbacks)))
-    for rollback in state.rollbacks:
-        _add_execution(store, pipeline, rollback, [push for push in pushed if digests.get(push) == rollback.to_digest])
+    rollbacks, pushed = read_state(base).rollbacks, pushes(store)
+    _mark(store, pushed, set(withdrawals(rollbacks)))
+    for rollback in rollbacks:
+        _add_execution(store, pipeline, rollback, [push for push in pushed if push.digest == rollback.to_digest])
 
 
 def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
@@ -76,34 +75,25 @@ def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
     record_rollbacks(open_store(home.metadata), config.name, config.push.path)
 
 
-def _push(store: MetadataStore, artifact: pb.Artifact) -> Push:
-    properties = artifact.custom_properties
-    version = properties["pushed_version"].string_value if "pushed_version" in properties else ""
-    maker = _maker(store, artifact.id)
-    runs = [c.name for c in store.get_contexts_by_execution(maker) if c.type == CONTEXT_RUN] if maker else []
+def _push(store: MetadataStore, artifact: pb.Artifact, maker: int | None) -> Push:
+    texts = {key: value.string_value for key, value in artifact.custom_properties.items()}
+    version = texts.get("pushed_version", "")
     return Push(
         artifact_id=artifact.id,
         version=int(version) if version.isdigit() else None,
-        digest=properties[CONTENT_DIGEST].string_value if CONTENT_DIGEST in properties else None,
+        destination=texts.get("pushed_destination"),
+        digest=texts.get(CONTENT_DIGEST),
         model_id=_model_of(store, maker) if maker else None,
-        run_id=runs[0] if runs else None,
-        time=artifact.create_time_since_epoch / 1000,
+        run_id=run_of_execution(store, maker) if maker else None,
     )
-
-
-def _maker(store: MetadataStore, artifact_id: int) -> int | None:
-    """The first execution whose output it is; in later runs, the cache brought it back."""
-    events = store.get_events_by_artifact_ids([artifact_id])
-    return min((event.execution_id for event in events if event.type in _OUTPUT), default=None)
 
 
 def _model_of(store: MetadataStore, pusher: int) -> int | None:
     """The Model that an execution of the Pusher was given, by itself or as a stamped copy in an InfraBlessing."""
     for artifact in _inputs(store, pusher, _MODEL):
         return int(artifact.id)
-    for blessing in _inputs(store, pusher, _INFRA_BLESSING):
-        maker = _maker(store, blessing.id)
-        for artifact in _inputs(store, maker, _MODEL) if maker else ():
+    for maker in first_makers(store, [blessing.id for blessing in _inputs(store, pusher, _INFRA_BLESSING)]).values():
+        for artifact in _inputs(store, maker, _MODEL):
             return int(artifact.id)
     return None
 
@@ -114,21 +104,10 @@ def _inputs(store: MetadataStore, execution: int, kind: str) -> Iterator[pb.Arti
     return (artifact for artifact in store.get_artifacts_by_id(ids) if artifact.type == kind)
 
 
-def _digests(state: State, pushed: Iterable[Push]) -> dict[Push, str]:
-    """What each push's content was, if that can be known: older releases left only the version."""
-    if not state.rollbacks:
-        return {}
-    known = {version: state.digest(version) for version in state.versions}
-    for rollback in state.rollbacks:
-        known[rollback.from_version], known[rollback.to_version] = rollback.from_digest, rollback.to_digest
-    found = {push: push.digest or (known.get(push.version) if push.version else None) for push in pushed}
-    return {push: digest for push, digest in found.items() if digest}
-
-
-def _mark(store: MetadataStore, pushed: Iterable[Push], digests: dict[Push, str], withdrawn: set[str]) -> None:
+def _mark(store: MetadataStore, pushed: Iterable[Push], withdrawn: set[str]) -> None:
     marks: dict[int, int] = {}
     for push in pushed:
-        mark = int(digests.get(push) in withdrawn)
+        mark = int(push.digest in withdrawn)
         for artifact_id in filter(None, (push.artifact_id, push.model_id)):
             marks[artifact_id] = max(mark, marks.get(artifact_id, 0))
     changed = []

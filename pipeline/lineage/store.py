@@ -1,6 +1,6 @@
 """What ML Metadata knows of a run. Lists and filters in Python: newer versions have no filter queries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 CONTEXT_RUN, CONTEXT_NODE = "pipeline_run", "node"
+INPUT = (pb.Event.INPUT, pb.Event.DECLARED_INPUT)
+OUTPUT = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT)
 RESULT = "__execution_result__"
 FAILURE, FAILURE_CODE = "janus_failure", "janus_failure_exit_code"
-"""What an execution failed of: TFX's launcher records no reason where a component raises."""
+"""Why an execution failed: TFX's launcher records no reason where a component raises."""
 
 _COMPLETE = (pb.Execution.COMPLETE, pb.Execution.CACHED)
 
@@ -29,7 +31,7 @@ class StoredArtifact:
 class NodeExecution:
     """One node's execution in one run.
 
-    `message` and `exit_code` are those of its failure; the latter is None where nobody recorded it.
+    `message` and `exit_code` are those of its failure; the latter is None where it was not recorded.
     """
 
     id: int
@@ -54,6 +56,32 @@ def open_store(database: Path) -> MetadataStore:
     config.sqlite.filename_uri = str(database)
     config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
     return MetadataStore(config)
+
+
+def artifacts_of_type(store: MetadataStore, kind: str) -> list[pb.Artifact]:
+    """All artifacts of a type, oldest first."""
+    # Asked for the artifacts of a type that it does not know, ML Metadata fails.
+    if kind not in [known.name for known in store.get_artifact_types()]:
+        return []
+    return sorted(store.get_artifacts_by_type(kind), key=lambda artifact: artifact.id)
+
+
+def first_makers(store: MetadataStore, artifacts: Iterable[int]) -> dict[int, int]:
+    """Artifact → the first execution that put it out; in later runs, it came from the cache.
+
+    An artifact that no execution put out is not in it. What a Resolver chose is internal to it, not put out.
+    """
+    first: dict[int, int] = {}
+    wanted = sorted(artifacts)
+    for event in store.get_events_by_artifact_ids(wanted) if wanted else []:
+        if event.type in OUTPUT:
+            first[event.artifact_id] = min(first.get(event.artifact_id, event.execution_id), event.execution_id)
+    return first
+
+
+def run_of_execution(store: MetadataStore, execution: int) -> str | None:
+    """The id of the run that an execution is of."""
+    return next((c.name for c in store.get_contexts_by_execution(execution) if c.type == CONTEXT_RUN), None)
 
 
 def executions_of_run(store: MetadataStore, run_id: str) -> dict[str, NodeExecution]:

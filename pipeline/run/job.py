@@ -20,7 +20,7 @@ from janus_core.progress import PROGRESS, ComponentEvent
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
-from pipeline.lineage.kept_config import write_config
+from pipeline.lineage.run_config import write_config
 from pipeline.preflight import check_before_run
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
 from pipeline.report.report_json import (

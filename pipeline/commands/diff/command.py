@@ -1,4 +1,4 @@
-"""The command line of `janus diff`."""
+"""The command line of `janus diff`, which changes nothing."""
 
 from typing import Annotated
 
@@ -21,6 +21,10 @@ def diff(
     verbose: Verbose = False,
 ) -> int:
     """Show how a run differs from another: configuration, code, libraries, data statistics, metrics."""
-    from pipeline.commands.diff.job import run_diff_job
+    from pipeline.commands.diff.difference import compare_runs, find_runs
+    from pipeline.commands.diff.view import difference_view
+    from pipeline.commands.output import print_result
+    from pipeline.home import Home
 
-    return run_diff_job(load(config, overrides), run_a, run_b, as_json)
+    found = compare_runs(*find_runs(Home(load(config, overrides).name), run_a, run_b))
+    return print_result(found, as_json, difference_view)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,9 +12,8 @@ from janus_core.errors import ConfigError
 from janus_core.kinds import reported_metric
 from janus_core.metrics import Metric
 from pipeline.home import Home
-from pipeline.lineage.kept_config import kept_config
-from pipeline.lineage.properties import flat
-from pipeline.lineage.recorded_config import SCHEMA_COPY, code_of_run, recorded_config
+from pipeline.lineage.properties import flat, settings_of_run
+from pipeline.lineage.run_config import CONFIG_FILE, read_config
 from pipeline.preflight import check_metadata
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis, Bar, ColumnAnalysis, ColumnSide
 from pipeline.report.report_json import REPORT_FILE, RunReport, read_report
@@ -26,6 +25,7 @@ SPLITS: tuple[Literal["train", "eval"], ...] = ("train", "eval")
 
 _STATISTICS = ("missing_share", "mean", "deviation", "least", "median", "greatest", "distinct")
 _FINGERPRINT = "input_fingerprint"
+SCHEMA_COPY = "schema (its copy, by content)"
 _ABSENT = object()
 
 
@@ -69,9 +69,6 @@ class Difference(BaseModel):
     a: str
     b: str
     config: list[Change]
-    config_of: Literal["config.yaml", "executions"] = Field(
-        description="Where the configurations were read: in the runs' folders, or as executions recorded them."
-    )
     code: list[Change]
     stack: list[Change]
     data: list[Change] = Field(description="Span, fingerprint of the files, rows.")
@@ -98,8 +95,8 @@ class RunFolder:
 class _Recorded:
     """What ML Metadata has of a run."""
 
-    config: dict[str, Any]
-    code: dict[str, str]
+    code: dict[str, str] = field(default_factory=dict)
+    schema: str | None = None
     statistics_uri: str | None = None
     fingerprint: str | None = None
 
@@ -133,21 +130,19 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Difference:
     """Compares B with A.
 
     Raises:
-        JanusError: the metadata database or a kept configuration cannot be read.
+        JanusError: the metadata database or a configuration cannot be read.
     """
     notes: list[str] = []
     recorded = [_recorded(run, notes) for run in (a, b)]
-    kept = [kept_config(run.folder) for run in (a, b)]
-    both_kept = kept[0] is not None and kept[1] is not None
-    configs = _kept_configs(kept, recorded) if both_kept else _recorded_configs(recorded, notes)
-    columns = [_columns(run, found, notes) for run, found in zip((a, b), recorded, strict=True)]
+    configs = [read_config(run.folder) for run in (a, b)]
+    config = _config_changes(configs, recorded, notes)
+    columns = [_columns(*known, notes) for known in zip((a, b), configs, recorded, strict=True)]
     if not all(columns):
         columns = [{}, {}]
     return Difference(
         a=a.report.run_id,
         b=b.report.run_id,
-        config=changes(flat(configs[0]), flat(configs[1])),
-        config_of="config.yaml" if both_kept else "executions",
+        config=config,
         code=changes(recorded[0].code, recorded[1].code),
         stack=changes({"janus": a.report.janus, **a.report.stack}, {"janus": b.report.janus, **b.report.stack}),
         data=changes(_data(a.report, recorded[0]), _data(b.report, recorded[1])),
@@ -184,7 +179,7 @@ def _run(home: Home, text: str) -> RunFolder:
 def _recorded(run: RunFolder, notes: list[str]) -> _Recorded:
     if not run.metadata.exists():
         notes.append(f"there is no metadata database {run.metadata}: the code of run {run.report.run_id} is unknown")
-        return _Recorded({}, {})
+        return _Recorded()
     check_metadata(run.metadata)
     from pipeline.lineage.store import executions_of_run, open_store
 
@@ -195,53 +190,36 @@ def _recorded(run: RunFolder, notes: list[str]) -> _Recorded:
     statistics = _output(executions, "StatisticsGen", "statistics")
     examples = _output(executions, "ExampleGen", "examples")
     fingerprint = examples.properties.get(_FINGERPRINT) if examples else None
-    config = recorded_config(store, executions)
-    if "evaluation" in config:
-        config["evaluation"]["gates"] = _gates(run.report)
+    settings = settings_of_run(store, executions)
     return _Recorded(
-        config=config,
-        code=code_of_run(store, executions),
+        code={node: code for node, (_, code) in settings.items() if code},
+        schema=next((found["schema_file"] for found, _ in settings.values() if "schema_file" in found), None),
         statistics_uri=statistics.uri if statistics else None,
         fingerprint=None if fingerprint is None else str(fingerprint),
     )
-
-
-def _gates(report: RunReport) -> dict[str, dict[str, dict[str, float]]]:
-    """Task → metric → rule → limit, as the configuration has them."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for name, task in report.tasks.items():
-        for gate in task.get("gates", []):
-            found.setdefault(name, {}).setdefault(gate["metric"], {})[gate["rule"]] = gate["limit"]
-    return found
 
 
 def _output(executions: "Mapping[str, NodeExecution]", node: str, key: str) -> "StoredArtifact | None":
     return executions[node].output(key) if node in executions else None
 
 
-def _kept_configs(
-    kept: Sequence[Mapping[str, Any] | None], recorded: Sequence[_Recorded]
-) -> Sequence[Mapping[str, Any]]:
-    """The configurations, and the schema's content, of which they have but the path."""
-    copies = [{SCHEMA_COPY: r.config[SCHEMA_COPY]} if SCHEMA_COPY in r.config else {} for r in recorded]
-    if not all(copies):
-        copies = [{}, {}]
-    return [{**(config or {}), **copy} for config, copy in zip(kept, copies, strict=True)]
+def _config_changes(
+    configs: Sequence[Mapping[str, Any] | None], recorded: Sequence[_Recorded], notes: list[str]
+) -> list[Change]:
+    if any(config is None for config in configs):
+        notes.append(f"the configurations cannot be compared: a run has no {CONFIG_FILE}")
+        return []
+    sides = [flat(config) for config in configs]
+    # The configuration has the schema's path alone; its copy's folder is named by the content.
+    if all(found.schema for found in recorded):
+        sides = [{**side, SCHEMA_COPY: found.schema} for side, found in zip(sides, recorded, strict=True)]
+    return changes(*sides)
 
 
-def _recorded_configs(recorded: Sequence[_Recorded], notes: list[str]) -> Sequence[Mapping[str, Any]]:
-    """The parts that both runs came to."""
-    a, b = (found.config for found in recorded)
-    left_out = [key for key in dict.fromkeys([*a, *b]) if key not in a or key not in b]
-    if left_out:
-        notes.append(f"not compared, since the executions of one run alone say it: {', '.join(left_out)}")
-    elif not a:
-        notes.append("the configurations cannot be compared: the runs have neither config.yaml nor executions")
-    return [{key: value for key, value in found.items() if key not in left_out} for found in (a, b)]
-
-
-def _columns(run: RunFolder, recorded: _Recorded, notes: list[str]) -> dict[str, ColumnAnalysis]:
-    """By name: as the run's analysis kept them, else from StatisticsGen's artifact."""
+def _columns(
+    run: RunFolder, config: Mapping[str, Any] | None, recorded: _Recorded, notes: list[str]
+) -> dict[str, ColumnAnalysis]:
+    """By name: as the run's analysis has them, else from StatisticsGen's artifact."""
     path = run.folder / ANALYSIS_FILE
     found: list[ColumnAnalysis] = []
     if path.exists():
@@ -253,7 +231,7 @@ def _columns(run: RunFolder, recorded: _Recorded, notes: list[str]) -> dict[str,
         from pipeline.report.analysis.columns import columns_of
 
         try:
-            features = recorded.config.get("features", {}).items()
+            features = (config or {}).get("features", {}).items()
             sensitive = [given.get("column") or name for name, given in features if given.get("sensitive")]
             found = columns_of(recorded.statistics_uri, None, sensitive=sensitive)
         except OSError as error:

@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.commands.diff.difference import Change, Difference, MetricChange, StatisticChange
-from pipeline.commands.tables import plain_table
+from pipeline.commands.output import plain_table
 from pipeline.lineage.properties import shown
+from pipeline.report.view import decimals
 
 STATISTICS_SHOWN = 20
 
@@ -20,7 +21,7 @@ def difference_view(difference: Difference) -> RenderableType:
     if difference.metrics:
         parts.append(_metrics_table(difference.metrics))
     for title, found in (
-        (f"configuration (by {difference.config_of})", difference.config),
+        ("configuration", difference.config),
         ("code", difference.code),
         ("libraries", difference.stack),
         ("data", difference.data),
@@ -37,15 +38,15 @@ def difference_view(difference: Difference) -> RenderableType:
 
 
 def _metrics_table(metrics: Sequence[MetricChange]) -> Table:
-    table = plain_table("metrics", ("task", "metric", "A", "B", "B - A", ""))
+    table = plain_table("metrics", ("task", "metric", "A", "B", "B - A", ""), right=("A", "B", "B - A"))
     before = ""
     for metric in metrics:
         unit = f" [{metric.unit}]" if metric.unit else ""
         table.add_row(
             escape(metric.task if metric.task != before else ""),
             escape(f"{metric.metric}{unit}"),
-            _number(metric.a),
-            _number(metric.b),
+            decimals(metric.a),
+            decimals(metric.b),
             "" if metric.change is None else f"{metric.change:+.4f}",
             {True: Text("better", "green"), False: Text("worse", "red"), None: Text("")}[metric.better],
         )
@@ -65,12 +66,8 @@ def _changes_table(title: str, found: Sequence[Change]) -> Table:
 
 
 def _statistics_table(found: Sequence[StatisticChange]) -> Table:
-    table = plain_table("data statistics", ("column", "split", "statistic", "A", "B"))
+    table = plain_table("data statistics", ("column", "split", "statistic", "A", "B"), right=("A", "B"))
     for change in found:
         values = ("" if value is None else f"{value:.6g}" for value in (change.a, change.b))
         table.add_row(escape(change.column), change.split, escape(change.statistic), *values)
     return table
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

@@ -1,11 +1,24 @@
-"""The command line of `janus lineage`."""
+"""The command line of `janus lineage`, which changes nothing."""
 
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.commands.common import Overrides, Verbose, command
-from pipeline.commands.lineage.lineage_format import LineageFormat
+from janus_core.errors import ConfigError
+from pipeline.commands.common import Overrides, Verbose, command, load
+
+
+class LineageFormat(StrEnum):
+    """How a lineage is printed."""
+
+    TREE = "tree"
+    JSON = "json"
+    DOT = "dot"
+    MERMAID = "mermaid"
 
 
 @command
@@ -27,10 +40,46 @@ def lineage(
 
     A copy that a rollback made leads to the version that was once pushed.
     """
-    from janus_core.errors import ConfigError
-    from pipeline.commands.lineage.job import run_lineage_job
-
     if as_json and shown_as not in (None, LineageFormat.JSON):
         raise ConfigError(f"--json and --format {shown_as} exclude each other: give one of them")
     chosen = LineageFormat.JSON if as_json else shown_as or LineageFormat.TREE
-    return run_lineage_job(source, version, chosen, overrides or [])
+    return print_lineage(source, version, chosen, overrides or [])
+
+
+def print_lineage(
+    source: str,
+    version: str | None = None,
+    shown_as: LineageFormat = LineageFormat.TREE,
+    overrides: Sequence[str] = (),
+) -> int:
+    """Prints what a version was made of, and returns the exit code.
+
+    Args:
+        source: a configuration's file, or the path of a pushed version.
+        version: with a configuration, a number or a version's path; None: the served version.
+        shown_as: the format.
+        overrides: of the configuration.
+
+    Raises:
+        ConfigError: there is no such version, or ML Metadata does not know it.
+        JanusError: the metadata database, or the record of rollbacks, cannot be read.
+    """
+    from pipeline.commands.lineage.formats import lineage_dot, lineage_mermaid, lineage_tree
+    from pipeline.commands.lineage.target import is_version_path, target_of_config, target_of_path
+    from pipeline.commands.lineage.version_lineage import read_lineage
+    from pipeline.run.display import console_on
+
+    if is_version_path(source):
+        if version is not None or overrides:
+            raise ConfigError(f"{source} is a version itself: neither another version nor --set goes with it")
+        target = target_of_path(source)
+    else:
+        target = target_of_config(load(Path(source), list(overrides)), version)
+    lineage = read_lineage(target)
+    if shown_as is LineageFormat.TREE:
+        console_on(sys.stdout).print(lineage_tree(lineage))
+    elif shown_as is LineageFormat.JSON:
+        print(lineage.model_dump_json(indent=2))
+    else:
+        print({LineageFormat.DOT: lineage_dot, LineageFormat.MERMAID: lineage_mermaid}[shown_as](lineage), end="")
+    return 0

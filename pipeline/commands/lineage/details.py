@@ -1,4 +1,4 @@
-"""What of a lineage's steps is worth a line to a person."""
+"""The details of a lineage's steps and artifacts that are shown to a person."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,16 +6,17 @@ from typing import Any
 from janus_core.kinds import KINDS
 from pipeline.commands.lineage.version_lineage import Lineage, LineageArtifact, LineageStep
 from pipeline.lineage.properties import flat, shown
+from pipeline.report.wording import gate_line
 
-Facts = list[tuple[str, str]]
+Details = list[tuple[str, str]]
 
 _HYPERPARAMETERS = ("model", "training")
 _CODES_SHOWN, _DIGEST_SHOWN = 33, 16
 
 
-def facts_of(step: LineageStep, lineage: Lineage) -> Facts:
+def step_details(step: LineageStep, lineage: Lineage) -> Details:
     """A step's own: data and their split, hyperparameters, gates, code."""
-    found: Facts = []
+    found: Details = []
     if step.node == "Trainer":
         found += _hyperparameters(step.settings.get("trainer", {}))
     elif step.node == "Evaluator":
@@ -35,25 +36,25 @@ def facts_of(step: LineageStep, lineage: Lineage) -> Facts:
     return found
 
 
-def facts_of_artifact(artifact: LineageArtifact) -> Facts:
+def artifact_details(artifact: LineageArtifact) -> Details:
     """An artifact's: span, rows and fingerprint of the data, digests, whether it was blessed, where it was pushed."""
-    told = artifact.properties
-    found: Facts = []
-    if "input_fingerprint" in told:
-        found += [("span", shown(told.get("span"))), ("fingerprint", shown(told["input_fingerprint"]))]
-    if isinstance(told.get("num_examples"), Mapping):
-        found.append(("rows", ", ".join(f"{split} {count:,}" for split, count in told["num_examples"].items())))
-    if "training_spans" in told:
-        found.append(("trained on", ", ".join(f"span {part['span']}" for part in told["training_spans"])))
+    known = artifact.properties
+    found: Details = []
+    if "input_fingerprint" in known:
+        found += [("span", shown(known.get("span"))), ("fingerprint", shown(known["input_fingerprint"]))]
+    if isinstance(known.get("num_examples"), Mapping):
+        found.append(("rows", ", ".join(f"{split} {count:,}" for split, count in known["num_examples"].items())))
+    if "training_spans" in known:
+        found.append(("trained on", ", ".join(f"span {part['span']}" for part in known["training_spans"])))
     for key, label in (("sha256", "sha256"), ("content_digest", "content digest")):
-        if key in told:
-            found.append((label, str(told[key])[:_DIGEST_SHOWN]))
-    if "blessed" in told and isinstance(told["blessed"], int):
-        found.append(("blessed", "yes" if told["blessed"] else "no"))
-    if told.get("withdrawn"):
+        if key in known:
+            found.append((label, str(known[key])[:_DIGEST_SHOWN]))
+    if "blessed" in known and isinstance(known["blessed"], int):
+        found.append(("blessed", "yes" if known["blessed"] else "no"))
+    if known.get("withdrawn"):
         found.append(("withdrawn", "yes"))
     names = {"run_id": "run", "pushed_version": "version", "pushed_destination": "pushed to"}
-    return found + [(label, shown(told[key])) for key, label in names.items() if key in told]
+    return found + [(label, shown(known[key])) for key, label in names.items() if key in known]
 
 
 def headline(lineage: Lineage) -> Iterator[str]:
@@ -65,25 +66,21 @@ def headline(lineage: Lineage) -> Iterator[str]:
             yield f"{name} {metric} {value:.4f}"
 
 
-def _hyperparameters(trainer: Mapping[str, Any]) -> Facts:
-    found: Facts = [("seed", shown(trainer["seed"]))] if "seed" in trainer else []
+def _hyperparameters(trainer: Mapping[str, Any]) -> Details:
+    found: Details = [("seed", shown(trainer["seed"]))] if "seed" in trainer else []
     for key in _HYPERPARAMETERS:
-        told = flat(trainer.get(key, {}), key)
-        found += [(name, shown(value)) for name, value in told.items() if value is not None]
+        values = flat(trainer.get(key, {}), key)
+        found += [(name, shown(value)) for name, value in values.items() if value is not None]
     for name, task in trainer.get("tasks", {}).items():
         found.append((f"tasks.{name}", shown(task)))
     return found
 
 
-def _evaluation(lineage: Lineage) -> Facts:
-    found: Facts = []
+def _evaluation(lineage: Lineage) -> Details:
+    found: Details = []
     for name, task in lineage.evaluation.items():
         unit = f" ({task.unit})" if task.unit else ""
         values = ", ".join(f"{key} {'undefined' if v is None else f'{v:.4f}'}" for key, v in task.metrics.items())
         found.append((f"{name}{unit}", values or "no metrics"))
-        found += [(f"{name} gate", _gate(gate)) for gate in task.gates]
+        found += [(f"{name} gate", f"{gate['metric']} {gate_line(gate).text}") for gate in task.gates]
     return found
-
-
-def _gate(gate: Mapping[str, Any]) -> str:
-    return f"{gate['metric']} {gate['rule']} {gate['limit']:g} {'passed' if gate['passed'] else 'FAILED'}"

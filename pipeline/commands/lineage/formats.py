@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.commands.lineage.details import Facts, facts_of, facts_of_artifact, headline
+from pipeline.commands.lineage.details import Details, artifact_details, headline, step_details
 from pipeline.commands.lineage.version_lineage import Copy, Lineage, LineageArtifact, LineageStep
 
 _LONGEST = 120
@@ -94,7 +94,7 @@ def _step_vertex(step: LineageStep, lineage: Lineage) -> _Vertex:
 
 
 def _artifact_vertex(artifact: LineageArtifact) -> _Vertex:
-    lines = [f"{artifact.type} {artifact.id}", *(f"{key} {value}" for key, value in facts_of_artifact(artifact))]
+    lines = [f"{artifact.type} {artifact.id}", *(f"{key} {value}" for key, value in artifact_details(artifact))]
     return _Vertex(f"artifact{artifact.id}", "artifact", tuple(lines))
 
 
@@ -109,12 +109,12 @@ def _add_step(tree: Tree, step: LineageStep, lineage: Lineage) -> None:
         f"  execution {step.execution}, {', '.join([*_origin(step), step.started or 'at an unknown time'])}", "dim"
     )
     branch = tree.add(title)
-    _add_facts(branch, facts_of(step, lineage))
+    _add_details(branch, step_details(step, lineage))
     for key, artifact in _ends(step.inputs.items(), lineage):
         branch.add(_line(f"← {key}: {artifact.type} {artifact.id}", _of_other_run(artifact)))
     for key, artifact in _ends(step.outputs.items(), lineage):
         made = branch.add(_line(f"→ {key}: {artifact.type} {artifact.id}", f"  {artifact.uri}"))
-        _add_facts(made, facts_of_artifact(artifact))
+        _add_details(made, artifact_details(artifact))
 
 
 def _ends(keys: Iterable[tuple[str, list[int]]], lineage: Lineage) -> Iterator[tuple[str, LineageArtifact]]:
@@ -125,15 +125,15 @@ def _ends(keys: Iterable[tuple[str, list[int]]], lineage: Lineage) -> Iterator[t
 
 
 def _of_other_run(artifact: LineageArtifact) -> str:
-    told = artifact.properties
-    if artifact.type != "Model" or "run_id" not in told:
+    known = artifact.properties
+    if artifact.type != "Model" or "run_id" not in known:
         return ""
-    version = f", version {told['pushed_version']}" if "pushed_version" in told else ""
-    return f"  of run {told['run_id']}{version}"
+    version = f", version {known['pushed_version']}" if "pushed_version" in known else ""
+    return f"  of run {known['run_id']}{version}"
 
 
-def _add_facts(branch: Tree, facts: Facts) -> None:
-    for key, value in facts:
+def _add_details(branch: Tree, details: Details) -> None:
+    for key, value in details:
         branch.add(Text(f"{key}: {value}"))
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_metadata import MetadataStore
-from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.pusher.journal import Rollback, history, origin
 from components.pusher.layout import is_url
@@ -14,10 +13,9 @@ from components.pusher.versions import versions
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.home import RUNS, Home
+from pipeline.lineage.pushes import Push, pushes
 from pipeline.lineage.store import open_store
 from pipeline.preflight import check_metadata
-
-PUSHED = "PushedModel"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Target:
         base: the folder of versions.
         version: its number.
         copies: rollbacks that led from the version that was once pushed to this one, oldest first; none if it is that.
-        pushed: the PushedModel, of which it is, or is a copy.
+        push: of the version, or of that which it is a copy of.
     """
 
     home: Home
@@ -38,7 +36,7 @@ class Target:
     base: str
     version: int
     copies: Sequence[Rollback]
-    pushed: pb.Artifact
+    push: Push
 
 
 def is_version_path(text: str) -> bool:
@@ -69,7 +67,7 @@ def target_of_config(config: JanusConfig, version: str | None) -> Target:
         known = ", ".join(map(str, versions(base))) or "none"
         raise ConfigError(
             f"{home.metadata} does not know what pushed version {number} (versions in {base}: {known}); "
-            "`janus versions CONFIG` tells more"
+            "`janus versions CONFIG` lists them"
         )
     return found
 
@@ -95,25 +93,15 @@ def target_of_path(path: str) -> Target:
     )
 
 
-def pushed_models(store: MetadataStore) -> list[pb.Artifact]:
-    """All that was pushed, oldest first."""
-    # Asked for the artifacts of a type that it does not know, ML Metadata fails.
-    if PUSHED not in [kind.name for kind in store.get_artifact_types()]:
-        return []
-    found = [a for a in store.get_artifacts_by_type(PUSHED) if a.custom_properties["pushed"].int_value == 1]
-    return sorted(found, key=lambda artifact: artifact.id)
-
-
 def _find(home: Home, base: str, version: int) -> Target | None:
     records = history(base)
     source = origin(records, version)
     check_metadata(home.metadata)
     store = open_store(home.metadata)
-    for artifact in pushed_models(store):
-        destination = artifact.custom_properties["pushed_destination"].string_value
-        # The first of a version is its own; a run that found it still there tells it again.
-        if _same(destination, f"{base.rstrip('/')}/{source}"):
-            return Target(home, store, base, version, _copies(records, version), artifact)
+    for push in pushes(store):
+        # The first of a version is its own; a run that found it still there records it again.
+        if push.destination and _same(push.destination, f"{base.rstrip('/')}/{source}"):
+            return Target(home, store, base, version, _copies(records, version), push)
     return None
 
 

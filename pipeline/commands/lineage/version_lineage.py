@@ -11,11 +11,11 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from pydantic import BaseModel, Field
 
 from janus_core.errors import ConfigError
-from pipeline.commands.lineage.target import Target, pushed_models
+from pipeline.commands.lineage.target import Target
 from pipeline.home import Home
-from pipeline.lineage.makers import INPUT, OUTPUT, first_makers
 from pipeline.lineage.properties import plain_properties, settings_of
-from pipeline.lineage.store import CONTEXT_NODE, CONTEXT_RUN
+from pipeline.lineage.pushes import Push, pushes
+from pipeline.lineage.store import CONTEXT_NODE, CONTEXT_RUN, INPUT, OUTPUT, first_makers, run_of_execution
 from pipeline.report.report_json import REPORT_FILE, read_report
 
 OTHER_MODELS = frozenset({"base_model", "baseline_model"})
@@ -25,7 +25,7 @@ _SCHEMA, _SCHEMA_FILE = "Schema", "schema.pbtxt"
 
 
 class LineageArtifact(BaseModel):
-    """An artifact, with the properties that say something of it."""
+    """An artifact and its properties."""
 
     id: int
     type: str
@@ -34,7 +34,7 @@ class LineageArtifact(BaseModel):
 
 
 class LineageStep(BaseModel):
-    """The execution that made an artifact, not one of those that found it in the cache later."""
+    """The execution that made an artifact, not a later one that took it from the cache."""
 
     execution: int
     node: str
@@ -48,7 +48,7 @@ class LineageStep(BaseModel):
 
 
 class TaskEvaluation(BaseModel):
-    """What a task was found to be worth, before the push."""
+    """How a task was evaluated before the push."""
 
     kind: str
     unit: str | None = None
@@ -84,21 +84,23 @@ class Lineage(BaseModel):
 
 def read_lineage(target: Target) -> Lineage:
     """Follows a version back through ML Metadata."""
-    store, pushed = target.store, target.pushed
-    steps, artifacts, broken = _walk(store, pushed)
+    store, push = target.store, target.push
+    steps, artifacts, broken = _walk(store, push)
     _name_other_models(store, steps, artifacts)
-    pusher = next((step for step in steps if pushed.id in _ids(step.outputs)), None)
+    pusher = next((step for step in steps if push.artifact_id in _ids(step.outputs)), None)
     notes = [f"ML Metadata does not know what made {found.type} {found.id}, {found.uri}" for found in broken]
     run_id = pusher.run_id if pusher else None
-    version = pushed.custom_properties["pushed_version"].string_value
     return Lineage(
         version=target.version,
         path=f"{target.base.rstrip('/')}/{target.version}",
         pipeline=target.home.name,
-        origin=int(version) if version.isdigit() else target.version,
-        copies=[Copy(version=c.new_version, of=c.to_version, **_said(c)) for c in target.copies],
+        origin=target.version if push.version is None else push.version,
+        copies=[
+            Copy(version=copy.new_version, of=copy.to_version, time=copy.time, user=copy.user, reason=copy.reason)
+            for copy in target.copies
+        ],
         run_id=run_id,
-        pushed_model=pushed.id,
+        pushed_model=push.artifact_id,
         steps=steps,
         artifacts=artifacts,
         evaluation=_evaluation(target.home, run_id, notes),
@@ -106,18 +108,14 @@ def read_lineage(target: Target) -> Lineage:
     )
 
 
-def _said(copy: Any) -> dict[str, Any]:
-    return {"time": copy.time, "user": copy.user, "reason": copy.reason}
-
-
 def _walk(
-    store: MetadataStore, pushed: pb.Artifact
+    store: MetadataStore, push: Push
 ) -> tuple[list[LineageStep], dict[int, LineageArtifact], list[LineageArtifact]]:
-    """Steps, their artifacts, and those of them whose maker is unknown; a level of executions at a time."""
+    """Steps, their artifacts, and the artifacts whose maker is unknown; a level of executions at a time."""
     steps: dict[int, LineageStep] = {}
-    artifacts = {pushed.id: _artifact(pushed)}
+    artifacts = {artifact.id: _artifact(artifact) for artifact in store.get_artifacts_by_id([push.artifact_id])}
     broken: list[LineageArtifact] = []
-    wanted = {pushed.id}
+    wanted = {push.artifact_id}
     while wanted:
         makers = first_makers(store, wanted)
         broken += [artifacts[artifact] for artifact in sorted(wanted - set(makers))]
@@ -172,23 +170,17 @@ def _artifact(artifact: pb.Artifact) -> LineageArtifact:
 def _name_other_models(
     store: MetadataStore, steps: Iterable[LineageStep], artifacts: Mapping[int, LineageArtifact]
 ) -> None:
-    """Adds to each model of another run which run that was, and as what versions it was pushed."""
+    """Adds to each model of another run that run's id, and the version that it was pushed as."""
     others = {model for step in steps for key in OTHER_MODELS for model in step.inputs.get(key, [])}
     if not others:
         return
     for model, maker in first_makers(store, others).items():
-        runs = [c.name for c in store.get_contexts_by_execution(maker) if c.type == CONTEXT_RUN]
-        if runs:
-            artifacts[model].properties["run_id"] = runs[0]
-    pushed = {
-        artifact.id: artifact.custom_properties["pushed_version"].string_value for artifact in pushed_models(store)
-    }
-    pushers = first_makers(store, pushed)
-    for step in _steps(store, sorted(set(pushers.values()))).values():
-        for model in set(step.inputs.get("model", [])) & others:
-            names = [pushed[artifact] for artifact in _ids(step.outputs) if pushed.get(artifact)]
-            if names:
-                artifacts[model].properties["pushed_version"] = names[0]
+        run_id = run_of_execution(store, maker)
+        if run_id:
+            artifacts[model].properties["run_id"] = run_id
+    for push in pushes(store):
+        if push.model_id in others and push.version is not None:
+            artifacts[push.model_id].properties["pushed_version"] = str(push.version)
 
 
 def _evaluation(home: Home, run_id: str | None, notes: list[str]) -> dict[str, TaskEvaluation]:
@@ -199,9 +191,9 @@ def _evaluation(home: Home, run_id: str | None, notes: list[str]) -> dict[str, T
     except ConfigError as error:
         notes.append(f"the evaluation is unknown: {error}")
         return {}
-    told = ("unit", "metrics", "gates")
+    kept = ("unit", "metrics", "gates")
     return {
-        name: TaskEvaluation(kind=task.get("kind", "?"), **{key: task[key] for key in told if key in task})
+        name: TaskEvaluation(kind=task.get("kind", "?"), **{key: task[key] for key in kept if key in task})
         for name, task in report.tasks.items()
     }
 

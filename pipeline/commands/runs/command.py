@@ -1,4 +1,4 @@
-"""The command line of `janus runs`."""
+"""The command line of `janus runs`, which changes nothing."""
 
 from typing import Annotated
 
@@ -16,6 +16,9 @@ def runs(
     verbose: Verbose = False,
 ) -> int:
     """List the runs, newest first: how each ended, what it measured, which version it pushed."""
-    from pipeline.commands.runs.job import run_runs_job
+    from pipeline.commands.output import print_result
+    from pipeline.commands.runs.listing import list_runs
+    from pipeline.commands.runs.view import runs_view
+    from pipeline.home import Home
 
-    return run_runs_job(load(config, overrides), limit, as_json)
+    return print_result(list_runs(Home(load(config, overrides).name), limit), as_json, runs_view)

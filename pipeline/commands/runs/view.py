@@ -5,8 +5,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.commands.output import plain_table
 from pipeline.commands.runs.listing import Runs, RunSummary
-from pipeline.commands.tables import plain_table
 from pipeline.report.wording import headline_text
 
 _GOOD = frozenset({"pushed", "nothing new"})
@@ -23,7 +23,12 @@ def runs_view(runs: Runs) -> RenderableType:
 
 
 def _runs_table(runs: Runs) -> Table:
-    table = plain_table(f"runs of {runs.pipeline}", ("run", "outcome", "time", "cached", "span", "metrics", "version"))
+    table = plain_table(
+        f"runs of {runs.pipeline}",
+        ("run", "outcome", "time", "cached", "span", "metrics", "version"),
+        right=("time", "span"),
+        no_wrap=("run", "time", "version"),
+    )
     for run in runs.runs:
         style = "" if run.outcome in _GOOD else "yellow" if run.outcome in ("no report", "not pushed") else "red"
         table.add_row(

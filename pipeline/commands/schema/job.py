@@ -9,6 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.anomaly_gate.column import Column, read_split
 from janus_core.errors import ConfigError
 from janus_core.files import write_text
+from pipeline.commands.output import plain_table
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home, now
@@ -68,13 +69,7 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
 def difference_table(found: list[Difference], path: Path, exists: bool) -> Table:
     """Column × in the file × inferred."""
     title = f"{path} and the training split" if exists else f"inferred from the training split; there is no {path}"
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("column")
-    if exists:
-        table.add_column("in the file")
-    table.add_column("inferred")
-    if exists:
-        table.add_column("a run")
+    table = plain_table(title, ("column", "in the file", "inferred", "a run") if exists else ("column", "inferred"))
     for difference in found:
         cells = [difference.column, difference.in_file or "–", difference.inferred or "–"]
         verdict = "✗ stops" if difference.stops else "✓ passes"

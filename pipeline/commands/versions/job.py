@@ -1,6 +1,5 @@
 """`janus versions` and `janus rollback`."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from ml_metadata.errors import StatusError
 from components.pusher.journal import Rollback
 from components.pusher.rollback import roll_back
 from janus_core.errors import JanusError, ServingError
+from pipeline.commands.output import print_result
 from pipeline.commands.versions.listing import list_versions
 from pipeline.commands.versions.view import listing_view
 from pipeline.config import JanusConfig
@@ -20,17 +20,12 @@ from serving.errors import RequestError
 
 
 def run_versions_job(config: JanusConfig, as_json: bool = False, labels: Mapping[str, int] | None = None) -> int:
-    """Prints what stands in the folder of pushed models, and returns the exit code; `labels` are the configuration's.
+    """Prints the versions in the folder of pushed models, and returns the exit code; `labels` are the configuration's.
 
     Raises:
         JanusError: the record of rollbacks, or the labels, cannot be read.
     """
-    listing = list_versions(config, Home(config.name), labels)
-    if as_json:
-        print(listing.model_dump_json(indent=2))
-    else:
-        console_on(sys.stdout).print(listing_view(listing))
-    return 0
+    return print_result(list_versions(config, Home(config.name), labels), as_json, listing_view)
 
 
 def run_rollback_job(
@@ -43,9 +38,9 @@ def run_rollback_job(
 ) -> int:
     """Publishes a copy of an older version as the newest one, and returns the exit code.
 
-    The rollback stands once its copy has appeared. If ML Metadata cannot be written then, this is told, and made up
-    for by the next run or rollback. `labels` are the configuration's: servers that serve labelled versions do not
-    follow the newest, which is told.
+    The rollback is done once its copy has appeared. If ML Metadata cannot be written then, a warning says so, and the
+    next run or rollback records it. `labels` are the configuration's: servers that serve labelled versions do not
+    follow the newest one, which a warning says as well.
 
     Raises:
         ConfigError: there is no such version, or it must not be taken.
@@ -56,7 +51,7 @@ def run_rollback_job(
     home.create()
     with library_output_to(home.folder / "rollback.log", verbose) as terminal:
         done = roll_back(config.push.path, require_loads, to, reason, force)
-        _tell(config, done, terminal)
+        _print_done(config, done, terminal)
         if labels:
             pinned = ", ".join(f"{label} = {version}" for label, version in labels.items())
             print(
@@ -68,7 +63,7 @@ def run_rollback_job(
             record_rollbacks_in(config, home)
         except (JanusError, StatusError) as error:
             print(
-                f"warning: the rollback stands, but is not in ML Metadata yet: {error}; the next run records it",
+                f"warning: the rollback is done, but is not in ML Metadata yet: {error}; the next run records it",
                 file=terminal.err,
             )
     return 0
@@ -91,7 +86,7 @@ def require_loads(version: str) -> None:
         ) from error
 
 
-def _tell(config: JanusConfig, done: Rollback, terminal: Terminal) -> None:
+def _print_done(config: JanusConfig, done: Rollback, terminal: Terminal) -> None:
     console = console_on(terminal.out)
     console.print(
         f"rolled back from {done.from_version} to {done.to_version}, published as {config.push.path}/{done.new_version}"

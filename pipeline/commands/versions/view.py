@@ -1,13 +1,13 @@
 """A folder of versions as a person reads it on a terminal."""
 
 from datetime import datetime
-from typing import Literal
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.commands.output import plain_table
 from pipeline.commands.versions.listing import Listing, Version
 from pipeline.report.wording import headline_text
 
@@ -22,10 +22,9 @@ def listing_view(listing: Listing) -> RenderableType:
 
 def versions_table(listing: Listing) -> Table:
     """Version × pushed × size × run × model × metrics × state."""
-    table = Table(title=escape(listing.path), title_justify="left", header_style="bold")
-    for name in ("version", "pushed", "size", "run", "model", "metrics", "state"):
-        justify: Literal["right", "left"] = "right" if name in ("version", "size", "model") else "left"
-        table.add_column(name, justify=justify, no_wrap=name != "metrics")
+    columns = ("version", "pushed", "size", "run", "model", "metrics", "state")
+    no_wrap = [name for name in columns if name != "metrics"]
+    table = plain_table(listing.path, columns, right=("version", "size", "model"), no_wrap=no_wrap)
     for version in listing.versions:
         table.add_row(
             str(version.version),

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.lineage.makers import INPUT, OUTPUT, first_makers
-from pipeline.lineage.store import CONTEXT_NODE, NodeExecution
+from pipeline.lineage.store import CONTEXT_NODE, INPUT, OUTPUT, NodeExecution, first_makers
 from pipeline.report.analysis.analysis_json import NodeLineage
 
 

@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from components.example_gen.settings import SETTINGS_PROPERTY
 from components.pusher.layout import join
 from components.pusher.versions import versions
-from pipeline.lineage.store import CONTEXT_RUN, executions_of_run
+from pipeline.lineage.store import CONTEXT_RUN, artifacts_of_type, executions_of_run
 from pipeline.run.spans.inputs import Inputs
 
 DIGEST_PROPERTY = "janus_inputs"
@@ -60,9 +60,7 @@ def finished_with(store: MetadataStore, inputs: Inputs, push_path: str) -> Finis
 
 def newest_ingested(store: MetadataStore) -> int | None:
     """The highest number of a span that any run ingested; None if there is none."""
-    if _EXAMPLES not in [kind.name for kind in store.get_artifact_types()]:
-        return None
-    found = [artifact.custom_properties for artifact in store.get_artifacts_by_type(_EXAMPLES)]
+    found = [artifact.custom_properties for artifact in artifacts_of_type(store, _EXAMPLES)]
     return max((span[_SPAN].int_value for span in found if SETTINGS_PROPERTY in span), default=None)
 
 

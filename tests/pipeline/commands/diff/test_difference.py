@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from janus_core.errors import ConfigError, JanusError
 from pipeline.commands.diff.difference import Difference, compare_runs, find_runs
-from pipeline.commands.diff.job import run_diff_job
+from pipeline.commands.diff.view import difference_view
+from pipeline.commands.output import print_result
 from pipeline.config import JanusConfig
-from pipeline.lineage.kept_config import CONFIG_FILE, kept_config, write_config
+from pipeline.lineage.run_config import CONFIG_FILE, read_config, write_config
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis, Bar, ColumnAnalysis, ColumnSide
 from tests.pipeline.commands.harness import Runs
 from tests.pipeline.small import small_config
@@ -21,14 +23,23 @@ def difference(runs: Runs, a: str | None = None, b: str | None = None) -> Differ
     return compare_runs(*find_runs(runs.home, a, b))
 
 
+def keep_config(runs: Runs, run_id: str, learning_rate: float = 0.1, least: float = 0.6, **changed: Any) -> Path:
+    """Writes a run's configuration; returns its path."""
+    gates = {"late": {"auc": {"min": least}}}
+    settings = {"training": {"learning_rate": learning_rate}, "evaluation": {"gates": gates}, **changed}
+    return write_config(small_config(Path(), **settings), runs.home.run_folder(run_id))
+
+
 def two_runs(runs: Runs) -> None:
     """The second of other data, with another learning rate."""
     one = runs.data(FIRST)
     runs.push(FIRST, one, runs.model(FIRST, one, 0.1), version=100)
     runs.report(FIRST, auc=0.7, mae=10.0)
+    keep_config(runs, FIRST, learning_rate=0.1)
     two = runs.data(SECOND, span=1, fingerprint="total_bytes:11")
     runs.push(SECOND, two, runs.model(SECOND, two, 0.2), version=200)
     runs.report(SECOND, auc=0.8, mae=11.0, stack={"tensorflow": "2.21.0"}, examples={"train": 90, "eval": 20})
+    keep_config(runs, SECOND, learning_rate=0.2)
 
 
 def analysed(runs: Runs, run_id: str, mean: float, missing: float, share: float, extra: bool = False) -> None:
@@ -48,7 +59,7 @@ def analysed(runs: Runs, run_id: str, mean: float, missing: float, share: float,
 def test_configuration_data_libraries_and_metrics_are_compared(config: JanusConfig, runs: Runs) -> None:
     two_runs(runs)
     found = difference(runs)
-    assert (found.a, found.b, found.config_of) == (FIRST, SECOND, "executions")
+    assert (found.a, found.b) == (FIRST, SECOND)
     assert [(c.key, c.kind, c.a, c.b) for c in found.config] == [("training.learning_rate", "changed", 0.1, 0.2)]
     assert found.code == []
     assert [(c.key, c.a, c.b) for c in found.stack] == [("tensorflow", "2.16.2", "2.21.0")]
@@ -90,7 +101,7 @@ def test_what_is_better_is_the_metrics_own(
 
 def test_gates_are_compared_one_by_one(config: JanusConfig, runs: Runs) -> None:
     two_runs(runs)
-    runs.report(SECOND, least=0.65)
+    keep_config(runs, SECOND, learning_rate=0.2, least=0.65)
     assert [(c.key, c.a, c.b) for c in difference(runs).config] == [
         ("training.learning_rate", 0.1, 0.2),
         ("evaluation.gates.late.auc.min", 0.6, 0.65),
@@ -116,29 +127,38 @@ def test_data_statistics_are_compared_the_largest_change_first(config: JanusConf
     }
 
 
-def test_kept_configurations_are_preferred_and_complete(config: JanusConfig, runs: Runs) -> None:
+def test_configurations_are_compared_with_their_defaults(config: JanusConfig, runs: Runs) -> None:
     two_runs(runs)
-    write_config(config, runs.home.run_folder(FIRST))
-    assert difference(runs).config_of == "executions"
-    changed = small_config(Path(), push={"path": "serving", "keep": 9}, seed=5)
-    path = write_config(changed, runs.home.run_folder(SECOND))
+    path = keep_config(runs, SECOND, learning_rate=0.1, push={"path": "serving", "keep": 9}, seed=5)
     found = difference(runs)
-    assert found.config_of == "config.yaml"
-    assert [(c.key, c.a, c.b) for c in found.config] == [("seed", 0, 5), ("push.keep", 3, 9)]
-    assert kept_config(path.parent) == changed.model_dump(mode="json", by_alias=True)
+    assert [(c.key, c.a, c.b) for c in found.config] == [("seed", 0, 5), ("push.keep", 5, 9)]
+    assert read_config(path.parent)["push"]["keep"] == 9
     assert sorted(entry.name for entry in path.parent.iterdir()) == [CONFIG_FILE, "report.json"]
     path.write_text("a: [")
     with pytest.raises(JanusError, match=r"2026-01-02T10-00-00/config\.yaml cannot be read"):
         difference(runs)
+    path.unlink()
+    found = difference(runs)
+    assert (found.config, len(found.metrics)) == ([], 3)
+    assert "the configurations cannot be compared: a run has no config.yaml" in found.notes[0]
+
+
+def test_an_edited_schema_is_a_difference(config: JanusConfig, runs: Runs) -> None:
+    two_runs(runs)
+    (execution,) = runs.store.get_executions_by_type("some.package.ImportSchemaGen")[1:]
+    execution.custom_properties["schema_file"].string_value = "schemas/0b/schema.pbtxt"
+    runs.store.put_executions([execution])
+    changed = [(c.key, c.a, c.b) for c in difference(runs).config if "schema" in c.key]
+    assert changed == [("schema (its copy, by content)", "schemas/0a/schema.pbtxt", "schemas/0b/schema.pbtxt")]
 
 
 def test_a_run_that_failed_early_is_compared_as_far_as_it_came(config: JanusConfig, runs: Runs) -> None:
     two_runs(runs)
     runs.data(THIRD)
     runs.report(THIRD, exit_code=3, tasks={}, examples={})
+    keep_config(runs, THIRD, learning_rate=0.2)
     found = difference(runs)
     assert (found.a, found.b, found.config) == (SECOND, THIRD, [])
-    assert "not compared, since the executions of one run alone say it: tasks, training" in found.notes[0]
     assert {(m.metric, m.b, m.change, m.better) for m in found.metrics} == {
         ("auc", None, None, None),
         ("mae", None, None, None),
@@ -171,11 +191,11 @@ def test_it_is_printed_as_tables_and_as_json(
     two_runs(runs)
     analysed(runs, FIRST, mean=10.0, missing=0.0, share=0.5)
     analysed(runs, SECOND, mean=13.0, missing=0.1, share=0.75)
-    assert run_diff_job(config) == 0
+    assert print_result(difference(runs), False, difference_view) == 0
     out = capsys.readouterr().out
     for told in ("mae [minutes]", "+1.0000", "worse", "training.learning_rate", "share of A", "code: no difference"):
         assert told in out
-    assert run_diff_job(config, SECOND, FIRST, as_json=True) == 0
+    assert print_result(difference(runs, SECOND, FIRST), True, difference_view) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["a"], found["b"]) == (SECOND, FIRST)
     assert found["metrics"][0]["better"] is False

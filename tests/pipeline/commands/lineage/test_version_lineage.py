@@ -10,9 +10,8 @@ import yaml
 
 from components.pusher.journal import JOURNAL, Rollback
 from janus_core.errors import ConfigError
+from pipeline.commands.lineage.command import LineageFormat, print_lineage
 from pipeline.commands.lineage.formats import lineage_dot, lineage_mermaid
-from pipeline.commands.lineage.job import run_lineage_job
-from pipeline.commands.lineage.lineage_format import LineageFormat
 from pipeline.commands.lineage.target import target_of_config, target_of_path
 from pipeline.commands.lineage.version_lineage import Lineage, LineageStep, read_lineage
 from pipeline.config import JanusConfig
@@ -23,7 +22,7 @@ FIRST, SECOND = "2026-01-01T10-00-00", "2026-01-02T10-00-00"
 
 
 def pushed_twice(runs: Runs) -> tuple[int, int]:
-    """Two runs of the same data: the second takes them from the cache and trains anew; returns the Models' ids."""
+    """Two runs of the same data: the second takes them from the cache and trains again; returns the Models' ids."""
     data = runs.data(FIRST, span=3)
     one = runs.model(FIRST, data, 0.1)
     runs.push(FIRST, data, one, version=100)
@@ -108,7 +107,7 @@ def test_a_copy_leads_to_the_version_that_was_pushed(
     found = read_lineage(target_of_path("serving/202"))
     assert (found.version, found.origin, found.run_id) == (202, 100, FIRST)
     assert [(copy.of, copy.version) for copy in found.copies] == [(100, 201), (201, 202)]
-    assert run_lineage_job("serving/202") == 0
+    assert print_lineage("serving/202") == 0
     out = capsys.readouterr().out
     assert 'copy of 201, by a rollback of ada at 2026-01-03T00:00:22+00:00: worse "on" Mondays' in out
     assert "version 100 was pushed" in out
@@ -143,7 +142,7 @@ def test_the_tree_tells_what_a_person_looks_for(
 ) -> None:
     pushed_twice(runs)
     Path("small.yaml").write_text(yaml.safe_dump(small_raw(Path(), push={"path": "serving"})))
-    assert run_lineage_job("small.yaml", "200") == 0
+    assert print_lineage("small.yaml", "200") == 0
     out = capsys.readouterr().out
     for told in (
         "version 200  serving/200",
@@ -151,13 +150,13 @@ def test_the_tree_tells_what_a_person_looks_for(
         "code: codeOfTrainer",
         "base_model: Model",
         f"of run {FIRST}, version 100",
-        "late gate: auc min 0.6 passed",
+        "late gate: auc ≥ 0.6 passed",
         "fingerprint: total_bytes:10",
         "rows: train 80, eval 20",
         "pushed to: serving/200",
     ):
         assert told in out
-    assert run_lineage_job("small.yaml", "200", LineageFormat.JSON) == 0
+    assert print_lineage("small.yaml", "200", LineageFormat.JSON) == 0
     assert json.loads(capsys.readouterr().out)["run_id"] == SECOND
 
 
@@ -183,7 +182,7 @@ def test_what_cannot_be_found_is_told_with_the_remedy(config: JanusConfig, runs:
     with pytest.raises(ConfigError, match=r"no pipeline that has its home in runs pushed serving/7 \(found: small\)"):
         target_of_path("serving/7")
     with pytest.raises(ConfigError, match="is a version itself"):
-        run_lineage_job("serving/100", "200")
+        print_lineage("serving/100", "200")
     runs.home.metadata.unlink()
     with pytest.raises(ConfigError, match=r"there is no metadata database runs/small/metadata\.db: version 100"):
         target_of_config(config, "100")

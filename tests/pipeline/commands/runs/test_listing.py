@@ -4,22 +4,28 @@ import json
 
 import pytest
 
-from pipeline.commands.runs.job import run_runs_job
+from pipeline.commands.output import print_result
+from pipeline.commands.runs.listing import list_runs
+from pipeline.commands.runs.view import runs_view
 from pipeline.config import JanusConfig
 from pipeline.home import Home
 from tests.pipeline.commands.harness import Runs
 
 
+def print_runs(config: JanusConfig, limit: int | None = 20, as_json: bool = False) -> int:
+    return print_result(list_runs(Home(config.name), limit), as_json, runs_view)
+
+
 def listed(config: JanusConfig, capsys: pytest.CaptureFixture[str], limit: int | None = None) -> dict:
     capsys.readouterr()
-    assert run_runs_job(config, limit, as_json=True) == 0
+    assert print_runs(config, limit, as_json=True) == 0
     return dict(json.loads(capsys.readouterr().out))
 
 
 def test_without_runs_the_command_that_starts_one_is_told(
     config: JanusConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_runs_job(config) == 0
+    assert print_runs(config) == 0
     assert "has no runs yet: start one with `janus run CONFIG`" in capsys.readouterr().out
 
 
@@ -45,7 +51,7 @@ def test_runs_are_told_newest_first_with_how_they_ended(
     oldest = found["runs"][-1]
     assert (oldest["components"], oldest["cached"], oldest["span"], oldest["pushed"]) == (2, 1, 3, "serving/7")
     assert oldest["metrics"]["delay"] == {"metric": "mae", "value": 12.5, "unit": "minutes"}
-    assert run_runs_job(config) == 0
+    assert print_runs(config) == 0
     out = capsys.readouterr().out
     assert "delay mae 12.5000 minutes" in out
     assert "1 of 2" in out
@@ -56,7 +62,7 @@ def test_the_limit_says_how_many_are_older(config: JanusConfig, runs: Runs, caps
     for day in range(1, 4):
         runs.report(f"2026-01-0{day}T10-00-00")
     assert [run["run_id"] for run in listed(config, capsys, limit=1)["runs"]] == ["2026-01-03T10-00-00"]
-    assert run_runs_job(config, 1) == 0
+    assert print_runs(config, 1) == 0
     assert "2 older: --limit 3 shows them" in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""A run's configuration, kept in its folder."""
+"""A run's configuration, in its folder."""
 
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ def write_config(config: JanusConfig, folder: Path) -> Path:
     return write_text(folder / CONFIG_FILE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def kept_config(folder: Path) -> dict[str, Any] | None:
-    """What `write_config` wrote; None where an older release ran.
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Reads what `write_config` wrote; None where there is no file, as beside a report of a run on Kubeflow.
 
     Raises:
         JanusError: it cannot be read.
@@ -36,5 +36,5 @@ def kept_config(folder: Path) -> dict[str, Any] | None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise JanusError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise JanusError(f"{path} is no mapping: remove it, and what ML Metadata recorded is taken instead")
+        raise JanusError(f"{path} is no mapping: restore it, or remove it to compare the runs without it")
     return content

@@ -1,0 +1,46 @@
+"""Results of commands, as JSON or as a person reads them."""
+
+import sys
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.run.display import console_on
+
+Result = TypeVar("Result", bound=BaseModel)
+
+
+def print_result(result: Result, as_json: bool, view: Callable[[Result], RenderableType]) -> int:
+    """Prints a command's result and returns the exit code of success.
+
+    Args:
+        result: what the command found out.
+        as_json: prints the result as JSON.
+        view: makes what is printed otherwise.
+    """
+    if as_json:
+        print(result.model_dump_json(indent=2))
+    else:
+        console_on(sys.stdout).print(view(result))
+    return 0
+
+
+def plain_table(
+    title: str, columns: Sequence[str], right: Collection[str] = (), no_wrap: Collection[str] = ()
+) -> Table:
+    """An empty table.
+
+    Args:
+        title: above it.
+        columns: the header.
+        right: the columns that are aligned to the right.
+        no_wrap: the columns whose cells stay on one line.
+    """
+    table = Table(title=escape(title), title_justify="left", header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in no_wrap)
+    return table
