@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from janus_core.tables.config import DataConfig
-from pipeline.commands.init.plan import Plan, make_plan
-from pipeline.commands.init.read import read_sample
+from pipeline.commands.init.proposal import Proposal, propose
+from pipeline.commands.init.sample import read_sample
 
 PACKAGES = Path(sys.prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 TAXI = "tfx/examples/chicago_taxi_pipeline/data/simple/data.csv"
@@ -75,7 +75,7 @@ def measure(folder: Path, table: str) -> Outcome:
     run = _janus(home, "run", f"configs/{table}.yaml")
     seconds = time.monotonic() - started
     sample = read_sample(DataConfig(path=str(path), format="csv"))
-    plan = make_plan(table, sample, TABLES[table].split(","))
+    plan = propose(table, sample, TABLES[table].split(","))
     return Outcome(table, sample.rows, _metrics(plan, home / "runs" / table / "latest"), (init, run), seconds)
 
 
@@ -97,10 +97,10 @@ def _janus(home: Path, *arguments: str) -> int:
         return subprocess.run(command, cwd=home, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
 
 
-def _metrics(plan: Plan, latest: Path) -> list[str]:
+def _metrics(proposal: Proposal, latest: Path) -> list[str]:
     report = json.loads((latest / "report.json").read_text(encoding="utf-8"))
     phrases = []
-    for name, gates in plan.gates.items():
+    for name, gates in proposal.gates.items():
         found = report["tasks"].get(name, {}).get("metrics", {})
         for metric in gates.limits:
             value = found.get(metric)

@@ -1,4 +1,4 @@
-"""Gates that a model passes which is better than guessing: by the majority, the median or the mean."""
+"""Gates that a model passes if it is better than guessing the majority, the median or the mean."""
 
 import math
 from collections.abc import Mapping
@@ -7,22 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from janus_core.kinds import KINDS
-from pipeline.commands.init.columns import Profile
 from pipeline.commands.init.leakage import Label
-from pipeline.commands.init.targets import Target, multi_hot
+from pipeline.commands.init.tasks import TaskProposal, multi_hot
 
 HIGHEST_CHANCE = 0.6
-"""An AUC by chance is at most taken for this, however few rows are evaluated."""
+"""The highest AUC that is put down to chance, however few rows are evaluated."""
 _SMALLEST = 1e-7
 
 
 @dataclass(frozen=True)
 class TaskGates:
-    """Limits by metric and rule, and what guessing reaches.
+    """A task's gates.
 
     Attributes:
         limits: metric → rule → limit.
-        baseline: metric → what guessing reaches in the evaluated rows.
+        baseline: metric → what guessing reaches on the evaluated rows.
         reason: the same in words.
     """
 
@@ -31,26 +30,25 @@ class TaskGates:
     reason: str
 
 
-def propose(target: Target, column: Profile, label: Label | None, evaluated: np.ndarray) -> TaskGates:
-    """Guesses from the labels that train, judged by those that evaluate.
+def propose_gates(task: TaskProposal, label: Label | None, evaluated: np.ndarray) -> TaskGates:
+    """What guessing from the labels of the train split reaches on those of the eval split.
 
     Args:
-        target: the task.
-        column: its label's column.
+        task: the task.
         label: its labels; None of a multilabel task.
         evaluated: bool [rows], the rows of eval.
     """
     if label is None:
-        return _multilabel(*multi_hot(target, column), evaluated)
+        return _multilabel(*multi_hot(task), evaluated)
     train, judged = label.values[label.present & ~evaluated], label.values[label.present & evaluated]
     if label.classes:
-        return _classes(target, train, judged, label.classes)
-    if target.form == "count":
+        return _classes(task, train, judged, label.classes)
+    if task.form == "count":
         return _count(train, judged)
-    return _mean(train, judged) if target.options.get("loss") == "mse" else _median(train, judged)
+    return _mean(train, judged) if task.options.get("loss") == "mse" else _median(train, judged)
 
 
-def _classes(target: Target, train: np.ndarray, judged: np.ndarray, classes: int) -> TaskGates:
+def _classes(task: TaskProposal, train: np.ndarray, judged: np.ndarray, classes: int) -> TaskGates:
     priors = np.bincount(train, minlength=classes) / len(train)
     majority = int(priors.argmax())
     counts = np.bincount(judged, minlength=classes)
@@ -59,7 +57,7 @@ def _classes(target: Target, train: np.ndarray, judged: np.ndarray, classes: int
     lowest = _chance(counts)
     baseline = {"auc": 0.5, "accuracy": accuracy, "log_loss": log_loss}
     guess = f"guessing has an auc of 0.5, and by the majority an accuracy of {accuracy:.3f}"
-    if KINDS[target.kind].decides == "median":
+    if KINDS[task.kind].decides == "median":
         median = int(np.searchsorted(np.cumsum(priors), 0.5))
         mae = float(np.abs(judged - median).mean())
         limits = {"auc": {"min": lowest}, "mae": {"max": rounded_down(mae)}}
@@ -101,7 +99,7 @@ def _count(train: np.ndarray, judged: np.ndarray) -> TaskGates:
 
 
 def _chance(counts: np.ndarray) -> float:
-    """The AUC that guessing reaches with one standard error's luck (Hanley and McNeil 1982, under no difference)."""
+    """0.5 and one standard error of the AUC of a model that guesses (Hanley and McNeil 1982, under no difference)."""
     total = counts.sum()
     errors = [math.sqrt((total + 1) / (12 * n * (total - n))) for n in counts.tolist() if 0 < n < total]
     # The mean over the classes varies less than each.
@@ -110,7 +108,7 @@ def _chance(counts: np.ndarray) -> float:
 
 
 def rounded_down(value: float) -> float:
-    """To four significant digits, never above `value`: the limit is to be beaten."""
+    """To four significant digits, never above `value`, which the model has to beat."""
     if value <= 0:
         return value
     scale = 10.0 ** (3 - math.floor(math.log10(value)))

@@ -1,4 +1,4 @@
-"""One `janus init`: reads a sample, guesses, writes the configuration and the schema, and says what it did."""
+"""One `janus init`: reads a sample, guesses, shows the guesses, and writes the configuration and the schema."""
 
 import re
 import shlex
@@ -14,15 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from janus_core.errors import ConfigError
+from janus_core.files import write_texts
 from janus_core.strict import NAME_PATTERN
 from janus_core.tables.config import DataConfig
-from pipeline.commands.init.columns import shown
-from pipeline.commands.init.interactive import agreed, ask
-from pipeline.commands.init.names import unique_name
-from pipeline.commands.init.plan import Plan, make_plan, words
-from pipeline.commands.init.read import DEFAULT_ROWS, read_sample, table_format
-from pipeline.commands.init.write import config_text, scalar, schema_text, write_both
-from pipeline.config import LONGEST_PIPELINE_NAME, JanusConfig
+from pipeline.commands.init.column_names import unique_name
+from pipeline.commands.init.config_text import config_text, scalar
+from pipeline.commands.init.interactive import ask_about_columns, tasks_and_split_confirmed
+from pipeline.commands.init.proposal import Proposal, propose
+from pipeline.commands.init.sample import DEFAULT_ROWS, read_sample, table_format
+from pipeline.commands.init.schema_text import schema_text
+from pipeline.commands.init.wording import one_line
+from pipeline.config import LONGEST_PIPELINE_NAME
 from pipeline.config.file import load_config
 from pipeline.run.display import console_on
 from pipeline.schema import check_schema, read_schema
@@ -55,81 +57,77 @@ def run_init_job(options: InitOptions) -> int:
     """Writes configs/<name>.yaml and schema/<name>.pbtxt below the working folder; returns the exit code.
 
     Raises:
-        ConfigError: a target is no column, the name is none, or a file would be overwritten.
+        ConfigError: a target is no column, the name is not allowed, or a file would be overwritten.
         DataError: the table cannot be read, or a target cannot be learnt.
     """
     table = _relative(options.table)
     name = _name(options.name, table)
-    paths = Path("configs") / f"{name}.yaml", Path("schema") / f"{name}.pbtxt"
-    if not options.force:
-        _refuse_overwriting(paths)
+    config, schema = Path("configs") / f"{name}.yaml", Path("schema") / f"{name}.pbtxt"
+    there = [str(path) for path in (config, schema) if path.exists()]
+    if there and not options.force:
+        raise ConfigError(f"{' and '.join(there)} would be overwritten: give another --name, or --force")
     console = console_on(sys.stdout)
-    with console.status(f"reading {escape(table)}") as under_way:
+    with console.status(f"reading {escape(table)}") as line:
         sample = read_sample(DataConfig(path=table, format=table_format(table)), options.rows)
-        plan = make_plan(name, sample, options.targets, lambda doing: under_way.update(escape(doing)))
+        proposal = propose(name, sample, options.targets, lambda doing: line.update(escape(doing)))
     if options.interactive:
-        plan = ask(plan, _confirm)
-    console.print(columns_table(plan))
-    _print_warnings(plan, console)
-    if options.interactive and not agreed(plan, _confirm):
+        proposal = ask_about_columns(proposal, _confirm)
+    console.print(columns_table(proposal))
+    _print_notes(proposal, console)
+    if options.interactive and not tasks_and_split_confirmed(proposal, _confirm):
         console.print("nothing was written; write the configuration by hand, or call again with other targets")
         return 0
-    _write(plan, paths, _command(options))
-    console.print(f"written: {paths[0]}, {paths[1]}")
-    console.print(f"next: janus run {shlex.quote(str(paths[0]))}", style="bold")
+    texts = {schema: schema_text(proposal), config: config_text(proposal, schema, _command(options))}
+    _check(texts, config, schema)
+    try:
+        write_texts(texts)
+    except OSError as error:
+        raise ConfigError(f"{error.filename} cannot be written: {error.strerror}") from error
+    console.print(f"written: {config}, {schema}")
+    console.print(f"next: janus run {shlex.quote(str(config))}", style="bold")
     return 0
 
 
-def columns_table(plan: Plan) -> Table:
-    """Column × kind × reason."""
-    title = f"{plan.sample.data.path}: {plan.sample.how}"
+def columns_table(proposal: Proposal) -> Table:
+    """Column × kind × reason × how well it predicts a target by itself."""
+    title = f"{proposal.sample.data.path}: {proposal.sample.how}"
     table = Table(title=escape(title), title_justify="left", header_style="bold")
     for heading in ("column", "kind", "why", "alone"):
         table.add_column(heading, overflow="fold")
-    for target in plan.targets:
-        table.add_row(_cell(target.column), f"[bold]{target.kind}[/bold] (task)", _cell(target.reason), "")
+    for task in proposal.tasks:
+        table.add_row(_cell(task.label), f"[bold]{task.kind}[/bold] (task)", _cell(task.reason), "")
     table.add_section()
-    for column in plan.columns[:_MOST_SHOWN]:
+    for column in proposal.columns[:_MOST_SHOWN]:
+        score = column.best[1] if column.best else None
+        alone = f"[yellow]{score}[/yellow]" if score and score.leaks else str(score or "")
         style = None if column.used else "dim"
-        best = max(column.scores.values(), key=lambda score: score.strength, default=None)
-        score = words(best) if best else ""
-        score = f"[yellow]{score}[/yellow]" if best and best.leaks else score
-        table.add_row(_cell(column.column.name), column.guess.kind, _cell(column.guess.reason), score, style=style)
-    if len(plan.columns) > _MOST_SHOWN:
-        table.add_row(f"and {len(plan.columns) - _MOST_SHOWN:,} more", "", "", "", style="dim")
+        table.add_row(_cell(column.column.name), column.guess.kind, _cell(column.guess.reason), alone, style=style)
+    if len(proposal.columns) > _MOST_SHOWN:
+        table.add_row(f"and {len(proposal.columns) - _MOST_SHOWN:,} more", "", "", "", style="dim")
     return table
 
 
 def _cell(text: str) -> str:
-    return escape("".join(char if char.isprintable() else " " for char in text))
+    return escape(one_line(text))
 
 
-def _print_warnings(plan: Plan, console: Console) -> None:
-    for key, reason in plan.sample.reasons.items():
-        console.print(Text(f"data.{key} {scalar(getattr(plan.sample.data, key))}: {reason}"))
-    console.print(Text(f"split {plan.division.reason}"))
-    for name, gates in plan.gates.items():
+def _print_notes(proposal: Proposal, console: Console) -> None:
+    for key, reason in proposal.sample.reasons.items():
+        console.print(Text(f"data.{key} {scalar(getattr(proposal.sample.data, key))}: {reason}"))
+    console.print(Text(f"split {proposal.split.reason}"))
+    for name, gates in proposal.gates.items():
         console.print(Text(f"task {name}: {gates.reason}"))
-    for warning in plan.warnings:
+    for warning in proposal.warnings:
         console.print(Text(f"! {warning}", style="yellow"))
 
 
-def _write(plan: Plan, paths: tuple[Path, Path], command: str) -> None:
-    """Writes both files once they are known to load."""
-    config_path, schema_path = paths
-    texts = {schema_path: schema_text(plan), config_path: config_text(plan, schema_path, command)}
-    _checked(texts, paths)
-    write_both(texts)
-
-
-def _checked(texts: dict[Path, str], paths: tuple[Path, Path]) -> JanusConfig:
+def _check(texts: dict[Path, str], config: Path, schema: Path) -> None:
+    """Raises an error where a run would not accept the files."""
     with tempfile.TemporaryDirectory() as folder:
-        written = {path: Path(folder) / path.name for path in paths}
         for path, text in texts.items():
-            written[path].write_text(text, encoding="utf-8")
-        config = load_config(written[paths[0]])
-        check_schema(read_schema(written[paths[1]]), paths[1], config)
-        return config
+            (Path(folder) / path.name).write_text(text, encoding="utf-8")
+        loaded = load_config(Path(folder) / config.name)
+        check_schema(read_schema(Path(folder) / schema.name), schema, loaded)
 
 
 def _confirm(question: str, default: bool) -> bool:
@@ -140,7 +138,7 @@ def _confirm(question: str, default: bool) -> bool:
 
 
 def _relative(table: str) -> str:
-    """Below the working folder the path is written relative to it, so that the project can be moved."""
+    """The path relative to the working folder, if it is below that, so that the project can be moved."""
     if "://" in table or not Path(table).is_absolute():
         return table.removeprefix("./") or table
     place, here = Path(table), Path.cwd()
@@ -160,13 +158,9 @@ def _name(name: str | None, table: str) -> str:
     return name
 
 
-def _refuse_overwriting(paths: tuple[Path, Path]) -> None:
-    there = [str(path) for path in paths if path.exists()]
-    if there:
-        raise ConfigError(f"{' and '.join(there)} would be overwritten: give another --name, or --force")
-
-
 def _command(options: InitOptions) -> str:
-    targets = shlex.quote(",".join(options.targets))
+    """The command line that asks for the same again."""
+    table = one_line(_relative(options.table))
+    table = f"{table[:200]}…" if len(table) > 200 else table
     name = f" --name {options.name}" if options.name else ""
-    return f"janus init {shlex.quote(shown(_relative(options.table), 200)[1:-1])} --targets {targets}{name}"
+    return f"janus init {shlex.quote(table)} --targets {shlex.quote(','.join(options.targets))}{name}"

@@ -1,18 +1,18 @@
-"""How well a single column predicts a target: one that nearly determines it may not be known when it is needed."""
+"""How well a single column predicts a target: one that nearly determines it may not be known when predicting."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.commands.init.columns import Profile
+from pipeline.commands.init.profile import Profile
 
 MOST_ROWS = 20_000
 FEWEST_ROWS = 40
-"""With fewer rows a half says nothing."""
+"""With fewer rows, the score on half of them says nothing."""
 AUC_LIMIT, R2_LIMIT = 0.99, 0.95
 _BINS = 32
 _PRIOR_ROWS = 5.0
-"""A bin's mean is drawn towards the whole's as if it held so many more rows of it."""
+"""A bin's mean is drawn towards the mean of all rows as if the bin held this many more average rows."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Score:
     metric: str
     value: float
 
+    def __str__(self) -> str:
+        return f"{self.metric} {self.value:.3f}"
+
     @property
     def leaks(self) -> bool:
         """Whether the column nearly determines the target."""
@@ -43,9 +46,9 @@ class Score:
 
 
 def score(column: Profile, label: Label, seed: int = 0) -> Score | None:
-    """The held-out score of means per bin (of a number) or value (of text), learnt from the other half.
+    """How well one half of the rows is predicted by the other half's mean per bin (of a number) or value (of text).
 
-    For a number from a number, that of a straight line where it is better.
+    A number may be predicted from a number by a straight line as well: the better of both counts.
 
     None for lists, and where fewer than FEWEST_ROWS rows have a label.
     """
@@ -92,20 +95,16 @@ def _line(column: Profile, values: np.ndarray, learnt: np.ndarray, held_out: np.
 
 
 def _bins(column: Profile, learnt: np.ndarray) -> np.ndarray:
-    """int64 [rows]: the value's number; of a number with many values, that of its quantile."""
+    """int64 [rows]: each value has a bin of its own, of a number with many values each quantile; 0: missing."""
     if column.numbers is None or len(column.values) <= _BINS:
-        indices = column.array.dictionary_encode().indices.fill_null(-1)
-        return indices.to_numpy(zero_copy_only=False).astype(np.int64) + 1
+        return column.codes + 1
     numbers = column.numbers
     known = numbers[learnt][np.isfinite(numbers[learnt])]
     if not known.size:
         return np.zeros(len(numbers), np.int64)
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, _bins_for(known.size) + 1)[1:-1]))
+    bins = int(min(_BINS * 2, max(4, known.size // 20)))
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]))
     return np.where(np.isnan(numbers), 0, np.searchsorted(edges, numbers, side="right") + 1)
-
-
-def _bins_for(rows: int) -> int:
-    return int(min(_BINS * 2, max(4, rows // 20)))
 
 
 def _auc(scores: np.ndarray, positive: np.ndarray) -> float | None:

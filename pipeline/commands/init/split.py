@@ -1,4 +1,4 @@
-"""How rows are divided into train and eval: by time where there is a time, else by a hash."""
+"""How rows are split into train and eval: by time where a column holds times, else by a hash."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +11,13 @@ from components.example_gen.splits import eval_rows
 from janus_core.tables.batch import Batch
 from janus_core.tables.config import HashSplit, Split, TimeSplit
 from janus_core.tables.times import parse_times
-from pipeline.commands.init.columns import Guess, Profile, TimeForm, counted, shown, time_form, time_of
+from pipeline.commands.init.features import Guess, dropped
 from pipeline.commands.init.leakage import Label
-from pipeline.commands.init.read import Sample, WholeColumn
-from pipeline.commands.init.written import AMBIGUOUS, ISO
+from pipeline.commands.init.profile import Profile
+from pipeline.commands.init.sample import Sample
+from pipeline.commands.init.time_forms import AMBIGUOUS, TimeForm, time_form_of
+from pipeline.commands.init.whole_table import WholeColumn
+from pipeline.commands.init.wording import counted, listed, shown
 
 EVAL_SHARE = 0.2
 EVAL_SHARE_OF_FEW = 0.3
@@ -23,12 +26,20 @@ FEWEST_TIMES = 10
 SEEDS = 200
 MOST_UNSEEN = 0.5
 _WIDE = 500
-"""Columns from which on the seeds are not tried out: each hashes every cell."""
+"""With so many columns, other seeds are not tried: each hashes every cell."""
 
 
 @dataclass(frozen=True)
-class Division:
-    """A split, the seed that it goes with, why, and which of the sample's rows it gives to eval."""
+class SplitProposal:
+    """A proposed split.
+
+    Attributes:
+        split: as the configuration names it.
+        seed: the pipeline's seed that it goes with.
+        reason: why.
+        evaluated: bool [rows], which of the sample's rows it gives to eval.
+        notes: why columns of times do not split the table.
+    """
 
     split: Split
     seed: int
@@ -38,10 +49,10 @@ class Division:
 
 
 def time_columns(columns: Sequence[Profile]) -> tuple[list[Profile], list[str]]:
-    """Columns that a split by time could go by, the most telling first; and why others that hold times cannot."""
+    """Columns of times to split by, the best first, and why other columns of times cannot be split by."""
     fit, notes = [], []
     for column in columns:
-        times = time_of(column)
+        times = time_form_of(column)
         if times is None:
             continue
         if reason := _unfit(column, times):
@@ -52,7 +63,7 @@ def time_columns(columns: Sequence[Profile]) -> tuple[list[Profile], list[str]]:
 
 
 def _unfit(column: Profile, times: TimeForm) -> str | None:
-    """Why a split cannot go by a column of times."""
+    """Why the table cannot be split by a column of times; None if it can."""
     if times.form == AMBIGUOUS:
         example = next(iter(column.values))
         return (
@@ -60,7 +71,7 @@ def _unfit(column: Profile, times: TimeForm) -> str | None:
             f'split: {{by: time, column: {column.name}, format: "%d/%m/%Y", eval_from: …}}'
         )
     if times.odd:
-        return f"{', '.join(map(shown, list(times.odd)[:3]))} in {counted(sum(times.odd.values()))} is no time"
+        return f"{listed(list(times.odd))} in {counted(sum(times.odd.values()))} is no time"
     if column.missing:
         return f"it is missing in {column.missing:,} of {column.rows:,} rows"
     if len(column.values) < FEWEST_TIMES:
@@ -68,16 +79,21 @@ def _unfit(column: Profile, times: TimeForm) -> str | None:
     return None
 
 
-def propose(
+def propose_split(
     sample: Sample,
     times: Sequence[Profile],
     labels: Mapping[str, Label],
     whole: Mapping[str, WholeColumn],
     unfit: Sequence[str] = (),
-) -> Division:
+) -> SplitProposal:
     """By the first time column that leaves labels of every class in both parts, else by a hash of all columns.
 
-    `unfit` are notes on columns of times that a split cannot go by.
+    Args:
+        sample: the rows.
+        times: columns of times, the best first.
+        labels: target → its labels.
+        whole: the columns in all rows, where the sample is not the whole table.
+        unfit: why other columns of times cannot be split by.
     """
     notes = [*unfit]
     for column in times:
@@ -85,21 +101,20 @@ def propose(
         if found and found.missing:
             notes.append(f"no split by {shown(column.name)}: it is missing in {found.missing:,} rows of the table")
             continue
-        division = _by_time(sample, column)
-        lacking = _lacking(division.evaluated, labels) if division else None
-        if division and lacking is None:
-            return replace(division, notes=tuple(notes))
+        by_time = _by_time(sample, column)
+        lacking = _lacking(by_time.evaluated, labels) if by_time else None
+        if by_time and lacking is None:
+            return replace(by_time, notes=tuple(notes))
         notes.append(f"no split by {shown(column.name)}: {lacking or 'too many rows share one time'}")
-    division = by_hash(sample, labels)
+    why = "no column was recognised as a time"
+    tried = ""
     if notes:
-        reason = division.reason.replace(
-            "no column was recognised as a time", "no column of times can divide the table"
-        )
-        division = replace(division, reason=f"{reason} ({notes[0].partition(', write')[0]})")
-    return replace(division, notes=tuple(notes))
+        why, tried = "no column of times can split the table", f" ({notes[0].partition(', write')[0]})"
+    by_hash = _by_hash(sample, labels, why)
+    return replace(by_hash, reason=by_hash.reason + tried, notes=tuple(notes))
 
 
-def by_hash(sample: Sample, labels: Mapping[str, Label]) -> Division:
+def _by_hash(sample: Sample, labels: Mapping[str, Label], why: str) -> SplitProposal:
     """By a hash of all columns, so that rows that are the same stay together.
 
     Of a small table, the seed is the first whose parts have about the wanted sizes, and every class in both.
@@ -107,7 +122,7 @@ def by_hash(sample: Sample, labels: Mapping[str, Label]) -> Division:
     share = EVAL_SHARE_OF_FEW if sample.complete and sample.rows < FEW_ROWS else EVAL_SHARE
     split = HashSplit(by="hash", eval_fraction=share)
     batch = Batch({n: c for n, c in sample.columns.items() if not pa.types.is_null(c.type)}, sample.rows, str)
-    reason = f"by a hash of the whole row: no column was recognised as a time; {100 * share:.0f} % evaluate"
+    reason = f"by a hash of the whole row: {why}; {100 * share:.0f} % of the rows are evaluated"
     best: tuple[float, int, np.ndarray] | None = None
     for seed in range(SEEDS if sample.rows < 5000 and len(sample.columns) < _WIDE else 1):
         evaluated, _ = eval_rows(batch, split, seed)
@@ -120,17 +135,17 @@ def by_hash(sample: Sample, labels: Mapping[str, Label]) -> Division:
     assert best is not None
     if best[1]:
         reason += f"; seed {best[1]} is the first whose parts have these sizes, and every class"
-    return Division(split, best[1], reason, best[2])
+    return SplitProposal(split, best[1], reason, best[2])
 
 
-def unseen_under(division: Division, column: Profile, guessed: Guess) -> Guess:
-    """The guess; or to drop the column, where a split by time leaves most of its evaluated values outside training's.
+def without_unseen(proposed: SplitProposal, column: Profile, guessed: Guess) -> Guess:
+    """The guess; or to leave the column out, where most values that a split by time evaluates are not in training.
 
     A month, a year or a running total is such a column: a model could only extrapolate from it.
     """
-    if not isinstance(division.split, TimeSplit) or guessed.kind not in ("numeric", "cyclical", "categorical"):
+    if not isinstance(proposed.split, TimeSplit) or guessed.kind not in ("numeric", "cyclical", "categorical"):
         return guessed
-    trained, evaluated = ~division.evaluated, division.evaluated
+    trained, evaluated = ~proposed.evaluated, proposed.evaluated
     if column.numbers is not None and guessed.kind == "numeric":
         known = column.numbers[trained & np.isfinite(column.numbers)]
         asked = column.numbers[evaluated & np.isfinite(column.numbers)]
@@ -138,40 +153,38 @@ def unseen_under(division: Division, column: Profile, guessed: Guess) -> Guess:
             return guessed
         unseen = float(((asked < known.min()) | (asked > known.max())).mean())
     else:
-        codes = column.array.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        unseen = float((~np.isin(codes[evaluated], np.unique(codes[trained]))).mean())
+        unseen = float((~np.isin(column.codes[evaluated], np.unique(column.codes[trained]))).mean())
     if unseen <= MOST_UNSEEN:
         return guessed
-    return Guess(
-        "dropped",
-        f"under the split by time, {100 * unseen:.0f} % of the evaluated rows have a value that training never sees",
+    return dropped(
+        f"with the split by time, {100 * unseen:.0f} % of the evaluated rows have a value that training never sees"
     )
 
 
-def _by_time(sample: Sample, column: Profile) -> Division | None:
+def _by_time(sample: Sample, column: Profile) -> SplitProposal | None:
     start = _start(column)
     if start is None:
         return None
-    form = time_form(column) if column.kind == "bytes" else None
-    split = TimeSplit(by="time", column=column.name, eval_from=start, format=None if form == ISO else form)
+    times = time_form_of(column) if column.kind == "bytes" else None
+    split = TimeSplit(by="time", column=column.name, eval_from=start, format=times.format if times else None)
     evaluated, _ = eval_rows(Batch({column.name: column.array}, sample.rows, str), split, 0)
     share = float(evaluated.mean())
     if not 0.05 <= share <= 0.5:
         return None
     reason = (
-        f"by time, as {shown(column.name)} tells one: the newest {100 * share:.0f} % of the rows evaluate, "
-        "since what is to be predicted lies ahead"
+        f"by time, which {shown(column.name)} holds: the newest {100 * share:.0f} % of the rows are evaluated, "
+        "since predictions are made for the future"
     )
-    return Division(split, 0, reason, evaluated)
+    return SplitProposal(split, 0, reason, evaluated)
 
 
 def _start(column: Profile) -> Any:
-    """The first time of the newest fifth: of a date and time the date alone, if it cuts about as well."""
+    """The first time of the newest fifth of the rows; only its date, if that splits them about as well."""
     if column.numbers is not None:
         return float(np.quantile(column.numbers, 1 - EVAL_SHARE, method="higher"))
-    form = time_form(column)
-    times = parse_times(column.array.cast(pa.string()), None if form == ISO else form)
-    # In one zone the clock of that zone does; in several, only instants have an order.
+    form = time_form_of(column)
+    times = parse_times(column.array.cast(pa.string()), form.format if form else None)
+    # Times of one zone are compared by its clock, those of several zones as instants.
     offsets = np.unique(times.local - times.instant)
     ordered = np.sort(times.local if len(offsets) == 1 else times.instant).astype("datetime64[us]")
     zone = "" if len(offsets) == 1 else "Z"

@@ -11,7 +11,8 @@ from janus_core.tables import parquet_reader
 from janus_core.tables.config import DataConfig
 from janus_core.tables.files import find_files, partitions_of
 from janus_core.tables.inspect import inspect_source
-from pipeline.commands.init.read import read_sample, read_whole_columns, table_format
+from pipeline.commands.init.sample import read_sample, table_format
+from pipeline.commands.init.whole_table import read_whole_columns
 from tests.components.example_gen.helpers import data_config, rows, run, write_csv
 from tests.janus_core.tables.test_spans import by_span, component, run_component, sources, write_span
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from janus_core.tables.config import DataConfig
-from pipeline.commands.init.plan import Plan, make_plan
-from pipeline.commands.init.read import Sample, read_sample
+from pipeline.commands.init.proposal import Proposal, propose
+from pipeline.commands.init.sample import Sample, read_sample
 
 
 def write_csv(path: Path, columns: Mapping[str, Sequence[Any]]) -> Path:
@@ -27,9 +27,9 @@ def sample_of(path: Path, **options: Any) -> Sample:
     return read_sample(DataConfig(path=str(path), format="csv"), **options)
 
 
-def plan_of(folder: Path, columns: Mapping[str, Sequence[Any]], *targets: str) -> Plan:
+def plan_of(folder: Path, columns: Mapping[str, Sequence[Any]], *targets: str) -> Proposal:
     """The plan for a table."""
-    return make_plan("t", sample_of(write_csv(folder / "t.csv", columns)), targets)
+    return propose("t", sample_of(write_csv(folder / "t.csv", columns)), targets)
 
 
 def shop(rows: int = 400) -> dict[str, list[Any]]:

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.commands.init.write import flow, scalar
+from pipeline.commands.init.config_text import flow, scalar
 from pipeline.config.file import load_config
 from pipeline.preflight import check_data, check_schema_file
 from pipeline.report.analysis.columns import anomalies_of
@@ -76,7 +76,7 @@ def test_every_guess_has_its_reason(table: str) -> None:
     assert "  #   'order_id': identifier: 400 values in 400 rows" in features
     assert "  #   'shop': constant: 'main' in every row" in features
     (price,) = [line for line in features if "price" in line]
-    assert price.startswith("  # price: {kind: numeric}"), "it alone tells what was spent"
+    assert price.startswith("  # price: {kind: numeric}"), "it alone predicts what was spent"
     assert price.endswith("LEAKAGE?")
 
 
@@ -160,7 +160,7 @@ def test_questions_are_asked_only_where_wanted(table: str) -> None:
         arguments = ("--targets", "bought,spent", "--interactive", "--name", f"shop{number}")
         code, out, _ = init(table, *arguments, answers=answers)
         assert code == 0
-        assert "'price' alone tells target 'spent'" in out
+        assert "'price' alone predicts target 'spent'" in out
         features = load_config(f"configs/shop{number}.yaml").features
         assert ("price" in features, "customer_id" in features) == (kept, not kept), "by default leaks are left out"
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from janus_core.errors import ConfigError, DataError
-from pipeline.commands.init.columns import profile
-from pipeline.commands.init.targets import check_targets, guess_targets, label_of, multi_hot
+from pipeline.commands.init.profile import profile
+from pipeline.commands.init.tasks import check_targets, label_of, multi_hot, propose_tasks
 from tests.pipeline.commands.init.tables import plan_of, shop
 
 ROWS = 200
@@ -20,7 +20,7 @@ RANDOM = np.random.RandomState(2)
 def target_of(name: str, values: list[Any]) -> Any:
     text = isinstance(next(value for value in values if value is not None), str)
     column = profile(name, pa.array(values, pa.binary() if text else None))
-    return guess_targets([column], {})[0], column
+    return propose_tasks([column], {})[0], column
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_not_certain_of_a_target_is_named(values: list[Any], words: str)
 def test_words_that_are_no_class_are_missing(tmp_path: Path) -> None:
     labels = ["nan", "N/A", "?", "yes", "no", "no"] * 50
     plan = plan_of(tmp_path, {"x": np.arange(300.0)[::-1].tolist(), "y": labels, "z": ["?", "p"] * 150}, "y")
-    assert plan.targets[0].classes == ["no", "yes"]
+    assert plan.tasks[0].classes == ["no", "yes"]
     assert plan.sample.data.null_values == {"y": ["nan", "N/A", "?"]}
     assert "target 'y': '?' in 50 rows counts as missing, by data.null_values" in plan.warnings
     assert plan.sample.columns["z"].null_count == 0
@@ -111,7 +111,7 @@ def test_a_target_that_no_column_is_named_with_the_nearest() -> None:
 
 def test_reserved_and_strange_names_make_other_task_names() -> None:
     columns = [profile(name, pa.array([0, 1] * 20)) for name in ("examples", "default", "shared", "is it?", "1st")]
-    assert [target.name for target in guess_targets(columns, {})] == [
+    assert [target.name for target in propose_tasks(columns, {})] == [
         "examples_task",
         "default_task",
         "shared_task",
@@ -129,15 +129,15 @@ def test_imbalance_and_missing_labels_are_told(tmp_path: Path) -> None:
 
 
 def test_labels_are_indices_of_classes() -> None:
-    target, column = target_of("y", ["b", None, "a", "b", "c"] * 20)
-    label = label_of(target, column)
+    target, _ = target_of("y", ["b", None, "a", "b", "c"] * 20)
+    label = label_of(target)
     assert label is not None
     assert label.values[:5].tolist() == [1, 0, 0, 1, 2]
     assert label.present[:5].tolist() == [True, False, True, True, True]
 
 
 def test_several_labels_of_a_row() -> None:
-    target, column = target_of("y", ["x|y", "y", None, "x|z", "z"] * 20)
-    applies, known = multi_hot(target, column)
+    target, _ = target_of("y", ["x|y", "y", None, "x|z", "z"] * 20)
+    applies, known = multi_hot(target)
     assert applies[:4].astype(int).tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0], [1, 0, 1]]
     assert known.all()

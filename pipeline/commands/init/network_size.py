@@ -1,11 +1,11 @@
-"""How large a network and how long a training suit so many rows."""
+"""How large a network and how long a training fit the number of rows."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Keys of `model` and `training`; `reason` is theirs."""
+    """Values of the keys of `model` and `training`, and the reason for them."""
 
     units: list[int]
     tower: list[int]
@@ -28,5 +28,5 @@ _LARGEST = Sizes([256, 128], [64], 0.1, 5, 2048, 0.001, 1, 0.02, "many rows: lar
 
 
 def sizes_for(rows: int) -> Sizes:
-    """By the rows of the training split."""
+    """The sizes for a training split of so many rows."""
     return next((sizes for limit, sizes in _SIZES if rows <= limit), _LARGEST)

@@ -10,8 +10,10 @@ import pytest
 
 from janus_core.errors import DataError
 from janus_core.tables.config import DataConfig
-from pipeline.commands.init import dialect, read
-from pipeline.commands.init.read import read_sample, read_whole_columns, table_format
+from pipeline.commands.init import csv_dialect
+from pipeline.commands.init import sample as sampling
+from pipeline.commands.init.sample import read_sample, table_format
+from pipeline.commands.init.whole_table import read_whole_columns
 from tests.pipeline.commands.init.tables import sample_of, write_csv
 
 
@@ -77,7 +79,7 @@ def test_files_with_a_total_each(tmp_path: Path) -> None:
             stream.write(f"n,m\n{rows}Total,120\n")
     sample = sample_of(tmp_path)
     assert (sample.data.skip_footer, sample.rows) == (1, 80)
-    assert sample.reasons["skip_footer"] == "the last row is none of the table: 'Total,120'"
+    assert sample.reasons["skip_footer"] == "the last row does not belong to the table: 'Total,120'"
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(f"n,m\n{rows}".encode()))
     assert sample_of(tmp_path).data.skip_footer == 0
 
@@ -89,7 +91,7 @@ def test_as_many_rows_as_the_limit_are_all_rows(tmp_path: Path) -> None:
 
 
 def test_a_large_table_is_read_at_places_all_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MIN_ROWS", 100)
+    monkeypatch.setattr(sampling, "MIN_ROWS", 100)
     path = write_csv(tmp_path / "t.csv", {"row": range(200_000), "text": [f"v{row}" for row in range(200_000)]})
     sample = sample_of(path, rows=2_000)
     rows = sample.columns["row"].to_numpy()
@@ -119,8 +121,8 @@ def test_a_compressed_table_is_read_from_the_beginning(tmp_path: Path) -> None:
 
 
 def test_a_wide_table_is_sampled_in_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MAX_CELLS", 1_000)
-    monkeypatch.setattr(read, "MIN_ROWS", 10)
+    monkeypatch.setattr(sampling, "MAX_CELLS", 1_000)
+    monkeypatch.setattr(sampling, "MIN_ROWS", 10)
     path = write_csv(tmp_path / "t.csv", {f"c{place}": range(200) for place in range(20)})
     assert sample_of(path).rows == 50
 
@@ -129,7 +131,7 @@ def test_the_whole_table_is_streamed_for_what_a_sample_misses(tmp_path: Path) ->
     labels = ["a"] * 4_999 + ["rare"]
     path = write_csv(tmp_path / "t.csv", {"label": labels, "number": [1] * 4_998 + [2, None]})
     sample = sample_of(path, rows=1_000)
-    sample = read.Sample(**{**vars(sample), "complete": False})
+    sample = sampling.Sample(**{**vars(sample), "complete": False})
     whole = read_whole_columns(sample, ["label", "number"])
     assert whole["label"].values == {"a": 4_999, "rare": 1}
     assert whole["number"].values == {"1": 4_998, "2": 1}
@@ -165,7 +167,7 @@ def test_another_encoding_amid_a_large_file_is_told_by_its_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "t.csv"
-    monkeypatch.setattr(dialect, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(csv_dialect, "MOST_BYTES", 1 << 20)
     path.write_bytes(b"a,b\n" + b"plain,1\n" * 800_000 + "é,2\n".encode("latin-1") * 400_000)
     with pytest.raises(DataError, match=r"after byte [\d,]+: not UTF-8"):
         sample_of(path, rows=10_000)
@@ -203,7 +205,7 @@ def test_whole_numbers_are_whole_however_they_are_written(tmp_path: Path) -> Non
 
 
 def test_rows_that_were_not_sampled_may_have_fractions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MIN_ROWS", 20)
+    monkeypatch.setattr(sampling, "MIN_ROWS", 20)
     columns = {"size": [float(i % 9) for i in range(100)], "id": [1e8 + i for i in range(100)], "n": range(100)}
     pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), tmp_path / "t.parquet")
     csv = sample_of(write_csv(tmp_path / "t.csv", columns), rows=30)

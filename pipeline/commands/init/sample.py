@@ -1,6 +1,6 @@
 """A bounded sample of a table, in the kinds that ExampleGen would read it in."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.domains import as_text
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.batch import Batch
@@ -29,18 +28,18 @@ from janus_core.tables.csv_blocks import Block, row_ends
 from janus_core.tables.csv_dialect import Dialect, dialect_of, open_rows, starts_midway
 from janus_core.tables.files import file_size, find_files, is_gzip, open_file
 from janus_core.tables.inspect import Source, inspect_source
-from pipeline.commands.init.dialect import find_dialect
-from pipeline.commands.init.footer import find_footer
-from pipeline.commands.init.written import Written, data_as_written, read_as_written
+from pipeline.commands.init.csv_dialect import guess_dialect
+from pipeline.commands.init.csv_footer import guess_footer
+from pipeline.commands.init.number_forms import NumberForm, read_numbers, with_number_forms
 
 DEFAULT_ROWS = 100_000
 MAX_CELLS = 20_000_000
-"""A wide table is sampled in fewer rows: its cells, not its rows, take the memory."""
+"""Fewer rows of a wide table are sampled: its cells, not its rows, take the memory."""
 MIN_ROWS = 1_000
 MAX_BYTES = 256 << 20
-"""Of CSV text that is held at once."""
+"""The most CSV text that is held at once."""
 PLACES = 64
-"""A large file is read at so many places, evenly spread."""
+"""The number of places, evenly spread, at which a large file is read."""
 _ROW_GROUPS = 64
 
 
@@ -57,8 +56,8 @@ class Sample:
         how: what was read, as a phrase.
         total_rows: of the whole table; an estimate for CSV that was not read to its end.
         unusable: columns that no feature can be made of, whatever they hold, with the reason; null in `columns`.
-        reasons: key of `data` that says how CSV is written → what it was found by.
-        written: columns that write numbers in another way than Python, or hold words among them.
+        reasons: key of `data` that says how CSV is written → the reason for its value.
+        forms: how columns write numbers, where it is not as Python does or there are words among them.
     """
 
     data: DataConfig
@@ -70,19 +69,19 @@ class Sample:
     total_rows: int
     unusable: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
-    written: Mapping[str, Written] = field(default_factory=dict)
+    forms: Mapping[str, NumberForm] = field(default_factory=dict)
 
     @property
-    def forms(self) -> CellForms:
+    def cell_forms(self) -> CellForms:
         """How the cells of CSV are written."""
-        units = {name: how.form.unit for name, how in self.written.items() if how.form.unit}
+        units = {name: form.cells.unit for name, form in self.forms.items() if form.cells.unit}
         return forms_of(self.data, units)
 
 
 def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
-    """Reads about `rows` rows, fewer of a wide table, in the dialect that a CSV file is found to have.
+    """Reads about `rows` rows, fewer of a wide table; of CSV, in the dialect that is guessed from its beginning.
 
-    How columns write numbers, and which of their values are none, becomes `written` and keys of `data`.
+    How columns write numbers, and which of their values are none, becomes `forms` and keys of `data`.
 
     Raises:
         DataError: the files are missing, empty, damaged or no tables.
@@ -90,9 +89,9 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     reasons: dict[str, str] = {}
     if data.format == "csv":
         files = find_files(data)
-        found, reasons = find_dialect(files)
-        data = data.model_copy(update=found)
-        footer, reason = find_footer(files, dialect_of(data))
+        keys, reasons = guess_dialect(files)
+        data = data.model_copy(update=keys)
+        footer, reason = guess_footer(files, dialect_of(data))
         if footer:
             data = data.model_copy(update={"skip_footer": footer})
             reasons["skip_footer"] = reason
@@ -101,11 +100,8 @@ def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
     if data.format == "parquet":
         return _read_parquet(data, source, rows)
     sample = _read_csv(data, source.files, rows)
-    columns, written = read_as_written(sample.columns)
-    written = find_odd_values(sample, written)
-    return replace(
-        sample, data=data_as_written(sample.data, columns, written), columns=columns, written=written, reasons=reasons
-    )
+    columns, forms = read_numbers(sample.columns)
+    return replace(sample, data=with_number_forms(data, columns, forms), columns=columns, forms=forms, reasons=reasons)
 
 
 def table_format(path: str) -> str:
@@ -132,59 +128,52 @@ def table_format(path: str) -> str:
 
 # --- CSV --------------------------------------------------------------------------------------------------------
 
+_Blocks = list[tuple[str, Block]]
+"""Blocks of rows, each with its file."""
+
 
 def _read_csv(data: DataConfig, files: list[str], rows: int) -> Sample:
     dialect = dialect_of(data)
-    head, ended = _csv_head(files[:1], rows, _first_bytes(files[0], dialect), dialect)
+    midway = [starts_midway(path, dialect) for path in files]
+    head, ended = _csv_head(files[:1], rows, csv_reader.BLOCK_BYTES if midway[0] else MAX_BYTES, dialect)
     row_bytes = max(1.0, sum(len(block.data) for _, block in head) / max(1, _count_rows(head, dialect)))
     sizes = [file_size(path) for path in files]
     estimate = int(sum(sizes) / row_bytes)
     if not (ended and len(files) == 1 and _count_rows(head, dialect) <= rows + 1):
-        if rows < 4 * PLACES or estimate <= rows or not all(starts_midway(path, dialect) for path in files):
-            head, ended = _csv_head(files, rows, MAX_BYTES, dialect)
-        elif (spread := _csv_spread(files, sizes, rows, row_bytes, head, dialect)) is not None:
-            return _csv_sample(data, files, spread, rows, None, estimate)
-        else:
-            head, ended = _csv_head(files, rows, MAX_BYTES, dialect)
+        if rows >= 4 * PLACES and estimate > rows and all(midway) and not _has_line_breaks(head, dialect):
+            piece = int(min(rows * row_bytes, MAX_BYTES) / PLACES) + 1
+            return _csv_sample(data, files, _csv_spread(files, sizes, piece, dialect), rows, None, estimate)
+        head, ended = _csv_head(files, rows, MAX_BYTES, dialect)
     return _csv_sample(data, files, head, rows, ended, estimate)
 
 
-def _first_bytes(path: str, dialect: Dialect) -> int:
-    return csv_reader.BLOCK_BYTES if starts_midway(path, dialect) else MAX_BYTES
-
-
-def _csv_head(files: list[str], rows: int, most_bytes: int, dialect: Dialect) -> tuple[list[tuple[str, Block]], bool]:
+def _csv_head(files: list[str], rows: int, most_bytes: int, dialect: Dialect) -> tuple[_Blocks, bool]:
     """Blocks from the beginning on, and whether they are all there is."""
-    blocks: list[tuple[str, Block]] = []
-    read = found = 0
+    blocks: _Blocks = []
+    size = count = 0
     for path in files:
         for block in csv_reader.all_blocks(csv_reader.open_csv(path, dialect)):
-            if read >= most_bytes or found > rows:
+            if size >= most_bytes or count > rows:
                 return blocks, False
             blocks.append((path, block))
-            read += len(block.data)
-            found += len(row_ends(block.data, dialect)[0])
+            size += len(block.data)
+            count += len(row_ends(block.data, dialect)[0])
     return blocks, True
 
 
-def _count_rows(blocks: list[tuple[str, Block]], dialect: Dialect) -> int:
+def _count_rows(blocks: _Blocks, dialect: Dialect) -> int:
     return sum(len(row_ends(block.data, dialect)[0]) for _, block in blocks)
 
 
-def _csv_spread(
-    files: list[str],
-    sizes: list[int],
-    rows: int,
-    row_bytes: float,
-    head: list[tuple[str, Block]],
-    dialect: Dialect,
-) -> list[tuple[str, Block]] | None:
-    """A block at each of PLACES places; None where rows hold line breaks, in which one cannot find one's place."""
-    if any(len(row_ends(block.data, dialect)[0]) < block.data.count(b"\n") for _, block in head):
-        return None
-    piece = int(min(rows * row_bytes, MAX_BYTES) / PLACES) + 1
+def _has_line_breaks(blocks: _Blocks, dialect: Dialect) -> bool:
+    """Whether cells hold line breaks: then it cannot be known from a byte in the middle where a row begins."""
+    return any(len(row_ends(block.data, dialect)[0]) < block.data.count(b"\n") for _, block in blocks)
+
+
+def _csv_spread(files: list[str], sizes: list[int], piece: int, dialect: Dialect) -> _Blocks:
+    """A block of about `piece` bytes at each of PLACES places."""
     ends = np.cumsum(sizes)
-    blocks: list[tuple[str, Block]] = []
+    blocks: _Blocks = []
     for place in np.linspace(0, ends[-1], PLACES, endpoint=False).astype(np.int64).tolist():
         index = int(np.searchsorted(ends, place, side="right"))
         path, offset = files[index], place - int(ends[index] - sizes[index])
@@ -196,7 +185,7 @@ def _csv_spread(
 
 
 def _block_at(path: str, offset: int, size: int, first: int, dialect: Dialect) -> Block | None:
-    """Whole rows from about `offset` on; a block without any is None."""
+    """Whole rows from about `offset` on; None where there are none."""
     # From the byte before: a row that begins right here is whole.
     with open_rows(path, dialect, max(offset - 1, first)) as read:
         data = read(size + csv_reader.BLOCK_BYTES // 16)
@@ -214,37 +203,30 @@ def _block_at(path: str, offset: int, size: int, first: int, dialect: Dialect) -
 
 
 def _csv_sample(
-    data: DataConfig,
-    files: list[str],
-    blocks: list[tuple[str, Block]],
-    rows: int,
-    ended: bool | None,
-    estimate: int,
+    data: DataConfig, files: list[str], blocks: _Blocks, rows: int, ended: bool | None, estimate: int
 ) -> Sample:
-    opened = {path: _open_csv(data, path) for path in {files[0], *(path for path, _ in blocks)}}
+    """The blocks as columns; `ended` says whether they are all rows, None that they come from all over the table."""
+    opened = {path: csv_reader.open_csv(path, dialect_of(data), forms_of(data)) for path in {files[0], *dict(blocks)}}
     names = opened[files[0]].columns
-    parsed = [_parse(block, opened[path], placed=ended is not None) for path, block in blocks]
-    columns, count = {}, sum(len(part[names[0]]) for part in parsed)
+    spread = ended is None
+    parsed = [_parse(block, opened[path], placed=not spread) for path, block in blocks]
+    count = sum(len(part[names[0]]) for part in parsed)
+    kept = count if spread else min(count, rows)
     complete = bool(ended) and count <= rows
+    columns = {}
     for name in names:
         cells = [part.pop(name) for part in parsed]
-        kind = widest(*(kind_of_text(part) for part in cells))
+        kind = widest(*map(kind_of_text, cells))
         column = pa.concat_arrays([text_to_kind(part, kind) for part in cells]) if kind else pa.nulls(count)
-        column = column.slice(0, rows) if ended is not None else column
         with_point = not complete and kind == "int" and any(pc.any(pc.match_substring(c, ".")).as_py() for c in cells)
-        columns[name] = _as_written(column) if with_point else column
-    kept = min(count, rows) if ended is not None else count
+        columns[name] = _as_written(column[:kept]) if with_point else column[:kept]
     if complete:
         how, estimate = f"all {count:,} rows", count
-    elif ended is None:
+    elif spread:
         how = f"{kept:,} rows from {len(blocks)} places spread over the whole table of about {estimate:,}"
     else:
         how = f"the first {kept:,} rows" + ("" if any(map(is_gzip, files)) else f" of about {estimate:,}")
     return Sample(data, files, columns, kept, complete, how, max(estimate, count))
-
-
-def _open_csv(data: DataConfig, path: str) -> csv_reader.CsvFile:
-    return csv_reader.open_csv(path, dialect_of(data), forms_of(data))
 
 
 def _parse(block: Block, file: csv_reader.CsvFile, placed: bool) -> dict[str, pa.Array]:
@@ -253,7 +235,7 @@ def _parse(block: Block, file: csv_reader.CsvFile, placed: bool) -> dict[str, pa
     except DataError as error:
         if placed:
             raise
-        # The line of a block amid the file is not known.
+        # Of a block from the middle of the file, the line is not known.
         raise DataError(f"{file.path}, after byte {block.start:,}: {str(error).partition(': ')[2]}") from error
 
 
@@ -270,7 +252,11 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
         each = -(-rows // len(places))
         chosen = [(path, start, min(stop, start + each)) for path, start, stop in (groups[i] for i in places)]
     schema = parquet_reader.read_schema(files[0])
-    kinds = {path: _usable_kinds(path, source.unusable) for path in files}
+    unusable = {
+        name: f"of type {schema.field(name).type}, which no feature or label can be made of" for name in source.unusable
+    }
+    kinds = {path: parquet_reader.column_kinds(parquet_reader.read_schema(path)) for path in files}
+    kinds = {path: {name: kind for name, kind in k.items() if name not in unusable} for path, k in kinds.items()}
     undecided = [name for name in kinds[files[0]] if name in parquet_reader.undecided_columns(files)]
     wide: dict[str, Kind] = dict.fromkeys(undecided, "bytes")
     inferred = merge_kinds(parquet_reader.infer_kinds(path, start, stop, wide) for path, start, stop in chosen)
@@ -278,9 +264,6 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
     typed = {name: widest(*(found[name] for found in kinds.values())) for name in undecided}
     kinds = {path: {**found, **by_value} for path, found in kinds.items()}
     parts: list[Batch] = []
-    unusable = {
-        name: f"of type {schema.field(name).type}, which no feature or label can be made of" for name in source.unusable
-    }
     for path, start, stop in chosen:
         for batch in parquet_reader.read_batches(path, start, stop, kinds[path], needed=()):
             parts.append(batch)
@@ -291,12 +274,8 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
     columns = {}
     for name in schema.names:
         kind = widest(*(found.get(name) for found in kinds.values()))
-        known = name not in unusable
-        arrays = [
-            to_kind(part.columns[name], kind) if known and name in part.columns else pa.nulls(part.rows)
-            for part in parts
-        ]
-        column = _concatenated(arrays, count)
+        found = [part.columns.get(name, pa.nulls(part.rows)) for part in parts]
+        column = pa.nulls(count) if name in unusable else _concatenated([to_kind(part, kind) for part in found])
         columns[name] = _as_written(column) if not complete and typed.get(name) == "float" else column
     how = f"all {count:,} rows"
     if not complete:
@@ -314,13 +293,8 @@ def _refusal(path: str, start: int, stop: int, name: str, kinds: Mapping[str, Ki
     raise AssertionError(f"column {name} of {path} can be read")
 
 
-def _usable_kinds(path: str, unusable: Collection[str]) -> dict[str, Kind | None]:
-    kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))
-    return {name: kind for name, kind in kinds.items() if name not in unusable}
-
-
 def _as_written(column: pa.Array) -> pa.Array:
-    """A sample of whole numbers that are written as others; as these, unless a tf.Example would not hold them then.
+    """Sampled numbers that are whole but written with a point, as float64 unless a float32 would not hold them.
 
     The rows that were not sampled may have fractions.
     """
@@ -339,86 +313,7 @@ def _row_groups(path: str) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def _concatenated(arrays: list[pa.Array], rows: int) -> pa.Array:
-    known = [array.type for array in arrays if not pa.types.is_null(array.type)]
-    if not known:
-        return pa.nulls(rows)
-    return pa.concat_arrays([pa.nulls(len(a), known[0]) if pa.types.is_null(a.type) else a for a in arrays])
-
-
-def find_odd_values(sample: Sample, written: Mapping[str, Written]) -> dict[str, Written]:
-    """Adds where values that are no numbers first stand, in the first MAX_BYTES of each file."""
-    open_values = {(name, value) for name, how in written.items() for value in how.odd}
-    places: dict[tuple[str, str], str] = {}
-    for path in sample.files if open_values else ():
-        file = csv_reader.open_csv(path, dialect_of(sample.data))
-        for block in csv_reader.all_blocks(file):
-            if not open_values or block.start - file.header.stop > MAX_BYTES:
-                break
-            cells = csv_reader.parse_block(block, file, {name for name, _ in open_values})
-            for name, value in sorted(open_values):
-                row = pc.index(cells[name], pa.scalar(value)).as_py()
-                if row >= 0:
-                    places[name, value] = csv_reader.locator(block, file)(row).removeprefix("./")
-                    open_values.remove((name, value))
-    return {
-        name: replace(how, where={value: places[name, value] for value in how.odd if (name, value) in places})
-        for name, how in written.items()
-    }
-
-
-# --- what a sample cannot tell ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class WholeColumn:
-    """What every row of the table says of a column.
-
-    Attributes:
-        values: the different values as text, with their rows; of a column with too many, those of the beginning.
-        missing: rows without a value.
-    """
-
-    values: dict[str, int]
-    missing: int
-
-
-def read_whole_columns(sample: Sample, names: list[str], most_values: int = 1000) -> dict[str, WholeColumn]:
-    """Streams the whole table for what a run insists on in every row: a label's classes, the time of a split.
-
-    Raises:
-        DataError: a row cannot be read.
-    """
-    counts: dict[str, dict[str, int]] = {name: {} for name in names}
-    missing = dict.fromkeys(names, 0)
-    for columns, rows in _streamed(sample, names):
-        for name in names:
-            column = columns.get(name)
-            if column is None or pa.types.is_null(column.type):
-                missing[name] += rows
-                continue
-            missing[name] += column.null_count
-            for entry in column.value_counts().to_pylist() if len(counts[name]) <= most_values else ():
-                if entry["values"] is not None:
-                    text = as_text(entry["values"])
-                    counts[name][text] = counts[name].get(text, 0) + entry["counts"]
-    return {name: WholeColumn(counts[name], missing[name]) for name in names}
-
-
-def _streamed(sample: Sample, names: list[str]) -> Iterator[tuple[dict[str, pa.Array], int]]:
-    # A column of whole numbers in the sample may have a fraction elsewhere.
-    sampled: dict[str, Kind | None] = {name: kind_of_type(sample.columns[name].type) for name in names}
-    sampled = {name: "float" if kind == "int" else kind for name, kind in sampled.items()}
-    for path in sample.files:
-        if sample.data.format == "csv":
-            file = csv_reader.open_csv(path, dialect_of(sample.data), sample.forms)
-            csv_kinds = {name: sampled.get(name) for name in file.columns}
-            for block in csv_reader.all_blocks(file):
-                batch = csv_reader.read_block(block, file, csv_kinds)
-                yield dict(batch.columns), batch.rows
-        else:
-            kinds = parquet_reader.column_kinds(parquet_reader.read_schema(path))
-            rows = parquet_reader.read_metadata(path).num_rows
-            wanted: dict[str, Kind | None] = {name: sampled[name] or kinds[name] for name in names}
-            for batch in parquet_reader.read_batches(path, 0, rows, wanted):
-                yield dict(batch.columns), batch.rows
+def _concatenated(arrays: list[pa.Array]) -> pa.Array:
+    """One array of arrays that are of one type, or null."""
+    known = next((array.type for array in arrays if not pa.types.is_null(array.type)), pa.null())
+    return pa.concat_arrays([pa.nulls(len(a), known) if pa.types.is_null(a.type) else a for a in arrays])

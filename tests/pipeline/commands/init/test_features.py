@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.commands.init.columns import guess, profile, repeated_rows, time_form
+from pipeline.commands.init.features import guess_feature
+from pipeline.commands.init.profile import profile, repeated_rows
+from pipeline.commands.init.time_forms import time_form_of
 
 ROWS = 200
 RANDOM = np.random.RandomState(1)
@@ -48,7 +50,7 @@ WORDS = [f"w{number}" for number in range(2000)]
     ],
 )
 def test_features(name: str, values: list[Any], kind: str, options: dict[str, Any]) -> None:
-    found = guess(column(name, values))
+    found = guess_feature(column(name, values))
     assert (found.kind, found.options) == (kind, options), found.reason
 
 
@@ -89,29 +91,34 @@ def test_features(name: str, values: list[Any], kind: str, options: dict[str, An
     ],
 )
 def test_left_out(name: str, values: list[Any], reason: str) -> None:
-    found = guess(column(name, values, pa.binary() if name == "blob" else None))
+    found = guess_feature(column(name, values, pa.binary() if name == "blob" else None))
     assert found.kind == "dropped"
     assert re.search(reason, found.reason), found.reason
 
 
 def test_a_value_that_is_there_or_not_is_no_constant() -> None:
-    assert guess(column("bonus", ["paid" if i % 2 else None for i in range(ROWS)])).kind == "categorical"
+    assert guess_feature(column("bonus", ["paid" if i % 2 else None for i in range(ROWS)])).kind == "categorical"
+
+
+def form_of(found: Any) -> str | None:
+    times = time_form_of(found)
+    return times.form if times else None
 
 
 def test_points_in_time() -> None:
-    assert time_form(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"])) == "iso"
-    assert time_form(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00+01:00"])) == "iso"
-    assert time_form(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00"])) is None
-    assert time_form(column("t", ["2024-01-01 00:00:00 UTC", "2024-01-02 00:00:00 UTC"])) == "iso"
-    assert time_form(column("t", ["01/02/2024", "02/02/2024"])) == "day or month first"
-    assert time_form(column("t", ["01/02/2024", "22/02/2024"])) == "%d/%m/%Y"
-    assert time_form(column("t", ["01/02/2024 9:30 AM", "02/22/2024 1:00 PM"])) == "%m/%d/%Y %I:%M %p"
-    assert time_form(column("t", ["04.03.2021", "31.03.2021"])) == "%d.%m.%Y"
-    assert time_form(column("t", ["2021/03/04", "2021/12/31"])) == "%Y/%m/%d"
-    assert time_form(column("t", ["04-Mar-21", "31-Mar-21"])) == "%d-%b-%y"
-    assert time_form(column("date", [20240131, 20240201])) == "yyyymmdd"
-    assert time_form(column("date_of_birth", ["1980-01-01", "1990-01-01"])) is None
-    assert time_form(column("revenue", [1_500_000_000, 1_600_000_000])) is None
+    assert form_of(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"])) == "iso"
+    assert form_of(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00+01:00"])) == "iso"
+    assert form_of(column("t", ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00"])) is None
+    assert form_of(column("t", ["2024-01-01 00:00:00 UTC", "2024-01-02 00:00:00 UTC"])) == "iso"
+    assert form_of(column("t", ["01/02/2024", "02/02/2024"])) == "day or month first"
+    assert form_of(column("t", ["01/02/2024", "22/02/2024"])) == "%d/%m/%Y"
+    assert form_of(column("t", ["01/02/2024 9:30 AM", "02/22/2024 1:00 PM"])) == "%m/%d/%Y %I:%M %p"
+    assert form_of(column("t", ["04.03.2021", "31.03.2021"])) == "%d.%m.%Y"
+    assert form_of(column("t", ["2021/03/04", "2021/12/31"])) == "%Y/%m/%d"
+    assert form_of(column("t", ["04-Mar-21", "31-Mar-21"])) == "%d-%b-%y"
+    assert form_of(column("date", [20240131, 20240201])) == "yyyymmdd"
+    assert form_of(column("date_of_birth", ["1980-01-01", "1990-01-01"])) is None
+    assert form_of(column("revenue", [1_500_000_000, 1_600_000_000])) is None
 
 
 def test_rows_that_stand_there_before_are_counted() -> None:

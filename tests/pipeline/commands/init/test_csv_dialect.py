@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from janus_core.tables.config import DataConfig
-from pipeline.commands.init import dialect
-from pipeline.commands.init.dialect import find_dialect
+from pipeline.commands.init import csv_dialect
+from pipeline.commands.init.csv_dialect import guess_dialect
 from pipeline.commands.init.job import InitOptions, run_init_job
-from pipeline.commands.init.read import read_sample
+from pipeline.commands.init.sample import read_sample
 from tests.janus_core.tables.test_csv_dialect import CASES
 from tests.pipeline.commands.init.tables import sample_of, shop, write_csv
 
@@ -49,20 +49,20 @@ FOUND: dict[str, tuple[str, dict[str, Any]]] = {
 def test_the_keys(case: str, tmp_path: Path) -> None:
     content, keys = FOUND[case]
     (tmp_path / "t.csv").write_text(content)
-    found, reasons = find_dialect([str(tmp_path / "t.csv")])
+    found, reasons = guess_dialect([str(tmp_path / "t.csv")])
     assert found == keys
     assert set(reasons) == set(keys)
 
 
 def test_another_encoding_is_guessed_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialect, "_READ", 1_001)
+    monkeypatch.setattr(csv_dialect, "_READ", 1_001)
     (tmp_path / "t.csv").write_bytes(b"a,b\n" + b"plain,1\n" * 5_000 + "Jürgen Müller,2\n".encode("cp1252"))
-    found, reasons = find_dialect([str(tmp_path / "t.csv")])
+    found, reasons = guess_dialect([str(tmp_path / "t.csv")])
     assert found == {"encoding": "cp1252"}
     assert "these letters are wrong: 'Jürgen Müller,2'" in reasons["encoding"]
     assert sample_of(tmp_path / "t.csv").columns["a"].to_pylist()[-1] == "Jürgen Müller".encode()
-    monkeypatch.setattr(dialect, "MOST_BYTES", 10_000)
-    assert find_dialect([str(tmp_path / "t.csv")])[0] == {}
+    monkeypatch.setattr(csv_dialect, "MOST_BYTES", 10_000)
+    assert guess_dialect([str(tmp_path / "t.csv")])[0] == {}
 
 
 def test_the_configuration_says_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

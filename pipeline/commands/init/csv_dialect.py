@@ -1,4 +1,4 @@
-"""How a CSV table is written: its encoding, delimiter, title lines and quotes, from its beginning."""
+"""Guesses how a CSV table is written: its encoding, delimiter, title lines and quotes."""
 
 import codecs
 import csv
@@ -14,47 +14,47 @@ from janus_core.tables.csv_dialect import BOM, UTF16_BOMS, Dialect
 from janus_core.tables.csv_header import DELIMITERS, SEP
 from janus_core.tables.csv_reader import escaped_quote
 from janus_core.tables.files import open_content
+from janus_core.tables.missing_markers import is_number
 
 MOST_BYTES = 256 << 20
-"""So much of the table is searched for bytes that are not UTF-8."""
+"""How much of the table is searched for bytes that are not UTF-8."""
 _HEAD_CHARACTERS = 64 << 10
 _READ = 4 << 20
 _TITLE_LINES = 40
 _SHARE = 0.9
-"""Of the rows that have as many cells as most, where the delimiter is the right one."""
+"""With the right delimiter, at least this share of the rows have one number of cells."""
 
 
-def find_dialect(files: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The keys of `data` that are not as usual, with their values, and why.
+def guess_dialect(files: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The keys of `data` that need another value than their default, with that value, and with the reason.
 
-    Args:
-        files: of which the first tells all but that there are bytes that are not UTF-8.
+    The beginning of the first file decides, but all files are searched for bytes that are not UTF-8.
     """
-    found: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
     reasons: dict[str, str] = {}
-    head = _head(files[0])
+    head = next(_chunks(files[0]), b"")[: 4 * _HEAD_CHARACTERS]
     encoding = _marked_encoding(head)
     if encoding:
-        found["encoding"], reasons["encoding"] = encoding, "by its first bytes"
+        keys["encoding"], reasons["encoding"] = encoding, "by its first bytes"
     elif not head.startswith(BOM) and (line := _line_not_utf8(files)) is not None:
-        found["encoding"] = "cp1252"
+        keys["encoding"] = "cp1252"
         reasons["encoding"] = f"guessed: the file is not UTF-8; another is right if these letters are wrong: {line}"
-    text = head.decode(found.get("encoding", "utf-8"), errors="replace").removeprefix("\ufeff")
+    text = head.decode(keys.get("encoding", "utf-8"), errors="replace").removeprefix("\ufeff")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     dialect, leading = _best(text)
     if dialect.delimiter != ",":
-        found["delimiter"] = dialect.delimiter
+        keys["delimiter"] = dialect.delimiter
         reasons["delimiter"] = f"the cells are separated by {DELIMITERS.get(dialect.delimiter, 'it')}"
     if leading:
-        found["skip_rows"] = leading
-        reasons["skip_rows"] = f"the header comes after {_shown(text.lstrip().partition(chr(10))[0])}"
+        keys["skip_rows"] = leading
+        reasons["skip_rows"] = f"the header comes after {_excerpt(text.lstrip().partition(chr(10))[0])}"
     if dialect.escape_char:
-        found["escape_char"] = dialect.escape_char
+        keys["escape_char"] = dialect.escape_char
         reasons["escape_char"] = "backslashes stand before quotes in quoted cells"
     if dialect.skip_initial_space:
-        found["skip_initial_space"] = True
+        keys["skip_initial_space"] = True
         reasons["skip_initial_space"] = "blanks stand after the delimiters"
-    return found, reasons
+    return keys, reasons
 
 
 # --- encoding ---------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def _line_not_utf8(files: Sequence[str]) -> str | None:
                 data = pending + chunk
                 start = max(data.rfind(b"\n", 0, error.start), data.rfind(b"\r", 0, error.start)) + 1
                 line = re.split(rb"[\r\n]", data[start : start + 4096], maxsplit=1)[0]
-                return _shown(line.decode("cp1252", errors="replace"), around=error.start - start)
+                return _excerpt(line.decode("cp1252", errors="replace"), around=error.start - start)
             left -= len(chunk)
             if left <= 0:
                 return None
@@ -93,23 +93,14 @@ def _line_not_utf8(files: Sequence[str]) -> str | None:
 
 def _chunks(path: str) -> Iterator[bytes]:
     with open_content(path) as stream:
-        while chunk := _read(stream, path):
-            yield chunk
+        try:
+            while chunk := stream.read(_READ):
+                yield chunk
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
 
 
-def _head(path: str) -> bytes:
-    with open_content(path) as stream:
-        return _read(stream, path)[: 4 * _HEAD_CHARACTERS]
-
-
-def _read(stream: Any, path: str) -> bytes:
-    try:
-        return stream.read(_READ)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
-
-
-def _shown(text: str, around: int = 0) -> str:
+def _excerpt(text: str, around: int = 0) -> str:
     begin = max(0, around - 20)
     return f"'{text[begin : begin + 40]}'"
 
@@ -118,7 +109,7 @@ def _shown(text: str, around: int = 0) -> str:
 
 
 def _best(text: str) -> tuple[Dialect, int]:
-    """The dialect in which the rows have most nearly one length, and the lines before its header."""
+    """The dialect in which most rows have the same number of cells, and the lines before its header."""
     sep = SEP.match(text.lstrip("\n").encode())
     delimiters = [sep[1].decode("latin-1")] if sep else list(DELIMITERS)
     text = text.lstrip("\n")[sep.end() :] if sep else text
@@ -135,7 +126,7 @@ def _best(text: str) -> tuple[Dialect, int]:
 
 
 def _variants(text: str, plain: Dialect) -> Iterator[Dialect]:
-    """The dialect as it is or, where there is evidence, with other quotes; a tie goes to the first."""
+    """The dialect as it is or, where there is evidence, with other rules for quotes; the first wins a tie."""
     data = text.encode()
     escape = escaped_quote(data, plain) >= 0
     blanks = quote_after_blanks(data, plain) >= 0 or _blanks_after(text, plain.delimiter)
@@ -166,12 +157,12 @@ def _score(text: str, dialect: Dialect) -> tuple[Score, int]:
     header, leading = _header(text, dialect, width)
     rows = sum(widths.values()) - (1 if leading else 0)
     share = widths[width] / max(rows, 1)
-    named = bool(header) and not any(map(_number, header))
+    named = bool(header) and not any(map(is_number, header))
     return (share >= _SHARE, named, -leading, round(share, 2), width), leading
 
 
 def _header(text: str, dialect: Dialect, width: int) -> tuple[list[str], int]:
-    """The header's cells and the lines before it: titles of one cell, comments, and rows of nothing."""
+    """The header's cells, and the number of lines before it: titles of one cell, comments and empty rows."""
     first: list[str] = next((row for row in dialect.rows_of(text) if any(row)), [])
     if not _is_title(first, width):
         return first, 0
@@ -181,7 +172,7 @@ def _header(text: str, dialect: Dialect, width: int) -> tuple[list[str], int]:
         if _is_title(cells, width):
             continue
         if len(cells) != width:
-            # What follows is no header, so what went before was one.
+            # This line is no header, so an earlier one was.
             return first, 0
         while place and not lines[place - 1].strip():
             place -= 1
@@ -193,11 +184,3 @@ def _is_title(cells: Sequence[str], width: int) -> bool:
     filled = sum(bool(cell.strip()) for cell in cells)
     comment = bool(cells) and cells[0].startswith("#") and len(cells) != width
     return filled == 0 or (filled == 1 and width > 1 and not (width == 2 and len(cells) == 2)) or comment
-
-
-def _number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

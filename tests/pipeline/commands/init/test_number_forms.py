@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.commands.init.written import Mixed, Written, as_numbers
+from pipeline.commands.init.number_forms import MixedNumbers, NumberForm, number_form_of
 from pipeline.config import JanusConfig
 from pipeline.config.file import load_config
 from pipeline.dag import example_gen_of
@@ -55,7 +55,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_table_of_near_numbers_is_ingested_as_numbers(tmp_path: Path) -> None:
+def test_a_table_of_near_numbers_is_ingested_number_form_of(tmp_path: Path) -> None:
     config, text, out = configured(tmp_path, table(), "paid,shop")
     assert {name: feature.kind for name, feature in config.features.items()} == dict.fromkeys(
         ["price", "rate", "weight", "blank", "word"], "numeric"
@@ -101,23 +101,23 @@ def test_a_time_that_cannot_divide_the_table_is_named_with_its_reason(tmp_path: 
     ):
         plan = plan_of(tmp_path, table(applied_at=applied_at), "paid")
         assert any(words in warning for warning in plan.warnings), plan.warnings
-        assert "no column was recognised" not in plan.division.reason
-        assert "'applied_at'" in plan.division.reason
+        assert "no column was recognised" not in plan.split.reason
+        assert "'applied_at'" in plan.split.reason
 
 
 def test_instants_in_several_zones_divide_by_time(tmp_path: Path) -> None:
     times = [f"2021-{row // 28 % 12 + 1:02d}-{row % 28 + 1:02d}T08:00:00+0{row % 3}:00" for row in range(ROWS)]
     plan = plan_of(tmp_path, table(applied_at=times), "paid")
-    assert plan.division.split.eval_from.endswith("T00:00Z")  # type: ignore[union-attr]
+    assert plan.split.split.eval_from.endswith("T00:00Z")  # type: ignore[union-attr]
 
 
 def forms(*values: str, a_code: bool = False) -> Any:
-    return as_numbers(pa.array(values), np.ones(len(values), np.int64), a_code)
+    return number_form_of(pa.array(values), np.ones(len(values), np.int64), a_code)
 
 
 def test_a_comma_that_may_be_either_is_named() -> None:
     assert forms(*(f"{number},{number % 7}00" for number in range(1, 40))).ambiguous == "1,100"
-    assert forms(*(f"{number},{number % 7}00" for number in range(40))).form.decimal == ","
+    assert forms(*(f"{number},{number % 7}00" for number in range(40))).cells.decimal == ","
     assert forms("7", *(f"{number},{number % 7}00" for number in range(1, 40))).ambiguous is None
 
 
@@ -125,6 +125,6 @@ def test_what_looks_like_numbers_and_is_not() -> None:
     assert forms(*(f"555 {number} {number}" for number in range(100, 200))) is None
     assert forms(*(f"12{letter}" for letter in "abcdefghij")) is None
     assert forms(*(f"{hour}pm" for hour in range(1, 13))) is None
-    assert forms("0", "1", "2", "3+") == Mixed(0.75, ("3+",), ())
-    assert isinstance(forms(*map(str, range(50)), "12345-6789", a_code=True), Mixed)
-    assert isinstance(forms(*map(str, range(50)), "12345-6789"), Written)
+    assert forms("0", "1", "2", "3+") == MixedNumbers(0.75, ("3+",), ())
+    assert isinstance(forms(*map(str, range(50)), "12345-6789", a_code=True), MixedNumbers)
+    assert isinstance(forms(*map(str, range(50)), "12345-6789"), NumberForm)

@@ -9,14 +9,14 @@ import pytest
 
 from janus_core.errors import DataError
 from janus_core.tables.config import DataConfig, TimeSplit
-from pipeline.commands.init import plan as plan_module
-from pipeline.commands.init.columns import profile
+from pipeline.commands.init import proposal as proposal_module
+from pipeline.commands.init.column_names import unique_name
 from pipeline.commands.init.gates import rounded_down
 from pipeline.commands.init.leakage import Label, score
-from pipeline.commands.init.names import unique_name
-from pipeline.commands.init.plan import make_plan
-from pipeline.commands.init.read import read_sample
-from pipeline.commands.init.sizes import sizes_for
+from pipeline.commands.init.network_size import sizes_for
+from pipeline.commands.init.profile import profile
+from pipeline.commands.init.proposal import propose
+from pipeline.commands.init.sample import read_sample
 from tests.pipeline.commands.init.tables import plan_of, shop
 
 RANDOM = np.random.RandomState(3)
@@ -38,11 +38,11 @@ def test_a_plan_knows_every_column(tmp_path: Path) -> None:
         "size cm": "numeric",
         "class": "categorical",
     }
-    assert [target.kind for target in plan.targets] == ["binary", "regression"]
-    assert isinstance(plan.division.split, TimeSplit)
-    assert plan.division.split.eval_from == "2024-01-17"
+    assert [target.kind for target in plan.tasks] == ["binary", "regression"]
+    assert isinstance(plan.split.split, TimeSplit)
+    assert plan.split.split.eval_from == "2024-01-17"
     (leak,) = [warning for warning in plan.warnings if warning.startswith("leakage?")]
-    assert leak.startswith("leakage? 'price' alone tells target 'spent' with r2 0.9")
+    assert leak.startswith("leakage? 'price' alone predicts target 'spent' with r2 0.9")
     assert "it is left out" in leak
     assert [(column.name, column.guess.kind) for column in plan.leaks] == [("price", "numeric")]
 
@@ -85,8 +85,8 @@ def test_rows_without_label_and_missing_values_do_not_count() -> None:
 def test_without_a_time_the_split_is_by_hash_with_every_class_in_both_parts(tmp_path: Path) -> None:
     table = {"x": RANDOM.normal(size=60).tolist(), "y": ["a"] * 28 + ["b"] * 28 + ["c"] * 4}
     plan = plan_of(tmp_path, table, "y")
-    assert plan.division.split.by == "hash"
-    evaluated = plan.division.evaluated
+    assert plan.split.split.by == "hash"
+    evaluated = plan.split.evaluated
     assert 0.25 <= evaluated.mean() <= 0.35
     rare = np.array(table["y"]) == "c"
     assert 0 < (evaluated & rare).sum() < 4
@@ -99,7 +99,7 @@ def test_no_split_by_a_time_that_parts_the_classes(tmp_path: Path) -> None:
         "y": ["early"] * 85 + ["late"] * 15,
     }
     plan = plan_of(tmp_path, table, "y")
-    assert plan.division.split.by == "hash"
+    assert plan.split.split.by == "hash"
     assert "no split by 'day': train would lack a class of target 'y'" in plan.warnings
 
 
@@ -116,7 +116,7 @@ def test_what_training_never_sees_is_left_out_under_a_split_by_time(tmp_path: Pa
 def test_gates_are_what_guessing_reaches_in_the_evaluated_rows(tmp_path: Path) -> None:
     table = shop()
     plan = plan_of(tmp_path, table, "bought", "spent")
-    evaluated = plan.division.evaluated
+    evaluated = plan.split.evaluated
     bought, spent = np.array(table["bought"]) == "yes", np.array(table["spent"])
     share = bought[~evaluated].mean()
     log_loss = -np.where(bought[evaluated], np.log(share), np.log(1 - share)).mean()
@@ -127,7 +127,7 @@ def test_gates_are_what_guessing_reaches_in_the_evaluated_rows(tmp_path: Path) -
 
 
 def test_a_wide_table_keeps_the_columns_that_tell_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_module, "MOST_FEATURES", 3)
+    monkeypatch.setattr(proposal_module, "MOST_FEATURES", 3)
     table = {f"noise{place}": RANDOM.normal(size=200).tolist() for place in range(20)}
     y = RANDOM.normal(size=200)
     table["told"] = (y + RANDOM.normal(0, 0.3, 200)).tolist()
@@ -180,13 +180,13 @@ def test_lists_of_text_and_structs_are_left_out(tmp_path: Path) -> None:
     columns["tags"] = [["a", "b"][: row % 3] or None for row in range(200)]
     columns["place"] = [{"lat": 0.1 * row} for row in range(200)]
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
-    plan = make_plan("t", read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet")), ["bought"])
+    plan = propose("t", read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet")), ["bought"])
     reasons = {column.column.name: column.guess.reason for column in plan.columns if not column.used}
     assert reasons["tags"] == "lists of text have no kind of feature"
     assert reasons["place"] == "of type struct<lat: double>, which no feature or label can be made of"
     sample = read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"))
     with pytest.raises(DataError, match=r"target 'place': of type struct<lat: double>, which no feature or label"):
-        make_plan("t", sample, ["place"])
+        propose("t", sample, ["place"])
 
 
 def test_unsigned_integers_beyond_64_bits_are_left_out_or_read_as_text(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_unsigned_integers_beyond_64_bits_are_left_out_or_read_as_text(tmp_path:
     }
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     sample = read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"))
-    guesses = {column.column.name: column.guess for column in make_plan("t", sample, ["y"]).columns}
+    guesses = {column.column.name: column.guess for column in propose("t", sample, ["y"]).columns}
     assert guesses["wide"].reason == "whole numbers beyond 2^53, read as text, 7 values"
     assert (guesses["wide_lists"].kind, guesses["x"].kind) == ("dropped", "numeric")
     assert "row 0: column 'wide_lists' holds '9223372036854775808'" in guesses["wide_lists"].reason

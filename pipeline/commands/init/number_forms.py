@@ -1,4 +1,4 @@
-"""How the cells of a text column write numbers or times, and which of them are neither."""
+"""How the cells of a text column write numbers, and which of them are no numbers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,18 @@ from janus_core.tables.cells import CellForm
 from janus_core.tables.column_kinds import kind_of_text, text_to_kind
 from janus_core.tables.config import DataConfig
 from janus_core.tables.missing_markers import MISSING_MARKERS
-from janus_core.tables.times import parse_times
-from pipeline.commands.init.names import names_a_code
+from pipeline.commands.init.column_names import names_a_code
 
 MOST_ODD = 0.05
-"""The share of values that may be no numbers in a column of numbers, or no times in one of times."""
+"""The largest share of values in a column of numbers that are no numbers, or in one of times that are no times."""
 MOST_ODD_VALUES = 20
 FEWEST_NUMBERS = 20
-"""With fewer different numbers, text such as `3+` among them is a category, not a mistake."""
+"""Where fewer different values are numbers, text such as `3+` among them is a category, not a mistake."""
 FEWEST_WITH_UNIT = 10
 _MOST_LISTED = 20
-"""Words for missing values of more columns stand in one list, if no column of text holds them."""
-_HEAD = 200
-"""So many different values rule out most columns of text."""
+"""The words for missing values of more columns are written as one list, if no column of text holds any of them."""
+HEAD = 200
+"""The first different values, which are enough to rule out most columns of text."""
 
 _CURRENCY = r"(?:[A-Z]{2,3})?\p{Sc}|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|Rs\.?"
 _BLANKS = "[ \u00a0\u202f]*"
@@ -36,46 +35,38 @@ _NUMBER_WITH_UNIT = (
 )
 _NO_UNITS = frozenset({"am", "pm", "st", "nd", "rd", "th", "x"})
 _MARKS = ((".", None), (".", ","), (",", None), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "'"))
-_DATES = ("%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")
-_SHORT_DATES = ("%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%b-%y")
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
-_ZONES = ("", "%z", " %z")
-_LIKE_A_DATE = r"^\s*(\d{4}-\d{2}|\d{1,4}[-/. ][0-9A-Za-z]{1,9}[-/. ]\d{2,4}|[A-Za-z]{3,9} \d{1,2}, \d{4})"
-ISO = "iso"
-AMBIGUOUS = "day or month first"
-_TIME_FORMS = (ISO, *(date + clock for date in (*_DATES, *_SHORT_DATES) for clock in _CLOCKS))
-_ZONED_FORMS = tuple(f"{form}{zone}" for form in _TIME_FORMS[1:] if ":" in form for zone in _ZONES[1:])
 
 
 @dataclass(frozen=True)
-class Written:
+class NumberForm:
     """How a column of numbers is written.
 
     Attributes:
-        form: its marks and unit, and the words that count as missing.
+        cells: its marks and unit, and the words that count as missing.
         words: the words for `missing`, with their rows.
-        odd: other values that are no numbers, with their rows; they are taken for missing as well.
-        where: of some of `odd`, where they first are.
+        odd: other values that are no numbers, with their rows; they count as missing as well.
+        where: the first place of some of `odd`.
         ambiguous: a value whose mark may be one of thousands or a decimal one; None if there is none.
     """
 
-    form: CellForm = CellForm()
+    cells: CellForm = CellForm()
     words: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
     where: Mapping[str, str] = field(default_factory=dict)
     ambiguous: str | None = None
 
     @property
-    def shown(self) -> str:
-        """The form in words: `written with %`; empty where numbers are written plainly."""
-        parts = [f"a decimal {'comma' if self.form.decimal == ',' else 'point'}"] if self.form.decimal != "." else []
-        parts += [f"'{self.form.thousands}' between thousands"] if self.form.thousands else []
-        parts += [f"the unit {self.form.unit}"] if self.form.unit else []
+    def described(self) -> str:
+        """The form in words, such as `written with the unit %`; empty where numbers are written plainly."""
+        cells = self.cells
+        parts = [f"a decimal {'comma' if cells.decimal == ',' else 'point'}"] if cells.decimal != "." else []
+        parts += [f"'{cells.thousands}' between thousands"] if cells.thousands else []
+        parts += [f"the unit {cells.unit}"] if cells.unit else []
         return f"written with {' and '.join(parts)}" if parts else ""
 
 
 @dataclass(frozen=True)
-class Mixed:
+class MixedNumbers:
     """Most values are numbers, but not all.
 
     Attributes:
@@ -89,34 +80,34 @@ class Mixed:
     units: tuple[str, ...] = ()
 
 
-def read_as_written(columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], dict[str, Written]]:
-    """Columns of CSV, those of text that write numbers in their own way as numbers, and how these are written."""
-    found: dict[str, pa.Array] = {}
-    written: dict[str, Written] = {}
+def read_numbers(columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], dict[str, NumberForm]]:
+    """Columns of CSV, with the text that writes numbers in a form of its own as numbers, and these forms."""
+    read = dict(columns)
+    forms: dict[str, NumberForm] = {}
     for name, column in columns.items():
-        found[name] = column
-        if not pa.types.is_binary(column.type) or not _is_text(column):
+        if not pa.types.is_binary(column.type) or not is_utf8(column):
             continue
         cells = column.cast(pa.string())
         counts = cells.drop_null().value_counts()
-        how = as_numbers(counts.field("values"), counts.field("counts").to_numpy(), names_a_code(name))
-        if isinstance(how, Written):
-            numbers = how.form.plain(how.form.known(cells))
+        form = number_form_of(counts.field("values"), counts.field("counts").to_numpy(), names_a_code(name))
+        if isinstance(form, NumberForm):
+            numbers = form.cells.plain(form.cells.known(cells))
             kind = kind_of_text(numbers)
             if kind in ("int", "float"):
-                found[name], written[name] = text_to_kind(numbers, kind), how
-    return found, written
+                read[name], forms[name] = text_to_kind(numbers, kind), form
+    return read, forms
 
 
-def data_as_written(data: DataConfig, columns: Mapping[str, pa.Array], written: Mapping[str, Written]) -> DataConfig:
-    """The keys that make ExampleGen read the columns in the same way; a unit stands with the feature."""
-    words: Any = {name: list(how.form.null_words) for name, how in written.items() if how.form.null_words}
+def with_number_forms(data: DataConfig, columns: Mapping[str, pa.Array], forms: Mapping[str, NumberForm]) -> DataConfig:
+    """The keys that make ExampleGen read the columns in the same way; a unit is a key of the feature."""
+    cells = {name: form.cells for name, form in forms.items()}
+    words: Any = {name: list(form.null_words) for name, form in cells.items() if form.null_words}
     if len(words) > _MOST_LISTED and not _in_text(everywhere := sorted(set().union(*words.values())), columns):
         words = everywhere
-    commas = {name: "," for name, how in written.items() if how.form.decimal == ","}
+    commas = {name: "," for name, form in cells.items() if form.decimal == ","}
     points = any(pa.types.is_floating(column.type) and name not in commas for name, column in columns.items())
     decimal: Any = (commas if points else ",") if commas else "."
-    groups = {name: how.form.thousands for name, how in written.items() if how.form.thousands}
+    groups = {name: form.thousands for name, form in cells.items() if form.thousands}
     alike = len(set(groups.values())) == 1 and not (isinstance(decimal, dict) and "," in groups.values())
     thousands: Any = (next(iter(groups.values())) if alike else groups) if groups else None
     return data.model_copy(update={"null_values": words or [], "decimal": decimal, "thousands": thousands})
@@ -128,7 +119,8 @@ def _in_text(words: Sequence[str], columns: Mapping[str, pa.Array]) -> bool:
     return any(pc.any(pc.is_in(column, value_set=known)).as_py() for column in text)
 
 
-def _is_text(column: pa.Array) -> bool:
+def is_utf8(column: pa.Array) -> bool:
+    """Whether all values of a binary column are UTF-8."""
     try:
         column.cast(pa.string()).validate(full=True)
     except pa.ArrowInvalid:
@@ -136,8 +128,10 @@ def _is_text(column: pa.Array) -> bool:
     return True
 
 
-def as_numbers(values: pa.StringArray, counts: np.ndarray, a_code: bool = False) -> Written | Mixed | None:
-    """How numbers are written in a column that is text to Python.
+def number_form_of(
+    values: pa.StringArray, counts: np.ndarray, a_code: bool = False
+) -> NumberForm | MixedNumbers | None:
+    """How numbers are written in a column that Python would read as text.
 
     Args:
         values: its different values.
@@ -145,11 +139,11 @@ def as_numbers(values: pa.StringArray, counts: np.ndarray, a_code: bool = False)
         a_code: whether its name says that it is a code or an identifier, in which text among numbers has a meaning.
 
     Returns:
-        Written where (nearly) all are numbers; Mixed where most are; None where it is text.
+        NumberForm where (nearly) all are numbers; MixedNumbers where most are; None where it is text.
     """
-    missing = _missing(values)
+    missing = is_missing(values)
     rest = np.flatnonzero(~missing)
-    head = rest[:_HEAD]
+    head = rest[:HEAD]
     if not len(rest) or _matches(values.take(pa.array(head))).mean() < 0.3:
         return None
     words = {values[place].as_py(): int(counts[place]) for place in np.flatnonzero(missing).tolist()}
@@ -170,55 +164,22 @@ def as_numbers(values: pa.StringArray, counts: np.ndarray, a_code: bool = False)
     places = np.flatnonzero(~fits)
     rows, distinct = int(counts[fits].sum()), int(fits.sum())
     weak = (unit is not None and unit.isalpha()) or (decimal, thousands) != (".", None)
-    if distinct < (FEWEST_WITH_UNIT if weak else 2):
-        return None
-    if rows < 0.5 * total:
+    if distinct < (FEWEST_WITH_UNIT if weak else 2) or rows < 0.5 * total:
         return None
     tolerable = rows >= (1 - MOST_ODD) * total and len(places) <= MOST_ODD_VALUES and distinct >= FEWEST_NUMBERS
     if len(places) and (a_code or not tolerable):
         most = places[np.argsort(-counts[places], kind="stable")][:3]
         others = tuple(values.take(pa.array(most)).to_pylist())
-        return Mixed(rows / total, others, tuple(units)[:3] if len(units) > 1 else ())
+        return MixedNumbers(rows / total, others, tuple(units)[:3] if len(units) > 1 else ())
     if thousands == " " and len({len(text) for text in values.to_pylist()}) == 1:
         # Telephone and account numbers are all of one length.
         return None
     odd = {values[place].as_py(): int(counts[place]) for place in places.tolist()}
-    form = replace(form, null_words=(*words, *odd))
-    return Written(form, words, odd, {}, ambiguous)
+    return NumberForm(replace(form, null_words=(*words, *odd)), words, odd, {}, ambiguous)
 
 
-def time_form_of(values: pa.StringArray, counts: np.ndarray) -> tuple[str, dict[str, int]] | None:
-    """`iso`, a format of strptime or `AMBIGUOUS`, and the values that are of another; None where most are no times."""
-    rest = np.flatnonzero(~_missing(values))
-    if not len(rest):
-        return None
-    values, counts = values.take(pa.array(rest)), counts[rest]
-    head = values.slice(0, _HEAD)
-    if pc.match_substring_regex(head, _LIKE_A_DATE).to_numpy(zero_copy_only=False).mean() < 0.5:
-        return None
-    shares = {form: float(_are_times(head, form).mean()) for form in (*_TIME_FORMS, *_ZONED_FORMS)}
-    fit = [form for form, share in shares.items() if share >= 0.5 and share == max(shares.values())]
-    fit = fit or [form for form, share in shares.items() if share >= 1 - MOST_ODD]
-    best: list[tuple[float, str, np.ndarray]] = []
-    for form in fit:
-        valid = _are_times(values, form)
-        best.append((float(counts[valid].sum() / counts.sum()), form, valid))
-    best.sort(key=lambda entry: -entry[0])
-    if not best or best[0][0] < 1 - MOST_ODD:
-        return None
-    share, form, valid = best[0]
-    if len(best) > 1 and best[1][0] == share:
-        form = AMBIGUOUS
-    return form, {values[place].as_py(): int(counts[place]) for place in np.flatnonzero(~valid).tolist()}
-
-
-def _are_times(values: pa.StringArray, form: str) -> np.ndarray:
-    times = parse_times(values, None if form == ISO else form)
-    # Times with and without a zone do not compare.
-    return times.valid & (times.zoned | ~times.zoned.any())
-
-
-def _missing(values: pa.StringArray) -> np.ndarray:
+def is_missing(values: pa.StringArray) -> np.ndarray:
+    """bool [values], whether each is blank or a word for `missing`."""
     plain = pc.utf8_lower(pc.utf8_trim_whitespace(values))
     known = pa.array(["", *sorted(MISSING_MARKERS)])
     return pc.is_in(plain, value_set=known).to_numpy(zero_copy_only=False).astype(bool)
@@ -240,14 +201,14 @@ def _tally(parts: pa.StructArray, counts: np.ndarray) -> dict[str, int]:
 
 
 def _marks(values: pa.StringArray, counts: np.ndarray, unit: str | None) -> tuple[str, str | None, str | None]:
-    """The marks that fit most values; of those that fit as many, the most usual."""
+    """The decimal and the thousands mark that fit most values, and an ambiguous value; the usual marks win a tie."""
     fits = [CellForm((), decimal, thousands, unit).holds(values) for decimal, thousands in _MARKS]
     scores = [int(counts[fit].sum()) for fit in fits]
     best = scores.index(max(scores))
     decimal, thousands = _MARKS[best]
     ambiguous = None
     if (decimal, thousands) == (".", ",") and scores[2] == scores[1]:
-        # Each comma stands alone, before three digits.
+        # Each value has one comma, before three digits.
         texts = values.filter(pa.array(fits[best])).to_pylist()
         if any(re.search(r"(?<!\d)0,", text) for text in texts):
             return ",", None, None
