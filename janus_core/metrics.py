@@ -72,33 +72,33 @@ class Metric:
 
 _NO_CURVE = "each class is held by none or by all of the labelled rows"
 
-ACCURACY = Metric("accuracy", "accuracy.ClassAccuracy", better="high", share=True)
-F1 = Metric("f1", "f1.MacroF1", better="high", share=True)
-AUC = Metric("auc", "auc.OneVsRestAUC", better="high", share=True, undefined=_NO_CURVE, implausible=0.999)
-AUC_PR = Metric("auc_pr", "auc.OneVsRestAUCPR", better="high", share=True, undefined=_NO_CURVE)
-LOG_LOSS = Metric("log_loss", "log_loss.LogLoss", better="low")
-ECE = Metric("ece", "ece.ExpectedCalibrationError", better="low", share=True)
+ACCURACY = Metric("accuracy", "classification.ClassAccuracy", better="high", share=True)
+F1 = Metric("f1", "classification.MacroF1", better="high", share=True)
+AUC = Metric("auc", "curves.OneVsRestAUC", better="high", share=True, undefined=_NO_CURVE, implausible=0.999)
+AUC_PR = Metric("auc_pr", "curves.OneVsRestAUCPR", better="high", share=True, undefined=_NO_CURVE)
+LOG_LOSS = Metric("log_loss", "classification.LogLoss", better="low")
+ECE = Metric("ece", "classification.ExpectedCalibrationError", better="low", share=True)
 
 DECIDED_ACCURACY = replace(ACCURACY, reads="decision")
 DECIDED_F1 = replace(F1, reads="decision")
 """Of two classes: by the threshold that is exported with the model."""
 
-CLASS_DISTANCE = Metric("mae", "class_distance.ClassDistance", better="low", unit="classes")
+CLASS_DISTANCE = Metric("mae", "ordinal.ClassDistance", better="low", unit="classes")
 QWK = Metric(
-    "qwk", "qwk.QuadraticWeightedKappa", better="high", undefined="labels and predictions are all of one class"
+    "qwk", "ordinal.QuadraticWeightedKappa", better="high", undefined="labels and predictions are all of one class"
 )
 
-MULTILABEL_ACCURACY = Metric("accuracy", "multilabel_accuracy.DecisionAccuracy", better="high", share=True)
-SUBSET_ACCURACY = Metric("subset_accuracy", "multilabel_accuracy.SubsetAccuracy", better="high", share=True)
-MULTILABEL_AUC = replace(AUC, implementation="auc.MultilabelAUC")
-MULTILABEL_AUC_PR = replace(AUC_PR, implementation="auc.MultilabelAUCPR")
-MULTILABEL_LOG_LOSS = replace(LOG_LOSS, implementation="multilabel_log_loss.MultilabelLogLoss")
-MULTILABEL_F1 = replace(F1, implementation="multilabel_f1.MultilabelF1")
+MULTILABEL_ACCURACY = Metric("accuracy", "multilabel.DecisionAccuracy", better="high", share=True)
+SUBSET_ACCURACY = Metric("subset_accuracy", "multilabel.SubsetAccuracy", better="high", share=True)
+MULTILABEL_AUC = replace(AUC, implementation="curves.MultilabelAUC")
+MULTILABEL_AUC_PR = replace(AUC_PR, implementation="curves.MultilabelAUCPR")
+MULTILABEL_LOG_LOSS = replace(LOG_LOSS, implementation="multilabel.MultilabelLogLoss")
+MULTILABEL_F1 = replace(F1, implementation="multilabel.MultilabelF1")
 
-MAE = Metric("mae", "mae.AbsoluteError", better="low", unit="label")
-RMSE = Metric("rmse", "rmse.RootSquaredError", better="low", unit="label")
-R2 = Metric("r2", "r2.RSquared", better="high", undefined="the labels do not vary", implausible=0.999)
-BIAS = Metric("bias", "bias.MeanBias", better="zero", unit="label")
-DEVIANCE = Metric("deviance", "deviance.PoissonDeviance", better="low")
-PINBALL = Metric("pinball", "pinball.PinballLoss", better="low", unit="label", reads="quantiles", levels=1)
-COVERAGE = Metric("coverage", "coverage.IntervalCoverage", better="nominal", share=True, reads="quantiles", levels=2)
+MAE = Metric("mae", "regression.AbsoluteError", better="low", unit="label")
+RMSE = Metric("rmse", "regression.RootSquaredError", better="low", unit="label")
+R2 = Metric("r2", "regression.RSquared", better="high", undefined="the labels do not vary", implausible=0.999)
+BIAS = Metric("bias", "regression.MeanBias", better="zero", unit="label")
+DEVIANCE = Metric("deviance", "regression.PoissonDeviance", better="low")
+PINBALL = Metric("pinball", "quantiles.PinballLoss", better="low", unit="label", reads="quantiles", levels=1)
+COVERAGE = Metric("coverage", "quantiles.IntervalCoverage", better="nominal", share=True, reads="quantiles", levels=2)

@@ -35,8 +35,8 @@ LABELLED_ROWS = "row_count.LabelledRows"
 """What computes LABELLED_COUNT, in `components.metrics`: TFMA imports it by name where it needs it, on any worker."""
 
 _PRESENT_CLASSES: dict[LabelForm, str] = {
-    "class": "class_presence.PresentClasses",
-    "classes": "class_presence.MultilabelPresentClasses",
+    "class": "classification.PresentClasses",
+    "classes": "multilabel.MultilabelPresentClasses",
 }
 _METRICS = "components.metrics"
 

@@ -9,7 +9,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.tfma_internals import ExampleCountCombiner, separate_computations
 from components.evaluator.weight_sum import WeightSum
-from components.metrics.combiner import StatisticCombineFn
+from components.metrics.metric import StatisticCombineFn
 from components.metrics.statistic import Statistic
 
 

@@ -1,30 +1,105 @@
-"""The base of our metrics: a number that follows from a statistic's state."""
+"""The base of our metrics: a number that follows from a statistic's state, which TFMA may compute row by row."""
 
 import abc
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
+import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.metrics.combiner import StatisticCombineFn
+from components.metrics.rows import labelled, make_rows, one_group
 from components.metrics.statistic import Statistic
+
+BUFFERED_ROWS = 1024
+"""Rows that are gathered before arrays are made of them: enough to make numpy's cost per call small."""
+BUFFERED_STATES = 16
+"""States that are gathered before they are merged: some hold a number for each row."""
+
+
+@dataclass
+class _Accumulator:
+    states: list[np.ndarray] = field(default_factory=list)
+    rows: list[tuple[Any, Any, Any]] = field(default_factory=list)
+
+
+class StatisticCombineFn(beam.CombineFn):
+    """Rows as TFMA's StandardMetricInputs → {key: the statistic's state}."""
+
+    def __init__(self, statistic: Statistic, key: metric_types.MetricKey):
+        self.statistic = statistic
+        self.key = key
+
+    def create_accumulator(self) -> _Accumulator:
+        """No rows."""
+        return _Accumulator()
+
+    def add_input(self, accumulator: _Accumulator, element: metric_types.StandardMetricInputs) -> _Accumulator:
+        """Adds a row; the label, prediction and weight may be keyed by model and output."""
+        names = (self.key.model_name, self.key.output_name)
+        label, prediction = element.get_labels(*names), element.get_predictions(*names)
+        weight = element.get_example_weights(*names) if self.key.example_weighted else None
+        if label is None or prediction is None:
+            missing = "label" if label is None else "prediction"
+            raise ValueError(f"output '{self.key.output_name}': there is no {missing}; check the model spec's keys")
+        accumulator.rows.append((label, prediction, 1.0 if weight is None else weight))
+        if len(accumulator.rows) >= BUFFERED_ROWS:
+            self.summarise(accumulator)
+            if len(accumulator.states) >= BUFFERED_STATES:
+                self.compact(accumulator)
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[_Accumulator]) -> _Accumulator:
+        """One accumulator of all rows."""
+        merged = _Accumulator()
+        for accumulator in accumulators:
+            merged.states += accumulator.states
+            merged.rows += accumulator.rows
+        return self.compact(merged)
+
+    def summarise(self, accumulator: _Accumulator) -> None:
+        """Turns the rows that wait into a state."""
+        if accumulator.rows:
+            labels, predictions, weights = zip(*accumulator.rows, strict=True)
+            rows = make_rows(np.stack(labels), np.stack(predictions), np.stack(weights))
+            accumulator.states += self.statistic.of_groups(*labelled(rows, one_group(len(labels))))
+            accumulator.rows = []
+
+    def compact(self, accumulator: _Accumulator) -> _Accumulator:
+        """Turns all rows and states into one state."""
+        self.summarise(accumulator)
+        if len(accumulator.states) > 1:
+            accumulator.states = [self.statistic.merge(accumulator.states)]
+        return accumulator
+
+    def extract_output(self, accumulator: _Accumulator) -> dict[metric_types.MetricKey, np.ndarray]:
+        """The state, under the key."""
+        return {self.key: self.compact(accumulator).states[0]}
 
 
 class StatisticMetric(tfma.metrics.Metric, metaclass=abc.ABCMeta):
     """A TFMA metric that is a function of one statistic's state.
 
-    TFMA computes equal statistics of one output once, however many metrics need them.
+    TFMA imports its class by module and name, as an EvalConfig has them, and computes equal statistics of one output
+    once, however many metrics need them.
+
+    Attributes:
+        of: the statistic, which is made with the metric's own settings.
     """
 
-    def __init__(self, name: str, **settings: Any):
-        """`settings` are what `get_config` returns beside the name: numbers and strings."""
-        super().__init__(metric_util.merge_per_key_computations(self._computations), name=name, **settings)
+    of: ClassVar[type[Statistic]]
 
-    @abc.abstractmethod
+    def __init__(self, name: str = "", **settings: Any):
+        """`name` is the key of the result; `settings` are numbers, strings and lists of these, which JSON can hold."""
+        computations = metric_util.merge_per_key_computations(self._computations)
+        super().__init__(computations, name=name or type(self).__name__, **settings)
+        self._settings = settings
+
     def statistic(self) -> Statistic:
         """The statistic that the metric follows from."""
+        return self.of(**self._settings)
 
     @abc.abstractmethod
     def value(self, state: np.ndarray) -> float:

@@ -1,7 +1,6 @@
 """The number of labelled rows, whatever they weigh."""
 
 import numpy as np
-from tensorflow_model_analysis.metrics import metric_types
 
 from components.metrics.metric import StatisticMetric
 from components.metrics.rows import Membership, Rows
@@ -22,16 +21,8 @@ class RowCount(Statistic):
 class LabelledRows(StatisticMetric):
     """Rows with a label and a weight above 0; TFMA's ExampleCount is the sum of their weights."""
 
-    def __init__(self, name: str = "labelled"):
-        super().__init__(name=name)
-
-    def statistic(self) -> RowCount:
-        """See `StatisticMetric`."""
-        return RowCount()
+    of = RowCount
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
         return float(state[0])
-
-
-metric_types.register_metric(LabelledRows)

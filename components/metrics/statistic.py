@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,6 +35,31 @@ class Statistic(abc.ABC):
     def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
         """The state of all rows of `states`, at least one; by default their sum."""
         return states[0] if len(states) == 1 else np.sum(np.stack(states), axis=0)
+
+
+class RowSums(Statistic):
+    """float64 [1 + k]: the sum of weights, and the weighted sums of k numbers of each row."""
+
+    @abc.abstractmethod
+    def of_rows(self, rows: Rows) -> np.ndarray:
+        """The numbers of each row, [n] or [n, k]; predictions that are not finite have been replaced by 1.
+
+        Raises:
+            ValueError: labels or predictions do not fit the task.
+        """
+
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        """See `Statistic`."""
+        finite = finite_rows(rows.predictions)
+        values = self.of_rows(replace(rows, predictions=np.where(finite[:, None], rows.predictions, 1.0)))
+        weights = np.where(finite, rows.weights, np.nan)[:, None]
+        values = values[:, None] if values.ndim == 1 else values
+        return list(grouped_sums(np.concatenate([weights, weights * values], axis=1), membership))
+
+
+def ratio(total: float, weight: float) -> float:
+    """A sum over a weight; NaN where the weight is 0."""
+    return total / weight if weight else np.nan
 
 
 def weighted_counts(codes: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:

@@ -37,7 +37,7 @@ EDITS = {
     "AnomalyGate": (["janus_core/errors.py", "components/anomaly_gate/schema_checks.py"], "trainer/run.py"),
     "Transform": (["janus_core/examples/records.py", "trainer/encoders/vector.py"], "trainer/run.py"),
     "Trainer": (["serving/description.py", "trainer/trunks/experts.py", "janus_core/strict.py"], "pipeline/dag.py"),
-    "Evaluator": (["components/metrics/qwk.py", "components/metrics/auc.py"], "trainer/run.py"),
+    "Evaluator": (["components/metrics/ordinal.py", "components/metrics/curves.py"], "trainer/run.py"),
     "ServingCheck": (
         ["serving/check/trial.py", "janus_core/examples/records.py"],
         "trainer/run.py",
@@ -139,7 +139,7 @@ def test_a_module_that_does_not_exist_is_an_error() -> None:
 
 
 def test_modules_of_a_package() -> None:
-    assert "components.metrics.auc" in modules_in("components.metrics")
+    assert "components.metrics.curves" in modules_in("components.metrics")
     assert "components.metrics" not in modules_in("components.metrics")
 
 

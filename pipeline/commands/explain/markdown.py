@@ -4,6 +4,8 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
+from janus_core.kinds import KINDS
+from janus_core.metrics import Metric
 from pipeline.config.keys import ANY, KEYS_OWN, Key
 
 _MARKDOWN = re.compile(r"[\\*_\[\]{}|]")
@@ -14,6 +16,14 @@ _INTRODUCTION = """\
 Every key that a configuration may have, made from the models that check it. `*` stands for a name of your own, such
 as a task's, or for an index of a list. `janus explain KEY` prints the same in the terminal, `janus schema-of-config` a
 JSON Schema for editors, and `--set KEY=VALUE` overrides a key for one run. A default of `null` means: not set.
+"""
+
+_METRICS = """\
+
+## Metrics { #metrics }
+
+What a task is measured by, for gates and in reports; bold: the metric to look at first. All are undefined without
+labelled rows, and where a prediction is not finite. A class that no row has is left out of averages over classes.
 """
 
 
@@ -27,6 +37,25 @@ def reference_page(keys: Sequence[Key]) -> str:
         for section in sections:
             lines += _section(section, top, keys)
     return "\n".join(lines) + "\n"
+
+
+def metrics_chapter() -> str:
+    """A table of every metric, made from the catalogue of task kinds and metrics."""
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for kind in KINDS.values():
+        for metric in kind.metrics:
+            name = f"**`{kind.name}`**" if metric.name == kind.headline else f"`{kind.name}`"
+            kinds.setdefault(_facts(metric), []).append(name)
+    lines = [_METRICS, "| metric | kinds of tasks | better | unit | not defined where |", "|---|---|---|---|---|"]
+    lines += [f"| `{name}` | {', '.join(of)} | {' | '.join(facts)} |" for (name, *facts), of in sorted(kinds.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(metric: Metric) -> tuple[str, ...]:
+    better = {"high": "higher", "low": "lower", "zero": "nearer to 0", "nominal": "nearer to the quantiles' own share"}
+    unit = {"label": "the label's", "classes": "classes", None: "0 to 1" if metric.share else ""}
+    undefined = f"`quantiles` has fewer than {metric.levels} levels" if metric.levels else metric.undefined
+    return metric.name, better[metric.better], unit[metric.unit], undefined
 
 
 def anchor(path: str) -> str:

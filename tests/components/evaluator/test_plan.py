@@ -6,7 +6,7 @@ from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.plan import NotBatchedError, make_plan
-from components.metrics.error_moments import ErrorMoments
+from components.metrics.regression import ErrorMoments
 from pipeline.evaluation import eval_config
 from tests.pipeline.evaluation_harness import make_config
 

@@ -3,15 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from components.metrics.bias import MeanBias
-from components.metrics.mae import AbsoluteError
-from components.metrics.r2 import RSquared
-from components.metrics.rmse import RootSquaredError
+from components.metrics.regression import AbsoluteError, MeanBias, PoissonDeviance, RootSquaredError, RSquared
 from tests.components.metrics.values import metric_value
 
 ALL = [AbsoluteError, RootSquaredError, RSquared, MeanBias]
 LABELS = np.array([10.0, 0.0, -5.0, 7.0])
 PREDICTIONS = np.array([[12.0], [-1.0], [-5.0], [4.0]])
+COUNTS = np.array([0.0, 3.0, 1.0])
+MEANS = np.array([[0.5], [3.0], [2.0]])
 
 
 @pytest.mark.parametrize(
@@ -80,3 +79,32 @@ def test_without_rows_the_metric_is_undefined(metric):
 def test_a_regression_predicts_one_value():
     with pytest.raises(ValueError, match="one value per row, not 2"):
         metric_value(AbsoluteError(), [1.0], [[1.0, 2.0]])
+
+
+def test_deviance_of_three_rows():
+    # 2 · 0.5, 0 for the perfect one, 2 · (log 0.5 + 1).
+    assert metric_value(PoissonDeviance(), COUNTS, MEANS) == pytest.approx((1 + 2 * (math.log(0.5) + 1)) / 3)
+
+
+def test_deviance_stays_finite_where_nothing_was_expected():
+    assert metric_value(PoissonDeviance(), [2.0], [[0.0]]) == pytest.approx(2 * (2 * math.log(2e7) - 2))
+
+
+def test_deviance_is_weighted_and_masked():
+    weights = np.array([2.0, 0.0, 0.5])
+    expected = (2 * 1 + 0.5 * 2 * (math.log(0.5) + 1)) / 2.5
+    predictions = np.array([[0.5], [np.nan], [2.0]])
+    assert metric_value(PoissonDeviance(), COUNTS, predictions, weights) == pytest.approx(expected)
+    assert metric_value(PoissonDeviance(), COUNTS, predictions, weights, pieces=3) == pytest.approx(expected)
+
+
+def test_deviance_is_undefined_without_rows_and_where_a_prediction_is_not_finite():
+    assert math.isnan(metric_value(PoissonDeviance(), [1.0], [[1.0]], np.zeros(1)))
+    assert math.isnan(metric_value(PoissonDeviance(), COUNTS, [[0.5], [np.inf], [2.0]]))
+
+
+def test_deviance_takes_counts_only():
+    with pytest.raises(ValueError, match="below 0"):
+        metric_value(PoissonDeviance(), [-1.0], [[1.0]])
+    with pytest.raises(ValueError, match="one value per row, not 2"):
+        metric_value(PoissonDeviance(), [1.0], [[1.0, 2.0]])

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from components.metrics.row_count import LabelledRows
 from components.metrics.rows import Membership, labelled, make_rows, one_group
+from tests.components.metrics.values import metric_value
 
 
 def test_rows_take_columns_and_vectors_alike():
@@ -39,3 +41,14 @@ def test_masked_rows_leave_their_groups():
 def test_without_masked_rows_nothing_is_copied():
     rows, membership = make_rows(np.zeros(2), np.zeros(2), np.ones(2)), one_group(2)
     assert labelled(rows, membership) == (rows, membership)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 4])
+def test_labelled_rows_are_counted_whatever_they_weigh(pieces):
+    weights = np.array([0.25, 0.0, 7.0, 1.0])
+    predictions = np.array([[1.0], [1.0], [np.nan], [2.0]])
+    assert metric_value(LabelledRows(), np.zeros(4), predictions, weights, pieces=pieces) == 3
+
+
+def test_labelled_rows_may_have_several_labels_each():
+    assert metric_value(LabelledRows(), np.zeros((4, 3)), np.zeros((4, 3)), np.array([0.5, 0.5, 0, 2])) == 3

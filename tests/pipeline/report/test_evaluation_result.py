@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
 
-from components.metrics.accuracy import ClassAccuracy
-from components.metrics.auc import OneVsRestAUC
-from components.metrics.mae import AbsoluteError
+from components.metrics.classification import ClassAccuracy
+from components.metrics.curves import OneVsRestAUC
+from components.metrics.regression import AbsoluteError
 from janus_core.errors import JanusError
 from janus_core.kinds import metrics_of
 from pipeline.config import JanusConfig
@@ -107,8 +107,8 @@ def test_metrics_are_those_of_the_labelled_rows(table, evaluated):
         assert tuple(result.tasks[name].metrics) == tuple(metrics_of(evaluated[0].tasks[name]))
         assert result.tasks[name].labelled == {"eval": sum(label is not None for label in getattr(table, name))}
     status = labelled_rows(table, table.status, table.status_prediction)
-    assert result.tasks["status"].metrics["accuracy"] == pytest.approx(metric_value(ClassAccuracy(3), *status))
-    assert result.tasks["status"].metrics["auc"] == pytest.approx(metric_value(OneVsRestAUC(3), *status))
+    assert result.tasks["status"].metrics["accuracy"] == pytest.approx(metric_value(ClassAccuracy(classes=3), *status))
+    assert result.tasks["status"].metrics["auc"] == pytest.approx(metric_value(OneVsRestAUC(classes=3), *status))
     delay = labelled_rows(table, table.delay, table.delay_prediction)
     assert result.tasks["delay"].metrics["mae"] == pytest.approx(metric_value(AbsoluteError(), *delay))
 

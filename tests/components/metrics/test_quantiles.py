@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from components.metrics.coverage import IntervalCoverage
-from components.metrics.pinball import PinballLoss
+from components.metrics.quantiles import IntervalCoverage, PinballLoss
 from tests.components.metrics.values import metric_value
 from tests.formulas import quantile_metrics
 
@@ -14,16 +13,16 @@ BOTH = {"pinball": PinballLoss, "coverage": IntervalCoverage}
 
 def test_pinball_loss_of_one_row():
     # Errors 3, 0, -2: 0.1 · 3, 0, 0.1 · 2.
-    assert metric_value(PinballLoss(LEVELS), [5.0], [[2.0, 5.0, 7.0]]) == pytest.approx((0.3 + 0.2) / 3)
+    assert metric_value(PinballLoss(levels=LEVELS), [5.0], [[2.0, 5.0, 7.0]]) == pytest.approx((0.3 + 0.2) / 3)
 
 
 def test_pinball_loss_of_the_median_is_half_the_absolute_error():
-    assert metric_value(PinballLoss([0.5]), [5.0, 1.0], [[2.0], [2.0]]) == pytest.approx((3 + 1) / 4)
+    assert metric_value(PinballLoss(levels=[0.5]), [5.0, 1.0], [[2.0], [2.0]]) == pytest.approx((3 + 1) / 4)
 
 
 def test_an_interval_holds_its_ends():
     quantiles = np.tile([2.0, 4.0, 7.0], (4, 1))
-    assert metric_value(IntervalCoverage(LEVELS), [2.0, 7.0, 7.1, 1.9], quantiles) == 0.5
+    assert metric_value(IntervalCoverage(levels=LEVELS), [2.0, 7.0, 7.1, 1.9], quantiles) == 0.5
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -35,21 +34,21 @@ def test_each_equals_its_formula_with_weights_and_masked_rows(name, pieces):
     kept = weights > 0
     expected = quantile_metrics(labels[kept], quantiles[kept], LEVELS, weights[kept])[name]
     quantiles[~kept] = np.nan
-    assert metric_value(BOTH[name](LEVELS), labels, quantiles, weights, pieces=pieces) == pytest.approx(expected)
+    assert metric_value(BOTH[name](levels=LEVELS), labels, quantiles, weights, pieces=pieces) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("metric", BOTH.values())
 def test_undefined_without_rows_and_where_a_prediction_is_not_finite(metric):
-    assert math.isnan(metric_value(metric(LEVELS), [0.0], [[1.0, 2.0, 3.0]], np.zeros(1)))
-    assert math.isnan(metric_value(metric(LEVELS), [0.0, 1.0], [[1.0, 2.0, 3.0], [1.0, np.nan, 3.0]]))
+    assert math.isnan(metric_value(metric(levels=LEVELS), [0.0], [[1.0, 2.0, 3.0]], np.zeros(1)))
+    assert math.isnan(metric_value(metric(levels=LEVELS), [0.0, 1.0], [[1.0, 2.0, 3.0], [1.0, np.nan, 3.0]]))
 
 
 @pytest.mark.parametrize("metric", BOTH.values())
 def test_predictions_must_fit_the_levels(metric):
     with pytest.raises(ValueError, match="predicts 2 quantiles, the task has 3"):
-        metric_value(metric(LEVELS), [0.0], [[1.0, 2.0]])
+        metric_value(metric(levels=LEVELS), [0.0], [[1.0, 2.0]])
 
 
 def test_statistics_of_the_same_levels_are_shared_and_of_others_not():
-    assert PinballLoss(LEVELS).statistic().name == IntervalCoverage(tuple(LEVELS)).statistic().name
-    assert PinballLoss(LEVELS).statistic().name != PinballLoss([0.1, 0.9]).statistic().name
+    assert PinballLoss(levels=LEVELS).statistic().name == IntervalCoverage(levels=tuple(LEVELS)).statistic().name
+    assert PinballLoss(levels=LEVELS).statistic().name != PinballLoss(levels=[0.1, 0.9]).statistic().name

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.metrics import combiner
-from components.metrics.error_moments import ErrorMoments
-from components.metrics.mae import AbsoluteError
+from components.metrics import metric
+from components.metrics.regression import AbsoluteError, ErrorMoments
 from components.metrics.rows import make_rows, one_group
 
 KEY = metric_types.MetricKey(name="_error_moments", model_name="", output_name="delay", example_weighted=True)
@@ -20,11 +19,11 @@ def inputs(label: float, prediction: float, weight: float) -> metric_types.Stand
 
 @pytest.mark.parametrize("buffered", [1, 3, 1024])
 def test_row_by_row_equals_all_at_once(monkeypatch, buffered):
-    monkeypatch.setattr(combiner, "BUFFERED_ROWS", buffered)
+    monkeypatch.setattr(metric, "BUFFERED_ROWS", buffered)
     random = np.random.default_rng(0)
     labels, predictions = random.normal(size=(2, 10))
     weights = np.array([1.0, 0.0] * 5)
-    fn = combiner.StatisticCombineFn(ErrorMoments(), KEY)
+    fn = metric.StatisticCombineFn(ErrorMoments(), KEY)
     halves = []
     for half in (range(4), range(4, 10)):
         accumulator = fn.create_accumulator()
@@ -40,7 +39,7 @@ def test_row_by_row_equals_all_at_once(monkeypatch, buffered):
 
 
 def test_a_missing_label_is_an_error_that_names_the_output():
-    fn = combiner.StatisticCombineFn(ErrorMoments(), KEY)
+    fn = metric.StatisticCombineFn(ErrorMoments(), KEY)
     element = metric_types.StandardMetricInputs(labels=None, predictions={"delay": np.array([1.0])})
     with pytest.raises(ValueError, match="output 'delay': there is no label"):
         fn.add_input(fn.create_accumulator(), element)
@@ -48,7 +47,7 @@ def test_a_missing_label_is_an_error_that_names_the_output():
 
 def test_metrics_of_one_statistic_share_one_computation():
     shared = {
-        metric.computations(output_names=["delay"], example_weighted=True)[0]
-        for metric in (AbsoluteError(), AbsoluteError(name="other"))
+        made.computations(output_names=["delay"], example_weighted=True)[0]
+        for made in (AbsoluteError(), AbsoluteError(name="other"))
     }
     assert len(shared) == 1

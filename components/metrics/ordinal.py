@@ -1,7 +1,8 @@
-"""Confusion counts of ordered classes: what was labelled, and what was predicted as the median."""
+"""Metrics of ordered classes: how far predictions are off, and their agreement with the labels beyond chance."""
 
 import numpy as np
 
+from components.metrics.metric import StatisticMetric
 from components.metrics.rows import Membership, Rows
 from components.metrics.statistic import (
     Statistic,
@@ -9,6 +10,7 @@ from components.metrics.statistic import (
     class_probabilities,
     finite_rows,
     grouped_counts,
+    ratio,
 )
 
 
@@ -39,7 +41,35 @@ class MedianConfusion(Statistic):
         return list(counts.reshape(membership.count, self.classes, self.classes))
 
 
-def distances(classes: int) -> np.ndarray:
+class ClassDistance(StatisticMetric):
+    """Mean number of classes between the label and the predicted median class; NaN without rows."""
+
+    of = MedianConfusion
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(np.sum(state * _distances(len(state))), state.sum())
+
+
+class QuadraticWeightedKappa(StatisticMetric):
+    """1 − Σ d² · observed / Σ d² · expected, with d the classes between label and predicted median class.
+
+    Expected are the counts of labels and predictions that have the same margins and are independent: 1 is perfect, 0 is
+    chance. NaN where labels and predictions are all of one and the same class, and without rows. Cohen: Weighted kappa,
+    Psychological Bulletin 70, 1968.
+    """
+
+    of = MedianConfusion
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        disagreement = _distances(len(state)) ** 2
+        # Both sums times the total weight, so that nothing is divided by a weight of 0.
+        expected = np.sum(disagreement * np.outer(state.sum(axis=1), state.sum(axis=0)))
+        return 1 - ratio(np.sum(disagreement * state) * state.sum(), expected)
+
+
+def _distances(classes: int) -> np.ndarray:
     """|i − j| of each pair of classes, float64 [classes, classes]."""
     places = np.arange(classes, dtype=np.float64)
     return np.abs(np.subtract.outer(places, places))

@@ -1,0 +1,161 @@
+"""Metrics of exclusive classes: accuracy, F1, log loss, calibration, and which classes occur."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.metrics.metric import StatisticMetric
+from components.metrics.rows import Membership, Rows
+from components.metrics.statistic import (
+    RowSums,
+    Statistic,
+    class_indices,
+    class_probabilities,
+    finite_rows,
+    grouped_counts,
+    ratio,
+)
+
+SMALLEST_PROBABILITY = 1e-7
+"""Probabilities are raised to this before the logarithm, as in Keras' losses."""
+
+CALIBRATION_BINS = 15
+
+
+class ClassCounts(Statistic):
+    """Weights per class, float64 [3, classes]: of rows that are right, labelled so, predicted so.
+
+    The predicted class is the most probable one, of equal ones the first. Where the model decides itself, as it does
+    between two classes by a threshold of its own, predictions are names of classes.
+    """
+
+    def __init__(self, classes: int, decided: Sequence[str] | None = None):
+        """`decided` are the classes' names, where these are the predictions."""
+        self.classes = classes
+        self.decided = list(decided) if decided else None
+        self.name = f"class_counts:classes={classes}" + (f",decided={json.dumps(self.decided)}" if decided else "")
+
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        """See `Statistic`."""
+        labels = class_indices(rows, self.classes)
+        if self.decided:
+            matches = np.stack([rows.predictions[:, 0] == name.encode() for name in self.decided], axis=1).astype(bool)
+            # What is no class was decided from a probability that is not finite.
+            predicted, finite = matches.argmax(axis=1), matches.any(axis=1)
+        else:
+            probabilities = class_probabilities(rows, self.classes)
+            finite = finite_rows(probabilities)
+            predicted = np.argmax(np.where(finite[:, None], probabilities, 0.0), axis=1)
+        weights = np.where(finite, rows.weights, np.nan)
+        right = np.where(predicted == labels, weights, 0.0)
+        counts = [
+            grouped_counts(codes, self.classes, values, membership)
+            for codes, values in ((labels, right), (labels, rows.weights), (predicted, weights))
+        ]
+        return list(np.stack(counts, axis=1))
+
+
+class ClassAccuracy(StatisticMetric):
+    """Share of labelled rows that are classified rightly, of 2 or more classes; NaN without rows."""
+
+    of = ClassCounts
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        right, labelled, _ = state.sum(axis=1)
+        return ratio(right, labelled)
+
+
+class MacroF1(StatisticMetric):
+    """F1 (van Rijsbergen, 1979) of the second of two classes; of more, the unweighted mean of each class's F1.
+
+    A class that is neither labelled nor predicted has no F1 and is left out of the mean (as scikit-learn does); NaN if
+    there is none left.
+    """
+
+    of = ClassCounts
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return mean_f1(*(state[:, 1:] if state.shape[1] == 2 else state))
+
+
+def mean_f1(right: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -> float:
+    """The mean F1 of the classes that are labelled or predicted, NaN if there is none, from weights [classes]."""
+    present = labelled + predicted > 0
+    return float(np.mean(2 * right[present] / (labelled + predicted)[present])) if present.any() else np.nan
+
+
+class PresentClasses(StatisticMetric):
+    """The number of classes among the labels: averages over classes are over fewer where one is absent."""
+
+    of = ClassCounts
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return float(np.count_nonzero(state[1]))
+
+
+class LogLossSums(RowSums):
+    """Of −log of the labelled class's probability."""
+
+    def __init__(self, classes: int):
+        self.classes = classes
+        self.name = f"log_loss_sums:classes={classes}"
+
+    def of_rows(self, rows: Rows) -> np.ndarray:
+        """See `RowSums`."""
+        labels = class_indices(rows, self.classes)
+        of_label = class_probabilities(rows, self.classes)[np.arange(len(labels)), labels]
+        return -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1.0))
+
+
+class LogLoss(StatisticMetric):
+    """Mean −log of the probability given to the labelled class, of 2 or more classes, in nats; NaN without rows."""
+
+    of = LogLossSums
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(state[1], state[0])
+
+
+class ConfidenceBins(Statistic):
+    """Per bin of confidence, float64 [bins, 2]: weight, weighted confidence − weight of the rows that are right.
+
+    Only the difference of the bin's two means counts, so only the difference of their sums is kept.
+    """
+
+    def __init__(self, classes: int, bins: int = CALIBRATION_BINS):
+        self.classes = classes
+        self.bins = bins
+        self.name = f"confidence_bins:classes={classes},bins={bins}"
+
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        """See `Statistic`."""
+        probabilities = class_probabilities(rows, self.classes)
+        finite = finite_rows(probabilities)
+        probabilities = np.where(finite[:, None], probabilities, 0.0)
+        confidence = probabilities.max(axis=1, initial=0.0)
+        right = probabilities.argmax(axis=1) == class_indices(rows, self.classes)
+        bins = np.clip(np.ceil(confidence * self.bins).astype(np.int64) - 1, 0, self.bins - 1)
+        weights = np.where(finite, rows.weights, np.nan)
+        sums = [
+            grouped_counts(bins, self.bins, values, membership) for values in (weights, weights * (confidence - right))
+        ]
+        return list(np.stack(sums, axis=2))
+
+
+class ExpectedCalibrationError(StatisticMetric):
+    """Σ over bins of (rows in the bin / rows) · |accuracy − mean confidence|; NaN without rows.
+
+    Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017, equation 3. As there: 15 bins of
+    equal width, ((m-1)/15, m/15], over the confidence, which is the probability of the most probable class.
+    """
+
+    of = ConfidenceBins
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(np.abs(state[:, 1]).sum(), state[:, 0].sum())

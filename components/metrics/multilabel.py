@@ -1,0 +1,120 @@
+"""Metrics of classes of which a row may have any number, each predicted above 0.5."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from components.metrics.classification import SMALLEST_PROBABILITY, mean_f1
+from components.metrics.metric import StatisticMetric
+from components.metrics.rows import Rows
+from components.metrics.statistic import RowSums, label_flags, ratio
+
+
+class Decisions(NamedTuple):
+    """A `MultilabelCounts` state by parts.
+
+    Attributes:
+        total: weight of all rows.
+        exact: weight of rows whose every class is decided rightly.
+        right, labelled, predicted: float64 [classes], weights of rows that have the class and are predicted to, that
+            have it, that are predicted to.
+    """
+
+    total: float
+    exact: float
+    right: np.ndarray
+    labelled: np.ndarray
+    predicted: np.ndarray
+
+
+class MultilabelCounts(RowSums):
+    """Of whether all is decided rightly, and of 3 · classes flags: see `decisions`."""
+
+    def __init__(self, classes: int):
+        self.classes = classes
+        self.name = f"multilabel_counts:classes={classes}"
+
+    def of_rows(self, rows: Rows) -> np.ndarray:
+        """See `RowSums`."""
+        labelled, predicted = label_flags(rows, self.classes), rows.predictions > 0.5
+        exact = (labelled == predicted).all(axis=1)
+        return np.concatenate([exact[:, None], labelled & predicted, labelled, predicted], axis=1)
+
+
+def decisions(state: np.ndarray) -> Decisions:
+    """A state by parts."""
+    right, labelled, predicted = state[2:].reshape(3, -1)
+    return Decisions(float(state[0]), float(state[1]), right, labelled, predicted)
+
+
+class DecisionAccuracy(StatisticMetric):
+    """Share of right decisions over rows × classes; NaN without rows.
+
+    1 − the Hamming loss of Schapire and Singer (Improved Boosting Algorithms Using Confidence-rated Predictions, 1999).
+    """
+
+    of = MultilabelCounts
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        found = decisions(state)
+        wrong = np.sum(found.labelled + found.predicted - 2 * found.right)
+        return 1 - ratio(wrong, found.total * len(found.right))
+
+
+class SubsetAccuracy(StatisticMetric):
+    """Share of rows whose every class is decided rightly; NaN without rows."""
+
+    of = MultilabelCounts
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(decisions(state).exact, decisions(state).total)
+
+
+class MultilabelF1(StatisticMetric):
+    """The unweighted mean of each class's F1.
+
+    A class that is neither labelled nor predicted is left out, as in `MacroF1`; NaN if there is none left.
+    """
+
+    of = MultilabelCounts
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        found = decisions(state)
+        return mean_f1(found.right, found.labelled, found.predicted)
+
+
+class MultilabelPresentClasses(StatisticMetric):
+    """The number of classes that some row has."""
+
+    of = MultilabelCounts
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return float(np.count_nonzero(decisions(state).labelled))
+
+
+class MultilabelLogLossSums(RowSums):
+    """Of a row's mean over the classes of −log of the right outcome's probability."""
+
+    def __init__(self, classes: int):
+        self.classes = classes
+        self.name = f"multilabel_log_loss_sums:classes={classes}"
+
+    def of_rows(self, rows: Rows) -> np.ndarray:
+        """See `RowSums`."""
+        flags = label_flags(rows, self.classes)
+        of_outcome = np.where(flags, rows.predictions, 1 - rows.predictions)
+        return -np.log(np.clip(of_outcome, SMALLEST_PROBABILITY, 1.0)).mean(axis=1)
+
+
+class MultilabelLogLoss(StatisticMetric):
+    """Mean over rows and classes of −log of the probability given to what is the case, in nats; NaN without rows."""
+
+    of = MultilabelLogLossSums
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(state[1], state[0])

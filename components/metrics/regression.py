@@ -1,0 +1,131 @@
+"""Metrics of predicted numbers: errors in the label's unit, the explained share of its variance, Poisson deviance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.metrics.metric import StatisticMetric
+from components.metrics.rows import Membership, Rows
+from components.metrics.statistic import RowSums, Statistic, grouped_sums, ratio, single_labels, weighted_counts
+
+SMALLEST_MEAN = 1e-7
+"""Predicted means of counts are raised to this before the logarithm."""
+
+
+class ErrorMoments(Statistic):
+    """float64 [6]: weight; weighted sums of |e|, e and e²; the labels' mean and sum of squared deviations from it.
+
+    With e = prediction − label. Deviations are merged by the pairwise formula of Chan, Golub and LeVeque (Algorithms
+    for Computing the Sample Variance, 1983), which does not cancel where the labels' mean is large.
+    """
+
+    name = "error_moments"
+
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        """See `Statistic`."""
+        labels = single_labels(rows).astype(np.float64)
+        errors = _single_predictions(rows) - labels
+        weights = np.where(np.isfinite(errors), rows.weights, np.nan)
+        # Any label of a group serves as its origin; around it, equal labels have a spread of exactly 0.
+        origins = np.zeros(membership.count)
+        origins[membership.groups] = labels[membership.rows]
+        offsets = labels[membership.rows] - origins[membership.groups]
+        pair_weights = rows.weights[membership.rows]
+
+        sums = grouped_sums(
+            np.stack([weights, weights * np.abs(errors), weights * errors, weights * errors**2], axis=1), membership
+        )
+        total = weighted_counts(membership.groups, pair_weights, membership.count)
+        offset = weighted_counts(membership.groups, pair_weights * offsets, membership.count)
+        offset = np.divide(offset, total, out=np.zeros_like(total), where=total != 0)
+        squares = pair_weights * (offsets - offset[membership.groups]) ** 2
+        spread = weighted_counts(membership.groups, squares, membership.count)
+        return list(np.concatenate([sums, (origins + offset)[:, None], spread[:, None]], axis=1))
+
+    def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
+        """See `Statistic`."""
+        stacked = np.stack(states)
+        weights, means = stacked[:, 0], stacked[:, 4]
+        merged = stacked.sum(axis=0)
+        origin = means[np.argmax(weights != 0)]
+        merged[4] = origin + (np.sum(weights * (means - origin)) / merged[0] if merged[0] else 0.0)
+        merged[5] += np.sum(weights * (means - merged[4]) ** 2)
+        return merged
+
+
+class AbsoluteError(StatisticMetric):
+    """Mean of |prediction − label|, in the label's unit; NaN without rows."""
+
+    of = ErrorMoments
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(state[1], state[0])
+
+
+class RootSquaredError(StatisticMetric):
+    """Square root of the mean of (prediction − label)², in the label's unit; NaN without rows."""
+
+    of = ErrorMoments
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return np.sqrt(ratio(state[3], state[0]))
+
+
+class MeanBias(StatisticMetric):
+    """Mean of prediction − label, in the label's unit: how far predictions are too high; NaN without rows."""
+
+    of = ErrorMoments
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(state[2], state[0])
+
+
+class RSquared(StatisticMetric):
+    """The coefficient of determination (Wright: Correlation and Causation, 1921).
+
+    1 − Σ(prediction − label)² / Σ(label − mean label)²: 1 is perfect, 0 is no better than the slice's own mean. It
+    falls below 0 where the prediction is worse than that mean; NaN where the labels do not vary.
+    """
+
+    of = ErrorMoments
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return 1 - ratio(state[3], state[5])
+
+
+class DevianceSums(RowSums):
+    """Of 2 · (y · log(y / μ) − (y − μ)), with 0 · log 0 = 0."""
+
+    name = "poisson_deviance_sums"
+
+    def of_rows(self, rows: Rows) -> np.ndarray:
+        """See `RowSums`."""
+        labels = single_labels(rows).astype(np.float64)
+        if (labels < 0).any():
+            raise ValueError("a label of a count task is below 0")
+        means = np.maximum(_single_predictions(rows), SMALLEST_MEAN)
+        logarithms = np.log(np.where(labels > 0, labels, 1.0) / means)
+        return 2 * (labels * logarithms - (labels - means))
+
+
+class PoissonDeviance(StatisticMetric):
+    """Mean Poisson deviance of counts and their predicted means: 0 for perfect predictions; NaN without rows.
+
+    McCullagh and Nelder: Generalized Linear Models, 2nd edition, 1989, section 2.3.
+    """
+
+    of = DevianceSums
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(state[1], state[0])
+
+
+def _single_predictions(rows: Rows) -> np.ndarray:
+    if rows.predictions.shape[1] != 1:
+        raise ValueError(f"the task predicts one value per row, not {rows.predictions.shape[1]}")
+    return rows.predictions[:, 0]
