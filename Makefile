@@ -15,7 +15,7 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve kubeflow image docs screenshots test test-all lint format bench bench-serving clean
+.PHONY: help setup lock run report serve kubeflow image docs screenshots check test test-all lint format bench bench-serving clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
@@ -55,6 +55,9 @@ docs: setup ## Build the documentation's site into build/site
 
 screenshots: setup ## Take README's pictures again, from the flights' newest report (after `make run`)
 	@$(BIN)/python docs/screenshots.py
+
+check: lint ## Lint, and run the fast tests: before each commit
+	@$(PYTEST) -m "not slow and not very_slow" $(ARGS)
 
 test: setup ## Run the tests, except those that take minutes each
 	@$(PYTEST) -m "not very_slow" $(ARGS)

@@ -46,4 +46,4 @@ def test_the_targets_of_make_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     used = {line.split()[1] for page in PAGES for line in commands(page) if line.startswith("make ")}
     assert used - targets == set()
-    assert {"setup", "run", "test"} <= used
+    assert {"setup", "run", "test", "check"} <= used

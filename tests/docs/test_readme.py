@@ -37,7 +37,7 @@ def test_the_ratios_are_of_about_these_times() -> None:
         assert stock / janus == pytest.approx(ratio, rel=0.1)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
 def test_links_lead_to_files(page: str) -> None:
     targets = re.findall(r"(?:\]\(|src=\"|srcset=\")([^)\"#]+)", (ROOT / page).read_text(encoding="utf-8"))
     assert [target for target in targets if ":" not in target and not Path(ROOT / target).exists()] == []
