@@ -12,7 +12,7 @@ import numpy as np
 
 from janus_core.files import replacing
 from serving.errors import Code, RequestError
-from serving.rows import columns_of_examples, examples_of_input, only_columns
+from serving.rows import columns_of_examples, only_columns
 from serving.saved_model import LoadedModel
 from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, read_meta_graph, strings
 
@@ -81,76 +81,44 @@ def replay(model: LoadedModel, log: Any) -> None:
     """Answers a recorded request with the demands that TF Serving makes when it loads the model.
 
     Args:
-        model: the model that the request lies beside.
+        model: the model beside which the request was recorded.
         log: a PredictionLog.
 
     Raises:
         RequestError: the model cannot answer it; TF Serving would not load the model.
     """
-    import tensorflow as tf
+    from serving import signature_calls
 
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
-        request = log.predict_log.request
-        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-        model.run(request.model_spec.signature_name or EXAMPLES, inputs, list(request.output_filter))
+        signature_calls.predict(model, log.predict_log.request)
     elif kind == "classify_log":
-        request = log.classify_log.request
-        _replay_tasks(model, [(request.model_spec.signature_name, CLASSIFY)], request.input)
+        _require_methods(model, [(log.classify_log.request.model_spec, CLASSIFY)])
+        signature_calls.classify(model, log.classify_log.request)
     elif kind == "regress_log":
-        request = log.regress_log.request
-        _replay_tasks(model, [(request.model_spec.signature_name, REGRESS)], request.input)
+        _require_methods(model, [(log.regress_log.request.model_spec, REGRESS)])
+        signature_calls.regress(model, log.regress_log.request)
     elif kind == "multi_inference_log":
         request = log.multi_inference_log.request
-        names = {task.model_spec.name for task in request.tasks}
-        if len(names) != 1 or "" in names:
-            raise RequestError(Code.INVALID_ARGUMENT, f"MultiInference needs one model's name, got {sorted(names)}")
-        tasks = [(task.model_spec.signature_name, task.method_name) for task in request.tasks]
-        _replay_tasks(model, tasks, request.input)
+        _require_methods(model, [(task.model_spec, task.method_name) for task in request.tasks])
+        signature_calls.multi_inference(model, request)
     else:
         raise RequestError(Code.UNIMPLEMENTED, f"a {kind} cannot warm a model up")
 
 
-def _replay_tasks(model: LoadedModel, tasks: Sequence[tuple[str, str]], given: Any) -> None:
-    """Runs classify and regress signatures at once, and checks what they answer."""
-    definitions = {name or EXAMPLES: model.signature(name or EXAMPLES) for name, _ in tasks}
-    if len(definitions) < len(tasks):
-        raise RequestError(Code.INVALID_ARGUMENT, "a signature is asked twice")
-    for (name, definition), (_, method) in zip(definitions.items(), tasks, strict=True):
+def _require_methods(model: LoadedModel, calls: Sequence[tuple[Any, str]]) -> None:
+    """Refuses what some releases and settings of TF Serving refuse: another method, or several input tensors."""
+    inputs: set[str] = set()
+    for spec, method in calls:
+        name = spec.signature_name or EXAMPLES
+        definition = model.signature(name)
         if method not in (CLASSIFY, REGRESS) or definition.method_name != method:
             raise RequestError(
                 Code.INVALID_ARGUMENT, f"signature {name} has the method {definition.method_name}, not {method}"
             )
-    places = {definition.inputs["inputs"].name for definition in definitions.values()}
-    if len(places) != 1:
+        inputs.update(info.name for info in definition.inputs.values())
+    if len(inputs) > 1:
         raise RequestError(Code.INVALID_ARGUMENT, "Input tensor must be the same for all Signatures.")
-    examples = strings(examples_of_input(given))
-    if not len(examples):
-        raise RequestError(Code.INVALID_ARGUMENT, "Input is empty.")
-    fetches = sorted({tensor.name for found in definitions.values() for tensor in found.outputs.values()})
-    values = dict(zip(fetches, model.run_tensors([(places.pop(), examples)], fetches), strict=True))
-    for name, definition in definitions.items():
-        outputs = {output: values[tensor.name] for output, tensor in definition.outputs.items()}
-        _check_outputs(name, definition.method_name, outputs, len(examples))
-
-
-def _check_outputs(signature: str, method: str, outputs: dict[str, np.ndarray], rows: int) -> None:
-    """As PostProcessClassificationResult and PostProcessRegressionResult do (TF Serving's classifier, regressor)."""
-    shapes = {name: values.shape for name, values in outputs.items()}
-    if method == CLASSIFY:
-        fits = (
-            bool(shapes)
-            and set(shapes) <= {"classes", "scores"}
-            and len(set(shapes.values())) == 1
-            and all(len(shape) == 2 and shape[0] == rows for shape in shapes.values())
-            and outputs.get("scores", np.float32(0)).dtype == np.float32
-        )
-    else:
-        fits = shapes.get("outputs") in ((rows,), (rows, 1)) and outputs["outputs"].dtype == np.float32
-    if not fits:
-        raise RequestError(
-            Code.INVALID_ARGUMENT, f"signature {signature} does not answer {rows} rows as {method} must: {shapes}"
-        )
 
 
 def _logs(definitions: dict[str, Any], rows: Sequence[bytes]) -> Iterator[Any]:

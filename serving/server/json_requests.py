@@ -13,8 +13,8 @@ from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import classification_pb2, predict_pb2, regression_pb2
 
 from serving.errors import Code, RequestError
-from serving.server.tensors import to_proto, type_name
 from serving.signatures import strings
+from serving.tensors import to_proto, type_name
 
 Format = Literal["row", "columnar"]
 

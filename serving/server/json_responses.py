@@ -18,8 +18,8 @@ from tensorflow_serving.apis import (
 
 from serving.errors import Code, RequestError
 from serving.server.json_requests import FLOATS, INTS, Format
-from serving.server.tensors import to_array, type_name
 from serving.signatures import strings
+from serving.tensors import to_array, type_name
 
 BYTES_SUFFIX = "_bytes"
 """Of an output whose strings are written as {"b64": ...}."""

@@ -16,6 +16,7 @@ import uvicorn
 from grpc_health.v1 import health
 
 from serving.request_log import RequestLog
+from serving.server.addresses import AddressError, bound, bracketed, in_use
 from serving.server.grpc_services import create_server, set_health
 from serving.server.inference import Inference
 from serving.server.manager import ModelManager, State, VersionStatus
@@ -26,10 +27,6 @@ GRACE_SECONDS = 30.0
 """How long requests under way may still take once the server is told to end."""
 
 log = logging.getLogger(__name__)
-
-
-class AddressError(Exception):
-    """The server cannot listen where it is told to."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> I
                 grpc_server.start()
                 manager.start()
                 try:
-                    host = _bracketed(options.host)
+                    host = bracketed(options.host)
                     yield RunningServer(f"http://{host}:{listener.getsockname()[1]}", f"{host}:{grpc_port}", manager)
                 finally:
                     grpc_server.stop(GRACE_SECONDS).wait()
@@ -172,45 +169,19 @@ def _tell(name: str, status: VersionStatus, tell: Callable[[str], None]) -> None
 
 @contextmanager
 def _listener(options: ServerOptions) -> Iterator[socket.socket]:
-    with _bound("--rest-port", options.host, options.rest_port) as listener:
+    with bound("--rest-port", options.host, options.rest_port) as listener:
         listener.listen(1024)
         yield listener
 
 
 def _add_grpc_port(server: grpc.Server, options: ServerOptions) -> int:
     # Tried by a socket of our own first: gRPC's message does not say what is wrong.
-    with _bound("--grpc-port", options.host, options.grpc_port):
+    with bound("--grpc-port", options.host, options.grpc_port):
         pass
     try:
-        return server.add_insecure_port(f"{_bracketed(options.host)}:{options.grpc_port}")
+        return server.add_insecure_port(f"{bracketed(options.host)}:{options.grpc_port}")
     except RuntimeError as error:
-        raise _in_use("--grpc-port", options.host, options.grpc_port, error) from None
-
-
-def _bound(option: str, host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise AddressError(f"--host {host}: {error.strerror or error}") from None
-    found = socket.socket(family, kind, protocol)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-    except (OSError, OverflowError) as error:
-        found.close()
-        raise _in_use(option, host, port, error) from None
-    return found
-
-
-def _in_use(option: str, host: str, port: int, error: object) -> AddressError:
-    reason = getattr(error, "strerror", None) or error
-    return AddressError(
-        f"{option}: cannot listen on {_bracketed(host)}:{port}: {reason}; choose another port, or 0 for a free one"
-    )
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+        raise in_use("--grpc-port", options.host, options.grpc_port, error) from None
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pipeline.commands.deployment.job import trained_with
 from pipeline.config import JanusConfig
 from serving.deployment.release import image_reference, release_warning
 from serving.deployment.server import BINARY, PROGRAM, plain_arguments
+from serving.server.addresses import bound, bracketed
 
 DOCKER_SECONDS = 5.0
 """How long `docker info` may take before Docker counts as absent."""
@@ -96,7 +96,6 @@ def docker_command(name: str, base_path: str, image: str, host: str, rest_port: 
         host: the address of this machine to listen on.
         rest_port: of this machine; so is grpc_port.
     """
-    address = f"[{host}]" if ":" in host else host
     folder = base_path if is_url(base_path) else f"/models/{name}"
     volume = [] if is_url(base_path) else ["-v", f"{base_path}:{folder}:ro"]
     return [
@@ -109,9 +108,9 @@ def docker_command(name: str, base_path: str, image: str, host: str, rest_port: 
         "--entrypoint",
         BINARY,
         "-p",
-        f"{address}:{rest_port}:8501",
+        f"{bracketed(host)}:{rest_port}:8501",
         "-p",
-        f"{address}:{grpc_port}:8500",
+        f"{bracketed(host)}:{grpc_port}:8500",
         *volume,
         image,
         *plain_arguments(name, folder, 8501, 8500),
@@ -130,7 +129,7 @@ def docker_works() -> bool:
 def _serve_by_program(config: JanusConfig, options: ServeOptions, binary: str) -> int:
     rest_port, grpc_port = _ports(options)
     for option, port in (("--rest-port", rest_port), ("--grpc-port", grpc_port)):
-        _require_free(option, port)
+        bound(option, ALL_ADDRESSES, port).close()
     command = [binary, *plain_arguments(config.name, _base_path(config), rest_port, grpc_port)]
     print(f"{config.name}: REST at http://localhost:{rest_port}, gRPC at localhost:{grpc_port}", flush=True)
     if options.host != ALL_ADDRESSES:
@@ -168,17 +167,6 @@ def _ports(options: ServeOptions) -> tuple[int, int]:
     return options.rest_port or _free_port(options.host), options.grpc_port or _free_port(options.host)
 
 
-def _require_free(option: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ALL_ADDRESSES, port))
-        except OSError as error:
-            raise ConfigError(
-                f"{option}: cannot listen on port {port}: {error.strerror}; choose another port, or 0 for a free one"
-            ) from None
-
-
 def _run(command: list[str], program: str) -> int:
     print(" ".join(command), flush=True)
     code = run_until_signal(command)
@@ -214,7 +202,7 @@ def _serve_locally(config: JanusConfig, options: ServeOptions, labels: dict[str,
             "give --set push.path=FOLDER"
         )
     from serving.errors import RequestError
-    from serving.server.run import AddressError, ServerOptions, serve
+    from serving.server.run import ServerOptions, serve
 
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
     if not verbose:
@@ -233,8 +221,6 @@ def _serve_locally(config: JanusConfig, options: ServeOptions, labels: dict[str,
     )
     try:
         serve(server)
-    except AddressError as error:
-        raise ConfigError(str(error)) from None
     except (RequestError, OSError) as error:
         if options.log_requests is None:
             raise
@@ -243,7 +229,5 @@ def _serve_locally(config: JanusConfig, options: ServeOptions, labels: dict[str,
 
 
 def _free_port(host: str) -> int:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.bind(address)
-        return probe.getsockname()[1]
+    with bound("--host", host, 0) as probe:
+        return int(probe.getsockname()[1])

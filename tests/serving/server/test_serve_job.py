@@ -18,7 +18,8 @@ from pipeline.commands.serve import job as serve_job
 from pipeline.commands.serve.job import ServeOptions, docker_command, parse_labels, run_serve_job, run_until_signal
 from serving.deployment.release import serving_release
 from serving.server import run as server_run
-from serving.server.run import AddressError, ServerOptions
+from serving.server.addresses import AddressError
+from serving.server.run import ServerOptions
 from tests.pipeline.small import small_config
 from tests.serving.deployment.rendered import flags
 from tests.serving.deployment.test_server import DECLARED
@@ -111,7 +112,7 @@ def test_an_installed_server_s_port_is_in_use(tmp_path: Path, monkeypatch: pytes
     program(tmp_path, monkeypatch, "exit 0", "tensorflow_model_server")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = ServeOptions(rest_port=taken.getsockname()[1], grpc_port=0)
-        with pytest.raises(ConfigError, match="--rest-port: cannot listen on port"):
+        with pytest.raises(ConfigError, match="--rest-port: cannot listen on 0.0.0.0:"):
             run_serve_job(small_config(tmp_path), options)
 
 
