@@ -1,4 +1,4 @@
-"""Where a pipeline keeps its things: runs/<name>."""
+"""The files and folders of a pipeline: runs/<name>."""
 
 import re
 import shutil
@@ -41,12 +41,12 @@ class Home:
 
     @property
     def checkpoints(self) -> Path:
-        """Where a killed training finds its state again."""
+        """Checkpoints, from which an interrupted training resumes."""
         return self.folder / "checkpoints"
 
     @property
     def analyzer_cache(self) -> Path:
-        """What Transform knows of spans that it has analysed."""
+        """Transform's analyses of earlier spans."""
         return self.folder / "analyzer_cache"
 
     @property
@@ -77,9 +77,9 @@ class Home:
         require_writable(self.folder, "the pipeline's home")
 
     def set_orphans_aside(self) -> Path | None:
-        """Moves artifacts away whose metadata database is gone, and returns where to.
+        """Moves artifacts whose metadata database is gone to another folder, and returns it.
 
-        A new database counts from 1 again: its first outputs would fall among the files of old ones.
+        A new database counts from 1 again: its first outputs would be mixed with the files of old ones.
         """
         if self.metadata.exists() or not self.root.exists():
             return None
@@ -115,7 +115,7 @@ class Home:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keeps other runs of this pipeline out; the lock dies with the process.
+        """Keeps other runs of this pipeline from starting; the lock ends with the process.
 
         Raises:
             JanusError: another process holds it.
@@ -128,7 +128,7 @@ class Home:
 
 
 def now() -> str:
-    """The local time, as it stands in names."""
+    """The local time, in the form that names have."""
     return datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
 
 

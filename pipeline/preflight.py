@@ -14,7 +14,7 @@ LOCK_TIMEOUT_SECONDS = 3.0
 
 
 def check_before_run(config: JanusConfig, home: Home, span: int | None = None) -> None:
-    """Everything that can be known to fail, of the newest span or of `span`.
+    """Checks what can be checked before a run, of the newest span or of `span`.
 
     Raises:
         ConfigError: the folder for pushed models cannot be written, or Beam's arguments are wrong.
@@ -30,7 +30,7 @@ def check_before_run(config: JanusConfig, home: Home, span: int | None = None) -
 
 
 def check_beam(config: JanusConfig, home: Home) -> None:
-    """What the components' Beam pipelines are given.
+    """Checks the arguments of the components' Beam pipelines.
 
     Raises:
         ConfigError: an argument is unknown, wrong or missing, or Beam's workers cannot see the pipeline's files.
@@ -47,7 +47,7 @@ def check_beam(config: JanusConfig, home: Home) -> None:
 
 
 def check_data(config: JanusConfig, span: int | None = None) -> None:
-    """The data's files and columns; those of the newest span, or of `span`.
+    """Checks the data's files and columns, of the newest span or of `span`.
 
     Raises:
         DataError: they are missing, empty, or lack a column that the configuration names.
@@ -57,7 +57,7 @@ def check_data(config: JanusConfig, span: int | None = None) -> None:
 
 
 def check_schema_file(config: JanusConfig) -> None:
-    """The curated schema, if the configuration names one.
+    """Checks the curated schema, if the configuration names one.
 
     Raises:
         DataError: it is missing, no schema, or does not fit the configuration.
@@ -68,7 +68,7 @@ def check_schema_file(config: JanusConfig) -> None:
 
 
 def check_metadata(database: Path) -> None:
-    """ML Metadata itself would wait for a lock without end, and call damage an internal error.
+    """Checks ML Metadata's database: the library would wait for a lock forever, and call damage an internal error.
 
     Raises:
         JanusError: another process holds the database, or it is damaged.

@@ -25,9 +25,9 @@ _COLUMN_TYPES: dict[int, ColumnType] = {schema_pb2.INT: "int", schema_pb2.FLOAT:
 
 @dataclass(frozen=True)
 class Difference:
-    """A column of which two schemas say different things; None where one lacks it.
+    """A column that differs between two schemas; None where one does not have it.
 
-    `stops` says that a run would be stopped by it: the data break what the file demands.
+    `stops` says whether a run would be stopped by it, since the data break what the file demands.
     """
 
     column: str
@@ -85,7 +85,7 @@ def check_schema(schema: schema_pb2.Schema, path: Path, config: JanusConfig) -> 
 
 
 def column_types(schema: schema_pb2.Schema) -> dict[str, ColumnType]:
-    """Column → int, float or bytes, as ExampleGen is told them."""
+    """Column → int, float or bytes, as ExampleGen takes them."""
     return {feature.name: _COLUMN_TYPES[feature.type] for feature in schema.feature if feature.type in _COLUMN_TYPES}
 
 
@@ -102,7 +102,7 @@ def only_columns(schema: schema_pb2.Schema, columns: Collection[str]) -> schema_
 
 
 def to_freeze(schema: schema_pb2.Schema, config: JanusConfig) -> schema_pb2.Schema:
-    """What is worth keeping of an inferred schema.
+    """The part of an inferred schema that is worth keeping.
 
     Labels that are text get their classes as their domain, and several in one string are text though all that were
     seen may be numbers. Features lose their domain: it lists what happened to be seen, while new values are what the
@@ -130,7 +130,7 @@ def to_text(schema: schema_pb2.Schema) -> str:
 def differences(
     in_file: schema_pb2.Schema, inferred: schema_pb2.Schema, rows: int, statistics: Mapping[str, Column]
 ) -> list[Difference]:
-    """Columns of which the file and the data say different things; those that would stop a run come first.
+    """Columns that differ between the file and the data; those that would stop a run come first.
 
     A limit that only the file has is no difference as long as the data keep it.
 
@@ -171,7 +171,7 @@ def _numeric_columns(config: JanusConfig) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _View:
-    """What is said of a column, or was seen of it."""
+    """A column as a schema describes it, or as the data are."""
 
     type: str
     share: float
@@ -198,7 +198,7 @@ def _view(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> _View:
 
 
 def _seen(view: _View, rows: int, column: Column | None) -> _View:
-    """What was inferred, with the numbers that a schema does not keep."""
+    """What was inferred, with numbers that a schema does not contain."""
     if column is None:
         return view
     share = column.present / rows if rows else 0.0

@@ -29,7 +29,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the librari
 def end_with(code: int) -> None:
     """Ends the process with an exit code."""
     if code >= 128:
-        # Threads of the libraries may still be at work on what was interrupted: nobody waits for them.
+        # Threads of the libraries may still work on what was interrupted: the process does not wait for them.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -18,7 +18,7 @@ def print_result(result: Result, as_json: bool, view: Callable[[Result], Rendera
     """Prints a command's result and returns the exit code of success.
 
     Args:
-        result: what the command found out.
+        result: of the command.
         as_json: prints the result as JSON.
         view: makes what is printed otherwise.
     """

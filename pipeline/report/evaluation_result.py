@@ -1,4 +1,4 @@
-"""What the Evaluator found, read back from TFMA's files and checked, in the shape of report.json."""
+"""The Evaluator's result, read from TFMA's files, checked, and in the form of report.json."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class GateResult(StrictModel):
 
 
 class TaskResult(StrictModel):
-    """What is known of a task. A metric is None where it is not defined, which a problem or a note explains."""
+    """The evaluation of a task. A metric is None where it is not defined, which a problem or a note explains."""
 
     kind: str
     labelled: dict[str, int] = Field(description="Split → rows with a label and a weight above 0.")
@@ -171,7 +171,7 @@ def _is_blessed(blessing_uri: str, problems: list[str]) -> bool:
 
 
 _Keys = Mapping[str, _Key]
-"""A task's metric → where it is found."""
+"""A task's metric → its key in TFMA's result."""
 
 
 def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, problems: list[str]) -> TaskResult:
@@ -182,7 +182,7 @@ def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, 
     labelled = int(overall.get(count, 0))
     values, baseline = _values(overall, keys), _values(overall, compared)
     if not labelled:
-        problems.append(f"task {name}: no row of the eval split has a label, so nothing can be said of it")
+        problems.append(f"task {name}: no row of the eval split has a label, so the task cannot be evaluated")
     else:
         problems += _undefined(f"task {name}", task, overall, keys)
         problems += _undefined(f"task {name}, last blessed model", task, overall, compared)
@@ -201,23 +201,23 @@ def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, 
 
 
 def _compared(keys: _Keys, overall: Mapping[_Key, float]) -> _Keys:
-    """Where the baseline's metrics are found, of those outputs that it was evaluated on."""
+    """The keys of the baseline's metrics, of those outputs that it was evaluated on."""
     outputs = {key.output for key in overall if key.baseline}
     return {metric: replace(key, baseline=True) for metric, key in keys.items() if key.output in outputs}
 
 
-def _values(found: Mapping[_Key, float], keys: _Keys) -> dict[str, float | None]:
-    return {metric: finite(found.get(key)) for metric, key in keys.items()}
+def _values(metrics: Mapping[_Key, float], keys: _Keys) -> dict[str, float | None]:
+    return {metric: finite(metrics.get(key)) for metric, key in keys.items()}
 
 
-def _undefined(who: str, task: Task, found: Mapping[_Key, float], keys: _Keys) -> Iterator[str]:
+def _undefined(model: str, task: Task, metrics: Mapping[_Key, float], keys: _Keys) -> Iterator[str]:
     known = metrics_of(task)
     for metric, key in keys.items():
-        value = found.get(key)
+        value = metrics.get(key)
         if value is None:
-            yield f"{who}: the Evaluator returned no {metric}"
+            yield f"{model}: the Evaluator returned no {metric}"
         elif not math.isfinite(value):
-            yield f"{who}: {metric} is {value}; {known[metric].reason_undefined}"
+            yield f"{model}: {metric} is {value}; {known[metric].reason_undefined}"
 
 
 def _absent_classes(task: Task, present: float | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is too good to be true: most often a feature holds the answer, which is not known when it is needed."""
+"""Doubts about results that are too good to be true: most often a feature contains the answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,16 +10,16 @@ from pipeline.report.report_json import RunReport
 from trainer.config import Task, classes_of
 
 FEWEST_LABELS = 30
-"""Of fewer evaluated labels, a simple model may well order all rightly by chance."""
+"""With fewer evaluated labels, a simple model may order all of them correctly by chance."""
 NEARLY_ALL = 0.9
-"""Share of the importance."""
+"""Share of the importance of all columns."""
 FEWEST_COLUMNS = 3
 LEAST_HARM = 0.1
-"""A column matters if dealing its values at random makes the metric worse by this share of it, or more."""
+"""A column matters if permuting its values makes the metric worse by at least this share."""
 
 
 def doubts(report: RunReport, analysis: Analysis) -> list[str]:
-    """A sentence for each task with an implausible metric, or with one column that all depends on.
+    """A sentence for each task with an implausible metric, or with a single column that it depends on.
 
     Args:
         report: the metrics and labels of the tasks.

@@ -17,7 +17,7 @@ from pipeline.home import Home
 REPORT_FILE = "report.json"
 DISTRIBUTION = "janus-mtl"
 RESOLVER = "Resolver"
-"""What the names of the pipeline's Resolvers end with."""
+"""The suffix of the names of the pipeline's Resolvers."""
 STACK = ("tfx", "tensorflow", "keras")
 
 
@@ -55,7 +55,7 @@ class RunReport(BaseModel):
 
     def all_cached(self) -> bool:
         """Whether the run found nothing new to do."""
-        # TFX runs a Resolver each time; what reads its choice is cached only if that is the one of before.
+        # TFX runs a Resolver each time; the components that read its choice are cached if it chose the same as before.
         worked = [name for name, component in self.components.items() if not component.cached]
         return bool(self.components) and all(name.endswith(RESOLVER) for name in worked)
 

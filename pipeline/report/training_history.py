@@ -1,4 +1,4 @@
-"""The history that the Trainer leaves: every epoch's losses, metrics and weights, and how many labels there were."""
+"""The history that the Trainer writes: each epoch's losses, metrics and weights, and the number of labels."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Plots of a training: how losses, metrics, task weights and gates went over the epochs."""
+"""Plots of a training: losses, metrics, task weights and gates over the epochs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Panel:
 
 
 def draw_training(history: History, tasks: Sequence[str], path: Path) -> None:
-    """Writes a PNG of a training's history, one panel for each thing to look at.
+    """Writes a PNG of a training's history, with a panel for each quantity.
 
     Per task its training and validation loss and its headline metric; then the tasks' weights, and the share of steps
     in which their gradients conflicted, where the balancing knows it; then each gate's mean weights of its experts.

@@ -60,7 +60,7 @@ def interruptible(end_now: Callable[[int], None]) -> Iterator[Interruption]:
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal requested
         if interruption.signal:
-            # Shells and `timeout` may deliver one request twice; a patient second one is meant.
+            # Shells and `timeout` may deliver one request twice; only a later one is a second request.
             if time.monotonic() - requested > 1.0:
                 force()
             return

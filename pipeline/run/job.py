@@ -74,7 +74,7 @@ class _Run:
 
 
 def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None, as_json: bool = False) -> int:
-    """Runs the pipeline of a configuration and returns the exit code; whatever happens then, there is a report.
+    """Runs the pipeline of a configuration and returns the exit code; whatever happens, there is a report.
 
     Where the last run was of the same span, files, configuration and code, nothing is run, and a message says so.
 
@@ -156,7 +156,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
                 _report_interruption(run, interruption.exit_code)
             else:
                 _report_failure(run, error, verbose)
-            _add_what_there_is(run)
+            _add_partial_outcome(run)
         path = _write(run)
     if not did_fail(run.report):
         run.console.print(report_view(run.report))
@@ -231,8 +231,8 @@ def _add_plot(run: _Run) -> None:
     draw_training(run.report.history, list(run.report.tasks), plot)
 
 
-def _add_what_there_is(run: _Run) -> None:
-    """Of a run that failed: counts, and metrics if it came that far."""
+def _add_partial_outcome(run: _Run) -> None:
+    """Adds to the report of a failed run what its artifacts say, as far as the run came."""
     if "pipeline.run.runner" not in sys.modules or not run.home.metadata.exists():
         return
     exit_code, problems = run.report.exit_code, list(run.report.problems)
@@ -255,7 +255,7 @@ def _write(run: _Run) -> Path:
 
 
 def _write_pages(run: _Run) -> Path | None:
-    """The page and the model card; a run does not fail for them."""
+    """Writes the page and the model card; a run does not fail because of them."""
     from pipeline.report.page import PAGE_FILE
     from pipeline.report.write import write_pages
 

@@ -30,7 +30,7 @@ _ABSENT = object()
 
 
 class Change(BaseModel):
-    """A value that the runs do not share; one that a run does not have is null, and `kind` says so."""
+    """A value that differs between the runs; one that a run does not have is null, and `kind` says so."""
 
     key: str
     kind: Literal["changed", "added", "removed"]
@@ -64,7 +64,7 @@ class MetricChange(BaseModel):
 
 
 class Difference(BaseModel):
-    """All of it; what is equal is left out, but for metrics."""
+    """How two runs differ; what is equal is left out, except metrics."""
 
     a: str
     b: str

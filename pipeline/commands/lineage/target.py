@@ -88,8 +88,8 @@ def target_of_path(path: str) -> Target:
             return found
     names = ", ".join(folder.name for folder in homes) or "none"
     raise ConfigError(
-        f"no pipeline that has its home in {RUNS} pushed {path} (found: {names}): start in the project's folder, or "
-        "name the configuration, `janus lineage CONFIG VERSION`"
+        f"no pipeline with a home in {RUNS} pushed {path} (pipelines there: {names}): start in the project's folder, "
+        "or name the configuration, `janus lineage CONFIG VERSION`"
     )
 
 
@@ -99,7 +99,7 @@ def _find(home: Home, base: str, version: int) -> Target | None:
     check_metadata(home.metadata)
     store = open_store(home.metadata)
     for push in pushes(store):
-        # The first of a version is its own; a run that found it still there records it again.
+        # The first push of a version is its own; a later run that left it in place records it again.
         if push.destination and _same(push.destination, f"{base.rstrip('/')}/{source}"):
             return Target(home, store, base, version, _copies(records, version), push)
     return None

@@ -1,4 +1,4 @@
-"""What is known of each version in a folder, from the folder, ML Metadata and the runs' reports."""
+"""The versions in a folder, with what the folder, ML Metadata and the runs' reports say of each."""
 
 import os
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class Listing(BaseModel):
 
 
 def list_versions(config: JanusConfig, home: Home, labels: Mapping[str, int] | None = None) -> Listing:
-    """Gathers what is known; `labels` are those of the configuration, beside the folder's own file of labels.
+    """Lists the versions; `labels` are those of the configuration, beside the folder's own file of labels.
 
     Raises:
         JanusError: the record of rollbacks, or the labels, cannot be read.
@@ -53,7 +53,7 @@ def list_versions(config: JanusConfig, home: Home, labels: Mapping[str, int] | N
     try:
         return _list(config, home, labels or {})
     except FileNotFoundError:
-        # A push removed an old version meanwhile.
+        # A push removed an old version while this read it.
         return _list(config, home, labels or {})
 
 
@@ -111,7 +111,7 @@ def _pushes(home: Home, notes: list[str]) -> dict[int, Push]:
         return {}
     from pipeline.lineage.store import open_store
 
-    # The first of a version is its own; a run that found it still there tells it again.
+    # The first push of a version is its own; a later run that left it in place records it again.
     return {push.version: push for push in reversed(pushes(open_store(home.metadata))) if push.version is not None}
 
 

@@ -57,8 +57,8 @@ def _local(time: datetime) -> str:
 
 def _rollback_line(listing: Listing) -> str:
     if listing.rollback_target is None:
-        return "`janus rollback CONFIG` has nowhere to go to: no older version holds another model in good standing"
-    return f"`janus rollback CONFIG` goes to {listing.rollback_target}"
+        return "`janus rollback CONFIG` has no older version to go back to with another model that is not withdrawn"
+    return f"`janus rollback CONFIG` goes back to {listing.rollback_target}"
 
 
 def _unservable(listing: Listing) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.lineage.store import NodeExecution, StoredArtifact
 
 MOST_SLICES = 60
-"""So many slices of a task, the largest, have intervals; each costs as much as the whole."""
+"""At most so many slices of a task, the largest, have intervals; each costs as much as the whole split."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def analyse(
         config: what the run was started with.
         executions: each node's, as far as the run came.
         store: ML Metadata, where they are from.
-        earlier: an `analysis.json`, whose numbers are taken where they would come out the same.
+        earlier: an `analysis.json`, which is used again where its numbers would be the same.
         progress: is called with what is under way.
     """
     from pipeline.report.analysis.run_lineage import lineage_of
@@ -94,7 +94,7 @@ def _read(path: Path | None, key: str) -> Analysis | None:
     except (OSError, ValidationError):
         log.warning("%s cannot be read, and is computed again", path)
         return None
-    # One that says that something failed, or took too long, is tried again.
+    # An analysis with a note, that something failed or took too long, is made again.
     return analysis if analysis.key == key and not analysis.notes else None
 
 
@@ -165,7 +165,7 @@ def _add_predictions(
     import numpy as np
     from tensorflow.core.example import example_pb2
 
-    from pipeline.report.analysis.curves import measures_of
+    from pipeline.report.analysis.curves import curves_of
     from pipeline.report.analysis.importance import REPEATS, importance_metric, importances
     from pipeline.report.analysis.sample import draw_records, part_of, predicted_tasks, slices_of
     from pipeline.report.analysis.standard_errors import GROUPS, metrics_by_task, standard_errors
@@ -182,7 +182,7 @@ def _add_predictions(
     groups = np.random.default_rng(config.seed).integers(0, GROUPS, len(records))
     for name, found in predicted.items():
         progress(f"analysing {name}")
-        task = measures_of(config.tasks[name], found)
+        task = curves_of(config.tasks[name], found)
         task.errors = standard_errors(metrics[name], list(metrics[name]), found, groups[found.rows])
         shown = list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
         for of_slice in largest:

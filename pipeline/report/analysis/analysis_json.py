@@ -65,7 +65,7 @@ class LevelCoverage(BaseModel):
 
 
 class Importance(BaseModel):
-    """How much worse the metric becomes when a column's values are dealt among the rows at random."""
+    """How much worse the metric becomes when a column's values are permuted among the rows."""
 
     column: str
     worse: float = Field(description="Mean over the repetitions, positive where the model needs the column.")
@@ -127,7 +127,7 @@ class ColumnAnalysis(BaseModel):
 
 
 class AnomalyLine(BaseModel):
-    """What ExampleValidator found."""
+    """An anomaly that ExampleValidator reported."""
 
     split: str
     column: str
@@ -147,9 +147,9 @@ class NodeLineage(BaseModel):
 
 
 class Analysis(BaseModel):
-    """All of it; what a run did not come to is empty, and a note says why."""
+    """The whole analysis; what a run did not reach is empty, and a note says why something could not be read."""
 
-    key: str = Field("", description="Digest of what it was made of.")
+    key: str = Field("", description="Digest of the artifacts, configuration and code that it was made from.")
     sampled: int = Field(0, description="Rows of the eval split that were predicted again.")
     read: int = Field(0, description="Rows that they were drawn from.")
     importance_rows: int = 0

@@ -1,4 +1,4 @@
-"""The data as TFDV and ExampleValidator describe them: both splits beside each other, and what is wrong."""
+"""Statistics and anomalies of the columns, of both splits side by side, as TFDV and ExampleValidator have them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -70,7 +70,7 @@ def columns_of(
 
 
 def anomalies_of(anomalies_uri: str, sensitive: Collection[str] = ()) -> list[AnomalyLine]:
-    """What ExampleValidator found, of both splits; of sensitive columns its short words, which have no values.
+    """The anomalies of both splits; of sensitive columns the short descriptions, which contain no values.
 
     Raises:
         OSError: the artifact's files are gone.

@@ -1,4 +1,4 @@
-"""What a task's plots show, from its sampled rows."""
+"""The curves and counts that a task's plots show, from its sampled rows."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from trainer.config import Task, classes_of, quantiles_of
 CURVE_POINTS = 101
 CALIBRATION_BINS = 10
 CURVED_CLASSES = 6
-"""So many classes, the most frequent, have curves; more could not be told apart."""
+"""At most so many classes, the most frequent, have curves; more could not be distinguished."""
 CONFUSED_CLASSES = 12
 RESIDUAL_BINS, GRID_BINS = 40, 32
 OUTERMOST = 0.005
@@ -28,7 +28,7 @@ OUTERMOST = 0.005
 OTHERS = "all others"
 
 
-def measures_of(task: Task, predicted: Predicted) -> TaskAnalysis:
+def curves_of(task: Task, predicted: Predicted) -> TaskAnalysis:
     """Curves and counts of one task, whichever apply to its kind.
 
     Args:

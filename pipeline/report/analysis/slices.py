@@ -59,7 +59,7 @@ def interval(
         metric: one that is a share stays within 0 and 1.
         value: over `rows` rows.
         error: standard error over the `sampled` of them; it falls with the square root of the rows. An error of 0
-            means that these rows cannot tell it, as where every one of a handful is wrong: there is no interval.
+            means that these rows are too few to estimate it, as where a handful are all wrong: there is no interval.
         sampled, rows: numbers of labelled rows.
     """
     if value is None or not error or not sampled or not rows:

@@ -1,7 +1,7 @@
-"""How far a metric would move with other rows: its standard error, by deleting groups of rows.
+"""Standard errors of metrics, by the delete-a-group jackknife (Kott 2001).
 
-The delete-a-group jackknife (Kott 2001): rows are dealt into groups at random, the metric is computed without each
-group in turn. It takes the Evaluator's own metrics as they are, since their states of groups can be merged.
+Rows are assigned to groups at random, and the metric is computed without each group in turn. This uses the Evaluator's
+own metrics, since their states of groups can be merged.
 """
 
 import importlib
@@ -22,7 +22,7 @@ from pipeline.report.analysis.sample import Predicted
 from trainer.config import quantiles_of
 
 GROUPS, FEWEST_GROUPS = 30, 5
-"""With fewer groups that have rows, the error itself would be too uncertain to be told."""
+"""With fewer groups that have rows, the error itself would be too uncertain."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
     made: dict[tuple[str, str], StatisticMetric] = {}
     for spec in eval_config(config).metrics_specs:
         for output in spec.output_names:
-            for told in spec.metrics:
-                settings = json.loads(told.config)
-                cls = getattr(importlib.import_module(told.module), told.class_name)
+            for described in spec.metrics:
+                settings = json.loads(described.config)
+                cls = getattr(importlib.import_module(described.module), described.class_name)
                 made[output, settings["name"]] = cls(**settings)
     return {
         name: {
@@ -74,7 +74,7 @@ def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
 
 
 def standard_error(metric: TaskMetric, predicted: Predicted, groups: np.ndarray) -> float | None:
-    """The metric's standard error over these rows; None where it cannot be told.
+    """The metric's standard error over these rows; None where it cannot be estimated.
 
     Args:
         metric: which.

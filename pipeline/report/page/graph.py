@@ -1,4 +1,4 @@
-"""The pipeline as a graph: components in layers, from what reads the data to what pushes the model."""
+"""The pipeline as a graph: components in layers, from the one that reads the data to the one that pushes the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ class Graph:
 
 
 def graph_of(components: Mapping[str, ComponentReport], lineage: Sequence[NodeLineage]) -> Graph:
-    """Lays out the components; where the lineage does not know what one read, it has no arrow.
+    """Lays out the components; one without a lineage has no arrow.
 
     Args:
         components: name → how it went.
-        lineage: who read what of whom.
+        lineage: which components each one read from.
     """
     takes: dict[str, list[str]] = {name: [] for name in components} | {
         found.node: [other for other in found.takes if other in components]

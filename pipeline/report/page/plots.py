@@ -224,11 +224,11 @@ def _roc(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
         _unit_square(axis, "false positive rate", "true positive rate")
 
     areas = [(c.name, _area(c.false_positive_rate, c.true_positive_rate)) for c in classes]
-    told = ", ".join(f"{name} {area:.3f}" for name, area in areas)
+    named = ", ".join(f"{name} {area:.3f}" for name, area in areas)
     return Plot(
         key,
         "ROC",
-        f"Each class against the others; the dotted line is guessing. Area: {told}.",
+        f"Each class against the others; the dotted line is guessing. Area: {named}.",
         paint,
         HEIGHT,
         ("class", "area", *(f"TPR at FPR {rate}" for rate in (0.05, 0.1, 0.2, 0.5))),
@@ -405,11 +405,11 @@ def _coverage(key: str, levels: Sequence[tuple[float, float]]) -> Plot:
         axis.set_ylabel("share of labels at or below it")
         axis.grid()
 
-    told = ", ".join(f"{level:g}: {share:.3f}" for level, share in levels)
+    shares = ", ".join(f"{level:g}: {share:.3f}" for level, share in levels)
     return Plot(
         key,
         "Calibration of the quantiles",
-        f"Labels at or below each predicted quantile; the dotted line is perfect. {told}.",
+        f"Labels at or below each predicted quantile; the dotted line is perfect. {shares}.",
         paint,
         HEIGHT,
         ("level", "share at or below"),

@@ -1,4 +1,4 @@
-"""What is to be said of spans before a run, in a second: nothing new to do, or a span that must not be run."""
+"""Checks of spans before a run, within a second: whether there is anything new, and whether the span may be run."""
 
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def check_span(config: JanusConfig, home: Home, span: int | None) -> Inputs | No
 
 
 def nothing_new(config: JanusConfig, home: Home, span: int | None) -> "tuple[Inputs, FinishedRun] | None":
-    """The last run, if the next one would do the same over again; None wherever that is not certain."""
+    """The last run, if the next one would only repeat it; None where that is not certain."""
     if not has_spans(config.data.path) or not home.metadata.exists():
         return None
     try:
@@ -54,6 +54,6 @@ def nothing_new(config: JanusConfig, home: Home, span: int | None) -> "tuple[Inp
 
         finished = finished_with(open_store(home.metadata), inputs, config.push.path) if inputs else None
     except JanusError:
-        # The run itself meets it again, and reports it.
+        # The run itself fails in the same way, and reports it.
         return None
     return (inputs, finished) if inputs and finished else None

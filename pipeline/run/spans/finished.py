@@ -1,4 +1,4 @@
-"""Whether the last run did already what the next one would do: by what it left in ML Metadata."""
+"""Whether the last run already did what the next one would do, by its records in ML Metadata."""
 
 from dataclasses import dataclass
 

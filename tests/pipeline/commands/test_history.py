@@ -51,7 +51,7 @@ def test_graphs_are_printed_alone(project: str) -> None:
     ("arguments", "told"),
     [
         (["lineage", "CONFIG", "7"], "does not know what pushed version 7"),
-        (["lineage", "elsewhere/7"], "no pipeline that has its home in runs pushed elsewhere/7"),
+        (["lineage", "elsewhere/7"], "no pipeline with a home in runs pushed elsewhere/7"),
         (["lineage", "CONFIG", "--format", "dot", "--json"], "--json and --format dot"),
         (["lineage", "nothing.yaml"], "no configuration file nothing.yaml"),
         (["diff", "CONFIG", "never"], "there is no runs/small/never/report.json"),

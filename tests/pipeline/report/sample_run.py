@@ -16,7 +16,7 @@ from pipeline.report.analysis.analysis_json import (
     Importance,
     NodeLineage,
 )
-from pipeline.report.analysis.curves import measures_of
+from pipeline.report.analysis.curves import curves_of
 from pipeline.report.analysis.sample import Predicted, part_of
 from pipeline.report.analysis.standard_errors import metrics_by_task, standard_errors
 from pipeline.report.report_json import ComponentReport, RunReport
@@ -55,21 +55,21 @@ def analysis_of(table: KindsTable, of: JanusConfig) -> Analysis:
     analysis = Analysis(key="k", sampled=len(table.origin), read=len(table.origin), jackknife_groups=30)
     for name, task in of.tasks.items():
         found = predicted_of(table, name)
-        told = measures_of(task, found)
-        told.errors = standard_errors(metrics[name], list(metrics_of(task)), found, groups[found.rows])
+        analysed = curves_of(task, found)
+        analysed.errors = standard_errors(metrics[name], list(metrics_of(task)), found, groups[found.rows])
         for value, rows in values.items():
             inside = part_of(found, rows)
             key = f"origin={HOSTILE if value == 'LGA' else value}"
-            told.slice_rows[key] = len(inside.rows)
-            told.slice_errors[key] = standard_errors(
+            analysed.slice_rows[key] = len(inside.rows)
+            analysed.slice_errors[key] = standard_errors(
                 metrics[name], [headline_of(task).name], inside, groups[inside.rows]
             )
-        told.importance_metric, told.importance_base = headline_of(task).name, 0.5
-        told.importance = [
+        analysed.importance_metric, analysed.importance_base = headline_of(task).name, 0.5
+        analysed.importance = [
             Importance(column=HOSTILE, worse=0.2, spread=0.01),
             Importance(column="_hour", worse=-0.01, spread=0.01),
         ]
-        analysis.tasks[name] = told
+        analysis.tasks[name] = analysed
     side = ColumnSide(present=90, missing_share=0.1, mean=5e5, deviation=2.0, least=0.0, median=5.0, greatest=9.0)
     analysis.columns = [
         ColumnAnalysis(

@@ -281,7 +281,7 @@ def test_a_task_without_labels_and_a_single_class_are_problems(run, tmp_path, ta
         "auc is not defined for this model",
         "mae is not defined for this model",
     ]
-    assert "task delay: no row of the eval split has a label, so nothing can be said of it" in result.problems
+    assert "task delay: no row of the eval split has a label, so the task cannot be evaluated" in result.problems
     assert sum("task status: auc" in problem for problem in result.problems) == 2
     assert "1 of 3 classes occur in the eval split; averages over classes are over these" in (
         result.tasks["status"].notes

@@ -179,7 +179,7 @@ def test_what_cannot_be_found_is_told_with_the_remedy(config: JanusConfig, runs:
         target_of_config(config, "seven")
     with pytest.raises(ConfigError, match="other/100 is not in the configuration's push.path, serving"):
         target_of_config(config, "other/100")
-    with pytest.raises(ConfigError, match=r"no pipeline that has its home in runs pushed serving/7 \(found: small\)"):
+    with pytest.raises(ConfigError, match=r"no pipeline with a home in runs pushed serving/7 \(pipelines"):
         target_of_path("serving/7")
     with pytest.raises(ConfigError, match="is a version itself"):
         print_lineage("serving/100", "200")

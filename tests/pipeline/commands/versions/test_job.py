@@ -165,7 +165,7 @@ def test_each_version_is_told_with_its_run(
     table = capsys.readouterr().out
     for text in ("run-2", "served", "label stable", "late auc 0.7500", "delay mae 12.5000 minutes", "not complete"):
         assert text in table
-    assert f"goes to {one}" in table
+    assert f"goes back to {one}" in table
     assert "warning" not in table
     (Path("serving") / str(two + 1)).mkdir()
     assert run_versions_job(config) == 0

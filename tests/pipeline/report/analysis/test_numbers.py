@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from janus_core.metrics import ACCURACY, AUC, BIAS, MAE
 from pipeline.report.analysis.analysis_json import Bar, Importance, NodeLineage, TaskAnalysis
 from pipeline.report.analysis.columns import anomalies_of, columns_of
-from pipeline.report.analysis.curves import OTHERS, measures_of
+from pipeline.report.analysis.curves import OTHERS, curves_of
 from pipeline.report.analysis.importance import importance_metric, importances, mark_chance
 from pipeline.report.analysis.sample import Predicted, draw_records, part_of, slices_of
 from pipeline.report.analysis.slices import interval, slice_values, split_name, worst_slices
@@ -108,7 +108,7 @@ def test_slices_are_named_as_in_the_report() -> None:
 
 def test_curves_of_a_known_ranking() -> None:
     task = kinds_config(tasks=["click"]).tasks["click"]
-    found = measures_of(task, predicted([0, 0, 1, 1], [0.1, 0.6, 0.6, 0.9]))
+    found = curves_of(task, predicted([0, 0, 1, 1], [0.1, 0.6, 0.6, 0.9]))
     (positive,) = found.classes
     assert (positive.name, positive.share) == ("1", 0.5)
     area = np.sum(
@@ -131,7 +131,7 @@ def test_less_frequent_classes_are_put_together() -> None:
     classes = [f"c{i}" for i in range(20)]
     task = MulticlassTask(kind="multiclass", label="x", classes=classes)
     labels = np.repeat(np.arange(20), np.arange(20, 0, -1))
-    found = measures_of(task, predicted(labels, np.eye(20)[labels]))
+    found = curves_of(task, predicted(labels, np.eye(20)[labels]))
     assert found.confusion is not None
     assert found.confusion.classes == [*classes[:11], OTHERS]
     assert np.array(found.confusion.counts).tolist() == np.diag([*range(20, 9, -1), sum(range(1, 10))]).tolist()
@@ -141,7 +141,7 @@ def test_less_frequent_classes_are_put_together() -> None:
 def test_every_row_is_in_the_plots_of_numbers() -> None:
     task = config().tasks["delay"]
     labels = np.linspace(-10, 10, 1000)
-    found = measures_of(task, predicted(labels, labels + 1, np.full(1000, 2.0)))
+    found = curves_of(task, predicted(labels, labels + 1, np.full(1000, 2.0)))
     assert found.residuals is not None
     assert found.predicted_true is not None
     assert sum(found.residuals.counts) == 2000
@@ -154,7 +154,7 @@ def test_every_row_is_in_the_plots_of_numbers() -> None:
 
 def test_coverage_of_quantiles() -> None:
     table = small_table()
-    found = measures_of(config().tasks["delay"], predicted_of(table, "delay"))
+    found = curves_of(config().tasks["delay"], predicted_of(table, "delay"))
     rows = predicted_of(table, "delay")
     assert rows.quantiles is not None
     expected = np.average(rows.labels[:, 0] <= rows.quantiles[:, 0], weights=rows.weights)

@@ -145,7 +145,7 @@ def test_a_run_that_came_to_nothing_says_why(browser: Browser, tmp_path: Path) -
     page = browser.new_page()
     page.goto((tmp_path / PAGE_FILE).as_uri())
     verdict = page.locator(".verdict").inner_text()
-    assert "did not come to its end" in verdict
+    assert "did not finish" in verdict
     assert "AnomalyGate: column 'x' is missing" in verdict
     assert "before a model was trained" in page.locator("main").inner_text()
     assert page.locator("figure.plot").count() == 0
