@@ -1,6 +1,7 @@
 """Compiles the locks from their `.in` files (`make lock`): `modern.txt`, `portable.txt`, and from modern's `image.txt`.
 
-The image's lock is the part of modern's that the code imports: none of the tools, nor what only they require.
+The image's lock is the part of modern's that the code imports: none of the tools, nor what only they require, nor what
+`image-without.in` names.
 
 Keeps the versions that a lock already names where they still fit; `--upgrade` takes the newest. Needs uv beside the
 running interpreter or on PATH. Standard library only.
@@ -73,7 +74,7 @@ def compile_image(modern: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "modern.txt"
         constraints.write_text(modern)
-        extra = [*wheels_only(), "--constraints", str(constraints)]
+        extra = [*wheels_only(), "--constraints", str(constraints), "--excludes", str(HERE / "image-without.in")]
         text = compile_lock([PROJECT, HERE / "image.in"], modern, PLATFORMS["modern"], PYTHON, extra)
     return without_addresses("image", header("image") + text)
 
