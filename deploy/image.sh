@@ -25,9 +25,13 @@ for candidate in ${DOCKER:-docker podman buildah}; do
   reason="$candidate does not answer: ${answer##*$'\n'}"
 done
 [ -n "$engine" ] || fail "an image is built by Docker, Podman or Buildah. ${reason:-Installed is none of them (looked for: ${DOCKER:-docker podman buildah})}."
-# Buildah needs neither an engine nor, this way, namespaces of its own.
-isolation=()
-[ "${engine##*/}" != buildah ] || isolation=(--isolation chroot)
+# Buildah needs neither an engine nor, this way, namespaces of its own. It keeps layers for the next build only if asked,
+# which with its driver vfs would store the whole image once more for each of them.
+options=()
+if [ "${engine##*/}" = buildah ]; then
+  options=(--isolation chroot)
+  [ "$("$engine" info --format '{{.store.GraphDriverName}}')" = vfs ] || options+=(--layers)
+fi
 
 # Compiled first, since it says what is wrong with a configuration. It goes where the build's context includes it.
 .venv/bin/janus kubeflow compile "$config"
@@ -47,6 +51,6 @@ read -r name image bundle_to <<<"$settings"
 secrets=()
 [ -z "${PIP_CONFIG_FILE:-}" ] || secrets+=(--secret "id=pip.conf,src=$PIP_CONFIG_FILE")
 [ -z "${UV_CONFIG_FILE:-}" ] || secrets+=(--secret "id=uv.toml,src=$UV_CONFIG_FILE")
-DOCKER_BUILDKIT=1 "$engine" build "${isolation[@]}" --file deploy/Dockerfile --tag "$image" \
+DOCKER_BUILDKIT=1 "$engine" build "${options[@]}" --file deploy/Dockerfile --tag "$image" \
   --build-arg "BUNDLE=deploy/kubeflow/$name/bundle" --build-arg "BUNDLE_TO=$bundle_to" "${secrets[@]}" "$@" .
 echo "image: $image is built; push it (\`$engine push $image\`) to where the cluster's nodes pull from"

@@ -9,11 +9,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-DEBIAN_ROOT = "JANUS_DEBIAN13_ROOT"
-"""Names a folder with a Debian 13, which saves to download one; nothing in it is changed."""
+IMAGE = ("buildah", "debootstrap")
 MARIADB = ("mariadbd", "mariadb-install-db", "mariadb")
 
 
@@ -36,19 +34,6 @@ class Tool:
     fixtures: frozenset[str] = frozenset()
 
 
-def is_debian_13() -> bool:
-    """Whether this machine's own system is what the image is made of."""
-    version = Path("/etc/debian_version")
-    return version.exists() and version.read_text(encoding="utf-8").startswith(("13.", "trixie"))
-
-
-def can_have_debian_13() -> bool:
-    """Whether there can be a root with Debian 13, which takes root for chroot and mounts."""
-    return os.geteuid() == 0 and (
-        DEBIAN_ROOT in os.environ or is_debian_13() or shutil.which("debootstrap") is not None
-    )
-
-
 TOOLS = {
     "chromium": Tool(
         tests="the tests of pages in a browser",
@@ -64,13 +49,11 @@ TOOLS = {
         in_ci=True,
         fixtures=frozenset({"mysql"}),
     ),
-    "debootstrap": Tool(
-        tests="the image's steps in a Debian 13 root",
-        # Root, since they need chroot and mounts.
-        present=lambda: (
-            os.geteuid() == 0 and any((shutil.which("debootstrap"), os.environ.get(DEBIAN_ROOT), is_debian_13()))
-        ),
-        remedy="apt-get install debootstrap, as root",
+    "buildah": Tool(
+        tests="the container image's build and the steps in it",
+        # Root, since without it neither can make a root of its own.
+        present=lambda: os.geteuid() == 0 and all(map(shutil.which, IMAGE)),
+        remedy="apt-get install --no-install-recommends buildah debootstrap, as root, with /usr/sbin on the PATH",
         in_ci=os.geteuid() == 0,
         fixtures=frozenset({"built_image"}),
     ),

@@ -1,25 +1,47 @@
-"""The container image: what is in it, and that its steps work on Debian 13."""
+"""The container image: what its lock has, how it is built, and that the steps work in it."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline.kubeflow.bundle import write_bundle
-from tests.deploy.debian import Container, NoDebianError, base_image, build, debian_root
-from tests.deploy.dockerfile import ignored, read_patterns, read_stages
-from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
-from tests.pipeline.small import small_raw
-from tests.project import SOURCES
+from janus_core.packages import PACKAGES
+from tests.deploy.buildah import Buildah, base_image, own_buildah, run
+from tests.pipeline.kubeflow.harness import kubeflow_raw
+from tests.pipeline.small import small_raw, write_table
+from tests.project import SOURCES, copy_sources
 
 DOCKERFILE = SOURCES / "deploy/Dockerfile"
 DEVELOPMENT = ("kfp", "kfp-kubernetes", "pytest", "ruff", "mypy", "playwright", "schemathesis", "mkdocs-material")
+FOLDERS = (*PACKAGES, "schema")
+UNWANTED = (
+    "models/flights/1795602333/saved_model.pb",
+    "serving/flights/1795602333/saved_model.pb",
+    "serving/flights/.lock",
+    "serving/flights/.staging-1/saved_model.pb",
+    "trainer/__pycache__/other.cpython-311.pyc",
+    "deploy/kubeflow/base/metadata.env",
+    "data/flights/a.csv",
+)
+"""What may lie in a working tree."""
+ALSO_LOADED = (
+    "apache_beam.io.gcp.gcsfilesystem",
+    "apache_beam.runners.dataflow.dataflow_runner",
+    "apache_beam.runners.portability.flink_runner",
+    "apache_beam.runners.portability.spark_runner",
+    "apache_beam.runners.worker.sdk_worker_main",
+    "tfx.components.infra_validator.executor",
+)
+"""What a configuration may have the steps load, of other packages."""
 
 
 def locked(stack: str) -> dict[str, str]:
@@ -44,8 +66,10 @@ def test_the_images_lock_has_what_the_code_imports_and_no_tools() -> None:
     project = tomllib.loads((SOURCES / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {normal(re.match(r"[A-Za-z0-9_.-]+", wanted)[0]) for wanted in project["dependencies"]}  # type: ignore[index]
     assert needed <= set(image)
-    assert not set(DEVELOPMENT) & set(image)
-    assert set(DEVELOPMENT) <= set(locked("modern"))
+    lines = (SOURCES / "requirements/image-without.in").read_text(encoding="utf-8").splitlines()
+    unwanted = {*DEVELOPMENT, *(line.split()[0] for line in lines if line and not line.startswith("#"))}
+    assert not unwanted & set(image)
+    assert unwanted <= set(locked("modern"))
 
 
 def test_no_address_of_an_index_is_written_down() -> None:
@@ -54,83 +78,14 @@ def test_no_address_of_an_index_is_written_down() -> None:
         assert not re.search(r"https?://|index-url|pypi\.org", file.read_text(encoding="utf-8")), file.name
 
 
-def test_the_user_is_a_number_and_the_compiler_stays_behind() -> None:
-    packages, image = read_stages(DOCKERFILE)
-    assert packages.base == image.base == "python:3.11-slim-trixie"
-    assert image.all_of("USER") == ["1000:1000"]
-    assert image.instructions[-1].name == "USER"
-    assert "g++" in packages.all_of("RUN")[0]
-    assert not any("apt-get" in command for command in image.all_of("RUN"))
-
-
-def test_what_the_build_is_given(tmp_path: Path) -> None:
-    """Of a working tree with all that may lie in one, the sources and the bundle only."""
-    patterns = read_patterns(SOURCES / ".dockerignore")
-    wanted = {
-        "pyproject.toml",
-        "requirements/image.txt",
-        "pipeline/kubeflow/compile.py",
-        "serving/server/page.html",
-        "serving/deployment/config.py",
-        "schema/flights.pbtxt",
-        "deploy/kubeflow/flights/bundle/ir.json",
-        "deploy/kubeflow/flights/bundle/schemas/1/schema.pbtxt",
-    }
-    unwanted = {
-        ".git/config",
-        ".venv/bin/python",
-        "data/flights/a.csv",
-        "runs/flights/metadata.db",
-        "models/flights/1795602333/saved_model.pb",
-        "serving/flights/1795602333/saved_model.pb",
-        "serving/flights/.lock",
-        "serving/flights/.staging-1/saved_model.pb",
-        "trainer/__pycache__/run.cpython-311.pyc",
-        "deploy/kubeflow/base/metadata.env",
-        "deploy/kubeflow/flights/pipeline.yaml",
-        "tests/conftest.py",
-        "requirements/modern.txt",
-    }
-    assert {name for name in wanted | unwanted if not ignored(name, patterns)} == wanted
-
-
 def test_every_source_that_is_copied_exists() -> None:
-    patterns = read_patterns(SOURCES / ".dockerignore")
-    for stage in read_stages(DOCKERFILE):
-        for text in stage.all_of("COPY"):
-            for name in text.split()[:-1]:
-                if not name.startswith(("--", "/", "$")):
-                    assert (SOURCES / name).exists()
-                    assert not ignored(name, patterns)
-
-
-@pytest.mark.slow
-@pytest.mark.very_slow
-def test_the_steps_need_no_kfp() -> None:
-    """Neither of the modules that run in the cluster imports it, nor anything below them."""
-    program = """
-import sys
-
-class Refused:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("kfp", "kfp_server_api"):
-            raise ImportError(f"{name} is not in the image")
-
-sys.meta_path.insert(0, Refused())
-from pipeline import environment
-environment.prepare()
-from tfx.orchestration import metadata
-from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
-from tfx.components.infra_validator import executor
-import pipeline.dag, pipeline.kubeflow.bundle, pipeline.kubeflow.finish, pipeline.lineage.store, pipeline.report.outcome
-import pipeline.kubeflow.run_node, pipeline.report.view, trainer.run
-assert not any(name.partition(".")[0] == "kfp" for name in sys.modules)
-print("imported")
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=SOURCES)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.endswith("imported\n")
+    """And is given to the build; so is every package of the project's."""
+    copied = re.findall(r"^COPY (?!--|\$)(.+) \S+$", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    names = {name for words in copied for name in words.split()}
+    given = (SOURCES / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{name}" for name in names} <= set(given)
+    assert all((SOURCES / name).exists() for name in names)
+    assert set(PACKAGES) <= names
 
 
 def _image_script(folder: Path, **engines: str) -> subprocess.CompletedProcess[str]:
@@ -174,12 +129,13 @@ def test_without_an_engine_it_says_so(tmp_path: Path) -> None:
     assert silent.stderr == f"{wanted}docker does not answer: no daemon.\n"
 
 
-def test_buildah_builds_where_docker_does_not_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("driver", "layers"), [("overlay", "<--layers>"), ("vfs", "")])
+def test_buildah_builds_where_docker_does_not_answer(tmp_path: Path, driver: str, layers: str) -> None:
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path))))
-    prints = "[ $1 = version ] || printf '<%s>' \"$@\""
+    prints = f"case $1 in version) ;; info) echo {driver} ;; *) printf '<%s>' \"$@\" ;; esac"
     done = _image_script(tmp_path, docker="exit 1", buildah=prints)
     assert done.returncode == 0, done.stderr
-    assert "<build><--isolation><chroot><--file><deploy/Dockerfile>" in done.stdout
+    assert f"<build><--isolation><chroot>{layers}<--file><deploy/Dockerfile>" in done.stdout
     assert "(`buildah push registry.example/janus:1`)" in done.stdout
 
 
@@ -195,51 +151,89 @@ def test_the_configuration_says_the_images_name_and_where_the_bundle_is(tmp_path
     assert "<--secret><id=pip.conf,src=/etc/my pip.conf><--no-cache><.>" in done.stdout
 
 
+@dataclass(frozen=True)
+class Container:
+    """A container of the built image.
+
+    Attributes:
+        tree: what it was built from.
+        work: the folder that is mounted at /work, the steps' user's own.
+    """
+
+    buildah: Buildah
+    image: str
+    name: str
+    tree: Path
+    work: Path
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        variables = [f"--env={name}={value}" for name, value in environment.items()]
+        volume = ["--volume", f"{self.work}:/work", "--workingdir", "/work"]
+        return self.buildah("run", *variables, *volume, self.name, *command)
+
+    def python(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        # As every command of Janus sets it for itself.
+        return self.run("python", "-c", program, *arguments, TF_USE_LEGACY_KERAS="0")
+
+
 @pytest.fixture(scope="module")
 def built_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The image, built without Docker: its steps carried out in a Debian 13 root."""
-    folder = tmp_path_factory.mktemp("image")
-    try:
-        try:
-            root = debian_root(folder)
-            packages, final = base_image(root, folder / "packages"), base_image(root, folder / "final")
-        except NoDebianError as reason:
-            pytest.skip(f"no Debian 13: {reason}")
-        context = folder / "context"
-        names = ["pyproject.toml", "README.md", "LICENSE", ".dockerignore", "requirements", "schema"]
-        for name in [*names, "janus_core", "pipeline", "components", "trainer", "serving"]:
-            copy = shutil.copytree if (SOURCES / name).is_dir() else shutil.copy
-            (context / name).parent.mkdir(parents=True, exist_ok=True)
-            copy(SOURCES / name, context / name)
-        write_bundle(cluster_config(folder, bundle="/janus/bundle"), context / "deploy/kubeflow/small/bundle")
-        stages = read_stages(DOCKERFILE)
-        arguments = {"BUNDLE": "deploy/kubeflow/small/bundle"}
-        built: dict[str, Container] = {}
-        for stage, container in zip(stages, (packages, final), strict=True):
-            build(stage, container, context, arguments, built)
-            built[stage.name] = container
-        yield final
-    finally:
-        # Gigabytes, which pytest would keep.
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
+    """The image as deploy/image.sh builds it, from a working tree with what may lie in one."""
+    with own_buildah(tmp_path_factory.mktemp("image") / "storage") as buildah:
+        found = re.search(r"^ARG BASE=(\S+)$", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+        assert found is not None
+        base = base_image(buildah, found[1])
+        tree = tmp_path_factory.mktemp("tree")
+        for name in ("pyproject.toml", "README.md", "LICENSE", ".dockerignore"):
+            shutil.copy(SOURCES / name, tree / name)
+        copy_sources(tree, *FOLDERS, "deploy", "requirements")
+        for name in UNWANTED:
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).touch()
+        (tree / ".venv").symlink_to(sys.prefix)
+        cluster = kubeflow_raw(Path("/work"), bundle="/janus/bundle")
+        config = tree / "small.yaml"
+        config.write_text(yaml.safe_dump(small_raw(Path("/work"), kubeflow=cluster)))
+        # What uv downloaded before.
+        cache = Path.home() / ".cache/uv"
+        cache.mkdir(parents=True, exist_ok=True)
+        settings = {"PIP_CONFIG_FILE": "/etc/pip.conf", "UV_CONFIG_FILE": "/etc/uv/uv.toml"}
+        environment = {name: file for name, file in settings.items() if Path(file).exists()}
+        arguments = [f"--build-arg=BASE={base}", f"--volume={cache}:/var/cache/build/uv", "--layers=false"]
+        done = run(
+            [str(tree / "deploy/image.sh"), str(config), *arguments],
+            {**buildah.environment, "DOCKER": "buildah", **environment},
+        )
+        assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        work = tmp_path_factory.mktemp("work")
+        write_table(work)
+        (work / "small.yaml").write_text(yaml.safe_dump(small_raw(Path("/work"))))
+        for path in (work, *work.rglob("*")):
+            os.chown(path, 1000, 1000)
+        yield Container(buildah, cluster["image"], buildah.must("from", cluster["image"]), tree, work)
 
 
 @pytest.mark.slow
 @pytest.mark.very_slow
 @pytest.mark.timeout(2400)
-def test_the_steps_run_in_it(built_image: Container) -> None:
-    program = (
-        "import os, sys, importlib.util, importlib.metadata as m; import tfx, tensorflow; "
-        "print(os.getuid(), sys.prefix, m.version('tensorflow'), m.version('janus-mtl'), "
-        "*(name for name in ('kfp', 'pytest', 'mypy') if importlib.util.find_spec(name)))"
-    )
-    done = built_image.run(f'cd /tmp && python -c "{program}"', {"HOME": "/home/janus"})
-    assert done.returncode == 0, done.stderr[-2000:]
-    version = locked("image")["tensorflow"].partition("==")[2].split()[0]
-    assert done.stdout.split() == ["1000", "/opt/venv", version, "0.1.0"]
-    usage = built_image.run("python -m pipeline.kubeflow.run_node --help", {"HOME": "/home/janus"})
-    assert "the node to run, such as Trainer" in usage.stdout, usage.stderr[-2000:]
-    refused = built_image.run("touch /opt/janus/x; touch /opt/venv/x", {"HOME": "/home/janus"})
+def test_what_the_image_holds(built_image: Container) -> None:
+    image = json.loads(built_image.buildah.must("inspect", "--type", "image", built_image.image))["OCIv1"]
+    # A number, so that Kubernetes can tell that it is not root's.
+    assert image["config"]["User"] == "1000:1000"
+    assert image["config"]["WorkingDir"] == "/opt/janus"
+    assert "Entrypoint" not in image["config"]
+    size = built_image.buildah.must("images", "--format={{.Size}}", built_image.image)
+    number, unit = size.split()
+    assert unit == "GB"
+    assert float(number) < 3, size
+    tree = built_image.tree
+    sources = {str(path.relative_to(tree)) for name in FOLDERS for path in (tree / name).rglob("*") if path.is_file()}
+    found = built_image.run("find", "/opt/janus", "-type", "f", "-not", "-name", "*.pyc").stdout.split()
+    wanted = sources - set(UNWANTED) | {"pyproject.toml", "README.md", "LICENSE"}
+    assert {name.removeprefix("/opt/janus/") for name in found} == wanted
+    tools = "import shutil; print([name for name in ('g++', 'gcc', 'strip', 'uv') if shutil.which(name)])"
+    assert built_image.python(tools).stdout == "[]\n"
+    refused = built_image.run("touch", "/opt/janus/x", "/opt/venv/x")
     assert refused.returncode != 0
     assert refused.stderr.count("Permission denied") == 2
 
@@ -247,13 +241,57 @@ def test_the_steps_run_in_it(built_image: Container) -> None:
 @pytest.mark.slow
 @pytest.mark.very_slow
 @pytest.mark.timeout(2400)
-def test_the_bundle_is_read_in_it(built_image: Container) -> None:
-    arguments = "--ir=/janus/bundle/ir.json --run-id=r --node-id=Nobody"
-    store = {"HOME": "/home/janus", "JANUS_MLMD": "sqlite:////tmp/metadata.db"}
-    done = built_image.run(f"python -m pipeline.kubeflow.run_node {arguments}", store)
-    assert done.returncode == 2, done.stderr[-2000:]
-    assert "there is no node 'Nobody' in the pipeline; its nodes are ExampleGen" in done.stderr
-    last = built_image.run(
-        "python -m pipeline.kubeflow.finish --ir=/janus/bundle/ir.json --run-id=r --pipeline-root=/tmp/a/root", store
-    )
-    assert "report: /tmp/a/r/report.json" in last.stdout, last.stderr[-2000:]
+def test_every_module_is_imported_in_it(built_image: Container) -> None:
+    """Of the project, except what talks to Kubeflow's server, whose client the steps do not need."""
+    program = """
+import importlib, importlib.util, os, pkgutil, sys
+from importlib.metadata import version
+
+names, missing = [], set()
+for package in sys.argv[1].split():
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        if not module.name.endswith(".__main__"):
+            names.append(module.name)
+for name in [*names, *sys.argv[2].split()]:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing.add(error.name)
+development = [name for name in ("kfp", "pytest", "mypy") if importlib.util.find_spec(name)]
+print(len(names), os.getuid(), sys.prefix, version("tensorflow"), version("janus-mtl"), sorted(missing), development)
+"""
+    done = built_image.python(program, " ".join(PACKAGES), " ".join(ALSO_LOADED))
+    assert done.returncode == 0, done.stderr[-2000:]
+    count, rest = done.stdout.split(maxsplit=1)
+    assert int(count) > 100
+    tensorflow = locked("image")["tensorflow"].partition("==")[2].split()[0]
+    assert rest == f"1000 /opt/venv {tensorflow} 0.1.0 ['kfp_server_api'] []\n"
+
+
+@pytest.mark.slow
+@pytest.mark.very_slow
+@pytest.mark.timeout(2400)
+def test_a_whole_run_in_it(built_image: Container) -> None:
+    done = built_image.run("janus", "run", "/work/small.yaml", "--set", "name=whole")
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    (report,) = built_image.work.glob("**/whole/2*/report.json")
+    content = json.loads(report.read_text(encoding="utf-8"))
+    assert content["exit_code"] == 0
+    assert {component["state"] for component in content["components"].values()} == {"complete"}
+    assert list(built_image.work.glob("serving/*/saved_model.pb"))
+
+
+@pytest.mark.slow
+@pytest.mark.very_slow
+@pytest.mark.timeout(2400)
+def test_a_step_runs_in_it(built_image: Container) -> None:
+    """As Kubeflow starts it, on the bundle that the image holds."""
+    usage = built_image.run("python", "-m", "pipeline.kubeflow.run_node", "--help")
+    assert "the node to run, such as Trainer" in usage.stdout, usage.stderr[-2000:]
+    arguments = ["--ir=/janus/bundle/ir.json", "--run-id=r", "--pipeline-root=/work/runs/small/root"]
+    store = {"JANUS_MLMD": "sqlite:////work/metadata.db"}
+    done = built_image.run("python", "-m", "pipeline.kubeflow.run_node", *arguments, "--node-id=ExampleGen", **store)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert list(built_image.work.glob("runs/small/root/ExampleGen/examples/*/Split-train/*"))
+    last = built_image.run("python", "-m", "pipeline.kubeflow.finish", *arguments, **store)
+    assert "report: /work/runs/small/r/report.json" in last.stdout, last.stderr[-2000:]
