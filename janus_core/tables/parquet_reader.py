@@ -126,7 +126,7 @@ def read_batches(
     """
     names = [name for name, kind in kinds.items() if kind is not None]
     for first, record_batch in read_rows(path, start, stop, names):
-        yield _convert(record_batch, first, path, kinds, needed, sensitive)
+        yield to_batch(record_batch, first, path, kinds, needed, sensitive)
 
 
 def read_rows(path: str, start: int, stop: int, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -182,14 +182,15 @@ def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], p
         yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
-def _convert(
+def to_batch(
     record_batch: pa.RecordBatch,
     first: int,
     path: str,
     kinds: Mapping[str, Kind | None],
-    needed: Collection[str] | None,
-    sensitive: Collection[str],
+    needed: Collection[str] | None = None,
+    sensitive: Collection[str] = (),
 ) -> Batch:
+    """What `read_rows` gives, from row `first` of a file on, as `read_batches` does."""
     batch = Batch({}, record_batch.num_rows, lambda row: f"{path}, row {first + row}")
     columns = {}
     for name, kind in kinds.items():

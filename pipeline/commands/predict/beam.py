@@ -1,9 +1,8 @@
-"""Predicts on Beam: each worker reads a group of pieces, and writes it as one file of the output.
+"""Predicts on Beam: each worker reads a group of pieces, and writes one file of the output.
 
-Not by Beam's RunInference: it predicts single rows that it batches itself, so that neither the input's columns nor the
-order of the rows could be kept without grouping all rows by a key, and its batches would be taken apart again. Reading
-and writing in the same step moves no row between workers, and needs nothing of Beam but ParDo, which is the same in all
-its versions.
+Beam's RunInference is not used: it batches single rows itself, so that keeping the input's columns and the order of the
+rows would need a grouping of all rows by key. Reading and writing in the same step moves no row between workers, and
+needs nothing of Beam but ParDo, which is the same in all its versions.
 
 The input, the model and the output must be on a filesystem that all workers have.
 """
@@ -23,12 +22,12 @@ from apache_beam.utils.shared import Shared
 from janus_core.errors import DataError, JanusError, ServingError
 from janus_core.files import replacing
 from janus_core.tables.pieces import WorkItem
+from pipeline.commands.predict.chunks import read_chunks
+from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.options import PredictOptions
-from pipeline.commands.predict.predict import output_schema, predict_chunk
-from pipeline.commands.predict.reading import read_chunks
-from pipeline.commands.predict.source import Source
-from pipeline.commands.predict.tasks import TaskColumns
-from pipeline.commands.predict.writing import TableWriter, whole_folder
+from pipeline.commands.predict.output_columns import TaskColumns
+from pipeline.commands.predict.predictor import output_schema, predict_chunk
+from pipeline.commands.predict.table_writer import TableWriter, whole_folder
 from serving.client import LocalClient, RequestError, Signature
 
 _LOCAL = (None, "DirectRunner", "SwitchingDirectRunner")
@@ -118,7 +117,7 @@ def _part(folder: str, item: WorkItem, count: int) -> Path:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The failure in a worker, which Beam tells within others, or as their text."""
+    """The failure in a worker, which Beam reports as the cause of other errors, or in their text."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, JanusError | RequestError):

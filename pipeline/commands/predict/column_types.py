@@ -1,4 +1,4 @@
-"""Types of the columns that a model does not take, in files that have none: numbers, where no value changes by it."""
+"""Infers the types of columns that a model does not take, in files without types: numbers where no value changes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from janus_core.tables.csv_dialect import Dialect
 _WHOLE = r"^(0|-?[1-9]\d*)$"
 _NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
 _LONGEST_WHOLE, _LONGEST = 18, 16
-"""Characters of a whole number that int64 holds, and of a number that float64 gives back as it was."""
+"""The most characters of a whole number that int64 holds, and of a number that float64 reproduces exactly."""
 
 
 @dataclass
 class _Cells:
-    """What is known of a column's cells so far."""
+    """What a column's cells have been so far."""
 
     whole: bool = True
     number: bool = True
@@ -63,5 +63,5 @@ def type_of_json(kinds: set[type]) -> pa.DataType:
 
 
 def kind_of_json(value: Any) -> type:
-    """The Python type of a value of JSON; str of whole numbers that neither int64 nor float64 holds."""
+    """The Python type of a value of JSON; str for whole numbers that float64 may not hold exactly."""
     return str if type(value) is int and abs(value) >= 2**53 else type(value)

@@ -53,21 +53,6 @@ def predict(
     from pipeline.commands.predict.job import run_predict_job
     from pipeline.commands.predict.options import PredictOptions
 
-    options = PredictOptions(
-        input=rows,
-        output=output,
-        url=url,
-        model=model,
-        name=name,
-        version=version,
-        label=label,
-        batch_size=batch_size,
-        deadline_seconds=deadline,
-        retries=retries,
-        concurrency=concurrency,
-        beam=beam,
-        force=force,
-        only_predictions=only_predictions,
-        prefix=prefix,
-    )
+    server = (url, model, name, version, label, batch_size, deadline, retries, concurrency)
+    options = PredictOptions(rows, output, *server, beam, force, only_predictions, prefix)
     return run_predict_job(load(config, overrides), options, verbose)

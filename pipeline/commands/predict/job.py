@@ -12,13 +12,13 @@ from components.pusher.layout import is_url, join
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError, ServingError
 from janus_core.files import delete_unfinished
+from pipeline.commands.predict.chunks import Chunk, read_chunks
+from pipeline.commands.predict.input_files import Source, absent_columns, open_source
 from pipeline.commands.predict.options import PredictOptions
-from pipeline.commands.predict.predict import output_schema, predict_in_order
+from pipeline.commands.predict.output_columns import PREFIX, TaskColumns, named_apart, tasks_of
+from pipeline.commands.predict.predictor import output_schema, predict_in_order
 from pipeline.commands.predict.progress import shown_progress
-from pipeline.commands.predict.reading import Chunk, read_chunks
-from pipeline.commands.predict.source import Source, absent_columns, open_source
-from pipeline.commands.predict.tasks import PREFIX, TaskColumns, named_apart, tasks_of
-from pipeline.commands.predict.writing import require_free, whole_file
+from pipeline.commands.predict.table_writer import require_free, whole_file
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home

@@ -1,4 +1,4 @@
-"""What `janus predict` is asked for."""
+"""The options of `janus predict`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ SUFFIXES = (".parquet", ".csv")
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """Where rows come from, where predictions go, and who makes them.
+    """Where rows come from, where predictions go, and which model makes them.
 
     Attributes:
         input: a file, folder or glob: .csv, .csv.gz, .tsv, .parquet, .json, .jsonl or TFRecord.
@@ -29,8 +29,8 @@ class PredictOptions:
         beam: divide the work by Beam, run with `beam.args`.
         force: replace the output.
         only_predictions: leave out the input's columns.
-        prefix: stands before the tasks' names in the output's columns; None: nothing does, or `predicted_` where the
-            input has columns that are called like predictions.
+        prefix: put before the tasks' names in the output's columns; None: nothing, or `predicted_` where the input has
+            columns with the names of predictions.
     """
 
     input: str

@@ -1,4 +1,4 @@
-"""How far the predictions are: a bar on a terminal, else a line now and then."""
+"""The progress of predictions: a bar on a terminal, else a line every few seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ LINE_SECONDS = 10.0
 
 @contextmanager
 def shown_progress(console: Console, total: float) -> Iterator[Callable[[int, float], None]]:
-    """Gives a function that is told of rows that are done, and of their size as a part of `total`."""
+    """Yields a function to call with the number of rows that are done, and their size as a part of `total`."""
     started = time.monotonic()
     shown = started
     rows, size = 0, 0.0
@@ -38,14 +38,14 @@ def shown_progress(console: Console, total: float) -> Iterator[Callable[[int, fl
             yield advance
         return
 
-    def tell(more: int, part: float) -> None:
+    def advance_line(more: int, part: float) -> None:
         nonlocal rows, size, shown
         rows, size = rows + more, min(size + part, total)
         if time.monotonic() - shown >= LINE_SECONDS:
             shown = time.monotonic()
             console.print(line())
 
-    yield tell
+    yield advance_line
 
 
 def _clock(seconds: float) -> str:

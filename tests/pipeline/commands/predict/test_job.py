@@ -87,7 +87,8 @@ def test_of_other_forms_of_the_same_rows(folder: Path, tiny_models: Callable[[in
 @pytest.mark.slow
 def test_by_beam(folder: Path, tiny_models: Callable[[int], Path]) -> None:
     options = PredictOptions("rows.csv", folder / "sharded", model=str(tiny_models(0)), beam=True)
-    assert run_predict_job(small_config(folder), options) == 0
+    # The footer that training leaves out holds rows here.
+    assert run_predict_job(small_config(folder, data={"path": str(folder), "skip_footer": 1}), options) == 0
     assert all(path.name.startswith("part-") for path in (folder / "sharded").iterdir())
     check(pq.read_table(folder / "sharded").sort_by("distance"))
 

@@ -1,4 +1,4 @@
-"""From a model's answers to the output's columns."""
+"""Turns a model's answers into the output's columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from serving.description import ModelDescription
 from trainer.config import classes_of, quantiles_of
 
 PREFIX = "predicted_"
-"""Of the predictions' columns where the input has columns called like them, as a table with its labels has."""
+"""Put before the predictions' columns where the input has columns of the same names, such as labels."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TaskColumns:
     Attributes:
         name: the task's.
         kind: such as `binary`.
-        output: the model's output that holds all there is of it.
+        output: the model's output that holds its probabilities, quantiles or number.
         classes: in the order of the probabilities; else empty.
         quantiles: levels, in the order of the prediction's columns; else empty.
         classes_output: the output that names the classes, if there is one.
@@ -70,7 +70,7 @@ class TaskColumns:
         width = len(self.quantiles) or len(self.classes) or 1
         values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
         if self.decides == "threshold" and values.shape[1] == 1:
-            # Another maker's model may tell the probability of the second class alone.
+            # A model that Janus did not make may give the probability of the second class alone.
             values = np.concatenate([1 - values, values], axis=1)
         if values.shape != (rows, width):
             raise ServingError(
@@ -106,18 +106,15 @@ def tasks_of(
     Raises:
         ServingError: the model has no output for one.
     """
-    tasks = []
     if description is not None:
-        for name, told in description.tasks.items():
-            tasks.append(_columns_of(name, told.kind, told.classes, told.quantiles, signature, prefix))
+        facts = {name: (task.kind, task.classes, task.quantiles) for name, task in description.tasks.items()}
     else:
-        for name, task in config.tasks.items():
-            tasks.append(_columns_of(name, task.kind, classes_of(task), quantiles_of(task), signature, prefix))
-    return tasks
+        facts = {name: (task.kind, classes_of(task), quantiles_of(task)) for name, task in config.tasks.items()}
+    return [_columns_of(name, *found, signature, prefix) for name, found in facts.items()]
 
 
 def outputs_of(tasks: Sequence[TaskColumns], with_classes: bool) -> list[str]:
-    """The model's outputs that the columns are made of; with the classes' names, or without as they repeat."""
+    """The model's outputs that the columns are made of; the classes' names, the same in all rows, only if asked for."""
     names = [task.output for task in tasks]
     names += [task.decision_output for task in tasks if task.decision_output is not None]
     return names + [task.classes_output for task in tasks if with_classes and task.classes_output is not None]

@@ -1,4 +1,4 @@
-"""Finds the rows' files, and checks their columns against the model's before anything is predicted."""
+"""Finds the input's files, and checks their columns against the model's before anything is predicted."""
 
 import glob
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from janus_core.tables.csv_dialect import Dialect, dialect_of
 from janus_core.tables.files import below_folder, file_size, find_files, list_paths, pattern_in
 from janus_core.tables.inspect import inspect_files
 from janus_core.tables.pieces import Piece, WorkItem, plan_work
-from pipeline.commands.predict.arrays import kind_of
 from pipeline.commands.predict.column_types import kind_of_json, type_of_json, types_of_csv
 from pipeline.commands.predict.json_reader import read_json_rows
+from pipeline.commands.predict.model_inputs import kind_of
 from serving.client import Signature, TensorInfo
 from serving.client.signature import nearest
 
@@ -39,7 +39,7 @@ _ENDINGS: dict[str, Format] = {
 _TYPES: dict[Kind, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "bytes": pa.string()}
 
 AS_IT_IS = {b"cells": b"numbers"}
-"""Metadata of a text field that holds numbers as the input writes them, for a CSV output to write them again."""
+"""Metadata of a text field that holds numbers as the input writes them, so that a CSV output repeats them unquoted."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Source:
         names: all their columns; of TFRecords the model's alone, as every record may have others.
         kinds: column of the model that the files have → what its values are.
         schema: the columns that the output repeats, with their types there.
-        forms: how cells of CSV are written, as in training.
         data: how the files are read: CSV as that of the training data.
+        forms: how cells of CSV are written, as in training.
     """
 
     format: Format
@@ -95,37 +95,36 @@ def open_source(
     signature: Signature,
     typed: bool,
     repeated: bool,
-    looked_at: bool = True,
+    scanned: bool = True,
     forms: CellForms = AS_PYTHON,
     trained: DataConfig | None = None,
 ) -> Source:
-    """Finds the files and reads their heads; JSON is read once as a whole, since only that tells its columns.
+    """Finds the files and reads their headers; JSON is read once as a whole, since any row may have other columns.
 
     Args:
         pattern: a file, folder or glob.
         signature: the model's.
         typed: whether the output has types; else numbers of CSV and JSON stay as they are written (`AS_IT_IS`).
         repeated: whether the output repeats the input's columns.
-        looked_at: whether CSV is read as a whole for the types of columns that the model does not take; else those stay
-            text.
+        scanned: whether CSV is read once as a whole to infer the types of columns that the model does not take;
+            otherwise they stay text.
         forms: how cells of CSV are written.
-        trained: what the configuration says of the training data; CSV is read as theirs.
+        trained: what the configuration says of the training data; CSV input is read in the same way.
 
     Raises:
         DataError: there are no files, they cannot be read, have no rows, or lack a column that the model requires.
     """
     form, files = _find(pattern)
-    data = DataConfig(path=files[0])
-    if form == "csv":
-        data = (trained if trained and trained.format == "csv" else data).model_copy(update={"path": files[0]})
-    elif form != "json":
-        data = DataConfig(path=files[0], format=form)
+    data = DataConfig(path=files[0], format="csv" if form == "json" else form)
+    if form == "csv" and trained and trained.format == "csv":
+        # Without the footer that training leaves out: every row of the input is predicted.
+        data = trained.model_copy(update={"path": files[0], "skip_footer": 0})
     names, types = _names(form, files, signature, data)
     kinds = {name: kind_of(name, info) for name, info in signature.inputs.items() if name in names}
     _check(names, signature, files[0])
     if form == "parquet":
         schema = parquet_reader.read_schema(files[0])
-        # A column of the null type says nothing.
+        # A column of the null type has no value in any row.
         known = parquet_reader.column_kinds(schema)
         problems = [parquet_reader.unsupported(schema, name, files[0]) for name in kinds if name not in known]
         if problems:
@@ -133,7 +132,7 @@ def open_source(
         kinds = {name: kind for name, kind in kinds.items() if known[name] is not None}
         fields = list(schema)
     else:
-        if form == "csv" and repeated and looked_at:
+        if form == "csv" and repeated and scanned:
             others = [name for name in names if name not in kinds]
             types = types_of_csv(files, others, dialect_of(data), forms)
         types |= {name: _type(kind, signature.inputs[name]) for name, kind in kinds.items()}
@@ -167,7 +166,7 @@ def _find(pattern: str) -> tuple[Format, list[str]]:
 
 
 def _format(pattern: str) -> Format:
-    """By the pattern's ending, else by the endings of what it matches."""
+    """The format by the pattern's ending, else by the endings of the files that it matches."""
     named = _ending(pattern)
     if named:
         return named
@@ -200,7 +199,7 @@ def _ending(path: str) -> Format | None:
 def _names(
     form: Format, files: Sequence[str], signature: Signature, data: DataConfig
 ) -> tuple[list[str], dict[str, pa.DataType]]:
-    """The columns, and the types of JSON's."""
+    """The columns, and of JSON their types."""
     if form == "json":
         found: dict[str, set[type]] = {}
         rows = 0
@@ -214,20 +213,8 @@ def _names(
         return list(found), {name: type_of_json(kinds) for name, kinds in found.items()}
     if form == "tfrecord":
         return list(signature.inputs), {}
-    if form == "csv":
-        return list(inspect_files(list(files), data).columns), {}
-    schemas = {path: parquet_reader.read_schema(path) for path in files}
-    first = schemas[files[0]].names
-    problems = [
-        f"{path} has other columns than {files[0]}: {', '.join(map(repr, sorted(set(schema.names) ^ set(first))))}"
-        for path, schema in schemas.items()
-        if set(schema.names) != set(first)
-    ]
-    if problems:
-        raise DataError("; ".join(problems), problems)
-    if not any(parquet_reader.read_metadata(path).num_rows for path in files):
-        raise DataError(f"{files[0]}: there are no rows")
-    return list(first), {}
+    columns = inspect_files(list(files), data).columns
+    return list(columns if form == "csv" else parquet_reader.read_schema(files[0]).names), {}
 
 
 def _check(names: Sequence[str], signature: Signature, path: str) -> None:

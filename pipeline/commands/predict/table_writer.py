@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from janus_core.errors import ConfigError
 from janus_core.files import replacing
 from janus_core.tables.column_kinds import is_list
-from pipeline.commands.predict.source import AS_IT_IS
+from pipeline.commands.predict.input_files import AS_IT_IS
 
 GROUP_ROWS = 1 << 16
 """Of a Parquet row group: many small ones, as chunks are, would make a file large and slow to read."""
@@ -119,7 +119,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def _cells(column: pa.Array, field: pa.Field) -> pa.StringArray:
-    """The column as it stands in a CSV file: text in quotes, numbers without."""
+    """The column as a CSV file holds it: text in quotes, numbers without."""
     text = as_text(column)
     if pa.types.is_decimal(column.type) or not (pa.types.is_string(text.type) or pa.types.is_large_string(text.type)):
         return text.cast(pa.string())

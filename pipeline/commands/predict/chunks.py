@@ -1,4 +1,4 @@
-"""Reads pieces of files in chunks of rows, each with the model's inputs and the columns that the output repeats."""
+"""Reads files in chunks of rows, each with the model's inputs and the columns that the output repeats."""
 
 import json
 import math
@@ -13,12 +13,12 @@ import pyarrow as pa
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import CellError, is_list, to_kind
+from janus_core.tables.column_kinds import CellError, is_list, text_to_kind, to_kind
 from janus_core.tables.csv_blocks import Block
 from janus_core.tables.pieces import Piece
-from pipeline.commands.predict.arrays import REQUIRED, arrays_of
+from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.json_reader import JsonRow, read_json_rows
-from pipeline.commands.predict.source import Source
+from pipeline.commands.predict.model_inputs import REQUIRED, arrays_of
 from serving.client import RequestError, Signature
 from serving.rows import MISSING, columns_of_rows
 
@@ -30,7 +30,7 @@ class Chunk:
     Attributes:
         rows: how many.
         where: the first row, for messages.
-        size: about its share of the piece, in the piece's unit.
+        size: about its part of the piece's size.
         inputs: makes the model's inputs; raises DataError.
         repeated: makes the columns that the output repeats; called after `inputs`.
     """
@@ -85,12 +85,7 @@ def _typed_text(cells: pa.StringArray, wanted: pa.DataType) -> pa.Array:
     if is_list(wanted):
         values = _typed_text(cells, wanted.value_type).to_pylist()
         return pa.array([None if value is None else [value] for value in values], wanted)
-    try:
-        return cells.cast(wanted)
-    except pa.ArrowInvalid:
-        # Arrow and Python write some numbers differently, such as " 1" and "3.0" for a whole one.
-        read = float if pa.types.is_floating(wanted) else _whole
-        return pa.array([None if text is None else read(text) for text in cells.to_pylist()], wanted)
+    return text_to_kind(cells, "float" if pa.types.is_floating(wanted) else "int")
 
 
 # --- Parquet ----------------------------------------------------------------------------------------------------
@@ -101,45 +96,20 @@ def _parquet_chunks(source: Source, signature: Signature, piece: Piece, rows: in
     size = piece.size / max(stop - piece.start, 1)
     if not source.kinds:
         raise DataError(f"{piece.path}: every column of the model is of the null type")
-    batches = parquet_reader.read_batches(piece.path, piece.start, stop, source.kinds)
-    repeated = _Rows(_repeated_batches(source, piece.path, piece.start, stop))
-    for batch in batches:
-        table = repeated.take(batch.rows) if source.schema else None
+    names = list(dict.fromkeys([*source.kinds, *source.schema.names]))
+    for first, part in parquet_reader.read_rows(piece.path, piece.start, stop, names):
+        batch = parquet_reader.to_batch(part, first, piece.path, source.kinds)
+        columns = dict(zip(part.schema.names, part.columns, strict=True))
 
-        def repeat(start: int, count: int, table: pa.Table | None = table) -> list[pa.Array]:
-            if table is None:
-                return []
-            part = table.slice(start, count)
-            return [_whole_array(part.column(field.name), field.type) for field in source.schema]
+        def repeat(start: int, count: int, columns: dict[str, pa.Array] = columns) -> list[pa.Array]:
+            found = [columns[field.name].slice(start, count) for field in source.schema]
+            # Files may differ in the width of their numbers.
+            return [
+                column if column.type == field.type else column.cast(field.type)
+                for column, field in zip(found, source.schema, strict=True)
+            ]
 
         yield from _slices(signature, batch, rows, batch.rows * size, repeat)
-
-
-def _repeated_batches(source: Source, path: str, start: int, stop: int) -> Iterator[pa.RecordBatch]:
-    for _, batch in parquet_reader.read_rows(path, start, stop, source.schema.names):
-        yield batch
-
-
-class _Rows:
-    """Takes batches by other numbers of rows than they come in."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]):
-        self._batches = batches
-        self._left: list[pa.RecordBatch] = []
-
-    def take(self, rows: int) -> pa.Table:
-        """The next rows."""
-        while sum(batch.num_rows for batch in self._left) < rows:
-            self._left.append(next(self._batches))
-        whole = pa.Table.from_batches(self._left)
-        self._left = whole.slice(rows).to_batches()
-        return whole.slice(0, rows)
-
-
-def _whole_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
-    array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
-    # Files may differ in the width of their numbers.
-    return array if array.type == wanted else array.cast(wanted)
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------
@@ -181,7 +151,7 @@ def _json_inputs(signature: Signature, path: str, group: Sequence[JsonRow]) -> d
 
 
 def _typed_value(value: Any, wanted: pa.DataType) -> Any:
-    """A value that is known to be of the type, if that is the model's."""
+    """A value as the type wants it; of the model's columns, `_json_inputs` has checked it."""
     if value is None:
         return None
     if pa.types.is_string(wanted):

@@ -7,9 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pyarrow as pa
 
 from janus_core.errors import ServingError
-from pipeline.commands.predict.reading import Chunk
-from pipeline.commands.predict.source import Source
-from pipeline.commands.predict.tasks import TaskColumns, outputs_of
+from pipeline.commands.predict.chunks import Chunk
+from pipeline.commands.predict.input_files import Source
+from pipeline.commands.predict.output_columns import TaskColumns, outputs_of
 from serving.client import Client, RequestError
 
 

@@ -1,4 +1,4 @@
-"""From Arrow columns to a model's inputs."""
+"""Turns Arrow columns into a model's inputs."""
 
 from collections.abc import Callable, Mapping
 
@@ -58,7 +58,7 @@ def arrays_of(
         except _RowError as error:
             raise DataError(f"{locate(start + error.row)}: column '{name}' {error}") from error
     if not found and signature.defaults:
-        # One column must tell how many rows there are.
+        # Without any input, the model would not know how many rows there are.
         name, default = next(iter(signature.defaults.items()))
         found[name] = np.repeat(default, rows, axis=0)
     return found
@@ -108,7 +108,7 @@ def _array_of_lists(column: pa.Array, info: TensorInfo, missing: np.ndarray) -> 
         raise _RowError(row, f"has {sizes[row]} values instead of {length}")
     width = length if length > 0 else max(int(sizes.max(initial=1)), 1)
     found = np.full((len(sizes), width), b"" if info.dtype == STRING else np.nan, info.numpy)
-    # A missing list of a fixed size has values all the same.
+    # A missing list of a fixed size still has values.
     places = np.repeat(~missing, np.diff(offsets))
     values = _flat(column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), info)
     found[np.arange(width) < sizes[:, None]] = values[places]
