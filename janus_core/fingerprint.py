@@ -13,9 +13,9 @@ from janus_core.packages import PACKAGES, ROOT
 def source_fingerprint(*modules: str) -> str:
     """The first 16 hex digits of a sha256 over the sources of modules and of all of Janus that they import.
 
-    Imports are found in the text, those inside functions included, so that a node's list of sources cannot be out of
-    date. What only a type checker imports does not count. Names enter relative to the packages' folder: the result is
-    the same wherever the code is installed.
+    Imports are found in the text, those inside functions included, so that no list of sources can be out
+    of date. What only a type checker imports does not count. Names enter relative to the packages' folder: the result
+    is the same wherever the code is installed.
 
     Args:
         modules: full names of modules of Janus, such as `trainer.run`.
@@ -47,7 +47,7 @@ def modules_in(package: str) -> list[str]:
 
 
 def folder_fingerprint(*folders: Path) -> str:
-    """The same over all *.py files in folders, by their names relative to the folder's parent."""
+    """As `source_fingerprint`, of all *.py files in folders, by their names relative to the folder's parent."""
     return _digest(
         (path.relative_to(folder.parent).as_posix(), path) for folder in folders for path in folder.rglob("*.py")
     )

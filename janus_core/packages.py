@@ -1,4 +1,4 @@
-"""Janus' packages have common names: this makes sure that they are imported, and not others of the same name."""
+"""Janus' packages have common names: this module makes sure that they are imported rather than others."""
 
 import sys
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def import_own_packages() -> None:
     """Makes `import` prefer Janus' own packages to others of the same name; idempotent.
 
     Raises:
-        ImportError: a package of somebody else's was imported before under one of the names.
+        ImportError: a foreign package was imported before under one of the names.
     """
     for name in PACKAGES:
         foreign = _folder_of(sys.modules[name]) if name in sys.modules else None

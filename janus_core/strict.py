@@ -1,4 +1,4 @@
-"""Types that every part of the configuration is made of."""
+"""Types that all parts of the configuration use."""
 
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ def class_name(value: Any) -> str:
         raise ValueError(f"YAML reads this class as the boolean {str(value).lower()}; put it in quotes, or use 0 and 1")
     if isinstance(value, (int, str)):
         return str(value)
-    raise ValueError("a class is a string or a whole number, as it stands in the label's column")
+    raise ValueError("a class is a string or a whole number, as in the label's column")
 
 
 Number = Annotated[float, BeforeValidator(reject_bool)]

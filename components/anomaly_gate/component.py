@@ -38,7 +38,7 @@ class AnomalyGate(base_component.BaseComponent):
             anomalies=anomalies,
             schema=schema,
             expectations=expectations.model_dump_json(),
-            # A gate that has become stricter must not believe what it let through before.
+            # A gate that has become stricter must check again what it passed before.
             code=node_fingerprint(type(self)),
         )
         super().__init__(spec=spec)

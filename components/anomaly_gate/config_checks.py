@@ -15,7 +15,7 @@ from components.anomaly_gate.finding import Finding, listing, most_frequent_firs
 
 NUMERIC_TYPES = ("INT", "FLOAT")
 TOO_LONG = "__LARGE_BYTES__"
-"""What stands in TFDV's statistics for strings of more than 1,024 bytes."""
+"""What TFDV's statistics hold in place of strings of more than 1,024 bytes."""
 
 
 def check_split(split: str, row_count: int, columns: dict[str, Column], expectations: Expectations) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What the configuration expects of the data, beside the schema."""
+"""What the configuration expects of the data, in addition to the schema."""
 
 from trainer.config import StrictModel
 
@@ -14,7 +14,7 @@ class LabelExpectation(StrictModel):
         numeric: whether it is a number.
         least: the least that it may be.
         classes: what each part may be, of a label that holds several classes in one string.
-        separator: what stands between them.
+        separator: what separates them.
     """
 
     task: str
@@ -46,7 +46,7 @@ class Expectations(StrictModel):
         features: column → its feature's expectation.
         weights: column → its tasks.
         curated: whether the schema was written down, or inferred from the very training split it is checked with. In
-            the latter case a new value or a missing one in the other split is no contradiction.
+            the latter case a new value or a missing one in the other split is not an error.
         sensitive: columns whose values no message may show.
     """
 

@@ -1,4 +1,4 @@
-"""TFDV's anomalies, put as what was expected, what was seen, and how often."""
+"""TFDV's anomalies, as what was expected, what was seen, and how often."""
 
 import math
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ONLY_IF_CURATED = frozenset(
         "FLOAT_TYPE_SMALL_FLOAT",
     }
 )
-"""What a schema that was inferred from one split may say of another without anything being wrong."""
+"""Anomalies that say nothing where the schema was inferred from one split and the other differs."""
 
 
 def check_anomalies(

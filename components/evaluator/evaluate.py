@@ -9,7 +9,7 @@ from tensorflow_model_analysis.evaluators import metrics_validator
 from tensorflow_model_analysis.extractors import extractor
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.plan import Plan
+from components.evaluator.plan import EvaluationPlan
 from components.evaluator.summarise import MergeStates, SummariseBatch
 from components.evaluator.tfma_internals import AddDerivedAndDiffMetrics, remove_private_metrics
 
@@ -22,7 +22,7 @@ def batch_extractors(**arguments: Any) -> list[tfma.extractors.Extractor]:
     return [found for found in tfma.default_extractors(**arguments) if found.stage_name not in NO_BATCH_EXTRACTORS]
 
 
-def batch_evaluator(config: config_pb2.EvalConfig, plan: Plan) -> tfma.evaluators.Evaluator:
+def batch_evaluator(config: config_pb2.EvalConfig, plan: EvaluationPlan) -> tfma.evaluators.Evaluator:
     """A TFMA evaluator of batched extracts that returns metrics and validations, as TFMA's own does."""
     return tfma.evaluators.Evaluator(
         stage_name="EvaluateBatches",
@@ -32,12 +32,12 @@ def batch_evaluator(config: config_pb2.EvalConfig, plan: Plan) -> tfma.evaluator
 
 
 class _EvaluateBatches(beam.PTransform):
-    def __init__(self, config: config_pb2.EvalConfig, plan: Plan):
+    def __init__(self, config: config_pb2.EvalConfig, plan: EvaluationPlan):
         super().__init__()
         self._config = config
         self._plan = plan
 
-    # Beam would take a more exact type for that of the elements.
+    # Beam would use a more exact type as that of the elements.
     def expand(self, extracts: beam.PCollection) -> Any:
         models = [spec.name for spec in self._config.model_specs]
         metrics = (

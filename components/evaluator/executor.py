@@ -16,7 +16,7 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components.artifacts import Artifacts, read_schema
 from components.evaluator.baseline import comparable_outputs, compare_only
 from components.evaluator.evaluate import batch_evaluator, batch_extractors
-from components.evaluator.plan import NotBatchedError, Plan, make_plan
+from components.evaluator.plan import EvaluationPlan, NotBatchedError, make_plan
 from components.evaluator.reading import column_types, read_batches
 from janus_core.examples.shards import holds_tf_examples, shard_files
 
@@ -32,7 +32,7 @@ class StockExecutor(stock.Executor):
 
 
 class BatchExecutor(stock.Executor):
-    """Computes metrics from batches; what it can't compute so, it leaves to TFX's own executor."""
+    """Computes metrics from batches; leaves what cannot be computed this way to TFX's own executor."""
 
     def Do(  # noqa: N802 - the name is TFX's
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
@@ -59,7 +59,7 @@ class BatchExecutor(stock.Executor):
     def _evaluate(
         self,
         config: config_pb2.EvalConfig,
-        plan: Plan,
+        plan: EvaluationPlan,
         input_dict: Artifacts,
         exec_properties: Mapping[str, Any],
         output_path: str,
@@ -92,7 +92,7 @@ def _check_inputs(input_dict: Artifacts, exec_properties: Mapping[str, Any]) -> 
     if not input_dict.get(specs.SCHEMA_KEY):
         raise NotBatchedError("there is no schema")
     if not holds_tf_examples(input_dict[specs.EXAMPLES_KEY]):
-        raise NotBatchedError("the examples are no tf.Examples")
+        raise NotBatchedError("the examples are not tf.Examples")
     if exec_properties.get(specs.MODULE_PATH_KEY) or exec_properties.get(specs.MODULE_FILE_KEY):
         raise NotBatchedError("a module file changes how examples are evaluated")
 
@@ -100,7 +100,7 @@ def _check_inputs(input_dict: Artifacts, exec_properties: Mapping[str, Any]) -> 
 def _with_fitting_baseline(
     input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
 ) -> tuple[Artifacts, Artifacts, dict[str, Any]]:
-    """The arguments without the comparisons that the baseline can't be used for."""
+    """The arguments without the comparisons for which the baseline cannot be used."""
     config = _eval_config(exec_properties)
     baseline = _baseline(input_dict)
     if not baseline or len(config.model_specs) != 1 or not config.model_specs[0].label_keys:

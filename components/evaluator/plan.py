@@ -42,7 +42,7 @@ class Computation:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """All that is computed.
 
     Attributes:
@@ -58,7 +58,7 @@ class Plan:
     baseline: str | None
 
 
-def make_plan(config: config_pb2.EvalConfig) -> Plan:
+def make_plan(config: config_pb2.EvalConfig) -> EvaluationPlan:
     """The plan for an EvalConfig that has TFMA's defaults filled in.
 
     Raises:
@@ -70,7 +70,7 @@ def make_plan(config: config_pb2.EvalConfig) -> Plan:
         raise NotBatchedError("comparisons between slices and confidence intervals are not computed from batches")
     slices = {tuple(sorted(set(spec.feature_keys))): None for spec in config.slicing_specs} or {(): None}
     baselines = [spec.name for spec in config.model_specs if spec.is_baseline]
-    return Plan(
+    return EvaluationPlan(
         computations=tuple(_batched(computation) for computation in found.non_derived_computations),
         derived=tuple(found.derived_computations),
         slices=tuple(slices),

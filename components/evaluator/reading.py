@@ -26,7 +26,7 @@ def column_types(schema: schema_pb2.Schema, columns: Iterable[str]) -> dict[str,
 def read_extracts(path: str, columns: Mapping[str, tf.DType]) -> Iterator[tfma.Extracts]:
     """TFMA's batched extracts of a TFRecord file: the serialized examples, and the columns of slices.
 
-    Only these columns are parsed; the model gets whole examples all the same. Raises DataError for a damaged file.
+    Only these columns are parsed; the model still gets whole examples. Raises DataError for a damaged file.
     """
     parsing = {name: tf.io.VarLenFeature(dtype) for name, dtype in columns.items()}
     for records in record_batches(path):

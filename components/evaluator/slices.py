@@ -16,7 +16,7 @@ SliceKey = tuple[tuple[str, str | int | float], ...]
 
 @dataclass(frozen=True)
 class BatchFeatures:
-    """Where TFMA looks for the columns of slices: in all transformed features, and if there is none in the raw ones.
+    """Where TFMA looks for the columns of slices: in all transformed features, else in the raw ones.
 
     Attributes:
         transformed: of each model, column → batch of values.
@@ -116,5 +116,5 @@ def _flat(batch: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _name(value: Any) -> str | int | float:
-    # TFMA stops at bytes that are not UTF-8; a slice with an odd name says more than no evaluation.
+    # TFMA stops at bytes that are not UTF-8; a slice with an odd name is better than no evaluation.
     return value.decode("utf-8", errors="backslashreplace") if isinstance(value, bytes) else value

@@ -9,7 +9,7 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.utils import util
 
-from components.evaluator.plan import Computation, Plan
+from components.evaluator.plan import Computation, EvaluationPlan
 from components.evaluator.slices import BatchFeatures, SliceKey, find_slices
 from components.evaluator.weight_sum import WeightSum
 from components.metrics.rows import Membership, Rows, labelled, make_rows
@@ -21,7 +21,7 @@ States = list[np.ndarray]
 class SummariseBatch(beam.DoFn):
     """TFMA's batched extracts → (slice, states), once per slice of the batch."""
 
-    def __init__(self, plan: Plan, models: Sequence[str]):
+    def __init__(self, plan: EvaluationPlan, models: Sequence[str]):
         self._plan = plan
         self._models = models
 
@@ -48,7 +48,7 @@ class MergeStates(beam.CombineFn):
 
     GATHERED = 16
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: EvaluationPlan):
         self._plan = plan
 
     def create_accumulator(self) -> list[States]:

@@ -1,4 +1,4 @@
-"""Checks that columns hold none but their allowed values."""
+"""Checks that columns hold their allowed values only."""
 
 import itertools
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from components.example_gen.findings import MAX_VALUES, Finding
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import is_list, list_offsets
+from janus_core.tables.column_kinds import flat_values, is_list, row_of_value
 
 
 def check_domains(batch: Batch, domains: Mapping[str, list[str]]) -> list[Finding]:
@@ -20,15 +20,15 @@ def check_domains(batch: Batch, domains: Mapping[str, list[str]]) -> list[Findin
         column = batch.columns.get(name)
         if column is None:
             continue
-        values, offsets = _flat(column)
+        values, offsets = flat_values(column) if is_list(column.type) else (column, np.arange(batch.rows + 1))
         known = set(allowed)
         wrong = (e for e in values.value_counts().to_pylist() if e["values"] is not None)
         wrong = (entry for entry in wrong if as_text(entry["values"]) not in known)
         for entry in itertools.islice(wrong, MAX_VALUES):
             value = entry["values"]
             place = pc.index(values, pa.scalar(value, values.type)).as_py() if value == value else _first_nan(values)
-            row = place if offsets is None else int(np.searchsorted(offsets, place, side="right")) - 1
-            findings.append(Finding("outside_domain", name, as_text(value), entry["counts"], batch.locate(row)))
+            where = batch.locate(row_of_value(offsets, place))
+            findings.append(Finding("outside_domain", name, as_text(value), entry["counts"], where))
     return findings
 
 
@@ -39,13 +39,6 @@ def as_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
-
-
-def _flat(column: pa.Array) -> tuple[pa.Array, np.ndarray | None]:
-    if not is_list(column.type):
-        return column, None
-    offsets = list_offsets(column)
-    return column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), offsets - offsets[0]
 
 
 def _first_nan(values: pa.Array) -> int:

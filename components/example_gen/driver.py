@@ -4,8 +4,6 @@ import glob
 import json
 from typing import Any
 
-from google.protobuf.struct_pb2 import Value
-from pydantic import TypeAdapter
 from tfx.components.example_gen import utils
 from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.orchestration import data_types
@@ -13,6 +11,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.example_gen.parameters import read_parameters
 from janus_core.progress import PROGRESS
 from janus_core.tables.config import DataConfig
 from janus_core.tables.files import below_folder, list_spans, split_path
@@ -23,7 +22,7 @@ TRAINING_SPANS_KEY = "training_spans"
 
 
 class SpanDriver(FileBasedDriver):
-    """TFX's driver, which names the spans there are when one is missing, and reads several for a split by span.
+    """TFX's driver, which names the existing spans when one is missing, and reads several for a split by span.
 
     The fingerprint of a split by span covers all of its spans, so that a new version of an old one, or one that
     arrives late, is seen.
@@ -36,20 +35,20 @@ class SpanDriver(FileBasedDriver):
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
         """Called by TFX; raises DataError if there is no such span, or none to train on."""
-        data = TypeAdapter(DataConfig).validate_python(read_parameters(exec_properties)["data"])
+        data = read_parameters(exec_properties).data
         base, pattern = split_path(data)
         # TFX makes a glob of both.
         exec_properties = {**exec_properties, **_input_of(glob.escape(base), pattern)}
         if not has_spans(pattern):
             return super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
         spans = list_spans(base, pattern)
-        chosen = choose_span(spans, data, _asked(exec_properties))
+        chosen = choose_span(spans, data, _requested_span(exec_properties))
         training = training_spans(spans, chosen, data) if data.by_span else []
         resolved = super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
-        # What was asked for does not matter to the cache, but what was found.
+        # The cache depends on the span that was found, not on how it was asked for.
         resolved[standard_component_specs.RANGE_CONFIG_KEY] = ""
         if training:
-            _tell(chosen, training, data)
+            _announce(chosen, training, data)
             resolved[TRAINING_SPANS_KEY] = json.dumps(
                 [{"span": span.number, "version": span.version, "pattern": span.pattern} for span in training]
             )
@@ -58,17 +57,8 @@ class SpanDriver(FileBasedDriver):
         return resolved
 
 
-def read_parameters(exec_properties: dict[str, Any]) -> dict[str, Any]:
-    """The component's parameters, as it packed them."""
-    config = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
-    value = Value()
-    config.custom_config.Unpack(value)
-    return json.loads(value.string_value)
-
-
 def _input_of(base: str, pattern: str) -> dict[str, str]:
-    """What the component could only guess, since the data need not be where a pipeline is compiled."""
+    """What the component could only guess, since the data need not exist where a pipeline is compiled."""
     splits = [example_gen_pb2.Input.Split(name="all", pattern=pattern)]
     return {
         standard_component_specs.INPUT_BASE_KEY: base,
@@ -76,7 +66,7 @@ def _input_of(base: str, pattern: str) -> dict[str, str]:
     }
 
 
-def _asked(exec_properties: dict[str, Any]) -> int | None:
+def _requested_span(exec_properties: dict[str, Any]) -> int | None:
     entry = exec_properties.get(standard_component_specs.RANGE_CONFIG_KEY)
     if not entry:
         return None
@@ -89,7 +79,7 @@ def _fingerprint(base: str, span: Span) -> str:
     return io_utils.generate_fingerprint(f"span-{span.number}", below_folder(base, span.pattern))
 
 
-def _tell(evaluated: Span, training: list[Span], data: DataConfig) -> None:
+def _announce(evaluated: Span, training: list[Span], data: DataConfig) -> None:
     count, wanted = len(training), data.window
     few = f"{count} of {wanted} spans" if count < wanted else "span" if count == 1 else f"{count} spans"
     PROGRESS.info("training on %s: %s; evaluating on span %s", few, describe_spans(training), evaluated)

@@ -8,7 +8,6 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from pydantic import TypeAdapter
 from tfx import types
 from tfx.components.example_gen import write_split
 from tfx.components.example_gen.utils import SPAN_PROPERTY_NAME
@@ -20,9 +19,10 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.artifacts import Artifacts
-from components.example_gen.driver import TRAINING_SPANS_KEY, read_parameters
+from components.example_gen.driver import TRAINING_SPANS_KEY
 from components.example_gen.findings import describe, merge_findings
-from components.example_gen.precision import Rounding, Use, precision_problems
+from components.example_gen.parameters import Parameters, read_parameters
+from components.example_gen.precision import merge_roundings, precision_problems
 from components.example_gen.settings import (
     COLUMNS_PROPERTY,
     SETTINGS_PROPERTY,
@@ -41,8 +41,7 @@ from components.example_gen.work import (
 from janus_core.errors import DataError
 from janus_core.examples.threads import Threaded, worker_threads
 from janus_core.tables import parquet_reader
-from janus_core.tables.cells import forms_of
-from janus_core.tables.column_kinds import Kind, merge_kinds
+from janus_core.tables.column_kinds import Kind, Kinds, merge_kinds
 from janus_core.tables.config import DataConfig, HashSplit
 from janus_core.tables.files import select_files
 from janus_core.tables.inspect import Source, check_columns, inspect_files, missing_columns, split_columns
@@ -69,18 +68,18 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         parameters = read_parameters(exec_properties)
-        data = TypeAdapter(DataConfig).validate_python(parameters["data"])
+        data = parameters.data
         spans = _spans(exec_properties, data) if data.by_span else []
         files = [path for span in spans for path in span.files] or select_files(_matches(exec_properties), data)
         source = inspect_files(files, data)
-        required = {**split_columns(data), **parameters["required_columns"]}
+        required = {**split_columns(data), **parameters.required_columns}
         check_columns(source, data, required)
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
         staging = FileSystems.join(artifact.uri, f".staging-{uuid.uuid4().hex}")
         FileSystems.mkdirs(staging)
         try:
-            job = _job(parameters, data, source, staging)
+            job = _job(parameters, source, staging)
             items = plan_spans(spans, data) if data.by_span else plan_work(files, data)
             results = self._run(items, job)
             _raise_problems(results, job, source, required)
@@ -91,9 +90,10 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
         artifact.set_string_custom_property(NUM_EXAMPLES_PROPERTY, json.dumps(counts, sort_keys=True))
         if data.by_span:
             artifact.set_string_custom_property(TRAINING_SPANS_PROPERTY, json.dumps(_training_rows(items, results)))
-        artifact.set_string_custom_property(SETTINGS_PROPERTY, settings_digest(parameters))
-        if parameters["columns"] is not None:
-            artifact.set_string_custom_property(COLUMNS_PROPERTY, json.dumps(parameters["columns"]))
+        digest = settings_digest(parameters.model_dump(mode="json"))
+        artifact.set_string_custom_property(SETTINGS_PROPERTY, digest)
+        if parameters.columns is not None:
+            artifact.set_string_custom_property(COLUMNS_PROPERTY, json.dumps(parameters.columns))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 
@@ -139,37 +139,22 @@ def _training_rows(items: list[WorkItem], results: list[Result]) -> list[dict[st
     return [{"span": span, "train": count} for span, count in rows.items()]
 
 
-def _job(parameters: dict[str, Any], data: DataConfig, source: Source, staging: str) -> Job:
-    if parameters["columns"] is None and source.unusable:
+def _job(parameters: Parameters, source: Source, staging: str) -> Job:
+    data = parameters.data
+    if parameters.columns is None and source.unusable:
         raise DataError("; ".join(source.unusable.values()), list(source.unusable.values()))
-    wanted = set(source.columns if parameters["columns"] is None else parameters["columns"])
-    # Rows that differ in a column that is not ingested are others all the same: a feature that is added later must not
-    # move rows from one split to the other.
+    wanted = set(source.columns if parameters.columns is None else parameters.columns)
+    # Rows that differ in a column that is not ingested are different rows all the same: a feature that is added later
+    # must not move rows from one split to the other.
     whole_rows = isinstance(data.split, HashSplit) and not data.split.key
     columns = [name for name in source.columns if whole_rows or name in wanted]
-    # What a schema says of a column that is not used need not hold.
-    kinds: dict[str, Kind | None] = {name: k for name, k in parameters["column_types"].items() if name in wanted}
+    # A schema may be wrong about a column that is not used.
+    kinds: Kinds = {name: kind for name, kind in parameters.column_types.items() if name in wanted}
     if data.format == "parquet":
         undecided = parquet_reader.undecided_columns(source.files)
         kinds |= {name: source.columns[name] for name in columns if name not in {*kinds, *undecided}}
     types = source.columns if data.format == "parquet" else {}
-    forms = forms_of(data, parameters["units"])
-    ingested = None if parameters["columns"] is None else frozenset(wanted)
-    uses = {name: [Use(**use) for use in found] for name, found in parameters["uses"].items()}
-    return Job(
-        data=data,
-        seed=parameters["seed"],
-        columns=columns,
-        kinds=kinds,
-        types=types,
-        domains=parameters["domains"],
-        staging=staging,
-        forms=forms,
-        uses=uses,
-        offsets=parameters["offsets"],
-        ingested=ingested,
-        sensitive=frozenset(parameters["sensitive"]),
-    )
+    return Job(parameters, columns, kinds, types, staging)
 
 
 def _read_result(staging: str, index: int) -> Result:
@@ -180,9 +165,11 @@ def _read_result(staging: str, index: int) -> Result:
 def _raise_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> None:
     findings = merge_findings(finding for result in results for finding in result.findings)
     problems = list(dict.fromkeys(problem for result in results for problem in result.problems))
-    problems += [describe(finding, job.domains) for finding in findings]
+    problems += [describe(finding, job.parameters.domains) for finding in findings]
     problems += _column_problems(results, job, source, required)
-    problems += precision_problems(_merged_roundings(results), job.uses, job.sensitive)
+    problems += precision_problems(
+        merge_roundings(result.roundings for result in results), job.parameters.uses, job.parameters.sensitive
+    )
     empty = [split for split in SPLITS if not any(result.rows[split] for result in results)]
     if not problems and empty:
         problems = [_empty_split(split, job, source) for split in empty]
@@ -191,16 +178,8 @@ def _raise_problems(results: list[Result], job: Job, source: Source, required: M
         raise DataError("; ".join(problems[:_MAX_SHOWN]) + more, problems)
 
 
-def _merged_roundings(results: list[Result]) -> dict[str, Rounding]:
-    merged: dict[str, Rounding] = {}
-    for result in results:
-        for name, rounding in result.roundings.items():
-            merged[name] = merged[name].merged(rounding) if name in merged else rounding
-    return merged
-
-
 def _column_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> list[str]:
-    """What only all rows together tell: columns without any value, and kinds that differ between TFRecords."""
+    """What only all rows together show: columns without any value, and kinds that differ between TFRecords."""
     found: dict[str, set[Kind]] = {}
     for result in results:
         for name, kind in result.seen.items():

@@ -20,7 +20,7 @@ class Finding:
 
 
 MAX_VALUES = 1000
-"""More different values are not told apart: a continuous column taken for classes would fill the memory."""
+"""The most values that are reported: a continuous column that is declared as classes would fill the memory."""
 
 
 def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
@@ -37,7 +37,7 @@ def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def describe(finding: Finding, domains: Mapping[str, list[str]]) -> str:
-    """One sentence for a person."""
+    """A sentence for the error message."""
     rows = "1 row" if finding.count == 1 else f"{finding.count:,} rows"
     if finding.flaw == "missing_time":
         return (

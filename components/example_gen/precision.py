@@ -1,16 +1,16 @@
-"""What numbers of 32 bits, as in tf.Examples and in TensorFlow's layers, would lose of a column that is used."""
+"""What a used column would lose in numbers of 32 bits, as in tf.Examples and in TensorFlow's layers."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
+from janus_core.strict import StrictModel
 from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import EXACT, is_list
-from trainer.config import StrictModel
 
 _SAMPLE = 4096
 
@@ -28,15 +28,15 @@ _LIMITS: dict[Role, tuple[float | None, float | None]] = {
 }
 """The rounding error, as a share of the spread, that is harmless: of numbers with a fraction, and of whole ones, which
 a tf.Example holds exactly. Metrics are measured by labels. Beyond the limit of whole numbers that are a feature,
-Transform takes them for constant. None: the error does not matter."""
+Transform treats them as constant. None: the error does not matter."""
 
 
 class Use(StrictModel):
     """What a column is used for.
 
     Attributes:
-        role: so.
-        period: of a number on a circle.
+        role: the use.
+        period: of a cyclical number.
     """
 
     role: Role
@@ -44,7 +44,7 @@ class Use(StrictModel):
 
     @property
     def as_number(self) -> bool:
-        """Whether near numbers are as good as equal ones."""
+        """Whether numbers that are close are as good as equal ones."""
         return _LIMITS[self.role][0] is not None
 
     @property
@@ -55,7 +55,7 @@ class Use(StrictModel):
 
 @dataclass(frozen=True)
 class Rounding:
-    """How a column's numbers lie, and what float32 makes of them.
+    """How a column's numbers are distributed, and what float32 makes of them.
 
     By medians and quartiles, which a few odd values do not move.
 
@@ -75,7 +75,7 @@ class Rounding:
     lost: str = ""
 
     def merged(self, other: "Rounding") -> "Rounding":
-        """That of both batches."""
+        """The rounding over both batches."""
         return Rounding(
             max(self.error, other.error),
             max(self.spread, other.spread),
@@ -91,6 +91,15 @@ def roundings(batch: Batch, uses: Mapping[str, list[Use]], sensitive: Collection
     columns = {name: batch.columns[name] for name in uses if name in batch.columns}
     found = {name: _rounding(name, column, uses[name], batch, name in sensitive) for name, column in columns.items()}
     return {name: rounding for name, rounding in found.items() if rounding is not None}
+
+
+def merge_roundings(parts: Iterable[Mapping[str, Rounding]]) -> dict[str, Rounding]:
+    """The rounding of each column over all parts."""
+    merged: dict[str, Rounding] = {}
+    for roundings_of_part in parts:
+        for name, rounding in roundings_of_part.items():
+            merged[name] = merged[name].merged(rounding) if name in merged else rounding
+    return merged
 
 
 def precision_problems(
@@ -117,7 +126,7 @@ def offset_against_rounding(numbers: np.ndarray, role: Role) -> int | None:
 
 
 def suggested_offset(low: float, high: float, spread: float) -> int:
-    """A round number amid values that lie between `low` and `high`, or nearly."""
+    """A round number between `low` and `high`, or nearly."""
     step = 10 ** max(0, math.floor(math.log10(spread)))
     return round((low + high) / 2 / step) * step
 

@@ -1,9 +1,11 @@
-"""Which examples may be trained on together: a mark that ingestion leaves on its artifact."""
+"""Which examples may be trained on together: properties that ingestion gives its artifact."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from janus_core.tables.csv_dialect import RFC_4180
 
 SETTINGS_PROPERTY = "janus_settings"
 """Custom property of the Examples artifact: the digest of the settings that it was ingested with."""
@@ -16,7 +18,7 @@ TRAINING_SPANS_PROPERTY = "training_spans"
 
 
 def settings_digest(parameters: Mapping[str, Any]) -> str:
-    """16 hex digits over what says what an ingested row means and which split it may be in.
+    """16 hex digits over the settings that decide what an ingested row means and which split it may be in.
 
     `parameters` are those of ArrowExampleGen. The code is left out: the examples of an earlier version stay usable. So
     are the ingested columns, of which there may be more than are used, and the point in time of a split by time, which
@@ -41,7 +43,6 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
         settings["decimal"] = data["decimal"]
     settings |= {key: value for key in ("thousands",) if (value := data.get(key))}
     settings |= {key: parameters[key] for key in ("units", "offsets") if parameters.get(key)}
-    usual = {"delimiter": ",", "encoding": "utf-8", "skip_rows": 0, "escape_char": None, "skip_initial_space": False}
-    usual |= {"skip_footer": 0}
-    settings.update({key: data[key] for key, value in usual.items() if data.get(key, value) != value})
+    usual = vars(RFC_4180)
+    settings |= {key: data[key] for key, value in usual.items() if data.get(key, value) != value}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

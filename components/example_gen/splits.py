@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from components.example_gen.findings import Finding
 from janus_core.errors import DataError
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import is_list, kind_of_type, list_offsets
+from janus_core.tables.column_kinds import flat_values, is_list, kind_of_type, list_offsets
 from janus_core.tables.config import HashSplit, Split, TimeSplit
 from janus_core.tables.times import Times, parse_times
 
@@ -25,13 +25,13 @@ def eval_rows(batch: Batch, split: Split, seed: int) -> tuple[np.ndarray, list[F
     """bool [rows], true where the row belongs to eval, and the rows whose key or time is missing.
 
     Raises DataError where the time column cannot be compared with `eval_from`, and TypeError for a split by span, which
-    the rows do not tell.
+    the rows do not show.
     """
     if isinstance(split, HashSplit):
         return _by_hash(batch, split, seed)
     if isinstance(split, TimeSplit):
         return _by_time(batch, split)
-    raise TypeError("of a split by span, a row's file says where it belongs")
+    raise TypeError("in a split by span, a row's file decides where it belongs")
 
 
 # --- by hash ----------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def _by_hash(batch: Batch, split: HashSplit, seed: int) -> tuple[np.ndarray, lis
         hashes = column_hashes(column)
         present = hashes != _MISSING
         missing &= ~present
-        # The name keeps a value in one column apart from the same in another. A missing value adds nothing, since a
+        # The name distinguishes a value in one column from the same in another. A missing value adds nothing, since a
         # column that is missing throughout may be there or not, by where the file is cut into batches.
         state += np.where(present, _mix(hashes ^ _text_hash(name.encode())), np.uint64(0))
     state = _mix(state)
@@ -71,9 +71,8 @@ def column_hashes(column: pa.Array) -> np.ndarray:
 
 
 def _list_hashes(column: pa.Array) -> np.ndarray:
-    offsets = list_offsets(column)
-    flat = column_hashes(column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])))
-    offsets = offsets - offsets[0]
+    values, offsets = flat_values(column)
+    flat = column_hashes(values)
     sizes = np.diff(offsets)
     starts = np.repeat(offsets[:-1], sizes)
     places = np.arange(len(flat)) - starts
@@ -155,11 +154,11 @@ def _by_time(batch: Batch, split: TimeSplit) -> tuple[np.ndarray, list[Finding]]
 def _single(column: pa.Array, split: TimeSplit, batch: Batch) -> pa.Array:
     if not is_list(column.type):
         return column
-    sizes = np.diff(list_offsets(column))
+    offsets = list_offsets(column)
+    sizes = np.diff(offsets)
     if (sizes > 1).any():
         row = int(np.flatnonzero(sizes > 1)[0])
         raise DataError(f"{batch.locate(row)}: column '{split.column}' has several values, a time split needs one")
-    offsets = list_offsets(column)
     return column.values.take(pa.array(offsets[:-1], mask=sizes == 0))
 
 
@@ -185,16 +184,14 @@ def _text_later(column: pa.Array, split: TimeSplit, batch: Batch) -> pa.BooleanA
         )
     start = parse_times(pa.array([split.eval_from]))
     if not start.valid[0]:
-        raise DataError(f"data.split.eval_from: '{split.eval_from}' is no ISO 8601 date or time, such as 2013-11-05")
+        raise DataError(f"data.split.eval_from: '{split.eval_from}' is not an ISO 8601 date or time (2013-11-05)")
     encoded = column.cast(pa.string()).dictionary_encode()
     values = encoded.dictionary
     times = parse_times(values, split.format)
     if not times.valid.all():
         wrong = values[int(np.flatnonzero(~times.valid)[0])]
-        form = f"not of data.split.format '{split.format}'" if split.format else "no ISO 8601 date or time"
-        hint = (
-            "" if split.format else " (2013-11-05, 2013-11-05T06:30:00); data.split.format says how dates are written"
-        )
+        form = f"not of data.split.format '{split.format}'" if split.format else "not an ISO 8601 date or time"
+        hint = "" if split.format else " (2013-11-05, 2013-11-05T06:30:00); data.split.format names other forms"
         raise DataError(
             f"{_place(column, wrong, batch)}: column '{split.column}' holds '{wrong}', which is {form}{hint}"
         )
@@ -211,8 +208,8 @@ def _check_all_zoned(values: pa.Array, times: Times, split: TimeSplit, column: p
     if times.zoned.any() and not times.zoned.all():
         bare = values[int(np.flatnonzero(~times.zoned)[0])]
         raise DataError(
-            f"{_place(column, bare, batch)}: column '{split.column}' holds '{bare}', which names no zone, beside times "
-            "that name one: write them all alike"
+            f"{_place(column, bare, batch)}: column '{split.column}' holds '{bare}', which has no time zone, while "
+            "other times have one: write them all alike"
         )
 
 
@@ -221,7 +218,7 @@ def _check_one_zone(values: pa.Array, times: Times, split: TimeSplit, column: pa
     if len(values) and (offsets != offsets[0]).any():
         other = values[int(np.flatnonzero(offsets != offsets[0])[0])]
         raise DataError(
-            f"{_place(column, other, batch)}: column '{split.column}' holds '{other}' beside '{values[0]}': times in "
+            f"{_place(column, other, batch)}: column '{split.column}' holds '{other}' and '{values[0]}': times in "
             f"different zones; give data.split.eval_from a zone as well, such as '{split.eval_from}Z', or write them "
             "all in UTC"
         )

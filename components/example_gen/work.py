@@ -4,58 +4,63 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components.example_gen.domains import check_domains
 from components.example_gen.findings import Finding, merge_findings
-from components.example_gen.precision import Rounding, Use, roundings
+from components.example_gen.parameters import Parameters
+from components.example_gen.precision import Rounding, merge_roundings, roundings
 from components.example_gen.splits import eval_rows
 from janus_core.errors import DataError
-from janus_core.examples.encode import encode_examples, encoded_bytes
+from janus_core.examples.encode import encode_in_parts
+from janus_core.examples.shards import ShardWriter
 from janus_core.tables import csv_reader, parquet_reader, tfrecord_io
 from janus_core.tables.batch import Batch
-from janus_core.tables.cells import CellForms
-from janus_core.tables.column_kinds import Kind, is_list, kind_of_type, narrow, widest
+from janus_core.tables.cells import forms_of
+from janus_core.tables.column_kinds import Kind, Kinds, is_list, kind_of_type, narrow, widest
 from janus_core.tables.config import DataConfig, columns_of_split
 from janus_core.tables.csv_blocks import Block
 from janus_core.tables.csv_dialect import dialect_of
 from janus_core.tables.pieces import Piece, WorkItem
-from janus_core.tables.tfrecord_io import GzipRecordWriter
 
 SPLITS = ("train", "eval")
 
 ENCODED_BYTES = 16 << 20
-"""Rows are encoded so many at a time: wide tables grow tenfold between the file and the examples."""
-
-Kinds = dict[str, Kind | None]
+"""About how much is encoded at a time: wide tables grow tenfold between the file and the examples."""
 
 
 @dataclass(frozen=True)
 class Job:
     """What all work items of a run have in common.
 
-    `columns` are read; `kinds` holds those whose kind is known beforehand, `types` what the files' types say of the
-    others, for want of a value. `ingested` are written, None for all: the others only tell rows apart.
-    No message shows values of `sensitive` ones.
+    Attributes:
+        parameters: those of the component.
+        columns: those that are read; those that are not written only distinguish rows.
+        kinds: of the columns whose kind is known beforehand.
+        types: the other columns' kinds by the files' types, for columns without a value.
+        staging: the folder for shards and results until all are done.
     """
 
-    data: DataConfig
-    seed: int
+    parameters: Parameters
     columns: list[str]
     kinds: Kinds
     types: Kinds
-    domains: dict[str, list[str]]
     staging: str
-    forms: CellForms
-    uses: dict[str, list[Use]] = field(default_factory=dict)
-    offsets: dict[str, int] = field(default_factory=dict)
-    ingested: frozenset[str] | None = None
-    sensitive: frozenset[str] = frozenset()
+
+    @property
+    def data(self) -> DataConfig:
+        """What is read."""
+        return self.parameters.data
+
+    @cached_property
+    def ingested(self) -> frozenset[str] | None:
+        """The columns that are written; None for all."""
+        return None if self.parameters.columns is None else frozenset(self.parameters.columns)
 
     def is_ingested(self, column: str) -> bool:
         """Whether a column is written."""
@@ -64,8 +69,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a work item: rows per split, the kinds of columns that had a value, what float32 makes of those of
-    numbers, and what was wrong.
+    """The outcome of a work item: rows per split, the kinds of columns that had a value, what float32 makes of
+    columns of numbers, and what was wrong.
     """
 
     index: int
@@ -113,8 +118,8 @@ def _inferred(piece: Piece, job: Job, unknown: list[str]) -> Iterator[Kinds]:
 
 def _wide_kind(column: str, job: Job) -> Kind:
     """What whole numbers beyond EXACT are: numbers where the column is used as one, else text."""
-    uses = job.uses.get(column, [])
-    if column in job.offsets or (not uses and column in columns_of_split(job.data.split)):
+    uses = job.parameters.uses.get(column, [])
+    if column in job.parameters.offsets or (not uses and column in columns_of_split(job.data.split)):
         return "int"
     return "float" if uses and all(use.as_number for use in uses) else "bytes"
 
@@ -122,13 +127,13 @@ def _wide_kind(column: str, job: Job) -> Kind:
 def write_shards(item: WorkItem, job: Job, inferred: Kinds | None = None) -> int:
     """Writes the item's shards (`shard_path`) and then its result (`result_path`); returns its index.
 
-    Bad data end in the result, not in an exception, so that no runner retries or rewords them. Files appear under
+    Bad data end in the result, not in an exception, so that no runner retries or changes them. Files appear under
     their names when they are whole, so that a repeated or twin attempt does no harm.
     """
     kinds = {**(inferred or {}), **job.kinds}
     kinds = {name: job.types.get(name) if kind is None else kind for name, kind in kinds.items()}
-    attempt = uuid.uuid4().hex
-    writers: dict[str, GzipRecordWriter] = {}
+    parameters = job.parameters
+    writers: dict[str, ShardWriter] = {}
     seen: dict[str, Kind] = {}
     findings: list[Finding] = []
     problems: list[str] = []
@@ -136,22 +141,20 @@ def write_shards(item: WorkItem, job: Job, inferred: Kinds | None = None) -> int
     try:
         for batch in _batches(item, job, kinds):
             _note_kinds(seen, batch, job)
-            shifted = _shifted(batch, job.offsets)
-            for name, rounding in roundings(shifted, job.uses, job.sensitive).items():
-                rounded[name] = rounding.merged(rounded[name]) if name in rounded else rounding
-            findings = merge_findings([*findings, *_write_batch(batch, shifted, job, writers, item, attempt)])
+            shifted = _shifted(batch, parameters.offsets)
+            rounded = merge_roundings([rounded, roundings(shifted, parameters.uses, parameters.sensitive)])
+            findings = merge_findings([*findings, *_write_batch(batch, shifted, job, writers, item)])
     except DataError as error:
         problems = error.problems
-    for split, writer in writers.items():
+    for writer in writers.values():
         writer.close()
-        target = shard_path(job.staging, item.index, split)
-        FileSystems.rename([f"{target}.{attempt}"], [target])
     rows = {split: writers[split].records if split in writers else 0 for split in SPLITS}
     result = Result(item.index, rows, seen, findings, problems, rounded)
     target = result_path(job.staging, item.index)
-    with FileSystems.create(f"{target}.{attempt}") as stream:
+    unfinished = f"{target}.{uuid.uuid4().hex}"
+    with FileSystems.create(unfinished) as stream:
         stream.write(result.to_json().encode())
-    FileSystems.rename([f"{target}.{attempt}"], [target])
+    FileSystems.rename([unfinished], [target])
     return item.index
 
 
@@ -185,22 +188,20 @@ def _shifted(batch: Batch, offsets: Mapping[str, int]) -> Batch:
 
 
 def _write_batch(
-    batch: Batch, written: Batch, job: Job, writers: dict[str, GzipRecordWriter], item: WorkItem, attempt: str
+    batch: Batch, written: Batch, job: Job, writers: dict[str, ShardWriter], item: WorkItem
 ) -> Iterator[Finding]:
-    yield from check_domains(batch, job.domains)
+    yield from check_domains(batch, job.parameters.domains)
     if item.split is not None:
         evaluated = np.full(batch.rows, item.split == "eval")
     else:
-        evaluated, missing = eval_rows(batch, job.data.split, job.seed)
+        evaluated, missing = eval_rows(batch, job.data.split, job.parameters.seed)
         yield from missing
     for part, chosen in _encoded(_only_ingested(written, job), evaluated):
         for split, rows in zip(SPLITS, (~chosen, chosen), strict=True):
             if not rows.any():
                 continue
             if split not in writers:
-                path = f"{shard_path(job.staging, item.index, split)}.{attempt}"
-                stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
-                writers[split] = GzipRecordWriter(stream)
+                writers[split] = ShardWriter(shard_path(job.staging, item.index, split), job.staging)
             writers[split].write(part if rows.all() else part.filter(pa.array(rows)))
 
 
@@ -216,12 +217,8 @@ def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArr
         yield batch.records, evaluated
         return
     narrowed = {name: narrow(column) for name, column in batch.columns.items()}
-    size = encoded_bytes(narrowed)
-    step = max(1, batch.rows * ENCODED_BYTES // max(size, 1))
-    for start in range(0, batch.rows, step):
-        rows = min(step, batch.rows - start)
-        columns = {name: column.slice(start, rows) for name, column in narrowed.items()}
-        yield encode_examples(columns, rows), evaluated[start : start + rows]
+    for start, examples in encode_in_parts(narrowed, batch.rows, ENCODED_BYTES):
+        yield examples, evaluated[start : start + len(examples)]
 
 
 def _batches(item: WorkItem, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
@@ -232,13 +229,13 @@ def _batches(item: WorkItem, job: Job, kinds: Mapping[str, Kind | None]) -> Iter
             for block in blocks:
                 yield csv_reader.read_block(block, file, wanted)
         elif job.data.format == "parquet":
-            yield from parquet_reader.read_batches(
-                piece.path, piece.start, piece.stop or 0, wanted, job.ingested, job.sensitive
-            )
+            stop, sensitive = piece.stop or 0, job.parameters.sensitive
+            yield from parquet_reader.read_batches(piece.path, piece.start, stop, wanted, job.ingested, sensitive)
         else:
             yield from tfrecord_io.read_batches(piece.path, job.ingested)
 
 
 def _open_csv(piece: Piece, job: Job) -> tuple[csv_reader.CsvFile, Iterator[Block]]:
-    file = csv_reader.open_csv(piece.path, dialect_of(job.data), job.forms, job.sensitive)
+    forms = forms_of(job.data, job.parameters.units)
+    file = csv_reader.open_csv(piece.path, dialect_of(job.data), forms, job.parameters.sensitive)
     return file, csv_reader.blocks_between(file, piece.start, piece.stop, piece.line)

@@ -1,1 +1,1 @@
-"""Choose among what earlier runs left: the model that a new one is compared with, the spans to train on."""
+"""Strategies that choose among earlier runs' artifacts: a baseline, a model to start from, the spans to train on."""

@@ -18,8 +18,8 @@ class LastOtherBlessedModel(ResolverStrategy):
 
     A model that a rollback withdrew does not count: a new one is compared with what is served instead.
 
-    TFX's LatestBlessedModelStrategy does not know the candidate. A run that changes nothing would therefore be given
-    its own model as a baseline, and evaluate again what it had evaluated before.
+    TFX's LatestBlessedModelStrategy does not know the candidate. A run that changes nothing would therefore get
+    its own model as the baseline, and repeat its evaluation.
     """
 
     def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:

@@ -1,4 +1,4 @@
-"""What ML Metadata knows of an artifact's later fate."""
+"""What later executions did with an artifact, from ML Metadata."""
 
 from collections.abc import Iterable
 
@@ -8,15 +8,15 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 _PASSED = (pb.Execution.COMPLETE, pb.Execution.CACHED)
 
 
-def passed_gate(store: MetadataStore, examples_id: int, gate: str) -> bool:
-    """Whether the gate let the examples through, the last time that it saw their statistics.
+def passed_anomaly_gate(store: MetadataStore, examples_id: int, gate_type: str) -> bool:
+    """Whether the anomaly gate passed the examples, the last time that it saw their statistics.
 
-    `gate` is the name of its execution type: it reads statistics that another component made from the examples.
+    `gate_type` is the name of its execution type: it reads statistics that another component made from the examples.
     """
     readers = _readers(store, [examples_id])
     made = [event.artifact_id for event in store.get_events_by_execution_ids(readers) if event.type == pb.Event.OUTPUT]
     executions = store.get_executions_by_id(_readers(store, made))
-    gates = [execution for execution in executions if _type_name(store, execution) == gate]
+    gates = [execution for execution in executions if _type_name(store, execution) == gate_type]
     last = max(gates, key=lambda execution: execution.id, default=None)
     return last is not None and last.last_known_state in _PASSED
 

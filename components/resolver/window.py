@@ -11,7 +11,7 @@ from tfx.types import Artifact
 
 from components.artifacts import Artifacts
 from components.example_gen.settings import COLUMNS_PROPERTY, SETTINGS_PROPERTY
-from components.resolver.lineage import passed_gate
+from components.resolver.lineage import passed_anomaly_gate
 from janus_core.progress import PROGRESS
 
 EXAMPLES, NEWEST = "examples", "newest"
@@ -22,18 +22,18 @@ class NewestSpans(ResolverStrategy):
 
     TFX's SpanRangeStrategy counts numbers instead of spans, so that monthly spans, which TFX numbers by days, would
     never be joined; of a span that was ingested twice it takes both artifacts; and it takes examples that were split
-    otherwise, or that the gate rejected.
+    otherwise, or that the anomaly gate rejected.
 
-    `examples` may hold any: what ArrowExampleGen did not write, such as transformed examples, is passed over.
+    `examples` may hold any: what ArrowExampleGen did not write, such as transformed examples, is ignored.
     """
 
     def __init__(self, spans: int, gate: str):
-        """`spans`: how many, that of `newest` included; `gate`: the type of the component that earlier ones passed."""
+        """`spans`: how many, including `newest`; `gate`: the type of the AnomalyGate that the earlier ones passed."""
         self._spans = spans
         self._gate = gate
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """Called by TFX; says on `janus.progress` which spans are trained on, and why not more of them."""
+        """Called by TFX; logs to `janus.progress` which spans are trained on, and why not more of them."""
         (newest,) = input_dict[NEWEST]
         chosen, left_out = [newest], {}
         for span, candidates in _earlier_spans(input_dict[EXAMPLES], newest):
@@ -44,17 +44,17 @@ class NewestSpans(ResolverStrategy):
                 chosen.append(candidates[reasons.index(None)])
             else:
                 left_out[span] = reasons[0]
-        _tell(self._spans, chosen, left_out)
+        _announce(self._spans, chosen, left_out)
         return {EXAMPLES: chosen, NEWEST: [newest]}
 
     def _reason_against(self, artifact: Artifact, newest: Artifact, store: MetadataStore) -> str | None:
-        """Why the newest must not be joined with it; None if it may be."""
+        """Why it must not be trained on together with the newest; None if it may be."""
         if _settings(artifact) != _settings(newest):
             return "ingested with other settings"
         lacking = _lacking_columns(artifact, newest)
         if lacking:
             return f"ingested without {', '.join(lacking)}; `--span {span_of(artifact)}` ingests it again"
-        if not passed_gate(store, artifact.id, self._gate):
+        if not passed_anomaly_gate(store, artifact.id, self._gate):
             return f"not passed by {self._gate.rpartition('.')[2]}"
         return None if fileio.exists(artifact.uri) else "its files are gone"
 
@@ -87,7 +87,7 @@ def _earlier_spans(examples: Iterable[Artifact], newest: Artifact) -> list[tuple
     return sorted(spans.items(), reverse=True)
 
 
-def _tell(wanted: int, chosen: list[Artifact], left_out: dict[int, str | None]) -> None:
+def _announce(wanted: int, chosen: list[Artifact], left_out: dict[int, str | None]) -> None:
     spans = ", ".join(str(span_of(artifact)) for artifact in chosen)
     reasons = [f"span {span} is left out ({reason})" for span, reason in left_out.items()]
     if len(chosen) == wanted:

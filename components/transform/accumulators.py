@@ -64,7 +64,7 @@ def read_accumulators(path: str) -> Iterator[tuple[int, bytes]]:
 
 def _in_short(error: Exception) -> str:
     if isinstance(error, tf.errors.OpError):
-        # TensorFlow puts its graph's nodes before and after what it has to say.
+        # TensorFlow puts names of its graph's nodes before and after the message.
         return re.sub(r"\{\{.*?\}\} | \[Op:.*", "", error.message)
     return f"{type(error).__name__} {error}"
 

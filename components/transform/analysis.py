@@ -1,4 +1,4 @@
-"""TFT's analysis of one or several datasets, of which those that are in the cache are not read."""
+"""TFT's analysis of one or several datasets, without reading those that are in the cache."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

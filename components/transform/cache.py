@@ -1,4 +1,4 @@
-"""The folder in which Transform keeps what it found of each dataset, from one run to the next."""
+"""The folder in which Transform keeps the analysis of each dataset from one run to the next."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ class Cache:
     """Where the accumulators of one analysis are.
 
     Attributes:
-        root: the folder of all that is kept; whatever else is found in it, is removed by `publish`.
-        analysis: the name of the analysis, that is the digest of all that its accumulators depend on beside the rows.
+        root: the folder of all that is kept; `publish` removes anything else in it.
+        analysis: the name of the analysis, that is the digest of all that its accumulators depend on besides the rows.
         staging: the folder below `root` into which this run writes.
     """
 
@@ -41,7 +41,7 @@ class Cache:
         return f"{self.staging}/{dataset}"
 
     def entries(self, dataset: str) -> list[bytes] | None:
-        """The entries of a dataset's file; None if there is none, or if it cannot be read, which is told."""
+        """The entries of a dataset's file; None if there is none, or if it cannot be read, which is logged."""
         path = self.path(dataset)
         if not tf.io.gfile.exists(path):
             return None
@@ -52,9 +52,9 @@ class Cache:
             return None
 
     def publish(self, datasets: Collection[str]) -> None:
-        """Moves what this run wrote to its place, and removes all that belongs to no dataset of these.
+        """Moves what this run wrote to its place, and removes what belongs to none of these datasets.
 
-        A failure is told, and costs no more than the cache.
+        A failure is logged, and costs no more than the cache.
         """
         try:
             folder = f"{self.root}/{self.analysis}"
@@ -65,7 +65,7 @@ class Cache:
                 tf.io.gfile.rename(f"{self.staging}/{name}", f"{folder}/{name}")
             _remove_others(self.root, [self.analysis])
         except tf.errors.OpError as error:
-            PROGRESS.warning("the analyzer cache %s cannot be kept up: %s", self.root, error.message)
+            PROGRESS.warning("the analyzer cache %s cannot be updated: %s", self.root, error.message)
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def opened(root: str, analysis: str) -> Iterator[Cache | None]:
 def analysis_name(parameters: Mapping[str, Any]) -> str:
     """The name of an analysis with these JSON-serializable parameters, on this stack.
 
-    TFT's own keys tell analyzers apart, but neither its version nor what was read into the tensors.
+    TFT's own keys distinguish analyzers, but neither its version nor what was read into the tensors.
     """
     versions = {"tensorflow": tf.__version__, "tensorflow_transform": tft.__version__, "beam": beam.__version__}
     return _digest({"parameters": dict(parameters), "versions": versions})

@@ -13,13 +13,13 @@ from janus_core.fingerprint import node_fingerprint
 
 
 class ArrowTransform(Transform):
-    """TFX's Transform without statistics of its own, which nobody reads, and with an analyzer cache of another kind.
+    """TFX's Transform without statistics, which nobody reads, and with an analyzer cache of another kind.
 
     Outputs `transform_graph` and `transformed_examples` as its base does. There is a shard of transformed examples for
     each shard of raw ones, in the same order, and two runs on the same examples write the same bytes.
 
-    TFX hands its analyzer cache from run to run as an artifact. To run again is then to have another input, so that
-    nothing after it is ever cached. Here it is a folder, which does not count as an input.
+    TFX passes its analyzer cache from run to run as an artifact. Every run then has another input, so that nothing
+    after it is ever cached. Here it is a folder, which does not count as an input.
     """
 
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
@@ -36,8 +36,8 @@ class ArrowTransform(Transform):
     ):
         """As its base; raises nothing about the data: the executor does.
 
-        In the folder `analyzer_cache` it keeps what it found of each artifact that it analysed, so that of several
-        artifacts it reads only the new ones; None: it analyses all of them each time.
+        The folder `analyzer_cache` keeps the analysis of each artifact, so that only the new ones of several artifacts
+        are read; None: all of them are analysed each time.
         """
         super().__init__(
             examples=examples,

@@ -27,7 +27,7 @@ from janus_core.examples.source import spread
 from janus_core.examples.threads import worker_threads
 
 ANALYZER_CACHE_KEY = "analyzer_cache"
-"""Execution property: the folder of the analyzer cache; without it, all is analysed anew."""
+"""Execution property: the folder of the analyzer cache; without it, everything is analysed again."""
 
 _STAGING = ".staging"
 
@@ -41,7 +41,7 @@ class Executor(BaseBeamExecutor):
         """Called by TFX; see its Transform.
 
         Raises:
-            ValueError: the examples are no tf.Examples.
+            ValueError: the examples are not tf.Examples.
             DataError: there are no examples, or a file cannot be read.
         """
         self._log_startup(input_dict, output_dict, exec_properties)

@@ -1,7 +1,5 @@
 """Applies a transform graph to whole shards of serialized tf.Examples."""
 
-import posixpath
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +7,14 @@ from typing import Any
 import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 from tensorflow_transform import impl_helper
 
 from janus_core.errors import DataError
-from janus_core.examples.encode import encode_examples, encoded_bytes
+from janus_core.examples.encode import encode_in_parts
 from janus_core.examples.records import BYTES_PER_BATCH, record_batches
+from janus_core.examples.shards import ShardWriter
 from janus_core.examples.threads import Threaded
 from janus_core.tables.column_kinds import large_list, list_offsets
-from janus_core.tables.tfrecord_io import GzipRecordWriter
 
 
 @dataclass(frozen=True)
@@ -70,25 +66,16 @@ def transform_function(transform_output: str, spec: Mapping[str, Any]) -> Callab
 
 
 def _transform_shard(shard: Shard, apply: Callable[[tf.Tensor], pa.RecordBatch], staging: str) -> None:
-    unfinished = FileSystems.join(staging, f"{posixpath.basename(shard.target)}.{uuid.uuid4().hex}")
-    writer = GzipRecordWriter(FileSystems.create(unfinished, compression_type=CompressionTypes.UNCOMPRESSED))
+    writer = ShardWriter(shard.target, staging)
     for records in record_batches(shard.source):
         try:
             transformed = apply(records)
         except tf.errors.InvalidArgumentError as error:
             raise DataError(f"{shard.source}: examples cannot be transformed ({error.message})") from error
-        for examples in _encoded(transformed):
+        columns = {name: _encodable(transformed.column(place)) for place, name in enumerate(transformed.schema.names)}
+        for _, examples in encode_in_parts(columns, transformed.num_rows, BYTES_PER_BATCH):
             writer.write(examples)
     writer.close()
-    FileSystems.rename([unfinished], [shard.target])
-
-
-def _encoded(batch: pa.RecordBatch) -> Iterator[pa.BinaryArray]:
-    columns = {name: _encodable(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-    step = max(1, batch.num_rows * BYTES_PER_BATCH // max(encoded_bytes(columns), 1))
-    for start in range(0, batch.num_rows, step):
-        rows = min(step, batch.num_rows - start)
-        yield encode_examples({name: column.slice(start, rows) for name, column in columns.items()}, rows)
 
 
 def _encodable(column: pa.Array) -> pa.Array:

@@ -24,8 +24,8 @@ Columns = dict[str, pa.LargeListArray]
 def parse_columns(records: tf.Tensor, kinds: Mapping[str, Kind]) -> Columns:
     """The columns of the given names and kinds, large lists [n], of records, string [n].
 
-    A row without values is null; the parser does not tell whether the feature was missing or its list empty. Raises
-    DataError for a record that is no tf.Example and for values of another kind.
+    A row without values is null; the parser does not show whether the feature was missing or its list empty. Raises
+    DataError for a record that is not a tf.Example and for values of another kind.
     """
     spec = {name: tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int64) for name, kind in kinds.items()}
     try:
@@ -34,14 +34,14 @@ def parse_columns(records: tf.Tensor, kinds: Mapping[str, Kind]) -> Columns:
         other = _OTHER_TYPE.search(error.message)
         if other is not None:
             raise DataError(
-                f"examples cannot be read: column '{other[1]}' is {other[3]} in them, but {other[2]} in the schema, as "
-                "where one span has whole numbers and another fractions; write a schema, which says what it is (janus "
-                "schema CONFIG --write), and ingest the spans again"
+                f"examples cannot be read: column '{other[1]}' is {other[3]} in them, but {other[2]} in the schema, "
+                "for example because one span has whole numbers and another fractions; write a schema, which fixes the "
+                "type (janus schema CONFIG --write), and ingest the spans again"
             ) from error
         raise DataError(f"examples cannot be read: {error.message}") from error
     except UnicodeDecodeError as error:
         # TensorFlow's message quotes the record, and Python takes only text.
-        raise DataError("examples cannot be read: a record is no tf.Example") from error
+        raise DataError("examples cannot be read: a record is not a tf.Example") from error
     return {name: _column(parsed[name].values.numpy(), parsed[name].row_splits.numpy()) for name in kinds}
 
 

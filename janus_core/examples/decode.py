@@ -15,16 +15,17 @@ from janus_core.tables.column_kinds import Kind, kind_of_type
 _SAMPLE_ROWS = 64
 _ROUNDS = 3
 _PATIENCE = 3
-"""A batch is given up after so many samples, and after so many batches given up the parser is no longer tried."""
+"""How many samples a batch is given, and after how many failed batches the parser is no longer tried."""
 
 
 def decode_batches(batches: Iterable[tf.Tensor]) -> Iterator[pa.RecordBatch]:
     """Batches of records, string [n], as RecordBatches of large lists [n], one per batch.
 
-    The parser takes the columns met so far. It neither sees others nor tells an empty list from a missing feature, but
-    both make a record longer than its columns account for. A sample of such records tells tfx_bsl's decoder which
-    columns are new; if that does not account for all of the batch, the decoder takes the whole of it. Raises
-    RuntimeError for a record that is no tf.Example.
+    The parser takes the columns met so far. It neither sees others nor distinguishes an empty list from a missing
+    feature, but both make a record longer than its columns account for. A sample of such records shows tfx_bsl's
+    decoder which columns are new; if that does not account for all of the batch, the decoder takes the whole of it.
+
+    Raises RuntimeError for a record that is not a tf.Example.
     """
     decode = ExamplesToRecordBatchDecoder().DecodeBatch
     kinds: dict[str, Kind] = {}
@@ -56,7 +57,7 @@ def _columns(records: tf.Tensor, kinds: Mapping[str, Kind]) -> tuple[Columns, np
     try:
         columns = parse_columns(records, kinds)
     except DataError:
-        # tfx_bsl will tell what is wrong.
+        # tfx_bsl will report what is wrong.
         return {}, np.arange(len(records))
     sizes = tf.strings.length(records).numpy()
     return columns, np.flatnonzero(example_sizes(columns, len(sizes)) != sizes)

@@ -7,7 +7,7 @@ in protobuf's deterministic serialization, and Arrow's kernels join each row's p
 Wire format: https://protobuf.dev/programming-guides/encoding/, and tensorflow/core/example/{example,feature}.proto.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ def encode_examples(columns: Mapping[str, pa.Array], rows: int) -> pa.BinaryArra
     """One serialized tf.Example per row [rows].
 
     `columns` are int64, float32 or binary arrays, or lists of them without nulls inside, each [rows]. A missing value
-    is no feature at all; an empty list is a feature of its kind without values.
+    gives no feature; an empty list is a feature of its kind without values.
     """
     pieces: list[pa.Array] = []
     sizes = np.zeros(rows, np.int64)
@@ -39,9 +39,15 @@ def encode_examples(columns: Mapping[str, pa.Array], rows: int) -> pa.BinaryArra
     return _join([_by_length(sizes, lambda size: b"\x0a" + varint(size)), *pieces])
 
 
-def encoded_bytes(columns: Mapping[str, pa.Array]) -> int:
-    """About how many bytes `encode_examples` makes of the columns."""
-    return sum(column.nbytes + len(column) * (len(name) + _FIXED_OVERHEAD) for name, column in columns.items())
+def encode_in_parts(
+    columns: Mapping[str, pa.Array], rows: int, part_bytes: int
+) -> Iterator[tuple[int, pa.BinaryArray]]:
+    """As `encode_examples`, but about `part_bytes` at a time, each part after its first row."""
+    size = sum(column.nbytes + len(column) * (len(name) + _FIXED_OVERHEAD) for name, column in columns.items())
+    step = max(1, rows * part_bytes // max(size, 1))
+    for start in range(0, rows, step):
+        count = min(step, rows - start)
+        yield start, encode_examples({name: column.slice(start, count) for name, column in columns.items()}, count)
 
 
 def varint(number: int) -> bytes:
@@ -52,6 +58,17 @@ def varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
+
+
+def varint_sizes(unsigned: np.ndarray) -> np.ndarray:
+    """The bytes of each number's varint, int64 [n], of uint64 [n]."""
+    sizes = np.ones(len(unsigned), np.int64)
+    for bits in range(7, 64, 7):
+        larger = unsigned >= np.uint64(1 << bits)
+        if not larger.any():
+            break
+        sizes += larger
+    return sizes
 
 
 def _feature_pieces(name: str, column: pa.Array) -> list[pa.Array]:
@@ -79,7 +96,7 @@ def _entry(key: bytes, kind: Kind, payload: pa.BinaryArray) -> list[pa.Array]:
 
 
 def entry_prefix(key: bytes, kind: Kind, size: int, single: bool = False) -> bytes:
-    """What stands before a feature's payload of `size` bytes in Features.feature (a map entry, field 1).
+    """What precedes a feature's payload of `size` bytes in Features.feature (a map entry, field 1).
 
     The payload is the packed numbers; or the tagged values of a bytes list; or, if `single`, a lone bytes value.
     """
@@ -109,9 +126,7 @@ def _list_payload(column: pa.Array, kind: Kind) -> pa.BinaryArray:
 def _varints(numbers: pa.Int64Array) -> pa.BinaryArray:
     """The varint of each number (negative ones take ten bytes, as protobuf wants); nulls give any bytes."""
     unsigned = pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64)
-    sizes = np.ones(len(unsigned), np.int64)
-    for bits in range(7, 64, 7):
-        sizes += unsigned >= np.uint64(1 << bits)
+    sizes = varint_sizes(unsigned)
     width = int(sizes.max(initial=1))
     shifts = np.arange(width, dtype=np.uint64) * np.uint64(7)
     parts = (unsigned[:, None] >> shifts & np.uint64(127)).astype(np.uint8)

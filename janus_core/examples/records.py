@@ -14,7 +14,7 @@ BYTES_PER_BATCH = 1 << 24
 _ROWS_PER_READ = 256
 _READ_BUFFER = 8 << 20
 _FRAME_BYTES = 16
-"""The length of a record, and the checksums of both, take so many bytes beside it."""
+"""The bytes of a record's length and of the two checksums."""
 
 
 def record_batches(path: str) -> Iterator[tf.Tensor]:
@@ -41,7 +41,7 @@ def record_batches(path: str) -> Iterator[tf.Tensor]:
     if waiting:
         yield tf.concat(waiting, 0)
     total, content = total + rows, content + size
-    # TensorFlow takes a file that is cut within the length of a record for one that ends there.
+    # TensorFlow treats a file that is cut within the length of a record as one that ends there.
     if content + total * _FRAME_BYTES < _content_bytes(path, compression):
         raise DataError(f"{path}: damaged after record {total} (the file is truncated)")
 

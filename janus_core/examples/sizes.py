@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pyarrow as pa
 
-from janus_core.examples.encode import distinct_sizes, entry_prefix, varint
+from janus_core.examples.encode import distinct_sizes, entry_prefix, varint, varint_sizes
 from janus_core.tables.column_kinds import kind_of_type, list_offsets
 
 
@@ -28,7 +28,8 @@ def _entry_sizes(name: str, column: pa.Array) -> np.ndarray:
     if kind == "float":
         payload = np.diff(offsets) * 4
     else:
-        ends = np.concatenate([[0], np.cumsum(_varint_sizes(values) if kind == "int" else _tagged_sizes(values))])
+        sizes = varint_sizes(values.to_numpy().view(np.uint64)) if kind == "int" else _tagged_sizes(values)
+        ends = np.concatenate([[0], np.cumsum(sizes)])
         payload = ends[offsets[1:]] - ends[offsets[:-1]]
     sizes = _by_size(payload, lambda size: len(entry_prefix(key, kind, size)) + size)
     return np.where(np.diff(offsets) > 0, sizes, 0)
@@ -37,17 +38,6 @@ def _entry_sizes(name: str, column: pa.Array) -> np.ndarray:
 def _tagged_sizes(values: pa.Array) -> np.ndarray:
     lengths = np.diff(np.frombuffer(values.buffers()[1], np.int64, len(values) + 1, values.offset * 8))
     return _by_size(lengths, lambda size: 1 + len(varint(size)) + size)
-
-
-def _varint_sizes(values: pa.Int64Array) -> np.ndarray:
-    unsigned = values.to_numpy().view(np.uint64)
-    sizes = np.ones(len(unsigned), np.int64)
-    for bits in range(7, 64, 7):
-        larger = unsigned >= np.uint64(1 << bits)
-        if not larger.any():
-            break
-        sizes += larger
-    return sizes
 
 
 def _by_size(sizes: np.ndarray, make: Callable[[int], int]) -> np.ndarray:

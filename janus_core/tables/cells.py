@@ -1,4 +1,4 @@
-"""How the cells of CSV columns write missing values and numbers, as the configuration says."""
+"""How missing values and numbers are written in the cells of CSV columns."""
 
 import re
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ class CellForm:
     """How the cells of one column are written.
 
     Attributes:
-        null_words: texts that count as missing, besides the empty cell.
+        null_words: texts that count as missing, in addition to the empty cell.
         decimal: the decimal mark, `.` or `,`.
         thousands: the mark between groups of digits; None if there is none.
-        unit: what may stand before or after a number, such as % or kg.
+        unit: what may precede or follow a number, such as % or kg.
     """
 
     null_words: tuple[str, ...] = ()
@@ -46,12 +46,12 @@ class CellForm:
         number = rf"(?P<whole>{whole})?(?:{re.escape(self.decimal)}(?P<fraction>\d*))?(?P<exponent>[eE][+-]?\d+)?"
         blanks = rf"{_SPACES}*"
         sign = "(?P<sign>[+-]?)"
-        # The sign of -$5 stands before the unit, that of $-5 after it.
+        # The sign of -$5 precedes the unit, that of $-5 follows it.
         head = rf"(?:{sign}{blanks}{unit}|{unit}{blanks}{sign.replace('sign', 'sign_after')})" if unit else sign
         return rf"^{blanks}{head}{blanks}(?:{number}|(?P<special>{_NOT_FINITE})){blanks}{unit}{blanks}$"
 
     def known(self, cells: pa.StringArray) -> pa.StringArray:
-        """The cells, null where they hold a word for missing."""
+        """The cells, null where they hold a word for a missing value."""
         if not self.null_words:
             return cells
         words = pa.array(self.null_words, cells.type)
@@ -60,7 +60,7 @@ class CellForm:
     def plain(self, cells: pa.StringArray) -> pa.StringArray:
         """The numbers as Python writes them.
 
-        Raises CellError for the first cell that is no number as this form writes them; a blank one is missing.
+        Raises CellError for the first cell that is not a number in this form; a blank one is missing.
         """
         if not self._applies(cells):
             return cells
@@ -91,7 +91,7 @@ class CellForm:
         return ", ".join(parts)
 
     def _applies(self, cells: pa.StringArray) -> bool:
-        """Whether any cell is other than Python reads it: most columns of a unit are plain numbers in the file."""
+        """Whether Python would read any cell differently: most columns that have a unit hold plain numbers."""
         if self.decimal != ".":
             return True
         marks = [_MARKS.get(self.thousands, re.escape(self.thousands))] if self.thousands else []
@@ -136,14 +136,14 @@ class CellForms:
             return "bytes"
 
     def convert(self, column: str, cells: pa.StringArray, kind: Kind) -> pa.Array:
-        """Cells as int64, float64 or binary. Raises CellError for the first that is no number."""
+        """Cells as int64, float64 or binary. Raises CellError for the first that is not a number."""
         if kind == "bytes":
             return text_to_kind(cells, kind)
         form = self.of(column)
         try:
             return text_to_kind(form.plain(cells), kind)
         except CellError as error:
-            # Of the cell as it stands in the file.
+            # Report the cell as it is in the file.
             raise CellError(error.row, cells[error.row].as_py(), error.reason or form.reason) from None
 
     def without_null_words(self) -> "CellForms":
@@ -163,7 +163,7 @@ def forms_of(data: DataConfig, units: Mapping[str, str] | None = None) -> CellFo
 
 
 def columns_of_cells(data: DataConfig) -> dict[str, str]:
-    """Each column that says how its cells are written → the key that names it."""
+    """Each column whose cells have a form of their own → the config key that names it."""
     keys = {"null_values": data.null_values, "decimal": data.decimal, "thousands": data.thousands}
     return {column: f"data.{key}" for key, own in keys.items() if isinstance(own, dict) for column in own}
 

@@ -1,11 +1,11 @@
 """The three kinds of tf.Example values, and lossless conversion of Arrow columns to them.
 
 Whether a cell of text is an integer or a number is CsvExampleGen's rule (tfx_bsl.coders.csv_decoder): if Python's `int`
-or `float` takes it. Arrow's casts are used where they agree with that. Three things are otherwise. Among numbers, a
-cell of nothing but blanks is missing. And since a tf.Example holds numbers in 32 bits, in which identifiers become one:
-a column of numbers that are all whole is one of whole numbers, also where they are written with a fraction of zero, as
-pandas does in a column with gaps; and integers too large for float64, in which `serving_columns` takes whole numbers,
-make a column text, not only those beyond 64 bits.
+or `float` takes it. Arrow's casts are used where they agree with that. There are three differences. Among numbers, a
+cell of nothing but blanks is missing. And since a tf.Example holds numbers in 32 bits, in which different identifiers
+can become equal: a column of numbers that are all whole is one of whole numbers, also where they are written with a
+fraction of zero, as pandas does in a column with gaps; and integers too large for float64, in which `serving_columns`
+takes whole numbers, make a column text, not only those beyond 64 bits.
 """
 
 import math
@@ -18,11 +18,14 @@ import pyarrow.compute as pc
 
 Kind = Literal["int", "float", "bytes"]
 
+Kinds = dict[str, Kind | None]
+"""Column → its kind; None where all values are missing, or where it is not known."""
+
 KINDS: tuple[Kind, ...] = ("int", "float", "bytes")
 """From narrow to wide: the kind of a CSV column is the widest of its cells."""
 
 EXACT = 2**53 - 1
-"""Up to here, each whole number is one of its own as float64 and in JSON: what `serving_columns` takes."""
+"""Up to here, float64 and JSON, which `serving_columns` uses, represent each whole number exactly."""
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -35,7 +38,7 @@ class CellError(ValueError):
         self.row, self.value, self.reason = row, value, reason
 
     def describe(self, column: str, kind: Kind, sensitive: bool = False) -> str:
-        """What is wrong, without where; of a sensitive column, without the value."""
+        """What is wrong, without the place; for a sensitive column, without the value."""
         wanted = {"int": "a whole number", "float": "a number", "bytes": "text"}[kind]
         reason = f" ({self.reason})" if self.reason else ""
         value = "a value" if sensitive else f"'{self.value}'"
@@ -48,10 +51,10 @@ def widest(*kinds: Kind | None) -> Kind | None:
     return max(known, key=KINDS.index) if known else None
 
 
-def merge_kinds(found: Iterable[Mapping[str, Kind | None]]) -> dict[str, Kind | None]:
+def merge_kinds(parts: Iterable[Mapping[str, Kind | None]]) -> Kinds:
     """The widest kind of each column."""
-    merged: dict[str, Kind | None] = {}
-    for kinds in found:
+    merged: Kinds = {}
+    for kinds in parts:
         for name, kind in kinds.items():
             merged[name] = widest(merged.get(name), kind)
     return merged
@@ -80,7 +83,7 @@ def kind_of_text(cells: pa.StringArray, wide: Kind = "bytes") -> Kind | None:
     place = pc.index(cells.is_valid(), True).as_py()
     if place < 0:
         return None
-    # A cast that fails words an error for every cell, so none is tried that the first cell rules out.
+    # A failing cast formats an error for every cell, so none is tried that the first cell rules out.
     first = _kind_of_cell(cells[place].as_py(), wide)
     if first == "bytes":
         return "bytes"
@@ -122,7 +125,7 @@ def kind_of_numbers(values: pa.Array, wide: Kind = "bytes") -> Kind | None:
 def text_to_kind(cells: pa.StringArray, kind: Kind) -> pa.Array:
     """Cells as int64, float64 or binary; missing stays missing, and NaN is missing among whole numbers.
 
-    Raises CellError for the first cell that is no number (a whole one with a fraction of zero is an int).
+    Raises CellError for the first cell that is not a number (a whole one with a fraction of zero is an int).
     """
     if kind == "bytes":
         return cells.cast(pa.binary())
@@ -225,7 +228,7 @@ def to_kind(column: pa.Array, kind: Kind | None) -> pa.Array:
         if kind == "int" and values.null_count > column.values.null_count:
             # A list cannot have a gap.
             gap = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
-            raise CellError(int(np.searchsorted(list_offsets(column), gap, side="right")) - 1, math.nan)
+            raise CellError(row_of_value(list_offsets(column), gap), math.nan)
         return _like(column, values)
     have = kind_of_type(column.type)
     if have == "bytes":
@@ -268,6 +271,17 @@ def list_offsets(column: pa.Array) -> np.ndarray:
         size = column.type.list_size
         return np.arange(column.offset, column.offset + len(column) + 1, dtype=np.int64) * size
     return column.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def flat_values(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """All values of a column of lists, and int64 offsets [rows + 1] into them, from 0."""
+    offsets = list_offsets(column)
+    return column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), offsets - offsets[0]
+
+
+def row_of_value(offsets: np.ndarray, place: int) -> int:
+    """The row of the list that holds the value at `place`."""
+    return int(np.searchsorted(offsets, place, side="right")) - 1
 
 
 def large_list(offsets: np.ndarray, values: pa.Array, missing: np.ndarray | None = None) -> pa.LargeListArray:

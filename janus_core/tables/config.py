@@ -11,12 +11,12 @@ from janus_core.tables.times import time_pattern
 
 _SPAN_SPEC = re.compile(r"\{SPAN(:\d+)?\}")
 _CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "space": " ", "backslash": "\\"}
-"""What may be written for characters that YAML or a shell takes for its own."""
+"""Names for characters that have a meaning of their own in YAML or in a shell."""
 _DATE_SPECS = ("{YYYY}", "{MM}", "{DD}")
 
 
 def _date_text(value: Any) -> Any:
-    # YAML makes dates of what looks like one, unless it is in quotes.
+    # YAML turns an unquoted date into a date object.
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
@@ -34,13 +34,13 @@ class TimeSplit(StrictModel):
     """Rows before a point in time train, the others evaluate."""
 
     by: Literal["time"]
-    column: str = Field(description="A number, or a date/time: in ISO 8601, or as `format` says.")
+    column: str = Field(description="A column of numbers or of dates/times, in ISO 8601 or as `format` describes.")
     eval_from: Annotated[Number | str, BeforeValidator(_date_text)] = Field(
-        description="The first value that belongs to eval: a number, or a date/time in ISO 8601 whatever the column's "
-        "`format` is. Without a zone, it is a time by the clock of each row's own zone."
+        description="The first value that belongs to eval: a number, or a date/time, always in ISO 8601 whatever "
+        "`format` is. Without a time zone, it is compared with the local time of each row."
     )
     format: str | None = Field(
-        None, description="How the column writes dates that are not in ISO 8601, as strptime has it: %d/%m/%Y."
+        None, description="The form of dates that are not in ISO 8601, in strptime's notation, such as %d/%m/%Y."
     )
 
     @field_validator("format")
@@ -57,7 +57,7 @@ class TimeSplit(StrictModel):
 
 
 class SpanSplit(StrictModel):
-    """The newest span evaluates; the spans before it, as many as `data.window` says, train."""
+    """The newest span is evaluated; the `data.window` spans before it are trained on."""
 
     by: Literal["span"]
 
@@ -66,7 +66,7 @@ Split = Annotated[HashSplit | TimeSplit | SpanSplit, Field(discriminator="by")]
 
 
 def columns_of_split(split: HashSplit | TimeSplit | SpanSplit) -> list[str]:
-    """The columns that decide which part a row belongs to."""
+    """The columns that decide which split a row belongs to."""
     if isinstance(split, SpanSplit):
         return []
     return [split.column] if isinstance(split, TimeSplit) else split.key or []
@@ -82,43 +82,47 @@ class DataConfig(StrictModel):
     format: Literal["csv", "parquet", "tfrecord"] = Field("csv", description="The files' format.")
     delimiter: str = Field(
         ",",
-        description="What separates the cells of CSV: a character such as ';', or comma, semicolon, tab, bar or space.",
+        description="The character that separates the cells of CSV, such as ';', or its name: comma, semicolon, tab, "
+        "bar or space.",
     )
-    encoding: str = Field("utf-8", description="The encoding of CSV by Python's name, such as cp1252 or utf-16.")
+    encoding: str = Field("utf-8", description="The encoding of CSV, by its name in Python, such as cp1252 or utf-16.")
     skip_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
-        0, description="Lines of CSV before the header, such as a title; blank lines there are skipped anyway."
+        0,
+        description="Number of lines before the header of CSV, such as a title; blank lines there are always skipped.",
     )
     skip_footer: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
         0,
-        description="Rows at the end of each CSV file that are none of the table, such as a total; predict reads them.",
+        description="Number of rows at the end of each CSV file that do not belong to the table, such as a total; "
+        "`janus predict` reads them all the same.",
     )
     escape_char: str | None = Field(
         None,
-        description='Of CSV, the character that makes the next one plain, such as \\ in "a \\"quoted\\" word"; a '
-        "doubled quote is always one quote.",
+        description='The character that escapes the next one in CSV, such as \\ in "a \\"quoted\\" word"; a '
+        "doubled quote always stands for one quote.",
     )
     skip_initial_space: bool = Field(
         False,
-        description="Whether blanks at the beginning of a CSV cell are skipped, so that a quote after them counts.",
+        description="Whether blanks at the beginning of a CSV cell are skipped, so that a quote after them opens a "
+        "quoted cell.",
     )
     null_values: list[str] | dict[str, list[str]] = Field(
         [],
-        description="Texts in CSV that count as missing values, beside the empty cell: a list for every column, such "
-        "as [NA], or column → its own list. Where NA is a class or a category of one column, name the others.",
+        description="Texts in CSV that count as missing values, in addition to the empty cell: one list for all "
+        "columns, such as [NA], or a list per column. If NA is a class or a category of one column, list the others.",
     )
     decimal: Literal[".", ","] | dict[str, Literal[".", ","]] = Field(
-        ".", description="The decimal mark of numbers in CSV, or column → its own."
+        ".", description="The decimal mark of numbers in CSV, for all columns or per column."
     )
     thousands: Thousands | dict[str, Thousands] | None = Field(
         None,
-        description="The mark between groups of digits of numbers in CSV, or column → its own; a space stands for "
-        "no-break spaces as well.",
+        description="The mark between groups of digits of numbers in CSV, for all columns or per column; a space "
+        "includes no-break spaces.",
     )
     split: Split = Field(HashSplit(by="hash"), description="How rows are divided into train and eval.")
     window: Count = Field(
         1,
-        description="Train on so many spans: the newest ones, which are evaluated by their eval rows; with a split "
-        "by span, those before the newest, which is evaluated.",
+        description="The number of spans to train on: the newest ones, whose eval rows are evaluated; with a split "
+        "by span, the ones before the newest, which is evaluated.",
     )
 
     @property
@@ -130,7 +134,7 @@ class DataConfig(StrictModel):
     @classmethod
     def _check_null_values(cls, null_values: Any, info: ValidationInfo) -> Any:
         if null_values and info.data.get("format") in ("parquet", "tfrecord"):
-            raise ValueError(f"only CSV has texts for missing values, and the format is {info.data['format']}")
+            raise ValueError(f"this applies to CSV only, and the format is {info.data['format']}")
         return null_values
 
     @model_validator(mode="after")
@@ -149,11 +153,11 @@ class DataConfig(StrictModel):
     def _check_character(cls, character: str | None, info: ValidationInfo) -> str | None:
         character = _CHARACTERS.get(character or "", character)
         if character is not None and (len(character) != 1 or not character.isascii() or character in '"\r\n'):
-            raise ValueError(f"{character!r} is not one ASCII character that is no quote and no line break")
+            raise ValueError(f"{character!r} is not a single ASCII character other than a quote or a line break")
         if character is not None and character.isalnum():
-            raise ValueError(f"{character!r} is a letter or digit, which the cells hold")
+            raise ValueError(f"{character!r} is a letter or a digit, which can be part of a cell")
         if info.field_name == "escape_char" and character == info.data.get("delimiter"):
-            raise ValueError(f"{character!r} separates the cells")
+            raise ValueError(f"{character!r} is the delimiter already")
         return character
 
     @field_validator("encoding")
@@ -170,7 +174,7 @@ class DataConfig(StrictModel):
     def _check_csv(cls, value: Any, info: ValidationInfo) -> Any:
         usual = value == cls.model_fields[str(info.field_name)].default
         if not usual and info.data.get("format") in ("parquet", "tfrecord"):
-            raise ValueError(f"this is said of CSV, and the format is {info.data['format']}")
+            raise ValueError(f"this applies to CSV only, and the format is {info.data['format']}")
         return value
 
     @field_validator("split")

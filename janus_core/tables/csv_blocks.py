@@ -13,7 +13,7 @@ from janus_core.errors import DataError
 from janus_core.tables.csv_dialect import RFC_4180, Dialect
 
 MAX_ROW_BYTES = 256 << 20
-"""A longer row is taken for an unclosed quote: reading on would take the whole file into memory."""
+"""A longer row is treated as an unclosed quote: reading on would load the whole file into memory."""
 
 _NEWLINE, _SPACE, _QUOTE = 10, 32, 34
 
@@ -40,7 +40,7 @@ class Block:
 def read_blocks(
     read: Callable[[int], bytes], size: int, path: str, start: int = 0, line: int = 1, dialect: Dialect = RFC_4180
 ) -> Iterator[Block]:
-    """Blocks of about `size` bytes from `read`, which stands at the beginning of a row and returns b"" at the end.
+    """Blocks of about `size` bytes from `read`, which starts at the beginning of a row and returns b"" at the end.
 
     Raises DataError for a quote that is never closed.
     """
@@ -123,7 +123,7 @@ def _all_quotes_at_borders(buffer: np.ndarray, quotes: np.ndarray, borders: byte
 
 
 def _quoted_spans(data: bytes, quotes: np.ndarray, borders: bytes, skip_blanks: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Where quoted cells open and close; quotes amid a cell, which parity would take for borders, are passed over."""
+    """Where quoted cells open and close; quotes within a cell, which parity would count as borders, are ignored."""
     opened: list[int] = []
     closed: list[int] = []
     inside = False
@@ -148,5 +148,5 @@ def _quoted_spans(data: bytes, quotes: np.ndarray, borders: bytes, skip_blanks: 
 
 def _unclosed(path: str, line: int, what: str, data: bytes, dialect: Dialect) -> DataError:
     escaped = not dialect.escape_char and b'\\"' in data
-    remedy = "; if \\\" stands for a quote within a cell: data.escape_char: '\\'" if escaped else ""
+    remedy = "; if \\\" means a quote within a cell: data.escape_char: '\\'" if escaped else ""
     return DataError(f'{path}, line {line}: {what}; is a " missing or left over?{remedy}')

@@ -1,4 +1,4 @@
-"""How a CSV file is written, and its content as UTF-8 with newlines, whatever the file has."""
+"""How a CSV file is written, and its content as UTF-8 with newlines, whatever the file itself uses."""
 
 import codecs
 import csv
@@ -16,7 +16,7 @@ from janus_core.tables.config import DataConfig
 from janus_core.tables.files import is_gzip, open_content
 
 HEAD_BYTES = 64 << 10
-"""From so much of a file's beginning it is known what ends its lines."""
+"""The part of a file's beginning that shows what ends its lines."""
 
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -24,7 +24,7 @@ UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True)
 class Dialect:
-    """What the keys of `data` of the same names say; the defaults are RFC 4180."""
+    """The keys of `data` that have these names; the defaults are those of RFC 4180."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -35,7 +35,7 @@ class Dialect:
 
     @property
     def transcoded(self) -> bool:
-        """Whether the file's bytes are not UTF-8, so that one cannot start reading amid them."""
+        """Whether the file's bytes are not UTF-8, so that reading cannot start in the middle."""
         return codecs.lookup(self.encoding).name not in ("utf-8", "utf-8-sig", "ascii")
 
     def rows_of(self, text: str) -> Any:
@@ -52,7 +52,7 @@ RFC_4180 = Dialect()
 
 
 def dialect_of(data: DataConfig) -> Dialect:
-    """What a configuration says of its CSV files."""
+    """The dialect that a configuration describes."""
     return Dialect(**{field.name: getattr(data, field.name) for field in fields(Dialect)})
 
 
@@ -63,10 +63,10 @@ def starts_midway(path: str, dialect: Dialect) -> bool:
 
 @contextmanager
 def open_rows(path: str, dialect: Dialect, start: int = 0) -> Iterator[Callable[[int], bytes]]:
-    """Opens a file's content at byte `start`, and yields the function that reads so many bytes of it.
+    """Opens a file's content at byte `start`, and yields a function that reads a number of bytes from there.
 
     The content is unpacked, in UTF-8, and a file that ends its lines by carriage returns alone gets newlines instead.
-    The function raises DataError for a damaged file and for bytes that are not of the encoding.
+    The function raises DataError for a damaged file and for bytes that the encoding does not allow.
     """
     with open_content(path) as raw:
         stream = pa.transcoding_input_stream(raw, dialect.encoding, "utf-8") if dialect.transcoded else raw

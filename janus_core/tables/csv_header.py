@@ -12,12 +12,12 @@ from janus_core.tables.csv_dialect import BOM, HEAD_BYTES, UTF16_BOMS, Dialect, 
 from janus_core.tables.files import open_content
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-"""What separates cells, and what it is called."""
+"""Delimiters, and what they are called."""
 
 SEP = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)
 """Excel's line before the header."""
 _ROWS = 50
-"""So many rows after the header say whether all rows end with a delimiter."""
+"""The number of rows after the header that are checked for a delimiter at their end."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,10 @@ class Header:
 def find_header(path: str, dialect: Dialect) -> Header:
     """The header after `skip_rows` lines, blank ones, and Excel's `sep=`.
 
-    A column without a name is called by its place, unnamed_1; names that stand there several times get a number, a.1
-    and a.2, so that none is taken for the other. A last delimiter that only the header has, or only the rows, is no
-    column.
+    A column without a name is named by its place, unnamed_1; names that appear several times get a number, a.1 and
+    a.2, to tell them apart. A last delimiter that only the header has, or only the rows, does not make a column.
 
-    Raises DataError where there is none, and for what is no CSV of this format.
+    Raises DataError where there is none, and for a file that is not CSV of this dialect.
     """
     _check_first_bytes(path, dialect)
     with open_rows(path, dialect) as read:
@@ -46,7 +45,7 @@ def find_header(path: str, dialect: Dialect) -> Header:
         data = next((block.data for block in blocks), b"")
         ends = row_ends(data, dialect)[0]
         if ends.size == 1:
-            # The rows after the header say how many cells there are.
+            # The rows after the header show how many cells there are.
             data += next((block.data for block in blocks), b"")
             ends = row_ends(data, dialect)[0]
     if not data.strip():
@@ -67,7 +66,7 @@ def _check_first_bytes(path: str, dialect: Dialect) -> None:
         try:
             head = stream.read(1024)
         except (OSError, ValueError):
-            # Damaged: reading the rows reports it.
+            # The file is damaged, which reading the rows reports.
             return
     kinds = {
         b"PAR1": "a Parquet file: data.format: parquet",
@@ -75,7 +74,7 @@ def _check_first_bytes(path: str, dialect: Dialect) -> None:
     }
     for magic, what in kinds.items():
         if head.startswith(magic):
-            raise DataError(f"{path} is no CSV but {what}")
+            raise DataError(f"{path} is not CSV but {what}")
     utf16 = head.startswith(UTF16_BOMS)
     if utf16 and not dialect.transcoded:
         raise DataError(f"{path} is written in UTF-16; data.encoding: utf-16")
@@ -106,7 +105,7 @@ def _first_row(head: bytes, path: str, dialect: Dialect) -> tuple[int, int]:
         given = sep[1].decode("latin-1")
         if given != dialect.delimiter:
             raise DataError(
-                f"{path}, line {line}: sep={given} says what separates the cells, which is not data.delimiter "
+                f"{path}, line {line}: sep={given} names another delimiter than data.delimiter "
                 f"({dialect.delimiter!r}); data.delimiter: {given!r}"
             )
         start, line = _after_blank_lines(head, sep.end(), line + 1)

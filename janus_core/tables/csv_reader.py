@@ -1,4 +1,4 @@
-"""Parses blocks of CSV rows into Arrow columns, and says where a bad row or cell is."""
+"""Parses blocks of CSV rows into Arrow columns, and locates bad rows and cells."""
 
 import contextlib
 import csv
@@ -22,10 +22,10 @@ from janus_core.tables.csv_header import Header, find_header
 from janus_core.tables.files import file_size, partitions_of
 
 BLOCK_BYTES = 4 << 20
-"""What is parsed at once: large enough for Arrow's vectorised kernels, small enough to keep several in memory."""
+"""The bytes that are parsed at once: enough for Arrow's vectorised kernels, few enough to keep several in memory."""
 
 TAIL_BYTES = 64 << 10
-"""In so much of a file's end, the rows are that `skip_footer` leaves out."""
+"""The part of a file's end that holds the rows which `skip_footer` leaves out."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def open_csv(
 ) -> CsvFile:
     """Reads the header of a CSV file.
 
-    Raises DataError for an empty file and a header that is no text of the encoding, or that is of another delimiter.
+    Raises DataError for an empty file, and for a header that the encoding or the delimiter does not fit.
     """
     return CsvFile(path, find_header(path, dialect), dialect, forms, sensitive)
 
@@ -77,7 +77,7 @@ def row_bytes(file: CsvFile) -> tuple[int, int | None]:
 def last_rows(file: CsvFile) -> Iterator[tuple[int, bytes]]:
     """The rows at a file's end, each with its first byte: those of the last TAIL_BYTES, or all of them.
 
-    Blank lines are no rows.
+    Blank lines do not count as rows.
     """
     start = file.header.stop
     begin = max(start, file_size(file.path) - TAIL_BYTES) if starts_midway(file.path, file.dialect) else start
@@ -103,7 +103,7 @@ def blocks_between(file: CsvFile, start: int, stop: int | None, line: int) -> It
     """The rows of a file between two bytes (of the content, where it is compressed or transcoded) in blocks.
 
     `start` and `stop` are at the beginning of rows, `line` is the first one's; None reads to the end. A block of
-    nothing but blank lines, which is no CSV to Arrow, is left out. Raises DataError for a damaged gzip.
+    nothing but blank lines, which Arrow does not accept as CSV, is left out. Raises DataError for a damaged gzip.
     """
     with open_rows(file.path, file.dialect, start) as read_rows:
         left = None if stop is None else stop - start
@@ -186,7 +186,7 @@ def parse_block(block: Block, file: CsvFile, wanted: Collection[str] | None = No
 
 
 def _plain(data: bytes, dialect: Dialect) -> bytes:
-    """The rows without what Arrow has no option for."""
+    """The rows without the features that Arrow has no option for."""
     delimiter = re.escape(dialect.delimiter.encode())
     if dialect.skip_initial_space:
         cell = rb' *("(?:[^"]|"")*"[^%b\r\n]*|[^%b\r\n]*)(%b|\r|\n|\Z)' % (delimiter, delimiter, delimiter)
@@ -202,12 +202,12 @@ def _refuse_other_quotes(block: Block, file: CsvFile, columns: Mapping[str, pa.S
     path, dialect = file.path, file.dialect
     delimiter = dialect.delimiter.encode()
     if not dialect.skip_initial_space and (delimiter + b' "' in block.data or b'\n "' in block.data):
-        # A quoted cell may begin so: only its bytes tell.
+        # A quoted cell may begin like this; only the file's bytes show which it is.
         suspect = any(pc.any(pc.match_substring_regex(cells, '^ +"')).as_py() for cells in columns.values())
         place = quote_after_blanks(block.data, dialect) if suspect else -1
         if place >= 0:
             raise DataError(
-                f"{path}, line {block.line_at(place)}: a blank stands before the quote of a cell, so that the quote "
+                f"{path}, line {block.line_at(place)}: there is a blank before the quote of a cell, so that the quote "
                 "would be part of its text; data.skip_initial_space: true skips such blanks"
             )
     suspect = not dialect.escape_char and rb"\"" in block.data
@@ -231,12 +231,12 @@ def escaped_quote(data: bytes, dialect: Dialect) -> int:
 
 
 def _remedy(column: str, error: CellError) -> str:
-    """Short text among numbers is often a word for missing; with digits, it may be a number in another dialect."""
+    """Short text among numbers is often a word for a missing value; with digits, it may be a number in another form."""
     text = str(error.value)
     if not text.isprintable() or len(text) > 30:
         return ""
     if not any(char.isdigit() for char in text):
-        return f"; if it stands for a missing value: data.null_values: {{{column}: ['{text}']}}"
+        return f"; if it means a missing value: data.null_values: {{{column}: ['{text}']}}"
     return (
         "; a decimal comma, thousands marks and a unit are read where data.decimal, data.thousands or unit names them"
     )
@@ -254,7 +254,7 @@ def locator(block: Block, file: CsvFile) -> Callable[[int], str]:
 
     def locate(row: int) -> str:
         lines = find_lines()
-        # Arrow also ends a row at a lone carriage return, which is no line to an editor.
+        # Arrow also ends a row at a lone carriage return, which an editor does not count as a line.
         return f"{file.path}, line {block.line + int(lines[min(row, len(lines) - 1)])}"
 
     return locate
@@ -276,7 +276,7 @@ def _explain(block: Block, file: CsvFile, error: pa.ArrowInvalid) -> DataError:
         )
     reader = dialect.rows_of(text)
     last = 0
-    # csv gives up at a cell of 128 KiB; Arrow's own words must do then.
+    # csv refuses a cell of 128 KiB; then Arrow's own message has to do.
     with contextlib.suppress(csv.Error):
         for row in reader:
             if row and len(row) != len(names):
@@ -295,7 +295,7 @@ def _remedy_of_length(row: Sequence[str], names: Sequence[str], dialect: Dialect
     if len(row) > 1 >= len(names):
         return "; if the table begins with a title: data.skip_rows, the lines before the header"
     if any(cell.startswith(' "') for cell in row) and not dialect.skip_initial_space:
-        return "; a blank stands before a quote: data.skip_initial_space: true skips such blanks"
+        return "; there is a blank before a quote: data.skip_initial_space: true skips such blanks"
     if any('\\"' in cell or cell.endswith("\\") for cell in row) and not dialect.escape_char:
         return "; if the backslash keeps what follows from ending the cell: data.escape_char: '\\'"
     if len(row) == len(names) + 1 and first:

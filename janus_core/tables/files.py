@@ -1,4 +1,4 @@
-"""From `data.path` to files: folders, globs, TFX's span patterns, and opening what was found.
+"""From `data.path` to files: folders, globs, TFX's span patterns, and opening the files.
 
 Needs neither TFX nor TensorFlow, so that a missing file is reported before they are imported.
 """
@@ -20,7 +20,7 @@ from janus_core.tables.config import DataConfig
 from janus_core.tables.spans import SPEC, Span, choose_span, has_spans, spans_of, training_spans
 
 FOLDER_PATTERNS = {"csv": "*.csv*", "parquet": "*.parquet*", "tfrecord": "*tfrecord*"}
-"""What is taken from a folder. One glob per format, because TFX's driver takes one; `select_files` narrows it."""
+"""Which files of a folder are read. One glob per format, because TFX's driver takes one; `select_files` narrows it."""
 
 _NAMES = {
     "csv": re.compile(r"\.csv(\.gz)?$", re.IGNORECASE),
@@ -40,8 +40,8 @@ def split_path(data: DataConfig) -> tuple[str, str]:
     """(folder, pattern below it) as TFX's `input_base` and split pattern, by what is there.
 
     The folder is the longest leading part of `data.path` without wildcards or specs. A pattern that matches folders,
-    such as `day-{SPAN}`, is continued by the format's own file pattern. What is there under the very name that is given
-    is meant by it, whatever a pattern would make of its brackets.
+    such as `day-{SPAN}`, is continued by the format's own file pattern. A path that exists under exactly
+    the given name is taken literally, even if a pattern would read its brackets differently.
     """
     path = data.path
     if not has_spans(path) and (not _MAGIC.search(path) or _exists(path)):
@@ -80,10 +80,10 @@ def below_folder(folder: str, pattern: str) -> str:
 
 
 def unseen_split_path(data: DataConfig) -> tuple[str, str]:
-    """As `split_path`, by `data.path` alone: where a pipeline is compiled, its data need not be."""
+    """As `split_path`, by `data.path` alone: its data need not exist where a pipeline is compiled."""
     parts = data.path.rstrip("/").split("/")
     plain = next((place for place, part in enumerate(parts) if _MAGIC.search(part)), None)
-    # A file has a suffix, a folder seldom; where it is otherwise, the driver sees.
+    # A file has a suffix, a folder rarely does; the driver corrects a wrong guess.
     folder = data.path.endswith("/") or "." not in parts[-1]
     pattern = FOLDER_PATTERNS[data.format]
     if plain is None:
@@ -97,7 +97,7 @@ def find_files(data: DataConfig, span: int | None = None) -> list[str]:
     """The files that the next run would read, sorted by name within a span: those of the latest span, or of `span`.
 
     With a split by span, those of the spans that it trains on follow, the newest of them first. Of each span only the
-    latest version counts. Raises DataError if there are none, saying what there is instead.
+    latest version counts. Raises DataError if there are none, with what was found instead.
     """
     base, pattern = split_path(data)
     if not _exists(base):
@@ -137,7 +137,7 @@ def select_files(paths: Iterable[str], data: DataConfig) -> list[str]:
 def partitions_of(path: str) -> dict[str, str | None]:
     """The columns that a file's folders give by their names, as Hive and Spark write them: `year=2024/month=01`.
 
-    What stands for a missing value there is None.
+    Hive's and Spark's word for a missing value is None.
     """
     parts = [part.partition("=") for part in path.split("/")[:-1]]
     found = {unquote(name): unquote(value) for name, mark, value in parts if name and mark}
@@ -165,20 +165,13 @@ def is_gzip(path: str) -> bool:
 
 def file_size(path: str) -> int:
     """The size of a file in bytes."""
-    if "://" in path:
-        system, inner = _file_system(path)
-        return system.get_file_info(inner).size
-    return Path(path).stat().st_size
+    return int(_info(path).size)
 
 
 def file_state(path: str) -> tuple[int, int]:
-    """A file's size in bytes and the time of its last change in nanoseconds: what tells that it was written anew."""
-    if "://" in path:
-        system, inner = _file_system(path)
-        info = system.get_file_info(inner)
-        return info.size, info.mtime_ns or 0
-    found = Path(path).stat()
-    return found.st_size, found.st_mtime_ns
+    """A file's size in bytes and the time of its last change in nanoseconds, which show that it was written again."""
+    info = _info(path)
+    return info.size, info.mtime_ns or 0
 
 
 def list_paths(pattern: str) -> list[str]:
@@ -202,15 +195,15 @@ def list_spans(base: str, pattern: str) -> list[Span]:
 
 
 def _file_system(address: str) -> tuple[fs.FileSystem, str]:
-    """The file system of an address, and the path in it. Raises DataError where it is none of files."""
+    """The file system of an address, and the path in it. Raises DataError for an address of anything else."""
     try:
         return fs.FileSystem.from_uri(address)
     except (pa.ArrowInvalid, NotImplementedError) as error:
         # The rest of a database's address may hold a password.
         scheme = address.partition("://")[0]
         raise DataError(
-            f"data.path: {scheme}://… is no address of files: give a path, or an address of gs://, s3:// or hdfs://; "
-            "of a database, export the table to Parquet"
+            f"data.path: {scheme}://… is not an address of files: give a path, or an address of gs://, s3:// or "
+            "hdfs://; for a database, export the table to Parquet"
         ) from error
 
 
@@ -226,17 +219,17 @@ def _other_format(data: DataConfig) -> Literal["csv", "parquet"] | None:
 
 
 def _is_folder(path: str) -> bool:
-    if "://" in path:
-        system, inner = _file_system(path)
-        return system.get_file_info(inner).type == fs.FileType.Directory
-    return Path(path).is_dir()
+    return bool(_info(path).type == fs.FileType.Directory)
 
 
 def _exists(path: str) -> bool:
-    if "://" in path:
-        system, inner = _file_system(path)
-        return system.get_file_info(inner).type != fs.FileType.NotFound
-    return Path(path).exists()
+    return bool(_info(path).type != fs.FileType.NotFound)
+
+
+def _info(path: str) -> fs.FileInfo:
+    # An absolute path is never taken for an address, whatever colons are in it.
+    system, inner = _file_system(path) if "://" in path else (fs.LocalFileSystem(), str(Path(path).absolute()))
+    return system.get_file_info(inner)
 
 
 def _similar(path: str) -> str:

@@ -19,8 +19,8 @@ from janus_core.tables.files import find_files
 class Source:
     """The files of a data source and its columns in their order.
 
-    A kind is None where the files' heads do not tell: in CSV, and for Parquet's null type. `complete` is false for
-    TFRecords, whose records need not all have every feature. `unusable` are columns that may be there, but not be used,
+    A kind is None where the files' heads do not show it: in CSV, and for Parquet's null type. `complete` is false for
+    TFRecords, whose records need not all have every feature. `unusable` are columns that exist but cannot be used,
     each with the reason.
     """
 
@@ -64,7 +64,7 @@ def inspect_files(files: list[str], data: DataConfig) -> Source:
 
 
 def check_columns(source: Source, data: DataConfig, wanted: Mapping[str, str]) -> None:
-    """Raises DataError for every column that the config names and the data lack, or hold in a form of no use.
+    """Raises DataError for every column that the config names and that the data lack or hold in an unusable form.
 
     `wanted` gives, for each column, the config key that names it ("features.distance", "tasks.status.label").
     The split's columns are checked as well.
@@ -125,7 +125,7 @@ def _parquet_columns(files: list[str]) -> tuple[dict[str, Kind | None], dict[str
 
 
 def _check_same_columns(columns: Mapping[str, list[str]]) -> None:
-    """Order does not matter; a column that only some files have is more likely a mistake than meant as missing."""
+    """Order does not matter; a column that only some files have is more likely a mistake than missing on purpose."""
     first, *others = columns
     problems = []
     for path in others:
@@ -144,7 +144,7 @@ def _columns(names: list[str]) -> str:
 
 
 def repeated_name(column: str, columns: Sequence[str]) -> str:
-    """What is to be said of a column that is missing because the header names it more than once; else nothing."""
+    """A hint for a column that is missing because the header names it more than once; else an empty text."""
     numbered = [f"{column}.{number}" for number in (1, 2)]
     if not all(name in columns for name in numbered):
         return ""

@@ -1,33 +1,18 @@
-"""Words for `missing` amid numbers, such as the NA that R and pandas write."""
+"""Words for `missing` among numbers, such as the NA that R and pandas write."""
 
 from collections.abc import Iterable
 
 MISSING_MARKERS = frozenset(
-    {
-        "na",
-        "n/a",
-        "n.a.",
-        "nan",
-        "null",
-        "(null)",
-        "[null]",
-        "<na>",
-        "<null>",
-        "\\n",
-        "none",
-        "nil",
-        "missing",
-        "unknown",
-    }
-    | {"?", "-", "--", ".", "#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"}
+    {"na", "n/a", "n.a.", "<na>", "nan", "null", "(null)", "[null]", "<null>", "none", "nil", "missing", "unknown"}
+    | {"\\n", "?", "-", "--", ".", "#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"}
 )
 CERTAIN_MARKERS = MISSING_MARKERS - {"na", "none", "missing", "unknown", "-", "--", "."}
-"""Those that are no class of a label; NA is one now and then."""
+"""Those that are never a class of a label, as NA sometimes is."""
 _FEWEST_NUMBERS = 2
 
 
 def markers_among_numbers(values: Iterable[str]) -> list[str]:
-    """The words for `missing` among the different values of a column that is one of numbers otherwise."""
+    """The words for `missing` among the different values of a column whose other values are numbers."""
     words: list[str] = []
     rest: list[str] = []
     for value in values:
@@ -48,7 +33,7 @@ def doubtful_classes(
 
 
 def is_number(text: str) -> bool:
-    """Whether ExampleGen takes a cell for a number."""
+    """Whether ExampleGen reads a cell as a number."""
     try:
         float(text)
     except ValueError:

@@ -3,7 +3,7 @@
 booleans and integers become int, and so do doubles and decimals of which all are whole, other floats and decimals
 float; integers beyond 2^53 become text, as in CSV; text, binary and dictionaries bytes; dates, times and timestamps ISO
 8601 text in UTC (which sorts, so that a time split works on it); durations the number of their unit; lists of these
-several values. Structs, maps and lists of lists have no place in a tf.Example.
+several values. A tf.Example cannot hold structs, maps and lists of lists.
 """
 
 import contextlib
@@ -21,16 +21,22 @@ from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import (
     CellError,
     Kind,
+    flat_values,
     is_list,
     kind_of_numbers,
     large_list,
-    list_offsets,
+    row_of_value,
     to_kind,
     widest,
 )
 from janus_core.tables.files import open_file, partitions_of
 
 BATCH_ROWS = 1 << 15
+
+_BYTES_TYPES = (
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary),
+    *(pa.types.is_fixed_size_binary, pa.types.is_temporal),
+)
 
 
 def read_schema(path: str) -> pa.Schema:
@@ -54,7 +60,7 @@ def _partitions(path: str, schema: pa.Schema) -> dict[str, pa.Scalar]:
 
 
 def read_metadata(path: str) -> pq.FileMetaData:
-    """The footer of a Parquet file. Raises DataError where there is none that can be read."""
+    """The footer of a Parquet file. Raises DataError if it cannot be read."""
     with open_file(path) as source:
         return _parquet_file(source, path).metadata
 
@@ -221,13 +227,13 @@ def _kind(arrow_type: pa.DataType, nested: bool = False) -> Kind | str | None:
         return "int"
     if types.is_floating(arrow_type) or types.is_decimal(arrow_type):
         return "float"
-    if _is_text(arrow_type) or types.is_temporal(arrow_type):
+    if any(is_bytes(arrow_type) for is_bytes in _BYTES_TYPES):
         return "bytes"
     return "unsupported"
 
 
 def _integer_extremes(file: pq.ParquetFile, name: str, groups: list[int]) -> list[int] | None:
-    """Least and greatest values, by the footer; None where it does not say them, and for other types."""
+    """Least and greatest values, from the footer; None where it lacks them, and for other types."""
     if not pa.types.is_integer(file.schema_arrow.field(name).type):
         return None
     found = []
@@ -248,19 +254,8 @@ def _is_undecided(arrow_type: pa.DataType) -> bool:
     return bool(wide_integer or types.is_float64(arrow_type) or types.is_decimal(arrow_type))
 
 
-def _is_text(arrow_type: pa.DataType) -> bool:
-    types = pa.types
-    return bool(
-        types.is_string(arrow_type)
-        or types.is_large_string(arrow_type)
-        or types.is_binary(arrow_type)
-        or types.is_large_binary(arrow_type)
-        or types.is_fixed_size_binary(arrow_type)
-    )
-
-
 def _canonical(column: pa.Array, kind: Kind | None = None) -> pa.Array:
-    """The column as int64, float64, binary or a large list of them; `kind` where the way to it would lose digits."""
+    """The column as int64, float64, binary or a large list of them; `kind` where converting to it would lose digits."""
     types = pa.types
     if types.is_dictionary(column.type):
         return _canonical(column.dictionary_decode(), kind)
@@ -284,7 +279,7 @@ def _canonical(column: pa.Array, kind: Kind | None = None) -> pa.Array:
 
 def _decimals(column: pa.Array, kind: Kind | None) -> pa.Array:
     if kind == "int":
-        # Where it cannot be done, the way over float64 tells which value it is.
+        # Where this fails, the conversion by way of float64 identifies the value.
         with contextlib.suppress(pa.ArrowInvalid):
             return column.cast(pa.int64())
     if kind == "bytes":
@@ -296,19 +291,18 @@ def _decimals(column: pa.Array, kind: Kind | None) -> pa.Array:
 
 
 def _canonical_list(column: pa.Array) -> pa.LargeListArray:
-    offsets = list_offsets(column)
+    values, offsets = flat_values(column)
     missing = column.is_null().to_numpy(zero_copy_only=False)
-    values = column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
     sizes = np.diff(offsets)
     if sizes[missing].any():
-        # A missing list of a fixed size has values all the same.
+        # A missing list of a fixed size still has values.
         values = values.filter(pa.array(~np.repeat(missing, sizes)))
         sizes[missing] = 0
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     values = _canonical(values)
     if values.null_count and not pa.types.is_floating(values.type):
         gap = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
-        row = int(np.searchsorted(offsets, gap, side="right")) - 1
+        row = row_of_value(offsets, gap)
         raise CellError(row, column[row].as_py(), "a list of numbers or text cannot have a gap")
     return large_list(offsets, pc.fill_null(values, math.nan) if values.null_count else values, missing)
 
@@ -328,7 +322,7 @@ def _iso(column: pa.Array) -> pa.StringArray:
         text = column.cast(pa.string())
         return pc.replace_substring_regex(text, r"\.0+$", "") if types.is_time(column.type) else text
     zone = column.type.tz
-    # A zone changes how a timestamp is shown, not the instant; UTC is the one form that sorts.
+    # A zone changes how a timestamp is shown, not the instant; only UTC sorts.
     text = pc.strftime(column.cast(pa.timestamp(column.type.unit)), format="%Y-%m-%dT%H:%M:%S")
     text = pc.replace_substring_regex(text, r"\.0+$", "")
     return pc.binary_join_element_wise(text, "Z", "") if zone else text

@@ -1,4 +1,4 @@
-"""Divides a source into pieces of work, the same on every machine, since each becomes a shard per split."""
+"""Divides a source into work items, in the same way on every machine, since each becomes a shard per split."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ PIECE_BYTES = 8 << 20
 """Small enough for a 40 MB table to occupy several workers, large enough for shards worth opening."""
 
 MAX_PIECES = 256
-"""Beyond, pieces grow: a shard per 8 MiB of a terabyte would be a hundred thousand files."""
+"""Beyond this, pieces grow: a shard per 8 MiB of a terabyte would be a hundred thousand files."""
 
 MAX_PIECES_PER_ROW_GROUP = 8
-"""A row group is read from its beginning by every piece of it; more pieces would read more than they encode."""
+"""A row group is read from its beginning by every piece of it; with more pieces, more would be read than encoded."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Piece:
 class WorkItem:
     """Pieces that one worker handles in turn and writes to one shard per split.
 
-    `split` and `span` are those that all of its rows belong to, in a split by span; None otherwise.
+    In a split by span, `split` and `span` are those of all of its rows; else None.
     """
 
     index: int

@@ -48,7 +48,7 @@ def has_spans(pattern: str) -> bool:
 def spans_of(paths: Iterable[str], pattern: str) -> list[Span]:
     """The spans that paths below a folder belong to, by `pattern`, in ascending order.
 
-    Raises DataError for a pattern that TFX would refuse, and for a date that there is not.
+    Raises DataError for a pattern that TFX would refuse, and for a date that does not exist.
     """
     names = [match.group(1) or match.group(3) for match in SPEC.finditer(pattern)]
     dated = "SPAN" not in names
@@ -56,7 +56,7 @@ def spans_of(paths: Iterable[str], pattern: str) -> list[Span]:
     if len(names) != len(set(names)) or set(names) - {"VERSION"} != wanted:
         raise DataError(
             f"data.path: '{pattern}' must hold either {{SPAN}} or all of {{YYYY}}, {{MM}} and {{DD}}, each once, "
-            "and {VERSION} only beside them"
+            "and {VERSION} only together with them"
         )
     regex = _regex(pattern)
     latest: dict[int, Span] = {}
@@ -85,12 +85,12 @@ def choose_span(spans: Sequence[Span], data: DataConfig, number: int | None = No
     chosen = next((span for span in spans if span.number == number), None)
     if chosen is None:
         asked = Span(number, None, "", spans[0].dated)
-        raise DataError(f"there is no span {asked} in '{data.path}'; there is {describe_spans(spans)}")
+        raise DataError(f"there is no span {asked} in '{data.path}'; the existing ones are {describe_spans(spans)}")
     return chosen
 
 
 def training_spans(spans: Sequence[Span], evaluated: Span, data: DataConfig) -> list[Span]:
-    """Of a split by span, those to train on: the last `data.window` before the evaluated one, newest first.
+    """The spans that a split by span trains on: the last `data.window` before the evaluated one, newest first.
 
     Raises DataError if there is none.
     """
@@ -104,7 +104,7 @@ def training_spans(spans: Sequence[Span], evaluated: Span, data: DataConfig) -> 
 
 
 def describe_spans(spans: Sequence[Span]) -> str:
-    """`1-30, 32`: of spans in any order, what follows each other is joined; of many, the last ones."""
+    """`1-30, 32`: consecutive spans are joined; of many, only the last ones are listed."""
     ordered = sorted(spans, key=lambda span: span.number)
     breaks = [i for i, (one, two) in enumerate(pairwise(ordered), 1) if two.number - one.number > 1]
     groups = [ordered[start:stop] for start, stop in pairwise([0, *breaks, len(ordered)])]

@@ -16,7 +16,7 @@ _KINDS: dict[int, Kind] = {1: "bytes", 2: "float", 3: "int"}
 def first_kinds(path: str) -> dict[str, Kind | None] | None:
     """The features of the first tf.Example and their kinds (None: no value); None if the file has no record.
 
-    Raises DataError if the record is no tf.Example.
+    Raises DataError if the record is not a tf.Example.
     """
     record = _first_record(path)
     if record is None:
@@ -29,7 +29,7 @@ def first_kinds(path: str) -> dict[str, Kind | None] | None:
                 feature = b"".join(_fields(entry, 2))
                 kinds[name] = next((_KINDS[number] for number, _ in _parse(feature) if number in _KINDS), None)
     except (ValueError, IndexError) as error:
-        raise DataError(f"{path}: its first record is no tf.Example") from error
+        raise DataError(f"{path}: its first record is not a tf.Example") from error
     return kinds
 
 
@@ -63,7 +63,7 @@ def _parse(message: bytes) -> Iterator[tuple[int, bytes]]:
             raise ValueError("not a length-delimited field")
         size, position = _varint(message, position)
         if position + size > len(message):
-            raise ValueError("a field that reaches beyond the message")
+            raise ValueError("a field that extends beyond the message")
         yield tag >> 3, message[position : position + size]
         position += size
 

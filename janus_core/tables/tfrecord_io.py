@@ -22,7 +22,7 @@ from janus_core.tables.batch import Batch
 from janus_core.tables.files import open_content
 
 GZIP_LEVEL = 1
-"""Level 6 takes four times as long for a third fewer bytes, which are read on the same machine."""
+"""Level 6 takes four times as long for a third fewer bytes, and the shards are read on the same machine."""
 
 READ_BYTES = 4 << 20
 _GZIP_CONTAINER = 31
@@ -68,7 +68,7 @@ def read_batches(path: str, needed: Collection[str] | None = None) -> Iterator[B
 
     Records whose columns cannot be decoded together lose those that are not `needed` (all are by default).
 
-    Raises DataError, with the record (from 0), for a damaged file and for a record that is no tf.Example.
+    Raises DataError, with the record (from 0), for a damaged file and for a record that is not a tf.Example.
     """
     decoder = ExamplesToRecordBatchDecoder()
     first = 0
@@ -110,7 +110,7 @@ def _record_lists(path: str) -> Iterator[list[bytes]]:
             chunk = _read(stream, max(READ_BYTES, len(rest)), path, count)
             if not chunk:
                 if rest:
-                    raise DataError(f"{path}: damaged after {count} records: it ends amid a record")
+                    raise DataError(f"{path}: damaged after {count} records: it ends within a record")
                 return
             data = rest + chunk
             records, end = _unframe(data, path, count)

@@ -64,7 +64,7 @@ def time_pattern(form: str | None) -> str:
         if name not in _DIRECTIVES:
             raise ValueError(f"'%{letter}' is not supported; use {', '.join(f'%{known}' for known in _DIRECTIVES)}")
         if name in known:
-            raise ValueError(f"'%{letter}' stands in it twice")
+            raise ValueError(f"'%{letter}' appears twice")
         known.append(name)
         parts.append(f"(?P<{name}>{_DIRECTIVES[name]})")
     if not ({"Y", "y"} & set(known) and {"m", "b"} & set(known)):

@@ -231,7 +231,7 @@ def test_each_anomaly_is_put_in_words(feature: str, finding: str) -> None:
     assert anomalies(f"feature {{ {feature} }}") == [finding]
 
 
-def test_an_anomaly_of_another_kind_is_told_as_tfdv_does() -> None:
+def test_an_anomaly_of_another_kind_is_reported_as_tfdv_does() -> None:
     (finding,) = anomalies('feature { name: "v" type: FLOAT shape { dim { size: 2 } } }')
     assert finding.startswith("v, eval split: expected what the schema says; saw The feature has a shape, but")
 

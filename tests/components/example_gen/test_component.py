@@ -96,7 +96,7 @@ def test_rows_at_the_end_of_each_file_are_left_out(tmp_path: Path, monkeypatch: 
         run(data_config(tmp_path / "in"), tmp_path / "whole", column_types={"n": "int"})
 
 
-def test_text_amid_numbers_is_told_with_the_remedy(tmp_path: Path) -> None:
+def test_text_among_numbers_is_reported_with_the_remedy(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "in" / "t.csv", ["n"], [[1], ["n/a"], [2]])
     with pytest.raises(DataError, match=r"line 3: column 'n' holds 'n/a', .*: data.null_values: \{n: \['n/a'\]\}"):
         run(data_config(path), tmp_path / "out", column_types={"n": "int"})
@@ -106,7 +106,7 @@ def test_text_amid_numbers_is_told_with_the_remedy(tmp_path: Path) -> None:
 
 
 def test_only_csv_has_texts_for_missing_values() -> None:
-    with pytest.raises(ValueError, match="only CSV has texts for missing values, and the format is parquet"):
+    with pytest.raises(ValueError, match="applies to CSV only, and the format is parquet"):
         DataConfig(path="t.parquet", format="parquet", null_values=["NA"])
 
 
@@ -185,14 +185,15 @@ def resolved(component: ArrowExampleGen) -> dict[str, Any]:
 def test_cache_key_follows_what_changes_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(tmp_path / "t.csv")
     base: dict[str, Any] = {"data": data_config(path), "seed": 1, "domains": {"a": ["x"], "b": ["y"]}}
+    base["columns"] = {"a": "features.a", "b": "features.b"}
     key = json.dumps(resolved(ArrowExampleGen(**base)))
-    again = {**base, "domains": {"b": ["y"], "a": ["x"]}}
+    again = {**base, "domains": {"b": ["y"], "a": ["x"]}, "columns": ["b", "a"]}
     assert json.dumps(resolved(ArrowExampleGen(**again))) == key
     for change in (
         {"seed": 2},
         {"column_types": {"id": "float"}},
         {"domains": {"a": ["x"]}},
-        {"required_columns": ["id"]},
+        {"required_columns": {"id": "features.id"}},
         {"data": data_config(path, split={"by": "hash", "eval_fraction": 0.1})},
     ):
         assert json.dumps(resolved(ArrowExampleGen(**{**base, **change}))) != key
@@ -207,16 +208,16 @@ def test_a_crash_publishes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def crash(*args: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("components.example_gen.work.GzipRecordWriter.write", crash)
+    monkeypatch.setattr("components.example_gen.work.ShardWriter.write", crash)
     with pytest.raises(Exception, match="disk full"):
         run(data_config(table(tmp_path / "t.csv")), tmp_path / "out")
     assert digests(tmp_path / "out") == {}
 
 
-def test_required_columns_may_be_a_list(tmp_path: Path) -> None:
+def test_a_required_column_that_is_not_there(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv")
-    with pytest.raises(DataError, match="no column 'nmae'; did you mean 'name'"):
-        run(data_config(path), tmp_path / "out", required_columns=["nmae"])
+    with pytest.raises(DataError, match="features.n: the data have no column 'nmae'; did you mean 'name'"):
+        run(data_config(path), tmp_path / "out", required_columns={"nmae": "features.n"})
 
 
 def test_the_window_is_no_parameter(tmp_path: Path) -> None:

@@ -70,21 +70,21 @@ def ingested(tmp_path: Path) -> Ingested:
 
 
 @pytest.fixture
-def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO, "janus.progress")
     return caplog
 
 
-def test_the_newest_spans_come_newest_first(ingested: Ingested, told: pytest.LogCaptureFixture) -> None:
+def test_the_newest_spans_come_newest_first(ingested: Ingested, logged: pytest.LogCaptureFixture) -> None:
     ids = [ingested.add(span) for span in (1, 2, 3)]
     assert ingested.resolve(2) == [ids[2], ids[1]]
-    assert told.messages == ["training on spans 3, 2"]
+    assert logged.messages == ["training on spans 3, 2"]
 
 
-def test_fewer_spans_are_told(ingested: Ingested, told: pytest.LogCaptureFixture) -> None:
+def test_fewer_spans_are_logged(ingested: Ingested, logged: pytest.LogCaptureFixture) -> None:
     first = ingested.add(7)
     assert ingested.resolve(3) == [first]
-    assert told.messages == [f"training on 1 of 3 spans: 7; {OTHERS}"]
+    assert logged.messages == [f"training on 1 of 3 spans: 7; {OTHERS}"]
 
 
 def test_gaps_between_spans_do_not_count(ingested: Ingested) -> None:
@@ -114,13 +114,13 @@ def test_a_span_after_the_current_one_is_not_taken(ingested: Ingested) -> None:
 
 @pytest.mark.parametrize("gate", [("FAILED",), (), ("COMPLETE", "FAILED"), ("CACHED", "FAILED")])
 def test_what_the_gate_rejected_is_left_out(
-    ingested: Ingested, gate: tuple[str, ...], told: pytest.LogCaptureFixture
+    ingested: Ingested, gate: tuple[str, ...], logged: pytest.LogCaptureFixture
 ) -> None:
     first = ingested.add(1)
     ingested.add(2, gate=gate)
     newest = ingested.add(3, gate=())
     assert ingested.resolve(2) == [newest, first]
-    assert told.messages == ["training on spans 3, 1; span 2 is left out (not passed by AnomalyGate)"]
+    assert logged.messages == ["training on spans 3, 1; span 2 is left out (not passed by AnomalyGate)"]
 
 
 @pytest.mark.parametrize("gate", [("CACHED",), ("FAILED", "COMPLETE"), ("COMPLETE", "CACHED")])
@@ -130,31 +130,31 @@ def test_what_the_gate_passed_in_the_end_is_taken(ingested: Ingested, gate: tupl
 
 
 def test_examples_of_other_settings_give_way_to_earlier_ones(
-    ingested: Ingested, told: pytest.LogCaptureFixture
+    ingested: Ingested, logged: pytest.LogCaptureFixture
 ) -> None:
     ingested.add(1, settings="other")
     fitting = ingested.add(2)
     ingested.add(2, settings="other")
     newest = ingested.add(3)
     assert ingested.resolve(3) == [newest, fitting]
-    assert told.messages == [
+    assert logged.messages == [
         f"training on 2 of 3 spans: 3, 2; span 1 is left out (ingested with other settings); {OTHERS}"
     ]
 
 
-def test_examples_that_were_not_ingested_are_passed_over(ingested: Ingested, told: pytest.LogCaptureFixture) -> None:
+def test_examples_that_were_not_ingested_are_ignored(ingested: Ingested, logged: pytest.LogCaptureFixture) -> None:
     ingested.add(1)
     newest = ingested.add(2)
     del ingested.all[0].mlmd_artifact.custom_properties[SETTINGS_PROPERTY]
     assert ingested.resolve(2) == [newest]
-    assert told.messages == [f"training on 1 of 2 spans: 2; {OTHERS}"]
+    assert logged.messages == [f"training on 1 of 2 spans: 2; {OTHERS}"]
 
 
-def test_examples_whose_files_are_gone_are_left_out(ingested: Ingested, told: pytest.LogCaptureFixture) -> None:
+def test_examples_whose_files_are_gone_are_left_out(ingested: Ingested, logged: pytest.LogCaptureFixture) -> None:
     ingested.add(1, files=False)
     newest = ingested.add(2)
     assert ingested.resolve(2) == [newest]
-    assert "span 1 is left out (its files are gone)" in told.text
+    assert "span 1 is left out (its files are gone)" in logged.text
 
 
 def test_spans_may_be_text(ingested: Ingested) -> None:
@@ -165,10 +165,10 @@ def test_spans_may_be_text(ingested: Ingested) -> None:
 
 
 def test_a_span_that_was_ingested_without_a_feature_is_left_out(
-    ingested: Ingested, told: pytest.LogCaptureFixture
+    ingested: Ingested, logged: pytest.LogCaptureFixture
 ) -> None:
     ids = [ingested.add(span) for span in (1, 2, 3, 4)]
     for artifact, columns in zip(ingested.all[1:], (["a", "b", "c"], ["a"], ["a", "b"]), strict=True):
         artifact.set_string_custom_property(COLUMNS_PROPERTY, json.dumps(columns))
     assert ingested.resolve(3) == [ids[3], ids[1], ids[0]], "the first has all columns of its table"
-    assert "span 3 is left out (ingested without 'b'; `--span 3` ingests it again)" in told.text
+    assert "span 3 is left out (ingested without 'b'; `--span 3` ingests it again)" in logged.text

@@ -186,7 +186,7 @@ def _folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_truncate, _folder])
-def test_a_damaged_file_is_told_and_rebuilt(
+def test_a_damaged_file_is_logged_and_rebuilt(
     spans: Spans, damage: Callable[[Path], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = spans.transform(1)
@@ -218,14 +218,14 @@ def test_a_failed_run_leaves_nothing(spans: Spans) -> None:
     assert list(spans.cache.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(spans: Spans, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_cannot_be_written_is_logged(spans: Spans, caplog: pytest.LogCaptureFixture) -> None:
     spans.cache.write_text("a file")
     with caplog.at_level(logging.WARNING, "janus.progress"):
         spans.transform(1)
     assert "cannot be written, it is not used" in caplog.text
 
 
-def test_a_cache_that_cannot_be_kept_up_is_told(
+def test_a_cache_that_cannot_be_updated_is_logged(
     spans: Spans, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(folder: str, kept: Any) -> None:
@@ -234,7 +234,7 @@ def test_a_cache_that_cannot_be_kept_up_is_told(
     monkeypatch.setattr(cache, "_remove_others", fail)
     with caplog.at_level(logging.WARNING, "janus.progress"):
         spans.transform(1)
-    assert "cannot be kept up: no" in caplog.text
+    assert "cannot be updated: no" in caplog.text
 
 
 def test_an_analysis_in_two_phases_reads_all_and_is_right(spans: Spans) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from components.example_gen.parameters import Parameters
 from components.example_gen.settings import settings_digest
 from components.example_gen.work import Job, infer_kinds
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader
-from janus_core.tables.cells import AS_PYTHON
 from janus_core.tables.config import DataConfig
 from janus_core.tables.csv_blocks import read_blocks
 from janus_core.tables.csv_dialect import Dialect, dialect_of
@@ -123,13 +123,13 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "quote after a blank": (
         b'a,b,c\n1,2,3\n4, "5", 6\n',
         {},
-        r"t\.csv, line 3: a blank .*data\.skip_initial_space: true",
+        r"t\.csv, line 3: there is a blank .*data\.skip_initial_space: true",
     ),
     "comma after it": (b'a,b,c\n1,2,3\n4, "5, 6", 7\n', {}, r"t\.csv, line 3: 4 cells.*data\.skip_initial_space"),
     "backslash": (b'a,b\n1,"say \\"hi\\" now"\n', {}, r"t\.csv, line 2: .*data\.escape_char: '\\'"),
     "comma after a backslash": (b'a,b\n1,"x\\", y"\n', {}, r"t\.csv, line 2: .*data\.escape_char: '\\'"),
-    "Parquet": (b"PAR1....PAR1", {}, r"t\.csv is no CSV but a Parquet file: data\.format: parquet"),
-    "spreadsheet": (b"PK\x03\x04....", {}, r"t\.csv is no CSV but a ZIP archive or a spreadsheet: export it"),
+    "Parquet": (b"PAR1....PAR1", {}, r"t\.csv is not CSV but a Parquet file: data\.format: parquet"),
+    "spreadsheet": (b"PK\x03\x04....", {}, r"t\.csv is not CSV but a ZIP archive or a spreadsheet: export it"),
     "row names of R": (b"a,b\nx,1,2\ny,3,4\n", {}, r"t\.csv, line 2: 3 cells.*an index without a name"),
     "row with more cells": (b"a,b\n1,2,\n3,4\n", {}, r"t\.csv, line 2: 3 cells, but the header names 2 columns"),
 }
@@ -165,7 +165,7 @@ def test_a_large_file_of_another_encoding_is_one_piece(tmp_path: Path, monkeypat
     found = table(tmp_path / "t.csv", encoding="utf-16")
     assert found["id"] == [str(number) for number in range(9_000)]
     assert set(found["name"]) == {"Müller"}
-    kinds = infer_kinds(item, Job(data, 0, ["id", "name"], {}, {}, {}, "", AS_PYTHON))
+    kinds = infer_kinds(item, Job(Parameters(data=data), ["id", "name"], {}, {}, ""))
     assert kinds == {"id": "int", "name": "bytes"}
 
 
@@ -180,11 +180,11 @@ def test_a_large_file_of_carriage_returns_is_read_in_pieces(tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("delimiter", "", "one ASCII character"),
-        ("delimiter", "||", "one ASCII character"),
-        ("delimiter", "x", "letter or digit"),
-        ("delimiter", '"', "no quote"),
-        ("escape_char", ",", "separates the cells"),
+        ("delimiter", "", "a single ASCII character"),
+        ("delimiter", "||", "a single ASCII character"),
+        ("delimiter", "x", "a letter or a digit"),
+        ("delimiter", '"', "other than a quote"),
+        ("escape_char", ",", "is the delimiter already"),
         ("encoding", "utf-9", "there is no encoding 'utf-9'"),
         ("skip_rows", -1, "greater than or equal to 0"),
     ],

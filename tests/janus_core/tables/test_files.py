@@ -44,7 +44,8 @@ def test_partitions_of_hive_are_columns_of_csv(tmp_path: Path) -> None:
     for year, name, value in ((2023, "a b", 1), (2024, "c", 2), (2024, "__HIVE_DEFAULT_PARTITION__", 3)):
         folder = tmp_path / "in" / f"year={year}" / f"shop={name.replace(' ', '%20')}"
         write_csv(folder / "part-0.csv", ["x"], [[value]] * 10)
-    found = rows(run(data_config(tmp_path / "in"), tmp_path / "out", required_columns=["year", "x"]))
+    required = {"year": "features.year", "x": "features.x"}
+    found = rows(run(data_config(tmp_path / "in"), tmp_path / "out", required_columns=required))
     assert len(found) == 30
     seen = {(row["x"][1][0], row["year"][1][0], row.get("shop", ("", (None,)))[1][0]) for row in found}
     assert seen == {(1, 2023, b"a b"), (2, 2024, b"c"), (3, 2024, None)}
@@ -60,7 +61,7 @@ def test_partitions_of_hive_are_columns_of_parquet(tmp_path: Path) -> None:
     pq.write_to_dataset(table, str(tmp_path / "in"), partition_cols=["year", "shop"])
     data = data_config(tmp_path / "in", "parquet")
     assert inspect_source(data).columns == {"x": "int", "year": "int", "shop": "bytes"}
-    found = rows(run(data, tmp_path / "out", required_columns=["year"]))
+    found = rows(run(data, tmp_path / "out", required_columns={"year": "config"}))
     values = {row["x"][1][0]: (row["year"][1][0], row.get("shop", ("", (None,)))[1][0]) for row in found}
     assert values == {1: (2023, b"a"), 2: (2023, None), 3: (2024, b"b"), 4: (2024, b"b")}
     assert table_format(str(tmp_path / "in")) == "parquet"

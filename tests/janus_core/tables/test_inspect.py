@@ -118,6 +118,6 @@ def test_no_span_matches(tmp_path: Path) -> None:
 
 
 def test_a_database_is_no_file_and_its_password_is_not_printed() -> None:
-    with pytest.raises(DataError, match=r"postgresql://… is no address of files.*export the table to Parquet") as error:
+    with pytest.raises(DataError, match=r"postgresql://… is not an address of files.*export the table") as error:
         inspect_source(config("postgresql://me:secret@host:5432/shop"))
     assert "secret" not in str(error.value)

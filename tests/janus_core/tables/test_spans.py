@@ -122,7 +122,7 @@ def test_a_span_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
         write_span(tmp_path, span)
     data = by_span(tmp_path)
     for find in (lambda: find_files(data, 5), lambda: resolved(component(data, span=5))):
-        with pytest.raises(DataError, match=r"there is no span 5 in .*; there is 1-3, 9"):
+        with pytest.raises(DataError, match=r"there is no span 5 in .*; the existing ones are 1-3, 9"):
             find()
 
 

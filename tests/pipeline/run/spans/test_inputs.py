@@ -70,7 +70,7 @@ def test_the_schema_counts_by_its_content() -> None:
 def test_a_span_that_is_named_is_the_same_as_the_newest() -> None:
     assert digest(4) == digest()
     assert digest(3) != digest()
-    with pytest.raises(DataError, match="there is no span 9 in .*; there is 1-4"):
+    with pytest.raises(DataError, match="there is no span 9 in .*; the existing ones are 1-4"):
         digest(9)
 
 

@@ -71,7 +71,7 @@ def test_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 
     code, told, report = nights.run(span=9)
     assert (code, report["exit_code"]) == (3, 3)
-    assert "there is no span 9 in 'data/{SPAN}/v{VERSION}/*.csv'; there is 1" in told
+    assert "there is no span 9 in 'data/{SPAN}/v{VERSION}/*.csv'; the existing ones are 1" in told
 
     assert "no new span" in nights.run()[1], "a run that failed before it began changed nothing"
 
