@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.findings import MAX_VALUES, Finding
+from components.example_gen.bad_rows import MAX_VALUES, BadRows
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import flat_values, is_list, row_of_value
+from janus_core.tables.lists import flat_values, is_list, row_of_value
 
 
-def check_domains(batch: Batch, domains: Mapping[str, list[str]]) -> list[Finding]:
-    """A finding per column and value that is neither missing nor among the column's allowed values."""
-    findings = []
+def check_domains(batch: Batch, domains: Mapping[str, list[str]]) -> list[BadRows]:
+    """An entry per column and value that is neither missing nor among the column's allowed values."""
+    bad_rows = []
     for name, allowed in domains.items():
         column = batch.columns.get(name)
         if column is None:
@@ -28,8 +28,8 @@ def check_domains(batch: Batch, domains: Mapping[str, list[str]]) -> list[Findin
             value = entry["values"]
             place = pc.index(values, pa.scalar(value, values.type)).as_py() if value == value else _first_nan(values)
             where = batch.locate(row_of_value(offsets, place))
-            findings.append(Finding("outside_domain", name, as_text(value), entry["counts"], where))
-    return findings
+            bad_rows.append(BadRows("outside_domain", name, as_text(value), entry["counts"], where))
+    return bad_rows
 
 
 def as_text(value: Any) -> str:

@@ -19,8 +19,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.artifacts import Artifacts
+from components.example_gen.bad_rows import describe, merge_bad_rows
 from components.example_gen.driver import TRAINING_SPANS_KEY
-from components.example_gen.findings import describe, merge_findings
 from components.example_gen.parameters import Parameters, read_parameters
 from components.example_gen.precision import merge_roundings, precision_problems
 from components.example_gen.settings import (
@@ -163,9 +163,9 @@ def _read_result(staging: str, index: int) -> Result:
 
 
 def _raise_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> None:
-    findings = merge_findings(finding for result in results for finding in result.findings)
+    bad_rows = merge_bad_rows(bad for result in results for bad in result.bad_rows)
     problems = list(dict.fromkeys(problem for result in results for problem in result.problems))
-    problems += [describe(finding, job.parameters.domains) for finding in findings]
+    problems += [describe(bad, job.parameters.domains) for bad in bad_rows]
     problems += _column_problems(results, job, source, required)
     problems += precision_problems(
         merge_roundings(result.roundings for result in results), job.parameters.uses, job.parameters.sensitive

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from janus_core.strict import StrictModel
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import EXACT, is_list
+from janus_core.tables.column_kinds import EXACT
+from janus_core.tables.lists import is_list
 
 _SAMPLE = 4096
 

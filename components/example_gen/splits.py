@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.findings import Finding
+from components.example_gen.bad_rows import BadRows
 from janus_core.errors import DataError
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import flat_values, is_list, kind_of_type, list_offsets
+from janus_core.tables.column_kinds import kind_of_type
 from janus_core.tables.config import HashSplit, Split, TimeSplit
+from janus_core.tables.lists import flat_values, is_list, list_offsets
 from janus_core.tables.times import Times, parse_times
 
 _INTEGER = re.compile(rb"-?(0|[1-9]\d{0,18})")
@@ -21,7 +22,7 @@ _INTEGER = re.compile(rb"-?(0|[1-9]\d{0,18})")
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
 
-def eval_rows(batch: Batch, split: Split, seed: int) -> tuple[np.ndarray, list[Finding]]:
+def eval_rows(batch: Batch, split: Split, seed: int) -> tuple[np.ndarray, list[BadRows]]:
     """bool [rows], true where the row belongs to eval, and the rows whose key or time is missing.
 
     Raises DataError where the time column cannot be compared with `eval_from`, and TypeError for a split by span, which
@@ -37,7 +38,7 @@ def eval_rows(batch: Batch, split: Split, seed: int) -> tuple[np.ndarray, list[F
 # --- by hash ----------------------------------------------------------------------------------------------------
 
 
-def _by_hash(batch: Batch, split: HashSplit, seed: int) -> tuple[np.ndarray, list[Finding]]:
+def _by_hash(batch: Batch, split: HashSplit, seed: int) -> tuple[np.ndarray, list[BadRows]]:
     names = sorted(split.key or batch.columns)
     state = np.full(batch.rows, _text_hash(str(seed).encode()))
     missing = np.full(batch.rows, bool(split.key))
@@ -52,12 +53,12 @@ def _by_hash(batch: Batch, split: HashSplit, seed: int) -> tuple[np.ndarray, lis
         # column that is missing throughout may be there or not, by where the file is cut into batches.
         state += np.where(present, _mix(hashes ^ _text_hash(name.encode())), np.uint64(0))
     state = _mix(state)
-    findings = []
+    bad_rows = []
     if missing.any():
         row = int(np.flatnonzero(missing)[0])
         keys = ", ".join(f"'{name}'" for name in names)
-        findings.append(Finding("missing_key", keys, "", int(missing.sum()), batch.locate(row)))
-    return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53 < split.eval_fraction, findings
+        bad_rows.append(BadRows("missing_key", keys, "", int(missing.sum()), batch.locate(row)))
+    return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53 < split.eval_fraction, bad_rows
 
 
 def column_hashes(column: pa.Array) -> np.ndarray:
@@ -134,7 +135,7 @@ def _mix(values: np.ndarray) -> np.ndarray:
 # --- by time ----------------------------------------------------------------------------------------------------
 
 
-def _by_time(batch: Batch, split: TimeSplit) -> tuple[np.ndarray, list[Finding]]:
+def _by_time(batch: Batch, split: TimeSplit) -> tuple[np.ndarray, list[BadRows]]:
     column = batch.columns.get(split.column)
     column = pa.nulls(batch.rows, pa.float32()) if column is None else _single(column, split, batch)
     missing = column.is_null()
@@ -144,11 +145,11 @@ def _by_time(batch: Batch, split: TimeSplit) -> tuple[np.ndarray, list[Finding]]
         missing = pc.or_kleene(missing, pc.is_nan(column)) if pa.types.is_floating(column.type) else missing
         later = _number_later(column, split)
     missing_rows = missing.to_numpy(zero_copy_only=False)
-    findings = []
+    bad_rows = []
     if missing_rows.any():
         row = int(np.flatnonzero(missing_rows)[0])
-        findings.append(Finding("missing_time", split.column, "", int(missing_rows.sum()), batch.locate(row)))
-    return later.fill_null(False).to_numpy(zero_copy_only=False).astype(bool), findings
+        bad_rows.append(BadRows("missing_time", split.column, "", int(missing_rows.sum()), batch.locate(row)))
+    return later.fill_null(False).to_numpy(zero_copy_only=False).astype(bool), bad_rows
 
 
 def _single(column: pa.Array, split: TimeSplit, batch: Batch) -> pa.Array:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
+from components.example_gen.bad_rows import BadRows, merge_bad_rows
 from components.example_gen.domains import check_domains
-from components.example_gen.findings import Finding, merge_findings
 from components.example_gen.parameters import Parameters
 from components.example_gen.precision import Rounding, merge_roundings, roundings
 from components.example_gen.splits import eval_rows
@@ -22,10 +22,11 @@ from janus_core.examples.shards import ShardWriter
 from janus_core.tables import csv_reader, parquet_reader, tfrecord_io
 from janus_core.tables.batch import Batch
 from janus_core.tables.cells import forms_of
-from janus_core.tables.column_kinds import Kind, Kinds, is_list, kind_of_type, narrow, widest
+from janus_core.tables.column_kinds import Kind, Kinds, kind_of_type, narrow, widest
 from janus_core.tables.config import DataConfig, columns_of_split
 from janus_core.tables.csv_blocks import Block
 from janus_core.tables.csv_dialect import dialect_of
+from janus_core.tables.lists import is_list
 from janus_core.tables.pieces import Piece, WorkItem
 
 SPLITS = ("train", "eval")
@@ -76,7 +77,7 @@ class Result:
     index: int
     rows: dict[str, int]
     seen: dict[str, Kind] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    bad_rows: list[BadRows] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     roundings: dict[str, Rounding] = field(default_factory=dict)
 
@@ -88,9 +89,9 @@ class Result:
     def from_json(cls, text: str) -> "Result":
         """The inverse of `to_json`."""
         values = json.loads(text)
-        findings = [Finding(**finding) for finding in values["findings"]]
+        bad_rows = [BadRows(**bad) for bad in values["bad_rows"]]
         roundings = {name: Rounding(**rounding) for name, rounding in values["roundings"].items()}
-        return cls(**{**values, "findings": findings, "roundings": roundings})
+        return cls(**{**values, "bad_rows": bad_rows, "roundings": roundings})
 
 
 def infer_kinds(item: WorkItem, job: Job) -> Kinds:
@@ -135,7 +136,7 @@ def write_shards(item: WorkItem, job: Job, inferred: Kinds | None = None) -> int
     parameters = job.parameters
     writers: dict[str, ShardWriter] = {}
     seen: dict[str, Kind] = {}
-    findings: list[Finding] = []
+    bad_rows: list[BadRows] = []
     problems: list[str] = []
     rounded: dict[str, Rounding] = {}
     try:
@@ -143,13 +144,13 @@ def write_shards(item: WorkItem, job: Job, inferred: Kinds | None = None) -> int
             _note_kinds(seen, batch, job)
             shifted = _shifted(batch, parameters.offsets)
             rounded = merge_roundings([rounded, roundings(shifted, parameters.uses, parameters.sensitive)])
-            findings = merge_findings([*findings, *_write_batch(batch, shifted, job, writers, item)])
+            bad_rows = merge_bad_rows([*bad_rows, *_write_batch(batch, shifted, job, writers, item)])
     except DataError as error:
         problems = error.problems
     for writer in writers.values():
         writer.close()
     rows = {split: writers[split].records if split in writers else 0 for split in SPLITS}
-    result = Result(item.index, rows, seen, findings, problems, rounded)
+    result = Result(item.index, rows, seen, bad_rows, problems, rounded)
     target = result_path(job.staging, item.index)
     unfinished = f"{target}.{uuid.uuid4().hex}"
     with FileSystems.create(unfinished) as stream:
@@ -189,7 +190,7 @@ def _shifted(batch: Batch, offsets: Mapping[str, int]) -> Batch:
 
 def _write_batch(
     batch: Batch, written: Batch, job: Job, writers: dict[str, ShardWriter], item: WorkItem
-) -> Iterator[Finding]:
+) -> Iterator[BadRows]:
     yield from check_domains(batch, job.parameters.domains)
     if item.split is not None:
         evaluated = np.full(batch.rows, item.split == "eval")

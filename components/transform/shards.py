@@ -14,7 +14,7 @@ from janus_core.examples.encode import encode_in_parts
 from janus_core.examples.records import BYTES_PER_BATCH, record_batches
 from janus_core.examples.shards import ShardWriter
 from janus_core.examples.threads import Threaded
-from janus_core.tables.column_kinds import large_list, list_offsets
+from janus_core.tables.lists import large_list, list_offsets
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pyarrow as pa
 import tensorflow as tf
 
 from janus_core.errors import DataError
-from janus_core.tables.column_kinds import Kind, large_list
+from janus_core.tables.column_kinds import Kind
+from janus_core.tables.lists import large_list
 
 _DTYPES: dict[Kind, tf.DType] = {"int": tf.int64, "float": tf.float32, "bytes": tf.string}
 

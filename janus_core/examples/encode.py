@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from janus_core.tables.column_kinds import Kind, is_list, kind_of_type, list_offsets
+from janus_core.tables.column_kinds import Kind, kind_of_type
+from janus_core.tables.lists import is_list, list_offsets
 
 _LIST_TAGS: dict[Kind, bytes] = {"bytes": b"\x0a", "float": b"\x12", "int": b"\x1a"}
 """Of Feature's oneof."""

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from janus_core.examples.encode import distinct_sizes, entry_prefix, varint, varint_sizes
-from janus_core.tables.column_kinds import kind_of_type, list_offsets
+from janus_core.tables.column_kinds import kind_of_type
+from janus_core.tables.lists import list_offsets
 
 
 def example_sizes(columns: Mapping[str, pa.Array], rows: int) -> np.ndarray:

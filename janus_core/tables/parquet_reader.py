@@ -18,18 +18,9 @@ import pyarrow.parquet as pq
 
 from janus_core.errors import DataError
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import (
-    CellError,
-    Kind,
-    flat_values,
-    is_list,
-    kind_of_numbers,
-    large_list,
-    row_of_value,
-    to_kind,
-    widest,
-)
+from janus_core.tables.column_kinds import CellError, Kind, kind_of_numbers, to_kind, widest
 from janus_core.tables.files import open_file, partitions_of
+from janus_core.tables.lists import flat_values, is_list, large_list, row_of_value
 
 BATCH_ROWS = 1 << 15
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from components.example_gen.precision import offset_against_rounding
-from janus_core.tables.column_kinds import EXACT, list_offsets
+from janus_core.tables.column_kinds import EXACT
+from janus_core.tables.lists import list_offsets
 from pipeline.commands.init.column_names import (
     BIRTH_TOKENS,
     CODE_TOKENS,

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from components.example_gen.domains import as_text
-from janus_core.tables.column_kinds import Kind, is_list, kind_of_type, list_offsets
+from janus_core.tables.column_kinds import Kind, kind_of_type
+from janus_core.tables.lists import is_list, list_offsets
 from pipeline.commands.init.column_names import tokens_of
 from pipeline.commands.init.number_forms import NumberForm
 

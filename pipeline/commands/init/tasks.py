@@ -13,8 +13,8 @@ from components.example_gen.precision import offset_against_rounding
 from janus_core.errors import ConfigError, DataError
 from janus_core.kinds import KINDS
 from janus_core.strict import LabelForm
-from janus_core.tables.column_kinds import list_offsets
 from janus_core.tables.inspect import repeated_name
+from janus_core.tables.lists import list_offsets
 from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes, is_number, markers_among_numbers
 from pipeline.commands.init.column_names import COUNT_TOKENS, ORDER_TOKENS, names_a_code, unique_name
 from pipeline.commands.init.leakage import Label

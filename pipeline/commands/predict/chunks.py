@@ -13,8 +13,9 @@ import pyarrow as pa
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.batch import Batch
-from janus_core.tables.column_kinds import CellError, is_list, text_to_kind, to_kind
+from janus_core.tables.column_kinds import CellError, text_to_kind, to_kind
 from janus_core.tables.csv_blocks import Block
+from janus_core.tables.lists import is_list
 from janus_core.tables.pieces import Piece
 from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.json_reader import JsonRow, read_json_rows

@@ -11,11 +11,12 @@ import pyarrow as pa
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.cells import AS_PYTHON, CellForms
-from janus_core.tables.column_kinds import Kind, is_list
+from janus_core.tables.column_kinds import Kind
 from janus_core.tables.config import DataConfig
 from janus_core.tables.csv_dialect import Dialect, dialect_of
 from janus_core.tables.files import below_folder, file_size, find_files, list_paths, pattern_in
 from janus_core.tables.inspect import inspect_files
+from janus_core.tables.lists import is_list
 from janus_core.tables.pieces import Piece, WorkItem, plan_work
 from pipeline.commands.predict.column_types import kind_of_json, type_of_json, types_of_csv
 from pipeline.commands.predict.json_reader import read_json_rows

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from janus_core.errors import DataError
-from janus_core.tables.column_kinds import Kind, is_list, list_offsets
+from janus_core.tables.column_kinds import Kind
+from janus_core.tables.lists import is_list, list_offsets
 from serving.client import Signature, TensorInfo
 from serving.rows import EXACT, MISSING
 from serving.signatures import DOUBLE, FLOAT, STRING, strings

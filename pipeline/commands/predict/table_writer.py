@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from janus_core.errors import ConfigError
 from janus_core.files import replacing
-from janus_core.tables.column_kinds import is_list
+from janus_core.tables.lists import is_list
 from pipeline.commands.predict.input_files import AS_IT_IS
 
 GROUP_ROWS = 1 << 16

@@ -73,8 +73,8 @@ def test_a_column_that_is_missing_throughout_may_as_well_not_be_there() -> None:
 
 def test_rows_with_no_key_at_all_are_found() -> None:
     table = batch(a=pa.array([1, None, None, 4]), b=pa.array([None, b"x", None, b"y"]))
-    _, findings = eval_rows(table, HashSplit(by="hash", key=["a", "b"]), 0)
-    assert [(f.flaw, f.count, f.where) for f in findings] == [("missing_key", 1, "f.csv, line 4")]
+    _, bad_rows = eval_rows(table, HashSplit(by="hash", key=["a", "b"]), 0)
+    assert [(f.flaw, f.count, f.where) for f in bad_rows] == [("missing_key", 1, "f.csv, line 4")]
     assert eval_rows(table, HashSplit(by="hash"), 0)[1] == []
 
 
@@ -94,9 +94,9 @@ def test_rows_with_no_key_at_all_are_found() -> None:
     ],
 )
 def test_time_split(column: pa.Array, eval_from: Any, expected: list[int]) -> None:
-    chosen, findings = eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=eval_from), 0)
+    chosen, bad_rows = eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=eval_from), 0)
     assert chosen.astype(int).tolist() == expected
-    assert findings == []
+    assert bad_rows == []
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,10 @@ def test_a_date_of_another_form_is_named_with_its_line() -> None:
 
 @pytest.mark.parametrize("column", [pa.array([1, None, 3, None]), pa.array([1, float("nan"), 3, None], pa.float32())])
 def test_time_split_counts_missing_times(column: pa.Array) -> None:
-    _, findings = eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=2), 0)
-    assert [(f.flaw, f.count, f.where) for f in findings] == [("missing_time", 2, "f.csv, line 3")]
-    _, findings = eval_rows(batch(x=column), TimeSplit(by="time", column="t", eval_from=2), 0)
-    assert findings[0].count == 4
+    _, bad_rows = eval_rows(batch(t=column), TimeSplit(by="time", column="t", eval_from=2), 0)
+    assert [(f.flaw, f.count, f.where) for f in bad_rows] == [("missing_time", 2, "f.csv, line 3")]
+    _, bad_rows = eval_rows(batch(x=column), TimeSplit(by="time", column="t", eval_from=2), 0)
+    assert bad_rows[0].count == 4
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
 from janus_core.examples.encode import encode_examples
-from janus_core.tables.column_kinds import large_list
+from janus_core.tables.lists import large_list
 from janus_core.tables.tfrecord_io import frame
 
 VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
