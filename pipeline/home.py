@@ -105,9 +105,9 @@ class Home:
         """All runs that have a folder, newest first."""
         if not self.folder.is_dir():
             return []
-        found = [match for path in self.folder.iterdir() if (match := _RUN_ID.fullmatch(path.name))]
+        matches = [match for path in self.folder.iterdir() if (match := _RUN_ID.fullmatch(path.name))]
         # The second run of a second ends in -2, the tenth in -10.
-        return [match[0] for match in sorted(found, key=lambda match: (match[1], int(match[2] or 1)), reverse=True)]
+        return [match[0] for match in sorted(matches, key=lambda match: (match[1], int(match[2] or 1)), reverse=True)]
 
     def link_latest(self, run_id: str) -> None:
         """Points `latest` to a run, in one step."""

@@ -145,14 +145,14 @@ def differences(
         feature.name: _seen(_view(inferred, feature), rows, statistics.get(feature.name))
         for feature in inferred.feature
     }
-    found = []
+    differing = []
     for column in {*known, *seen}:
         left, right = known.get(column), seen.get(column)
         stops = left is not None and (right is None or _stops(left, right))
         if stops or left is None or right is None or left.type != right.type:
             words = [_words(view) if view else None for view in (left, right)]
-            found.append(Difference(column, words[0], words[1], stops))
-    return sorted(found, key=lambda difference: (not difference.stops, difference.column))
+            differing.append(Difference(column, words[0], words[1], stops))
+    return sorted(differing, key=lambda difference: (not difference.stops, difference.column))
 
 
 def _numeric_columns(config: JanusConfig) -> dict[str, str]:

@@ -38,16 +38,16 @@ def trainings_of(home: Home) -> list[Training]:
     Raises:
         ConfigError: there is none yet.
     """
-    found = [
+    trainings = [
         Training(folder, datetime.fromtimestamp(max(file.stat().st_mtime for file in files)))
         for folder in log_folder(home).glob("*")
         if (files := list(folder.rglob("events.out.tfevents.*")))
     ]
-    if not found:
+    if not trainings:
         raise ConfigError(
             f"pipeline '{home.name}' has no training logs in {log_folder(home)}: start it with `janus run CONFIG`"
         )
-    return sorted(found, key=lambda training: training.changed, reverse=True)
+    return sorted(trainings, key=lambda training: training.changed, reverse=True)
 
 
 def tensorboard_command(home: Home, host: str, port: int) -> list[str]:

@@ -38,9 +38,9 @@ class Sample:
 
     def numbers(self, column: str) -> np.ndarray:
         """The column's values except NaN, float64 [n]."""
-        found = [batch.column(column).flatten() for batch in self.batches if column in batch.schema.names]
-        found = [values for values in found if pa.types.is_integer(values.type) or pa.types.is_floating(values.type)]
-        values = np.concatenate([np.empty(0), *(values.to_numpy(zero_copy_only=False) for values in found)])
+        arrays = [batch.column(column).flatten() for batch in self.batches if column in batch.schema.names]
+        arrays = [values for values in arrays if pa.types.is_integer(values.type) or pa.types.is_floating(values.type)]
+        values = np.concatenate([np.empty(0), *(values.to_numpy(zero_copy_only=False) for values in arrays)])
         return values[~np.isnan(values)]
 
 
@@ -123,7 +123,7 @@ def feature_skews(
     features = {feature.name: feature for feature in schema.feature}
     sides = [read_columns(side.statistics)[1] for side in (training, serving)]
     raw = [features_by_name(side.statistics) for side in (training, serving)]
-    found = []
+    skews = []
     for name in columns:
         is_text = name in features and features[name].type == schema_pb2.BYTES
         measure, given = _comparator(features.get(name), is_text)
@@ -140,8 +140,8 @@ def feature_skews(
             if is_text
             else _number(measure, before, training.numbers(name), serving.numbers(name))
         )
-        found.append(FeatureSkew(**{**skew, **compared}))
-    return found
+        skews.append(FeatureSkew(**{**skew, **compared}))
+    return skews
 
 
 def _comparator(feature: schema_pb2.Feature | None, is_text: bool) -> tuple[str, float | None]:

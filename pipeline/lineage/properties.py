@@ -21,14 +21,14 @@ _CODE, _SOURCE = "code", "source"
 
 def plain_properties(*sources: Properties) -> dict[str, Any]:
     """Properties by name, without those that only concern TFX; JSON in text is read, however deep."""
-    found: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
     for source in sources:
         for name, value in source.items():
             if not name.startswith("__") and name not in _OF_TFX:
                 plain = _plain(value)
                 if plain not in (None, ""):
-                    found[name] = plain
-    return dict(sorted(found.items()))
+                    properties[name] = plain
+    return dict(sorted(properties.items()))
 
 
 def settings_of(execution: pb.Execution) -> tuple[dict[str, Any], str | None]:
@@ -36,14 +36,14 @@ def settings_of(execution: pb.Execution) -> tuple[dict[str, Any], str | None]:
 
     Where the component and the function that it calls have one each, the fingerprint is both, joined by `+`.
     """
-    found = plain_properties(execution.properties, execution.custom_properties)
-    codes = [found.pop(_CODE, None)]
-    custom = found.pop(_CUSTOM, None)
+    settings = plain_properties(execution.properties, execution.custom_properties)
+    codes = [settings.pop(_CODE, None)]
+    custom = settings.pop(_CUSTOM, None)
     if isinstance(custom, dict):
         inner = custom.get(_CUSTOM, custom)
-        found |= inner if isinstance(inner, dict) else {_CUSTOM: inner}
-        codes += [found.pop(_CODE, None), found.pop(_SOURCE, None)]
-    return found, "+".join(str(code) for code in codes if code) or None
+        settings |= inner if isinstance(inner, dict) else {_CUSTOM: inner}
+        codes += [settings.pop(_CODE, None), settings.pop(_SOURCE, None)]
+    return settings, "+".join(str(code) for code in codes if code) or None
 
 
 def settings_of_run(
@@ -51,18 +51,18 @@ def settings_of_run(
 ) -> dict[str, tuple[dict[str, Any], str | None]]:
     """Component → what `settings_of` gives for its execution in a run."""
     nodes = {execution.id: node for node, execution in executions.items()}
-    found = store.get_executions_by_id(sorted(nodes)) if nodes else []
-    return {nodes[execution.id]: settings_of(execution) for execution in found}
+    recorded = store.get_executions_by_id(sorted(nodes)) if nodes else []
+    return {nodes[execution.id]: settings_of(execution) for execution in recorded}
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:
     """Nested mappings by dotted keys; a list stays whole, as its order has a meaning."""
     if not isinstance(value, Mapping) or not value:
         return {prefix: value} if prefix else {}
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    return found
+        flattened |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return flattened
 
 
 def shown(value: Any) -> str:
@@ -81,8 +81,8 @@ def shown(value: Any) -> str:
 def _plain(value: pb.Value) -> Any:
     kind = value.WhichOneof("value")
     if kind == "struct_value":
-        found = MessageToDict(value.struct_value)
-        return _read(found.get(_VALUE, found))
+        struct = MessageToDict(value.struct_value)
+        return _read(struct.get(_VALUE, struct))
     return _read(getattr(value, kind)) if kind in ("int_value", "double_value", "string_value", "bool_value") else None
 
 

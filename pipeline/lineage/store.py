@@ -90,16 +90,16 @@ def executions_of_run(store: MetadataStore, run_id: str) -> dict[str, NodeExecut
     if context is None:
         return {}
     executions = store.get_executions_by_context(context.id)
-    found = [_node_execution(store, execution) for execution in sorted(executions, key=lambda execution: execution.id)]
-    return {execution.node: execution for execution in found}
+    nodes = [_node_execution(store, execution) for execution in sorted(executions, key=lambda execution: execution.id)]
+    return {execution.node: execution for execution in nodes}
 
 
 def record_failure(store: MetadataStore, run_id: str, node: str, message: str, exit_code: int) -> None:
     """Keeps why a node failed with its execution in a run, if there is one that has not succeeded."""
-    found = executions_of_run(store, run_id).get(node)
-    if found is None or found.complete:
+    recorded = executions_of_run(store, run_id).get(node)
+    if recorded is None or recorded.complete:
         return
-    (execution,) = store.get_executions_by_id([found.id])
+    (execution,) = store.get_executions_by_id([recorded.id])
     execution.custom_properties[FAILURE].string_value = message
     execution.custom_properties[FAILURE_CODE].int_value = exit_code
     store.put_executions([execution])

@@ -187,14 +187,14 @@ def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, 
         problems += _undefined(f"task {name}", task, overall, keys)
         problems += _undefined(f"task {name}, last blessed model", task, overall, compared)
 
-    sliced = {key: found for key, found in _ordered(metrics, config.evaluation.slices) if key}
+    sliced = {key: metrics_inside for key, metrics_inside in _ordered(metrics, config.evaluation.slices) if key}
     return TaskResult(
         kind=task.kind,
         labelled={"eval": labelled},
         metrics=values,
         baseline=baseline,
-        slices={slice_name(key): _values(found, keys) for key, found in sliced.items()},
-        slice_sizes={slice_name(key): int(found.get(count, 0)) for key, found in sliced.items()},
+        slices={slice_name(key): _values(metrics_inside, keys) for key, metrics_inside in sliced.items()},
+        slice_sizes={slice_name(key): int(metrics_inside.get(count, 0)) for key, metrics_inside in sliced.items()},
         gates=_gates(config.evaluation.gates.get(name, {}), values, baseline),
         notes=[*_absent_classes(task, overall.get(_Key(name, PRESENT_CLASSES))), *_slice_notes(keys, sliced)],
     )
@@ -229,7 +229,11 @@ def _absent_classes(task: Task, present: float | None) -> Iterator[str]:
 def _slice_notes(keys: _Keys, sliced: Mapping[SliceKey, Mapping[_Key, float]]) -> list[str]:
     notes = []
     for metric, key in keys.items():
-        undefined = [slice_name(of_slice) for of_slice, found in sliced.items() if finite(found.get(key)) is None]
+        undefined = [
+            slice_name(of_slice)
+            for of_slice, metrics_inside in sliced.items()
+            if finite(metrics_inside.get(key)) is None
+        ]
         if undefined:
             shown = "; ".join(undefined[:SLICES_NAMED_IN_NOTES])
             more = "; …" if len(undefined) > SLICES_NAMED_IN_NOTES else ""
@@ -251,11 +255,11 @@ def _columns(key: SliceKey) -> tuple[str, ...]:
 
 
 def _missing_slices(slices: Sequence[Sequence[str]], metrics: _Metrics) -> list[str]:
-    found = {_columns(key) for key in metrics}
+    known = {_columns(key) for key in metrics}
     return [
         f"evaluation.slices: no example has a value in {' and '.join(columns)}, so there is no slice by it"
         for columns in slices
-        if tuple(sorted(columns)) not in found
+        if tuple(sorted(columns)) not in known
     ]
 
 

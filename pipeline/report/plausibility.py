@@ -49,11 +49,11 @@ def class_doubts(tasks: Mapping[str, Task]) -> list[str]:
     return sentences
 
 
-def _doubt(name: str, task: Mapping[str, Any], found: TaskAnalysis | None) -> str | None:
+def _doubt(name: str, task: Mapping[str, Any], analysis: TaskAnalysis | None) -> str | None:
     metrics, labelled = task.get("metrics", {}), task.get("labelled", {})
     enough = labelled.get("eval", 0) >= FEWEST_LABELS
     reached = [name for name, value in metrics.items() if enough and _is_implausible(task, name, value)]
-    dominant = _dominant(found.importance, found.importance_base) if found else None
+    dominant = _dominant(analysis.importance, analysis.importance_base) if analysis else None
     question = "is it known when a prediction is needed, or does it hold the answer?"
     carries = f"column '{dominant[0]}' carries {100 * dominant[1]:.0f} % of the importance" if dominant else ""
     if reached:

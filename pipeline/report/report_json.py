@@ -70,13 +70,13 @@ class Headline(BaseModel):
 
 def headlines(report: RunReport) -> dict[str, Headline]:
     """Task → the metric to look at first, of those tasks that were evaluated."""
-    found = {}
+    by_task = {}
     for name, task in report.tasks.items():
         metric, values = reported_headline(task), task.get("metrics", {})
         if metric and metric.name in values:
             unit = metric.unit_in(task.get("unit"))
-            found[name] = Headline(metric=metric.name, value=values[metric.name], unit=unit)
-    return found
+            by_task[name] = Headline(metric=metric.name, value=values[metric.name], unit=unit)
+    return by_task
 
 
 def finite(value: float | None) -> float | None:

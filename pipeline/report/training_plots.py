@@ -59,9 +59,9 @@ def training_panels(history: History, tasks: Sequence[str]) -> list[Panel]:
     names = list(dict.fromkeys(name for epoch in history for name in epoch))
     panels: dict[str, Panel] = {}
     for name in names:
-        found = _place(name, tasks)
-        if found is not None:
-            title, label, share = found
+        place = _place(name, tasks)
+        if place is not None:
+            title, label, share = place
             values = [epoch.get(name) for epoch in history]
             panel = panels.setdefault(title, Panel(title, share=share))
             panel.lines[label] = [math.nan if value is None else value for value in values]
@@ -75,8 +75,8 @@ def _place(name: str, tasks: Sequence[str]) -> tuple[str, str, bool] | None:
     """The panel that a value belongs to, its label there, and whether it is a share; None for one not shown."""
     validation = name.startswith("val_")
     name = name.removeprefix("val_")
-    gate, found, expert = name.partition("_gate/")
-    if found:
+    gate, is_gate, expert = name.partition("_gate/")
+    if is_gate:
         owner = next((task for task in tasks if log_name(task) == gate), gate)
         return f"{owner}: gate", expert, True
     owners = [task for task in tasks if name.startswith(f"{log_name(task)}_")]

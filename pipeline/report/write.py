@@ -62,7 +62,7 @@ def _key(report: RunReport, config: JanusConfig, analysis: Analysis) -> str:
 
 def _plots(path: Path, key: str) -> Plots:
     try:
-        found = Plots.model_validate_json(path.read_text(encoding="utf-8"))
+        plots = Plots.model_validate_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):
         return Plots(key=key, drawn={})
-    return found if found.key == key else Plots(key=key, drawn={})
+    return plots if plots.key == key else Plots(key=key, drawn={})

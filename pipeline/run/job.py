@@ -173,21 +173,13 @@ def _write_end(run: _Run) -> None:
 
 def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
     display.status("loading TFX")
-    from pipeline.dag import Places, create_pipeline
+    from pipeline.dag import create_pipeline
     from pipeline.lineage.pushes import record_rollbacks_in
-    from pipeline.run.runner import run_on_beam
+    from pipeline.run.runner import places_in, run_on_beam
 
-    home = run.home
     # Before a Resolver chooses the model to compare with: a rollback elsewhere may not have come to record it.
-    record_rollbacks_in(run.config, home)
-    places = Places(
-        root=str(home.root),
-        metadata=str(home.metadata),
-        schemas=home.schemas,
-        checkpoints=str(home.checkpoints),
-        analyzer_cache=str(home.analyzer_cache),
-    )
-    run_on_beam(create_pipeline(run.config, places, run.span), run.run_id)
+    record_rollbacks_in(run.config, run.home)
+    run_on_beam(create_pipeline(run.config, places_in(run.home), run.span), run.run_id)
 
 
 # --- the report -------------------------------------------------------------------------------------------------

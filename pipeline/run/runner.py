@@ -15,9 +15,27 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 
 from janus_core.progress import ComponentEvent, announce
+from pipeline.dag import Places
+from pipeline.home import Home
 from pipeline.lineage.store import NodeExecution, executions_of_node, executions_of_run
 
 _RESOLVER_TYPE = "tfx.dsl.components.common.resolver.Resolver"
+
+
+def places_in(home: Home, train: bool = True) -> Places:
+    """Where a pipeline with a home on this machine keeps its things.
+
+    Args:
+        home: the pipeline's.
+        train: whether the pipeline trains; without, there are no checkpoints.
+    """
+    return Places(
+        root=str(home.root),
+        metadata=str(home.metadata),
+        schemas=home.schemas,
+        checkpoints=str(home.checkpoints) if train else None,
+        analyzer_cache=str(home.analyzer_cache),
+    )
 
 
 def run_on_beam(pipeline: Pipeline, run_id: str) -> None:
@@ -74,7 +92,7 @@ class _Node(beam_dag_runner.PipelineNodeAsDoFn):
     def _resolved_as_before(self, store: MetadataStore, execution: NodeExecution) -> NodeExecution:
         """TFX runs a Resolver each time; it counts as cached when it chose what it had chosen before."""
         of_all_runs = executions_of_node(store, self._pipeline_info.id, self._node_id)
-        earlier = next((found for found in of_all_runs if found.id < execution.id), None)
+        earlier = next((other for other in of_all_runs if other.id < execution.id), None)
         return replace(execution, cached=earlier is not None and _ids(earlier) == _ids(execution))
 
 

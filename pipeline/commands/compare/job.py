@@ -226,19 +226,12 @@ def _prepare(job: _Job, display: Display, record: RunRecord, interruption: Inter
         home.set_orphans_aside()
         display.status("loading TFX")
         from components.anomaly_gate.column import read_split
-        from pipeline.dag import Places, create_data_pipeline
+        from pipeline.dag import create_data_pipeline
         from pipeline.lineage.store import executions_of_run, open_store
-        from pipeline.run.runner import run_on_beam
+        from pipeline.run.runner import places_in, run_on_beam
 
-        places = Places(
-            root=str(home.root),
-            metadata=str(home.metadata),
-            schemas=home.schemas,
-            checkpoints=None,
-            analyzer_cache=str(home.analyzer_cache),
-        )
         run_id = f"compare-{now()}"
-        run_on_beam(create_data_pipeline(job.config, places), run_id)
+        run_on_beam(create_data_pipeline(job.config, places_in(home, train=False)), run_id)
         executions = executions_of_run(open_store(home.metadata), run_id)
     graph = executions["Transform"].output("transform_graph")
     examples = executions["Transform"].outputs.get("transformed_examples", [])

@@ -155,16 +155,16 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Difference:
 
 def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Change]:
     """The keys whose values differ, in the order of A and then of B."""
-    found = []
+    differing = []
     for key in dict.fromkeys([*a, *b]):
         before, after = a.get(key, _ABSENT), b.get(key, _ABSENT)
         if before is _ABSENT:
-            found.append(Change(key=key, kind="added", b=after))
+            differing.append(Change(key=key, kind="added", b=after))
         elif after is _ABSENT:
-            found.append(Change(key=key, kind="removed", a=before))
+            differing.append(Change(key=key, kind="removed", a=before))
         elif before != after:
-            found.append(Change(key=key, kind="changed", a=before, b=after))
-    return found
+            differing.append(Change(key=key, kind="changed", a=before, b=after))
+    return differing
 
 
 def _run(home: Home, text: str) -> RunFolder:
@@ -193,7 +193,9 @@ def _recorded(run: RunFolder, notes: list[str]) -> _Recorded:
     settings = settings_of_run(store, executions)
     return _Recorded(
         code={node: code for node, (_, code) in settings.items() if code},
-        schema=next((found["schema_file"] for found, _ in settings.values() if "schema_file" in found), None),
+        schema=next(
+            (parameters["schema_file"] for parameters, _ in settings.values() if "schema_file" in parameters), None
+        ),
         statistics_uri=statistics.uri if statistics else None,
         fingerprint=None if fingerprint is None else str(fingerprint),
     )
@@ -211,8 +213,8 @@ def _config_changes(
         return []
     sides = [flat(config) for config in configs]
     # The configuration has the schema's path alone; its copy's folder is named by the content.
-    if all(found.schema for found in recorded):
-        sides = [{**side, SCHEMA_COPY: found.schema} for side, found in zip(sides, recorded, strict=True)]
+    if all(known.schema for known in recorded):
+        sides = [{**side, SCHEMA_COPY: known.schema} for side, known in zip(sides, recorded, strict=True)]
     return changes(*sides)
 
 
@@ -221,34 +223,34 @@ def _columns(
 ) -> dict[str, ColumnAnalysis]:
     """By name: as the run's analysis has them, else from StatisticsGen's artifact."""
     path = run.folder / ANALYSIS_FILE
-    found: list[ColumnAnalysis] = []
+    columns: list[ColumnAnalysis] = []
     if path.exists():
         try:
-            found = Analysis.model_validate_json(path.read_text(encoding="utf-8")).columns
+            columns = Analysis.model_validate_json(path.read_text(encoding="utf-8")).columns
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             notes.append(f"{path} cannot be read: {error}")
-    if not found and recorded.statistics_uri:
+    if not columns and recorded.statistics_uri:
         from pipeline.report.analysis.columns import columns_of
 
         try:
             features = (config or {}).get("features", {}).items()
             sensitive = [given.get("column") or name for name, given in features if given.get("sensitive")]
-            found = columns_of(recorded.statistics_uri, None, sensitive=sensitive)
+            columns = columns_of(recorded.statistics_uri, None, sensitive=sensitive)
         except OSError as error:
             notes.append(f"the data statistics of run {run.report.run_id} are gone: {error}")
             return {}
-    if not found:
+    if not columns:
         notes.append(f"run {run.report.run_id} has no data statistics to compare")
-    return {column.name: column for column in found}
+    return {column.name: column for column in columns}
 
 
 def _data(report: RunReport, recorded: _Recorded) -> dict[str, Any]:
-    found: dict[str, Any] = {"span": report.span} if report.span is not None else {}
-    found |= {"fingerprint": recorded.fingerprint} if recorded.fingerprint else {}
-    found |= {f"rows.{split}": count for split, count in report.examples.items()}
+    data: dict[str, Any] = {"span": report.span} if report.span is not None else {}
+    data |= {"fingerprint": recorded.fingerprint} if recorded.fingerprint else {}
+    data |= {f"rows.{split}": count for split, count in report.examples.items()}
     for name, task in report.tasks.items():
-        found |= {f"labelled.{name}.{split}": count for split, count in task.get("labelled", {}).items()}
-    return found
+        data |= {f"labelled.{name}.{split}": count for split, count in task.get("labelled", {}).items()}
+    return data
 
 
 def _column_changes(a: Mapping[str, ColumnAnalysis], b: Mapping[str, ColumnAnalysis]) -> list[Change]:

@@ -20,14 +20,14 @@ def difference_view(difference: Difference) -> RenderableType:
     parts: list[RenderableType] = [Text(f"A {difference.a}\nB {difference.b}", style="bold")]
     if difference.metrics:
         parts.append(_metrics_table(difference.metrics))
-    for title, found in (
+    for title, listed in (
         ("configuration", difference.config),
         ("code", difference.code),
         ("libraries", difference.stack),
         ("data", difference.data),
         ("columns", difference.columns),
     ):
-        parts.append(_changes_table(title, found) if found else Text(f"{title}: no difference", style="dim"))
+        parts.append(_changes_table(title, listed) if listed else Text(f"{title}: no difference", style="dim"))
     if difference.statistics:
         parts.append(_statistics_table(difference.statistics[:STATISTICS_SHOWN]))
         hidden = len(difference.statistics) - STATISTICS_SHOWN
@@ -54,9 +54,9 @@ def _metrics_table(metrics: Sequence[MetricChange]) -> Table:
     return table
 
 
-def _changes_table(title: str, found: Sequence[Change]) -> Table:
+def _changes_table(title: str, changed: Sequence[Change]) -> Table:
     table = plain_table(title, ("key", "A value", "B value"))
-    for change in found:
+    for change in changed:
         table.add_row(
             escape(change.key),
             Text("(absent)", "dim") if change.kind == "added" else escape(shown(change.a)),
@@ -65,9 +65,9 @@ def _changes_table(title: str, found: Sequence[Change]) -> Table:
     return table
 
 
-def _statistics_table(found: Sequence[StatisticChange]) -> Table:
+def _statistics_table(changed: Sequence[StatisticChange]) -> Table:
     table = plain_table("data statistics", ("column", "split", "statistic", "A", "B"), right=("A", "B"))
-    for change in found:
+    for change in changed:
         values = ("" if value is None else f"{value:.6g}" for value in (change.a, change.b))
         table.add_row(escape(change.column), change.split, escape(change.statistic), *values)
     return table

@@ -16,45 +16,45 @@ _CODES_SHOWN, _DIGEST_SHOWN = 33, 16
 
 def step_details(step: LineageStep, lineage: Lineage) -> Details:
     """A step's own: data and their split, hyperparameters, gates, code."""
-    found: Details = []
+    details: Details = []
     if step.node == "Trainer":
-        found += _hyperparameters(step.settings.get("trainer", {}))
+        details += _hyperparameters(step.settings.get("trainer", {}))
     elif step.node == "Evaluator":
-        found += _evaluation(lineage)
+        details += _evaluation(lineage)
     elif "data" in step.settings:
-        found += [
+        details += [
             (key, shown(value)) for key, value in flat(step.settings["data"], "data").items() if value is not None
         ]
-        found += [("seed", shown(step.settings["seed"]))] if "seed" in step.settings else []
+        details += [("seed", shown(step.settings["seed"]))] if "seed" in step.settings else []
     elif "schema_file" in step.settings:
-        found.append(("schema_file", shown(step.settings["schema_file"])))
+        details.append(("schema_file", shown(step.settings["schema_file"])))
     elif step.node == "Transform":
         features = step.settings.get("preprocessing", {}).get("features", {})
-        found += [("features", f"{len(features)}: {', '.join(features)}")] if features else []
+        details += [("features", f"{len(features)}: {', '.join(features)}")] if features else []
     if step.code:
-        found.append(("code", step.code[:_CODES_SHOWN]))
-    return found
+        details.append(("code", step.code[:_CODES_SHOWN]))
+    return details
 
 
 def artifact_details(artifact: LineageArtifact) -> Details:
     """An artifact's: span, rows and fingerprint of the data, digests, whether it was blessed, where it was pushed."""
     known = artifact.properties
-    found: Details = []
+    details: Details = []
     if "input_fingerprint" in known:
-        found += [("span", shown(known.get("span"))), ("fingerprint", shown(known["input_fingerprint"]))]
+        details += [("span", shown(known.get("span"))), ("fingerprint", shown(known["input_fingerprint"]))]
     if isinstance(known.get("num_examples"), Mapping):
-        found.append(("rows", ", ".join(f"{split} {count:,}" for split, count in known["num_examples"].items())))
+        details.append(("rows", ", ".join(f"{split} {count:,}" for split, count in known["num_examples"].items())))
     if "training_spans" in known:
-        found.append(("trained on", ", ".join(f"span {part['span']}" for part in known["training_spans"])))
+        details.append(("trained on", ", ".join(f"span {part['span']}" for part in known["training_spans"])))
     for key, label in (("sha256", "sha256"), ("content_digest", "content digest")):
         if key in known:
-            found.append((label, str(known[key])[:_DIGEST_SHOWN]))
+            details.append((label, str(known[key])[:_DIGEST_SHOWN]))
     if "blessed" in known and isinstance(known["blessed"], int):
-        found.append(("blessed", "yes" if known["blessed"] else "no"))
+        details.append(("blessed", "yes" if known["blessed"] else "no"))
     if known.get("withdrawn"):
-        found.append(("withdrawn", "yes"))
+        details.append(("withdrawn", "yes"))
     names = {"run_id": "run", "pushed_version": "version", "pushed_destination": "pushed to"}
-    return found + [(label, shown(known[key])) for key, label in names.items() if key in known]
+    return details + [(label, shown(known[key])) for key, label in names.items() if key in known]
 
 
 def headline(lineage: Lineage) -> Iterator[str]:
@@ -67,20 +67,20 @@ def headline(lineage: Lineage) -> Iterator[str]:
 
 
 def _hyperparameters(trainer: Mapping[str, Any]) -> Details:
-    found: Details = [("seed", shown(trainer["seed"]))] if "seed" in trainer else []
+    details: Details = [("seed", shown(trainer["seed"]))] if "seed" in trainer else []
     for key in _HYPERPARAMETERS:
         values = flat(trainer.get(key, {}), key)
-        found += [(name, shown(value)) for name, value in values.items() if value is not None]
+        details += [(name, shown(value)) for name, value in values.items() if value is not None]
     for name, task in trainer.get("tasks", {}).items():
-        found.append((f"tasks.{name}", shown(task)))
-    return found
+        details.append((f"tasks.{name}", shown(task)))
+    return details
 
 
 def _evaluation(lineage: Lineage) -> Details:
-    found: Details = []
+    details: Details = []
     for name, task in lineage.evaluation.items():
         unit = f" ({task.unit})" if task.unit else ""
         values = ", ".join(f"{key} {'undefined' if v is None else f'{v:.4f}'}" for key, v in task.metrics.items())
-        found.append((f"{name}{unit}", values or "no metrics"))
-        found += [(f"{name} gate", f"{gate['metric']} {gate_line(gate).text}") for gate in task.gates]
-    return found
+        details.append((f"{name}{unit}", values or "no metrics"))
+        details += [(f"{name} gate", f"{gate['metric']} {gate_line(gate).text}") for gate in task.gates]
+    return details

@@ -62,14 +62,14 @@ def target_of_config(config: JanusConfig, version: str | None) -> Target:
             f"there is no metadata database {home.metadata}: version {number} was pushed elsewhere, or before it was "
             "removed"
         )
-    found = _find(home, base, number)
-    if found is None:
+    target = _find(home, base, number)
+    if target is None:
         known = ", ".join(map(str, versions(base))) or "none"
         raise ConfigError(
             f"{home.metadata} does not know what pushed version {number} (versions in {base}: {known}); "
             "`janus versions CONFIG` lists them"
         )
-    return found
+    return target
 
 
 def target_of_path(path: str) -> Target:
@@ -83,9 +83,9 @@ def target_of_path(path: str) -> Target:
     base = base or "."
     homes = sorted(folder.parent for folder in RUNS.glob("*/metadata.db"))
     for folder in homes:
-        found = _find(Home(folder.name), base, int(name))
-        if found is not None:
-            return found
+        target = _find(Home(folder.name), base, int(name))
+        if target is not None:
+            return target
     names = ", ".join(folder.name for folder in homes) or "none"
     raise ConfigError(
         f"no pipeline with a home in {RUNS} pushed {path} (pipelines there: {names}): start in the project's folder, "
@@ -107,11 +107,11 @@ def _find(home: Home, base: str, version: int) -> Target | None:
 
 def _copies(records: Sequence[Rollback], version: int) -> list[Rollback]:
     made = {record.new_version: record for record in records}
-    found: list[Rollback] = []
+    copies: list[Rollback] = []
     while version in made:
-        found.insert(0, made[version])
+        copies.insert(0, made[version])
         version = made[version].to_version
-    return found
+    return copies
 
 
 def _number(base: str, version: str | None) -> int:

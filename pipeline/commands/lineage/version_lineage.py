@@ -88,7 +88,9 @@ def read_lineage(target: Target) -> Lineage:
     steps, artifacts, broken = _walk(store, push)
     _name_other_models(store, steps, artifacts)
     pusher = next((step for step in steps if push.artifact_id in _ids(step.outputs)), None)
-    notes = [f"ML Metadata does not know what made {found.type} {found.id}, {found.uri}" for found in broken]
+    notes = [
+        f"ML Metadata does not know what made {artifact.type} {artifact.id}, {artifact.uri}" for artifact in broken
+    ]
     run_id = pusher.run_id if pusher else None
     return Lineage(
         version=target.version,
@@ -120,14 +122,14 @@ def _walk(
         makers = first_makers(store, wanted)
         broken += [artifacts[artifact] for artifact in sorted(wanted - set(makers))]
         level = sorted(set(makers.values()) - set(steps))
-        found = _steps(store, level)
-        steps |= found
-        touched = {artifact for step in found.values() for artifact in _ids(step.inputs) | _ids(step.outputs)}
+        reached = _steps(store, level)
+        steps |= reached
+        touched = {artifact for step in reached.values() for artifact in _ids(step.inputs) | _ids(step.outputs)}
         for artifact in store.get_artifacts_by_id(sorted(touched - set(artifacts))) if touched else []:
             artifacts[artifact.id] = _artifact(artifact)
         made = {artifact for step in steps.values() for artifact in _ids(step.outputs)}
         followed = (
-            {key: ids for key, ids in step.inputs.items() if key not in OTHER_MODELS} for step in found.values()
+            {key: ids for key, ids in step.inputs.items() if key not in OTHER_MODELS} for step in reached.values()
         )
         wanted = {artifact for inputs in followed for artifact in _ids(inputs)} - made
     return [steps[execution] for execution in sorted(steps)], artifacts, broken

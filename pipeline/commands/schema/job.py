@@ -51,9 +51,9 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
                     raise record.failure.error from None
                 raise
         known = only_columns(read_schema(path), config.named_columns()) if path.exists() else None
-        found = differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
-        if found:
-            console.print(difference_table(found, path, known is not None))
+        differing = differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
+        if differing:
+            console.print(difference_table(differing, path, known is not None))
         else:
             console.print(f"{path} says what the training split shows: nothing differs")
         if write:
@@ -61,16 +61,16 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
             console.print(f"written to {path}")
             if config.schema_ is None:
                 console.print(f"add `schema: {path}` to the configuration, so that runs are checked against it")
-        elif found:
+        elif differing:
             console.print("nothing was written; `--write` freezes the inferred schema")
     return 0
 
 
-def difference_table(found: list[Difference], path: Path, exists: bool) -> Table:
+def difference_table(differing: list[Difference], path: Path, exists: bool) -> Table:
     """Column × in the file × inferred."""
     title = f"{path} and the training split" if exists else f"inferred from the training split; there is no {path}"
     table = plain_table(title, ("column", "in the file", "inferred", "a run") if exists else ("column", "inferred"))
-    for difference in found:
+    for difference in differing:
         cells = [difference.column, difference.in_file or "–", difference.inferred or "–"]
         verdict = "✗ stops" if difference.stops else "✓ passes"
         table.add_row(*([*cells, verdict] if exists else [cells[0], cells[2]]))
@@ -87,13 +87,12 @@ class _Inferred:
 
 
 def _infer(config: JanusConfig, home: Home) -> _Inferred:
-    from pipeline.dag import Places, create_schema_pipeline
+    from pipeline.dag import create_schema_pipeline
     from pipeline.lineage.store import executions_of_run, open_store
-    from pipeline.run.runner import run_on_beam
+    from pipeline.run.runner import places_in, run_on_beam
 
-    places = Places(root=str(home.root), metadata=str(home.metadata), schemas=home.schemas, checkpoints=None)
     run_id = f"schema-{now()}"
-    run_on_beam(create_schema_pipeline(config, places), run_id)
+    run_on_beam(create_schema_pipeline(config, places_in(home, train=False)), run_id)
     executions = executions_of_run(open_store(home.metadata), run_id)
     schema = executions["SchemaGen"].output("schema")
     statistics = executions["StatisticsGen"].output("statistics")

@@ -62,14 +62,14 @@ def _list(config: JanusConfig, home: Home, configured: Mapping[str, int]) -> Lis
     state, labels = read_state(base), {**read_labels(base), **configured}
     known = _pushes(home, notes)
     reports: dict[str, dict[str, Headline]] = {}
-    found = []
+    listed = []
     for number in reversed(storage_of(base).numbers(base)):
         source = origin(state.rollbacks, number)
         push = known.get(source)
         if push and push.run_id and push.run_id not in reports:
             reports[push.run_id] = _headlines(home, push.run_id, notes)
-        found.append(_version(state, number, source, push, labels, reports))
-    return Listing(path=base, served=state.served, rollback_target=state.rollback_target, versions=found, notes=notes)
+        listed.append(_version(state, number, source, push, labels, reports))
+    return Listing(path=base, served=state.served, rollback_target=state.rollback_target, versions=listed, notes=notes)
 
 
 def _version(

@@ -41,14 +41,14 @@ def versions_table(listing: Listing) -> Table:
 
 def states(version: Version) -> list[str]:
     """What a version is: served, a copy, withdrawn, labelled, not complete."""
-    found = ["served"] if version.served else []
+    words = ["served"] if version.served else []
     if not version.complete:
-        found.append("not complete")
+        words.append("not complete")
     if version.copy_of is not None:
-        found += [f"copy of {version.copy_of}", "(rolled back to)"]
+        words += [f"copy of {version.copy_of}", "(rolled back to)"]
     if version.withdrawn:
-        found += ["withdrawn", _local(datetime.fromisoformat(version.withdrawn))]
-    return found + [f"label {label}" for label in version.labels]
+        words += ["withdrawn", _local(datetime.fromisoformat(version.withdrawn))]
+    return words + [f"label {label}" for label in version.labels]
 
 
 def _local(time: datetime) -> str:

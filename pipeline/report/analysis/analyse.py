@@ -68,13 +68,13 @@ def _artifacts(executions: "Mapping[str, NodeExecution]") -> "dict[str, StoredAr
         "anomalies": [("ExampleValidator", "anomalies")],
         "model": [("Trainer", "model")],
     }
-    found = {}
+    artifacts = {}
     for name, places in wanted.items():
         for node, key in places:
             artifact = executions[node].output(key) if node in executions else None
             if artifact is not None:
-                found[name] = artifact
-    return found
+                artifacts[name] = artifact
+    return artifacts
 
 
 def _key(config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> str:
@@ -180,13 +180,13 @@ def _add_predictions(
     largest = sorted(slices, key=lambda name: (-len(slices[name]), name))[:MOST_SLICES]
     metrics = metrics_by_task(config)
     groups = np.random.default_rng(config.seed).integers(0, GROUPS, len(records))
-    for name, found in predicted.items():
+    for name, labelled in predicted.items():
         progress(f"analysing {name}")
-        task = curves_of(config.tasks[name], found)
-        task.errors = standard_errors(metrics[name], list(metrics[name]), found, groups[found.rows])
+        task = curves_of(config.tasks[name], labelled)
+        task.errors = standard_errors(metrics[name], list(metrics[name]), labelled, groups[labelled.rows])
         shown = list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
         for of_slice in largest:
-            inside = part_of(found, slices[of_slice])
+            inside = part_of(labelled, slices[of_slice])
             task.slice_rows[of_slice] = len(inside.rows)
             if len(inside.rows):
                 errors = standard_errors(metrics[name], shown, inside, groups[inside.rows])
@@ -196,10 +196,10 @@ def _add_predictions(
         return
     count = min(config.report.importance_rows, len(records))
     chosen = np.sort(np.random.default_rng(config.seed).choice(len(records), count, replace=False))
-    few = {name: part_of(found, chosen) for name, found in predicted.items()}
-    few = {name: found for name, found in few.items() if len(found.rows)}
+    few = {name: part_of(labelled, chosen) for name, labelled in predicted.items()}
+    few = {name: labelled for name, labelled in few.items() if len(labelled.rows)}
     # The rows' places are among those chosen now.
-    few = {name: found.moved(np.searchsorted(chosen, found.rows)) for name, found in few.items()}
+    few = {name: labelled.moved(np.searchsorted(chosen, labelled.rows)) for name, labelled in few.items()}
     used = {name: metrics[name][importance_metric(config, name)] for name in few}
     columns = list(dict.fromkeys(column_of(name, feature) for name, feature in config.features.items()))
     importance, skipped = importances(

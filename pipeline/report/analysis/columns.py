@@ -42,9 +42,9 @@ def columns_of(
     Raises:
         OSError: the artifact's files are gone.
     """
-    found = {split: Sample(_load(statistics_uri, split), (batches or {}).get(split, [])) for split in (TRAIN, EVAL)}
-    sides = {split: read_columns(sample.statistics)[1] for split, sample in found.items()}
-    raw = {split: features_by_name(sample.statistics) for split, sample in found.items()}
+    samples = {split: Sample(_load(statistics_uri, split), (batches or {}).get(split, [])) for split in (TRAIN, EVAL)}
+    sides = {split: read_columns(sample.statistics)[1] for split, sample in samples.items()}
+    raw = {split: features_by_name(sample.statistics) for split, sample in samples.items()}
     names = list(dict.fromkeys([*sides[TRAIN], *sides[EVAL]]))
     columns = []
     for name in names:
@@ -55,7 +55,7 @@ def columns_of(
                 type=either.type.lower(),
                 train=_side(sides[TRAIN].get(name), raw[TRAIN].get(name)),
                 eval=_side(sides[EVAL].get(name), raw[EVAL].get(name)),
-                bars=_number_bars(*(found[split].numbers(name) for split in (TRAIN, EVAL)))
+                bars=_number_bars(*(samples[split].numbers(name) for split in (TRAIN, EVAL)))
                 if either.value_counts is None
                 else _text_bars(*(_counts(raw[split].get(name)) for split in (TRAIN, EVAL))),
             )
@@ -65,7 +65,7 @@ def columns_of(
         for side in filter(None, (column.train, column.eval)):
             side.least = side.median = side.greatest = None
     if schema is not None and all(sides.values()):
-        _add_distances(columns, found[TRAIN], found[EVAL], schema)
+        _add_distances(columns, samples[TRAIN], samples[EVAL], schema)
     return columns
 
 
@@ -80,8 +80,8 @@ def anomalies_of(anomalies_uri: str, sensitive: Collection[str] = ()) -> list[An
         path = Path(anomalies_uri) / f"Split-{split}" / ANOMALIES_FILE
         if not path.exists():
             continue
-        found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
-        for name, info in sorted(found.anomaly_info.items()):
+        anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
+        for name, info in sorted(anomalies.anomaly_info.items()):
             severity = anomalies_pb2.AnomalyInfo.Severity.Name(info.severity).lower()
             text = info.short_description if name in sensitive else info.description or info.short_description
             lines.append(AnomalyLine(split=split, column=name, severity=severity, text=text))
@@ -149,9 +149,9 @@ def _add_distances(
 ) -> None:
     known = {feature.name for feature in schema.feature}
     names = [column.name for column in columns if column.name in known]
-    found = {skew.column: skew for skew in feature_skews(train, evaluated, schema, names, None)}
+    skews = {skew.column: skew for skew in feature_skews(train, evaluated, schema, names, None)}
     for column in columns:
-        skew = found.get(column.name)
+        skew = skews.get(column.name)
         if skew is not None:
             column.measure, column.distance, column.unseen = skew.measure, skew.distance, skew.unseen
             column.outside = skew.outside

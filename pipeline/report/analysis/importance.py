@@ -58,11 +58,11 @@ def importances(
         RequestError: the model refuses a row.
     """
     outputs = ["/".join(filter(None, [name, metrics[name].facts.reads])) for name in predicted]
-    base = {name: metrics[name].value(found) for name, found in predicted.items()}
-    found: dict[str, list[Importance]] = {name: [] for name in predicted}
+    base = {name: metrics[name].value(measured) for name, measured in predicted.items()}
+    measured: dict[str, list[Importance]] = {name: [] for name in predicted}
     for place, column in enumerate(columns):
         if time.monotonic() > until:
-            return _sorted(found, base), list(columns[place:])
+            return _sorted(measured, base), list(columns[place:])
         progress(f"importance {place + 1}/{len(columns)}")
         # By the column's own place, so that another column does not change its permutations.
         random = np.random.default_rng([seed, place])
@@ -75,8 +75,8 @@ def importances(
         for name, changes in worse.items():
             if np.isfinite(changes).all():
                 mean, spread = float(np.mean(changes)), float(np.std(changes, ddof=1))
-                found[name].append(Importance(column=column, worse=mean, spread=spread))
-    return _sorted(found, base), []
+                measured[name].append(Importance(column=column, worse=mean, spread=spread))
+    return _sorted(measured, base), []
 
 
 def _permuted(examples: Sequence[example_pb2.Example], column: str, order: np.ndarray) -> list[bytes]:
@@ -110,8 +110,10 @@ def _with_answers(name: str, predicted: Predicted, answers: Mapping[str, np.ndar
     return replace(predicted, **changed)
 
 
-def _sorted(found: Mapping[str, list[Importance]], base: Mapping[str, float]) -> dict[str, list[Importance]]:
-    return {name: mark_chance(sorted(items, key=lambda item: -item.worse), base[name]) for name, items in found.items()}
+def _sorted(measured: Mapping[str, list[Importance]], base: Mapping[str, float]) -> dict[str, list[Importance]]:
+    return {
+        name: mark_chance(sorted(items, key=lambda item: -item.worse), base[name]) for name, items in measured.items()
+    }
 
 
 def mark_chance(items: Sequence[Importance], base: float) -> list[Importance]:

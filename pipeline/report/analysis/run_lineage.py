@@ -15,7 +15,7 @@ def lineage_of(store: MetadataStore, executions: Mapping[str, NodeExecution]) ->
     events: dict[int, list[pb.Event]] = {execution.id: [] for execution in ordered}
     for event in store.get_events_by_execution_ids(list(events)) if events else []:
         events[event.execution_id].append(event)
-    ids = {event.artifact_id for found in events.values() for event in found}
+    ids = {event.artifact_id for of_execution in events.values() for event in of_execution}
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id(sorted(ids))}
     makers = _makers(store, executions, artifacts)
     lineage = []

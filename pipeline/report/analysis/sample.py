@@ -111,14 +111,14 @@ def predicted_tasks(model: LoadedModel, records: Sequence[bytes], tasks: Sequenc
     outputs = [name for name in names if name in available]
     answers = predict(model, records, outputs)
     labels = _in_calls(records, lambda part: model.run("transform_features", {"examples": part}))
-    found = {}
+    tasks_found = {}
     for task in tasks:
         weights = labels[weight_name(task)].reshape(len(records), -1)[:, 0].astype(np.float64)
         rows = np.flatnonzero(weights > 0)
         if not len(rows) or task not in answers:
             continue
         quantiles, decision = answers.get(f"{task}/quantiles"), answers.get(f"{task}/decision")
-        found[task] = Predicted(
+        tasks_found[task] = Predicted(
             rows=rows,
             labels=labels[label_name(task)].reshape(len(records), -1)[rows],
             weights=weights[rows],
@@ -126,7 +126,7 @@ def predicted_tasks(model: LoadedModel, records: Sequence[bytes], tasks: Sequenc
             quantiles=None if quantiles is None else quantiles[rows].astype(np.float64),
             decision=None if decision is None else decision[rows],
         )
-    return found
+    return tasks_found
 
 
 def slices_of(examples: Sequence[example_pb2.Example], slices: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
@@ -141,7 +141,7 @@ def slices_of(examples: Sequence[example_pb2.Example], slices: Sequence[Sequence
                 names = [f"{name}{',' if name else ''}{column}={value}" for name in names for value in values]
             for name in names:
                 rows.setdefault(name, []).append(row)
-    return {name: np.array(found) for name, found in rows.items()}
+    return {name: np.array(inside) for name, inside in rows.items()}
 
 
 def _texts(features: Mapping[str, feature_pb2.Feature], column: str) -> list[str]:

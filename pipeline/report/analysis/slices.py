@@ -89,7 +89,7 @@ def slice_values(
     """
     known, levels = reported_metric(task, metric), task.get("quantiles") or []
     overall = task.get("metrics", {}).get(metric)
-    found: dict[str, list[SliceValue]] = {}
+    by_columns: dict[str, list[SliceValue]] = {}
     for name, values in task.get("slices", {}).items():
         rows, value = task.get("slice_sizes", {}).get(name, 0), values.get(metric)
         error = analysis.slice_errors.get(name, {}).get(metric) if analysis else None
@@ -97,10 +97,10 @@ def slice_values(
         low, high = interval(known, value, error, sampled, rows)
         excess = _excess(known, levels, low, high, overall)
         columns, label = split_name(name, slices)
-        found.setdefault(columns, []).append(SliceValue(name, label, rows, value, low, high, excess))
-    for values_found in found.values():
+        by_columns.setdefault(columns, []).append(SliceValue(name, label, rows, value, low, high, excess))
+    for values_found in by_columns.values():
         values_found.sort(key=lambda one: (*_rank(one), -_badness(known, levels, one.value), one.name))
-    return found
+    return by_columns
 
 
 def worst_slices(by_columns: Mapping[str, Sequence[SliceValue]], count: int = WORST) -> list[SliceValue]:
@@ -132,7 +132,7 @@ def split_name(name: str, slices: Sequence[Sequence[str]]) -> tuple[str, str]:
     for columns in sorted(slices, key=len):
         ordered = sorted(columns)
         pattern = ",".join(f"{re.escape(column)}=(.*)" for column in ordered)
-        found = re.fullmatch(pattern, name, re.DOTALL)
-        if found:
-            return ", ".join(ordered), ", ".join(found.groups())
+        match = re.fullmatch(pattern, name, re.DOTALL)
+        if match:
+            return ", ".join(ordered), ", ".join(match.groups())
     return "slice", name

@@ -108,8 +108,8 @@ def standard_errors(
     metrics: Mapping[str, TaskMetric], names: Sequence[str], predicted: Predicted, groups: np.ndarray
 ) -> dict[str, float]:
     """The errors of those metrics that have one."""
-    found = {name: standard_error(metrics[name], predicted, groups) for name in names}
-    return {name: error for name, error in found.items() if error is not None}
+    errors = {name: standard_error(metrics[name], predicted, groups) for name in names}
+    return {name: error for name, error in errors.items() if error is not None}
 
 
 def _value(metric: StatisticMetric, state: np.ndarray) -> float:

@@ -38,9 +38,9 @@ def graph_of(components: Mapping[str, ComponentReport], lineage: Sequence[NodeLi
         lineage: which components each one read from.
     """
     takes: dict[str, list[str]] = {name: [] for name in components} | {
-        found.node: [other for other in found.takes if other in components]
-        for found in lineage
-        if found.node in components
+        component.node: [other for other in component.takes if other in components]
+        for component in lineage
+        if component.node in components
     }
     layers: dict[str, int] = {}
     for name in components:
@@ -55,7 +55,7 @@ def graph_of(components: Mapping[str, ComponentReport], lineage: Sequence[NodeLi
         start = (width - len(names) * WIDTH - (len(names) - 1) * GAP_X) / 2
         for place, name in enumerate(names):
             places[name] = (start + place * (WIDTH + GAP_X), layer * (HEIGHT + GAP_Y))
-    nodes = [Node(name, *places[name], _note(found), _state(found)) for name, found in components.items()]
+    nodes = [Node(name, *places[name], _note(component), _state(component)) for name, component in components.items()]
     paths = [_path(places[other], places[name]) for name in components for other in _direct(name, takes)]
     height = (max(rows, default=0) + 1) * (HEIGHT + GAP_Y) - GAP_Y
     return Graph(nodes, paths, width, height)
@@ -65,7 +65,7 @@ def _direct(name: str, takes: Mapping[str, Sequence[str]]) -> list[str]:
     """Those taken from, but not the ones that another of them comes after anyway."""
 
     def before(node: str) -> set[str]:
-        return {found for other in takes[node] for found in {other, *before(other)}}
+        return {node_before for other in takes[node] for node_before in {other, *before(other)}}
 
     return [other for other in takes[name] if not any(other in before(also) for also in takes[name] if also != other)]
 

@@ -119,7 +119,7 @@ def _task(
         for number_of, (columns, slices) in enumerate(by_columns.items()):
             overall = task["metrics"].get(metric)
             plots.append(slices_plot(f"{key}-s-{metric}-{number_of}", columns, metric, overall, slices))
-        worst += [(metric, found) for found in worst_slices(by_columns)]
+        worst += [(metric, one) for one in worst_slices(by_columns)]
     if analysis is not None and analysis.importance:
         plots.append(
             importance_plot(f"{key}-imp", analysis.importance_metric, analysis.importance_base, analysis.importance)

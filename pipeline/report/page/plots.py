@@ -44,18 +44,18 @@ class Plot:
 
 def training_plots(history: Sequence[Mapping[str, float | None]], tasks: Sequence[str]) -> dict[str, list[Plot]]:
     """Task → its losses, metrics and gate; "" → what is of all tasks."""
-    found: dict[str, list[Plot]] = {"": [], **{task: [] for task in tasks}}
+    plots: dict[str, list[Plot]] = {"": [], **{task: [] for task in tasks}}
     for place, panel in enumerate(training_panels(history, tasks)):
         owner, _, _ = panel.title.partition(": ")
-        found[owner if owner in found else ""].append(_training(f"t{place}", panel))
-    return found
+        plots[owner if owner in plots else ""].append(_training(f"t{place}", panel))
+    return plots
 
 
 def task_plots(key: str, name: str, task: Mapping[str, Any], analysis: TaskAnalysis) -> list[Plot]:
     """Whichever apply to the task's kind."""
     unit = f" [{shown(task['unit'])}]" if task.get("unit") else ""
     plots = []
-    curved = [found for found in analysis.classes if found.true_positive_rate]
+    curved = [one for one in analysis.classes if one.true_positive_rate]
     if analysis.classes:
         plots.append(_calibration(f"{key}-cal", analysis.classes))
     if curved:
@@ -184,20 +184,14 @@ def _training(key: str, panel: Panel) -> Plot:
 
 def _calibration(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
     def paint(axis: Axes) -> None:
-        axis.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
-        for found in classes:
-            axis.plot(
-                [b.predicted for b in found.calibration],
-                [b.observed for b in found.calibration],
-                marker="o",
-                markersize=3.5,
-                linewidth=1.3,
-                label=shown(found.name),
-            )
-        _unit_square(axis, "predicted probability", "share observed")
+        lines = [
+            (shown(one.name), [b.predicted for b in one.calibration], [b.observed for b in one.calibration])
+            for one in classes
+        ]
+        _curves(axis, lines, "predicted probability", "share observed", marker="o", markersize=3.5, linewidth=1.3)
 
     gap = max(
-        ((abs(b.predicted - b.observed), found.name, b) for found in classes for b in found.calibration),
+        ((abs(b.predicted - b.observed), one.name, b) for one in classes for b in one.calibration),
         key=lambda item: item[0] * item[2].weight,
     )
     return Plot(
@@ -209,19 +203,17 @@ def _calibration(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
         HEIGHT,
         ("class", "predicted", "observed", "weight"),
         [
-            (found.name, f"{b.predicted:.3f}", f"{b.observed:.3f}", f"{b.weight:,.6g}")
-            for found in classes
-            for b in found.calibration
+            (one.name, f"{b.predicted:.3f}", f"{b.observed:.3f}", f"{b.weight:,.6g}")
+            for one in classes
+            for b in one.calibration
         ],
     )
 
 
 def _roc(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
     def paint(axis: Axes) -> None:
-        axis.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
-        for found in classes:
-            axis.plot(found.false_positive_rate, found.true_positive_rate, linewidth=1.4, label=shown(found.name))
-        _unit_square(axis, "false positive rate", "true positive rate")
+        lines = [(shown(one.name), one.false_positive_rate, one.true_positive_rate) for one in classes]
+        _curves(axis, lines, "false positive rate", "true positive rate", linewidth=1.4)
 
     areas = [(c.name, _area(c.false_positive_rate, c.true_positive_rate)) for c in classes]
     named = ", ".join(f"{name} {area:.3f}" for name, area in areas)
@@ -245,11 +237,10 @@ def _area(x: Sequence[float], y: Sequence[float]) -> float:
 
 def _precision_recall(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
     def paint(axis: Axes) -> None:
-        for found in classes:
-            axis.plot(found.recall, found.precision, linewidth=1.4, label=shown(found.name))
-        _unit_square(axis, "recall", "precision")
+        lines = [(shown(one.name), one.recall, one.precision) for one in classes]
+        _curves(axis, lines, "recall", "precision", diagonal=False, linewidth=1.4)
 
-    shares = ", ".join(f"{found.name} {found.share:.3f}" for found in classes)
+    shares = ", ".join(f"{one.name} {one.share:.3f}" for one in classes)
     return Plot(
         key,
         "Precision and recall",
@@ -261,13 +252,26 @@ def _precision_recall(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
     )
 
 
-def _unit_square(axis: Axes, x: str, y: str) -> None:
+def _curves(
+    axis: Axes,
+    lines: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+    x_label: str,
+    y_label: str,
+    diagonal: bool = True,
+    **style: Any,
+) -> None:
+    """Draws lines between 0 and 1, each a label, x and y; those without a label are not in the legend."""
+    if diagonal:
+        axis.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
+    for label, x, y in lines:
+        axis.plot(x, y, label=label, **style)
     axis.set_xlim(-0.01, 1.01)
     axis.set_ylim(-0.01, 1.01)
-    axis.set_xlabel(x)
-    axis.set_ylabel(y)
+    axis.set_xlabel(x_label)
+    axis.set_ylabel(y_label)
     axis.grid()
-    axis.legend(loc="best")
+    if any(label for label, *_ in lines):
+        axis.legend(loc="best")
 
 
 def _confusion(key: str, confusion: Confusion) -> Plot:
@@ -397,13 +401,8 @@ def _predicted_true(key: str, grid: Grid, unit: str) -> Plot:
 
 def _coverage(key: str, levels: Sequence[tuple[float, float]]) -> Plot:
     def paint(axis: Axes) -> None:
-        axis.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
-        axis.plot([level for level, _ in levels], [share for _, share in levels], marker="o", markersize=4)
-        axis.set_xlim(-0.01, 1.01)
-        axis.set_ylim(-0.01, 1.01)
-        axis.set_xlabel("quantile's level")
-        axis.set_ylabel("share of labels at or below it")
-        axis.grid()
+        lines = [("", [level for level, _ in levels], [share for _, share in levels])]
+        _curves(axis, lines, "quantile's level", "share of labels at or below it", marker="o", markersize=4)
 
     shares = ", ".join(f"{level:g}: {share:.3f}" for level, share in levels)
     return Plot(

@@ -125,5 +125,5 @@ def _attribute(name: str, value: str, key: str) -> str:
         return value.replace("#", f"#{key}-", 1)
     if name in ("style", "clip-path", "fill", "stroke"):
         value = _REFERENCE.sub(rf"url(#{key}-\1)", value)
-        return _COLOUR.sub(lambda found: VARIABLES[found[0]], value)
+        return _COLOUR.sub(lambda match: VARIABLES[match[0]], value)
     return value
