@@ -1,4 +1,4 @@
-"""Events of a run that is under way, which are logged by the logger `janus.progress`."""
+"""Events of a running pipeline, which the logger `janus.progress` logs."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping

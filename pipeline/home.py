@@ -76,18 +76,18 @@ class Home:
         """
         require_writable(self.folder, "the pipeline's home")
 
-    def set_orphans_aside(self) -> Path | None:
+    def move_orphans(self) -> Path | None:
         """Moves artifacts whose metadata database is gone to another folder, and returns it.
 
         A new database counts from 1 again: its first outputs would be mixed with the files of old ones.
         """
         if self.metadata.exists() or not self.root.exists():
             return None
-        aside = self.folder / f"root-without-metadata-{now()}"
-        self.root.rename(aside)
+        moved = self.folder / f"root-without-metadata-{now()}"
+        self.root.rename(moved)
         for folder in (self.checkpoints, self.analyzer_cache):
             shutil.rmtree(folder, ignore_errors=True)
-        return aside
+        return moved
 
     def new_run(self) -> str:
         """Makes a new run's folder and returns its id: the local time, made unique."""

@@ -132,7 +132,7 @@ def differences(
 ) -> list[Difference]:
     """Columns that differ between the file and the data; those that would stop a run come first.
 
-    A limit that only the file has is no difference as long as the data keep it.
+    A limit that only the file has is not a difference as long as the data keep it.
 
     Args:
         in_file: the curated schema.

@@ -15,7 +15,7 @@ def run(
         typer.Option("--span", metavar="N", help="The span to run, a number or date; default: the newest."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print each event as a JSON object on a line of its own, and nothing else.")
+        bool, typer.Option("--json", help="Print only events, each as a JSON object on one line.")
     ] = False,
     overrides: Overrides = None,
     verbose: Verbose = False,

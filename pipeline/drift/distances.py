@@ -1,4 +1,4 @@
-"""How far two samples of a column are apart, in bins that the training split fixes.
+"""The distance between two samples of a column, in bins that the training split fixes.
 
 TFDV bins numbers by each side's own range: one outlier, or a maximum of 6 instead of 7, moves all of its bins, and two
 samples of one distribution come out far apart. Here both sides are counted in the same bins, and values outside the

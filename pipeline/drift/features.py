@@ -190,7 +190,7 @@ def _text(measure: str, before: Any | None, after: Any | None) -> dict[str, Any]
     first, second = _value_shares(before), _value_shares(after)
     if not first or not second:
         return {"distance": None}
-    # TFDV lists the most frequent values: of others nobody knows whether the training split had them.
+    # TFDV lists the most frequent values: whether the training split had others is unknown.
     all_known = before is not None and len(first) >= before.string_stats.unique
     return {
         "distance": distance(measure, *text_shares(first, second)),

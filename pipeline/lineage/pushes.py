@@ -42,14 +42,14 @@ class Push:
 
 
 def pushes(store: MetadataStore) -> list[Push]:
-    """All models that came to the Pusher, also those that it did not push, oldest first."""
+    """All models that the Pusher received, also those that it did not push, oldest first."""
     artifacts = artifacts_of_type(store, "PushedModel")
     makers = first_makers(store, [artifact.id for artifact in artifacts])
     return [_push(store, artifact, makers.get(artifact.id)) for artifact in artifacts]
 
 
 def record_rollbacks(store: MetadataStore, pipeline: str, base: Location) -> None:
-    """Brings ML Metadata up to the record beside the versions; what is there already stays as it is.
+    """Adds to ML Metadata the rollbacks that are in the record beside the versions and not in it yet.
 
     An execution per rollback, in the pipeline's context. `withdrawn` is 1 on the Models and PushedModels that a
     rollback withdrew, and 0 again on those that another one brought back.
@@ -63,7 +63,7 @@ def record_rollbacks(store: MetadataStore, pipeline: str, base: Location) -> Non
 def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
     """Brings the pipeline's ML Metadata up to the rollbacks so far, if there is any of either.
 
-    A run calls it before its Resolvers choose: a rollback may have been killed before it came to this, or was made on
+    A run calls it before its Resolvers choose: a rollback may have been killed before it did this, or was made on
     another machine.
 
     Raises:

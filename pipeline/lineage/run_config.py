@@ -36,5 +36,5 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise JanusError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise JanusError(f"{path} is no mapping: restore it, or remove it to compare the runs without it")
+        raise JanusError(f"{path} is not a mapping: restore it, or remove it to compare the runs without it")
     return content

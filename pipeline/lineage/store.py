@@ -67,9 +67,9 @@ def artifacts_of_type(store: MetadataStore, kind: str) -> list[pb.Artifact]:
 
 
 def first_makers(store: MetadataStore, artifacts: Iterable[int]) -> dict[int, int]:
-    """Artifact → the first execution that put it out; in later runs, it came from the cache.
+    """Artifact → the first execution whose output it is; in later runs, it came from the cache.
 
-    An artifact that no execution put out is not in it. What a Resolver chose is internal to it, not put out.
+    An artifact that is no execution's output is left out. What a Resolver chose is internal to it, not an output.
     """
     first: dict[int, int] = {}
     wanted = sorted(artifacts)

@@ -162,7 +162,7 @@ def slice_name(key: SliceKey) -> str:
 def _is_blessed(blessing_uri: str, problems: list[str]) -> bool:
     blessed, rejected = (fileio.exists(f"{blessing_uri}/{name}") for name in (BLESSED_FILE, NOT_BLESSED_FILE))
     if blessed == rejected:
-        problems.append(f"{blessing_uri} says neither that the model is blessed nor that it is not")
+        problems.append(f"{blessing_uri} does not say whether the model is blessed")
         return False
     return blessed
 

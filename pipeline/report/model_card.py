@@ -1,6 +1,6 @@
 """The model card (Mitchell et al. 2019): what a model is for, what it was made of, how good it is, its limits.
 
-Generated from the run; what people write stands in `notes.md` in the pipeline's home, and is kept across runs.
+Generated from the run; what people write is in `notes.md` in the pipeline's home, and is kept across runs.
 """
 
 import re
@@ -65,7 +65,7 @@ def read_notes(path: Path) -> dict[str, str]:
 
 
 def notes_of(text: str) -> dict[str, str]:
-    """Section → its text. What stands under another heading of the second level is of the section `Notes`."""
+    """Section → its text. Text under any other heading of the second level belongs to the section `Notes`."""
     notes = dict.fromkeys(SECTIONS, "")
     for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         heading, _, body = part.partition("\n")

@@ -54,7 +54,7 @@ class RunReport(BaseModel):
     peak_memory_mb: float = 0.0
 
     def all_cached(self) -> bool:
-        """Whether the run found nothing new to do."""
+        """Whether there was nothing new to do, so that all results came from the cache."""
         # TFX runs a Resolver each time; the components that read its choice are cached if it chose the same as before.
         worked = [name for name, component in self.components.items() if not component.cached]
         return bool(self.components) and all(name.endswith(RESOLVER) for name in worked)

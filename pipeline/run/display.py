@@ -1,4 +1,4 @@
-"""Shows the events of a run that is under way on the terminal."""
+"""Shows the events of a running pipeline on the terminal."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ _NAME_WIDTH = 18
 
 
 class Display(logging.Handler):
-    """One line per component that has ended; on a terminal also a line for what is under way, with a running clock."""
+    """One line per component that has ended; on a terminal also a line for what is running, with a clock."""
 
     def __init__(self, console: Console):
         super().__init__()
@@ -28,7 +28,7 @@ class Display(logging.Handler):
         self._epoch_since = time.monotonic()
 
     def status(self, doing: str) -> None:
-        """Sets what is under way."""
+        """Sets what is running."""
         self._doing, self._since, self._epoch = doing, time.monotonic(), None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -46,7 +46,7 @@ class Display(logging.Handler):
             self.status("")
 
     def running_line(self) -> Text:
-        """The line of what is under way."""
+        """The line of what is running."""
         if not self._doing:
             return Text("")
         line = f"{self._doing:<{_NAME_WIDTH}} {time.monotonic() - self._since:7.1f} s …"

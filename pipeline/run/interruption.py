@@ -1,4 +1,4 @@
-"""Ends a run on ctrl-C, whatever the libraries make of it."""
+"""Ends a run on ctrl-C, also where the libraries catch the interruption."""
 
 import logging
 import os

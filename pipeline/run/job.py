@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Run:
-    """One run, while it is under way."""
+    """The state of one run."""
 
     config: JanusConfig
     home: Home
@@ -74,7 +74,7 @@ class _Run:
 
 
 def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None, as_json: bool = False) -> int:
-    """Runs the pipeline of a configuration and returns the exit code; whatever happens, there is a report.
+    """Runs the pipeline of a configuration and returns the exit code; there is a report however it ends.
 
     Where the last run was of the same span, files, configuration and code, nothing is run, and a message says so.
 
@@ -122,7 +122,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
     def end_now(exit_code: int) -> None:
         os.chdir(working_folder)
         if run.console.is_terminal:
-            # The line of what is under way vanishes, the cursor comes back.
+            # Removes the line of what is running, and shows the cursor again.
             run.terminal.out.write("\r\x1b[2K\x1b[?25h")
         _report_interruption(run, exit_code)
         _write(run)
@@ -142,10 +142,10 @@ def _carry_out(run: _Run, verbose: bool) -> None:
                 display.status("checking")
                 check_before_run(run.config, run.home, run.span)
                 run.inputs = check_span(run.config, run.home, run.span)
-                aside = run.home.set_orphans_aside()
-                if aside:
+                moved = run.home.move_orphans()
+                if moved:
                     gone = run.home.metadata
-                    PROGRESS.warning("%s is gone: the artifacts that it described are now in %s", gone, aside)
+                    PROGRESS.warning("%s is gone: the artifacts that it described are now in %s", gone, moved)
                 _run_pipeline(run, display)
             _add_outcome(run)
         except (Exception, KeyboardInterrupt) as error:

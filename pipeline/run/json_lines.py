@@ -3,7 +3,7 @@
 Every object has `event` and `time` (ISO 8601, UTC). The events, in the order in which they are written:
 
 - `run_started`: `pipeline`, `run_id`, `folder`.
-- `status`: `doing`, what is under way beside the components.
+- `status`: `doing`, what is running between the components.
 - `component`: `component`, `state` (`running`, `complete`, `failed`, `interrupted`), `seconds`, `cached`, `error`.
 - `epoch`: `epoch`, `epochs`, `seconds`, `remaining_seconds`, `tasks` with each one's validation `loss` and metric.
 - `message`: `level`, `message`.
@@ -32,7 +32,7 @@ class JsonLines(logging.Handler):
         self._stream = stream
 
     def status(self, doing: str) -> None:
-        """Writes what is under way."""
+        """Writes what is running."""
         if doing:
             write_event(self._stream, "status", doing=doing)
 

@@ -77,7 +77,7 @@ class _Node(beam_dag_runner.PipelineNodeAsDoFn):
         announce(ComponentEvent(self._node_id, "complete", time.monotonic() - started, cached=execution.cached))
 
     def _execution(self) -> NodeExecution:
-        """What TFX recorded; it only records some failures, such as missing inputs, and goes on."""
+        """The execution in ML Metadata: TFX only records some failures there, such as missing inputs, and continues."""
         run_id = self._pipeline_runtime_spec.pipeline_run_id.field_value.string_value
         with tfx_metadata.Metadata(self._mlmd_connection_config) as handle:
             execution = executions_of_run(handle.store, run_id).get(self._node_id)
@@ -114,7 +114,7 @@ class _Runner(beam_dag_runner.BeamDagRunner):
         self._run_id = run_id
 
     def run_with_ir(self, pipeline: Any, run_options: Any = None) -> None:
-        """Called by TFX; the parent finds no parameter left to which it could give an id of its own."""
+        """Called by TFX. Sets the run's id before the parent would set one of its own."""
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )

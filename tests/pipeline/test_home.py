@@ -46,7 +46,7 @@ def test_latest_links_to_the_last_run(home: Home) -> None:
         assert home.latest.readlink() == Path(run_id)
 
 
-def test_a_second_process_is_kept_out_and_told_by_whom(home: Home) -> None:
+def test_a_second_process_is_kept_out_and_the_first_is_named(home: Home) -> None:
     other = "from pipeline.home import Home\nwith Home('flights').lock():\n  print('locked', flush=True)\n  input()"
     with subprocess.Popen(
         [sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -67,14 +67,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_artifacts_without_their_database_are_set_aside(home: Home) -> None:
-    assert home.set_orphans_aside() is None
+    assert home.move_orphans() is None
     (home.root / "Trainer").mkdir(parents=True)
     home.checkpoints.mkdir()
     home.analyzer_cache.mkdir()
     home.metadata.touch()
-    assert home.set_orphans_aside() is None
+    assert home.move_orphans() is None
     home.metadata.unlink()
-    aside = home.set_orphans_aside()
+    aside = home.move_orphans()
     assert aside is not None
     assert (aside / "Trainer").is_dir()
     assert not home.root.exists()

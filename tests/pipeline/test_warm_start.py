@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.very_slow]
 
 
 def run(folder: Path, run_id: str, caplog: pytest.LogCaptureFixture) -> tuple[set[str], list[str]]:
-    """The components that worked, and what was told of the warm start."""
+    """The components that worked, and what was logged of the warm start."""
     config = small_config(folder, training={"epochs": 1, "batch_size": 32, "warm_start": True})
     places = Places(
         str(folder / "root"), str(folder / "metadata.db"), folder / "schemas", checkpoints=None, analyzer_cache=None
@@ -34,16 +34,16 @@ def test_it_starts_from_the_model_before_these_examples(
     # Whoever edits the trainer while this runs should not see it trained again.
     monkeypatch.setattr("pipeline.dag.source_fingerprint", lambda *paths: "unedited")
     table = write_table(tmp_path)
-    _, told = run(tmp_path, "first", caplog)
-    assert told == ["warm start: no model was blessed before these examples were made; starting as usual"]
-    worked, told = run(tmp_path, "same again", caplog)
-    assert (worked, told) == (set(), [])
+    _, logged = run(tmp_path, "first", caplog)
+    assert logged == ["warm start: no model was blessed before these examples were made; starting as usual"]
+    worked, logged = run(tmp_path, "same again", caplog)
+    assert (worked, logged) == (set(), [])
     lines = table.read_text(encoding="utf-8").splitlines()
     table.write_text("\n".join([*lines, *(["130,C,no,5"] * 20)]) + "\n", encoding="utf-8")
-    worked, told = run(tmp_path, "more rows", caplog)
+    worked, logged = run(tmp_path, "more rows", caplog)
     assert "Trainer" in worked
-    (line,) = told
+    (line,) = logged
     assert "carrier: 2 of 3 values known" in line
     assert "starting as usual" not in line
-    worked, told = run(tmp_path, "more rows again", caplog)
-    assert (worked, told) == (set(), [])
+    worked, logged = run(tmp_path, "more rows again", caplog)
+    assert (worked, logged) == (set(), [])

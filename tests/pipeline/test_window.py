@@ -45,7 +45,7 @@ class Run:
     """What a run did, and what it left."""
 
     worked: set[str]
-    told: list[str]
+    logged: list[str]
     train: int
     window: list[dict[str, int]]
     vocabulary: list[str]
@@ -54,7 +54,7 @@ class Run:
     @property
     def trained_on(self) -> int:
         """The rows that the Trainer says it read."""
-        (line,) = [line for line in self.told if line.startswith("training on") and "validating" in line]
+        (line,) = [line for line in self.logged if line.startswith("training on") and "validating" in line]
         words = line.replace(",", " ").split()
         return int(words[2]) + int(words[6])
 
@@ -85,7 +85,7 @@ def run(run_id: str) -> Run:
     vocabulary = Path(graph.uri, "transform_fn/assets/carrier_vocabulary").read_text()
     return Run(
         worked={name for name, event in record.components.items() if not event.cached},
-        told=lines.told,
+        logged=lines.logged,
         train=report.examples["train"],
         window=report.window,
         vocabulary=sorted(vocabulary.split()),
@@ -96,10 +96,10 @@ def run(run_id: str) -> Run:
 class _Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.logged: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(record.getMessage())
+        self.logged.append(record.getMessage())
 
 
 @pytest.fixture(scope="module")
@@ -118,15 +118,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     return found
 
 
-def test_one_span_is_trained_on_alone_and_that_is_told(runs: list[Run]) -> None:
-    assert "training on 1 of 2 spans: 1; earlier runs of this pipeline ingested no others" in runs[0].told
+def test_one_span_is_trained_on_alone_and_that_is_logged(runs: list[Run]) -> None:
+    assert "training on 1 of 2 spans: 1; earlier runs of this pipeline ingested no others" in runs[0].logged
     assert runs[0].window == [{"span": 1, "train": runs[0].train}]
     assert runs[0].trained_on == runs[0].train
     assert runs[0].vocabulary == ["A", "B", "only-1"]
 
 
 def test_the_second_span_is_joined_with_the_first(runs: list[Run]) -> None:
-    assert "training on spans 2, 1" in runs[1].told
+    assert "training on spans 2, 1" in runs[1].logged
     assert runs[1].window == [{"span": 2, "train": runs[1].train}, {"span": 1, "train": runs[0].train}]
     assert runs[1].trained_on == runs[0].train + runs[1].train
     assert runs[1].vocabulary == ["A", "B", "only-1", "only-2"]

@@ -223,7 +223,7 @@ def _prepare(job: _Job, display: Display, record: RunRecord, interruption: Inter
         check_metadata(home.metadata)
         check_data(job.config)
         check_schema_file(job.config)
-        home.set_orphans_aside()
+        home.move_orphans()
         display.status("loading TFX")
         from components.anomaly_gate.column import read_split
         from pipeline.dag import create_data_pipeline

@@ -26,5 +26,5 @@ def diff(
     from pipeline.commands.output import print_result
     from pipeline.home import Home
 
-    found = compare_runs(*find_runs(Home(load(config, overrides).name), run_a, run_b))
-    return print_result(found, as_json, difference_view)
+    difference = compare_runs(*find_runs(Home(load(config, overrides).name), run_a, run_b))
+    return print_result(difference, as_json, difference_view)

@@ -102,12 +102,12 @@ class _Recorded:
 
 
 def find_runs(home: Home, a: str | None, b: str | None) -> tuple[RunFolder, RunFolder]:
-    """The two runs that are meant: by id, by the path of a report.json or of its folder.
+    """Finds the two runs, each named by its id, or by the path of its report.json or folder.
 
     Without `b`, the newest other run is compared with `a`; without both, the newest with the one before.
 
     Raises:
-        ConfigError: there is no such run, or it left no report.
+        ConfigError: there is no such run, or it has no report.
     """
     reported = [run_id for run_id in home.run_ids() if (home.run_folder(run_id) / REPORT_FILE).exists()]
     if a is None:

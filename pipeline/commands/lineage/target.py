@@ -1,4 +1,4 @@
-"""Finds the pushed version that is meant: a number in a pipeline's folder, or the version's own path."""
+"""Finds a pushed version by its number in a pipeline's folder, or by its path."""
 
 import os
 from collections.abc import Sequence
@@ -122,7 +122,7 @@ def _number(base: str, version: str | None) -> int:
         return present[-1]
     folder, _, name = version.rstrip("/").rpartition("/")
     if not name.isdigit():
-        raise ConfigError(f"'{version}' is no version: give its number, or its path, such as {base}/1700000000")
+        raise ConfigError(f"'{version}' is not a version: give its number, or its path, such as {base}/1700000000")
     if folder and not _same(folder, base):
         raise ConfigError(f"{version} is not in the configuration's push.path, {base}")
     return int(name)

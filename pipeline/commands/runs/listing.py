@@ -8,7 +8,7 @@ from pipeline.report.report_json import REPORT_FILE, Headline, RunReport, headli
 
 
 class RunSummary(BaseModel):
-    """One run. Without a report, it is under way or was killed; then all but `run_id` and `outcome` is null."""
+    """One run. Without a report, it is still running or was killed; then all but `run_id` and `outcome` is null."""
 
     run_id: str
     outcome: str
@@ -16,7 +16,7 @@ class RunSummary(BaseModel):
     seconds: float | None = None
     span: int | None = None
     components: int | None = Field(None, description="How many components ran.")
-    cached: int | None = Field(None, description="How many of them were found in the cache.")
+    cached: int | None = Field(None, description="How many of them came from the cache.")
     metrics: dict[str, Headline] = {}
     pushed: str | None = None
     problems: list[str] = []

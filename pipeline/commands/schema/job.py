@@ -40,7 +40,7 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
                     display.status("checking")
                     check_metadata(home.metadata)
                     check_data(config)
-                    home.set_orphans_aside()
+                    home.move_orphans()
                     display.status("loading TFX")
                     inferred = _infer(config, home)
             except (Exception, KeyboardInterrupt):

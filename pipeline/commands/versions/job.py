@@ -43,9 +43,9 @@ def run_rollback_job(
     follow the newest one, which a warning says as well.
 
     Raises:
-        ConfigError: there is no such version, or it must not be taken.
+        ConfigError: there is no such version, or it must not be served again.
         ServingError: its model does not load.
-        JanusError: there is no version to go to, or a push is under way.
+        JanusError: there is no version to go back to, or a push is under way.
     """
     home = Home(config.name)
     home.create()

@@ -45,7 +45,7 @@ def analyse(
         executions: each node's, as far as the run came.
         store: ML Metadata, where they are from.
         earlier: an `analysis.json`, which is used again where its numbers would be the same.
-        progress: is called with what is under way.
+        progress: is called with a description of each step.
     """
     from pipeline.report.analysis.run_lineage import lineage_of
 

@@ -1,4 +1,4 @@
-"""analysis.json: the numbers that the report shows beyond report.json, bounded in size whatever the data's."""
+"""analysis.json: the numbers that the report shows beyond report.json, of a size that does not grow with the data."""
 
 from pydantic import BaseModel, Field
 

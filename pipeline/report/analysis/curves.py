@@ -23,7 +23,7 @@ CURVED_CLASSES = 6
 CONFUSED_CLASSES = 12
 RESIDUAL_BINS, GRID_BINS = 40, 32
 OUTERMOST = 0.005
-"""Share of the rows beyond each end of an axis, which stand in its outermost bin."""
+"""Share of the rows beyond each end of an axis, which are counted in its outermost bin."""
 
 OTHERS = "all others"
 

@@ -52,7 +52,7 @@ def importances(
         columns: to try, one by one.
         seed: of the permutations.
         until: `time.monotonic` from which on no further column is begun.
-        progress: is called with what is under way.
+        progress: is called with a description of each step.
 
     Raises:
         RequestError: the model refuses a row.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
@@ -45,14 +46,8 @@ class Predicted:
 def part_of(predicted: Predicted, rows: np.ndarray) -> Predicted:
     """Those of the labelled rows that are among `rows`, places in the sample."""
     inside = np.isin(predicted.rows, rows)
-    return Predicted(
-        rows=predicted.rows[inside],
-        labels=predicted.labels[inside],
-        weights=predicted.weights[inside],
-        output=predicted.output[inside],
-        quantiles=None if predicted.quantiles is None else predicted.quantiles[inside],
-        decision=None if predicted.decision is None else predicted.decision[inside],
-    )
+    parts: dict[str, Any] = {name: None if v is None else v[inside] for name, v in vars(predicted).items()}
+    return Predicted(**parts)
 
 
 def draw_records(split_uri: str, wanted: int, seed: int, whole: bool = False) -> tuple[list[bytes], int]:
@@ -111,14 +106,14 @@ def predicted_tasks(model: LoadedModel, records: Sequence[bytes], tasks: Sequenc
     outputs = [name for name in names if name in available]
     answers = predict(model, records, outputs)
     labels = _in_calls(records, lambda part: model.run("transform_features", {"examples": part}))
-    tasks_found = {}
+    by_task = {}
     for task in tasks:
         weights = labels[weight_name(task)].reshape(len(records), -1)[:, 0].astype(np.float64)
         rows = np.flatnonzero(weights > 0)
         if not len(rows) or task not in answers:
             continue
         quantiles, decision = answers.get(f"{task}/quantiles"), answers.get(f"{task}/decision")
-        tasks_found[task] = Predicted(
+        by_task[task] = Predicted(
             rows=rows,
             labels=labels[label_name(task)].reshape(len(records), -1)[rows],
             weights=weights[rows],
@@ -126,7 +121,7 @@ def predicted_tasks(model: LoadedModel, records: Sequence[bytes], tasks: Sequenc
             quantiles=None if quantiles is None else quantiles[rows].astype(np.float64),
             decision=None if decision is None else decision[rows],
         )
-    return tasks_found
+    return by_task
 
 
 def slices_of(examples: Sequence[example_pb2.Example], slices: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:

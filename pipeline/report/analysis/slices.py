@@ -27,7 +27,7 @@ class SliceValue:
         rows: of the eval split, with a label.
         value: None where it is not defined.
         low, high: the 95 % interval; None where it cannot be computed.
-        excess: how far the whole of the interval lies on the worse side of the value of all rows, in the metric's
+        excess: how far the whole interval is on the worse side of the value of all rows, in the metric's
             unit; negative where it does not, None without an interval.
     """
 
@@ -77,7 +77,7 @@ def interval_text(low: float | None, high: float | None) -> str:
 def slice_values(
     metric: str, task: Mapping[str, Any], analysis: TaskAnalysis | None, slices: Sequence[Sequence[str]]
 ) -> dict[str, list[SliceValue]]:
-    """Columns → their slices, first the one whose interval lies farthest on the worse side of the value of all rows.
+    """Columns → their slices, first the one whose interval is farthest on the worse side of the value of all rows.
 
     So a small slice, whose interval is wide, does not lead by chance. Slices without an interval come after, by value.
 

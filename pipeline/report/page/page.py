@@ -1,4 +1,4 @@
-"""Makes the page: no script, no network, no colour of its own that does not follow the reader's theme."""
+"""Renders the page: without scripts or network, and in colours that follow the reader's theme."""
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ def render(
     card: ModelCard,
     drawn: MutableMapping[str, str] | None = None,
 ) -> str:
-    """The page of a run, whether it came to its end or not.
+    """The page of a run, also of one that failed or was interrupted.
 
     The same arguments give the same page.
 

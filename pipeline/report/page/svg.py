@@ -23,7 +23,7 @@ VARIABLES = {
     ACCENT: "var(--accent)",
     WRONG: "var(--wrong)",
 }
-"""A colour that is drawn with → the page's variable that stands in its place."""
+"""A colour that is drawn with → the page's variable that replaces it."""
 
 _STYLES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 _SETTINGS: dict[str, Any] = {

@@ -141,7 +141,7 @@ class Runs:
 
 
 def add_version(config: JanusConfig, version: int) -> None:
-    """A complete version, as far as a look into the folder tells."""
+    """A complete version, as far as a look into the folder shows."""
     folder = Path(config.push.path) / str(version)
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(b"model")

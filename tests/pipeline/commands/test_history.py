@@ -48,7 +48,7 @@ def test_graphs_are_printed_alone(project: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["lineage", "CONFIG", "7"], "does not know what pushed version 7"),
         (["lineage", "elsewhere/7"], "no pipeline with a home in runs pushed elsewhere/7"),
@@ -57,8 +57,8 @@ def test_graphs_are_printed_alone(project: str) -> None:
         (["diff", "CONFIG", "never"], "there is no runs/small/never/report.json"),
     ],
 )
-def test_what_is_not_there_ends_with_exit_code_2(project: str, arguments: list[str], told: str) -> None:
+def test_what_is_not_there_ends_with_exit_code_2(project: str, arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(app, [project if argument == "CONFIG" else argument for argument in arguments])
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert not result.stdout

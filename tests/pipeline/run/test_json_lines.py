@@ -10,7 +10,7 @@ from janus_core.progress import PROGRESS, ComponentEvent, EpochEnded, EpochStart
 from pipeline.run.json_lines import write_end, written_to
 
 
-def told(*actions: Any) -> list[dict[str, Any]]:
+def events_of(*actions: Any) -> list[dict[str, Any]]:
     stream = io.StringIO()
     with written_to(stream):
         for action in actions:
@@ -22,9 +22,9 @@ def told(*actions: Any) -> list[dict[str, Any]]:
     return lines
 
 
-def test_a_component_tells_its_start_and_end() -> None:
+def test_a_component_has_an_event_at_its_start_and_end() -> None:
     error = ValueError("no\nand more")
-    assert told(
+    assert events_of(
         lambda: announce(ComponentEvent("Trainer", "running")),
         lambda: announce(ComponentEvent("Trainer", "failed", 61.00049, error=error)),
     ) == [
@@ -47,9 +47,9 @@ def test_a_component_tells_its_start_and_end() -> None:
     ]
 
 
-def test_an_epoch_tells_its_figures_once() -> None:
+def test_an_epoch_is_one_event() -> None:
     figures = {"late": {"loss": 0.5, "auc": float("nan")}}
-    assert told(
+    assert events_of(
         lambda: announce(EpochStarted(1, 5, None, None)),
         lambda: announce(EpochEnded(1, 5, 2.0, 8.0, figures)),
     ) == [
@@ -65,17 +65,17 @@ def test_an_epoch_tells_its_figures_once() -> None:
 
 
 def test_whatever_else_is_said_is_a_message() -> None:
-    said = told(
+    events = events_of(
         lambda: PROGRESS.info("training on %d rows", 90),
         lambda: PROGRESS.log(logging.WARNING, "über\nzwei Zeilen"),
     )
-    assert [(line["event"], line["level"], line["message"]) for line in said] == [
+    assert [(line["event"], line["level"], line["message"]) for line in events] == [
         ("message", "info", "training on 90 rows"),
         ("message", "warning", "über\nzwei Zeilen"),
     ]
 
 
-def test_the_status_between_components_is_told() -> None:
+def test_the_status_between_components_is_an_event() -> None:
     stream = io.StringIO()
     with written_to(stream) as lines:
         lines.status("checking")

@@ -15,7 +15,7 @@ from pipeline.run.interruption import Interruption
 from pipeline.run.record import RunRecord, recorded
 
 
-def tell() -> None:
+def announce_failure() -> None:
     """A run that fails in its third component."""
     announce(ComponentEvent("ExampleGen", "running"))
     announce(ComponentEvent("ExampleGen", "complete", 4.14))
@@ -29,7 +29,7 @@ def tell() -> None:
 def test_a_file_gets_plain_lines() -> None:
     stream = io.StringIO()
     with shown_on(console_on(stream)):
-        tell()
+        announce_failure()
     announce(ComponentEvent("Pusher", "complete"))
     assert stream.getvalue().splitlines() == [
         "ExampleGen             4.1 s  ✓",
@@ -51,7 +51,7 @@ def test_a_terminal_gets_a_line_for_what_is_under_way() -> None:
     assert "Trainer                1.0 s" in stream.getvalue()
 
 
-def test_the_line_of_what_is_under_way_tells_how_far_the_training_is() -> None:
+def test_the_line_of_what_is_under_way_shows_how_far_the_training_is() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
     done = 0.0
     with shown_on(console) as display:
@@ -96,7 +96,7 @@ def test_an_epoch_is_a_line_with_each_tasks_figures() -> None:
 def test_a_record_keeps_the_first_failure_itself() -> None:
     record = RunRecord()
     with recorded(record, Interruption()):
-        tell()
+        announce_failure()
         announce(ComponentEvent("Evaluator", "failed", error=RuntimeError("later")))
     announce(ComponentEvent("Pusher", "complete"))
     assert [(name, event.state, event.cached) for name, event in record.components.items()] == [
@@ -112,6 +112,6 @@ def test_a_record_keeps_the_first_failure_itself() -> None:
 
 def test_failures_reach_the_log_with_their_traceback(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger=PROGRESS.name):
-        tell()
+        announce_failure()
     assert "Trainer failed after 61.0 s" in caplog.text
     assert "ValueError: no" in caplog.text

@@ -114,13 +114,13 @@ def test_data_statistics_are_compared_the_largest_change_first(config: JanusConf
     analysed(runs, SECOND, mean=13.0, missing=0.1, share=0.75, extra=True)
     found = difference(runs)
     assert [(c.key, c.kind) for c in found.columns] == [("wind", "added")]
-    told = [(s.column, s.split, s.statistic, s.size) for s in found.statistics]
-    assert told[:3] == [
+    changed = [(s.column, s.split, s.statistic, s.size) for s in found.statistics]
+    assert changed[:3] == [
         ("distance", "train", "mean", 1.5),
         ("distance", "eval", "mean", 1.5),
         ("carrier", "train", "share of A", 0.25),
     ]
-    assert {entry[:3] for entry in told[3:]} == {
+    assert {entry[:3] for entry in changed[3:]} == {
         ("distance", "train", "missing_share"),
         ("distance", "eval", "missing_share"),
         ("carrier", "train", "missing_share"),
@@ -193,8 +193,8 @@ def test_it_is_printed_as_tables_and_as_json(
     analysed(runs, SECOND, mean=13.0, missing=0.1, share=0.75)
     assert print_result(difference(runs), False, difference_view) == 0
     out = capsys.readouterr().out
-    for told in ("mae [minutes]", "+1.0000", "worse", "training.learning_rate", "share of A", "code: no difference"):
-        assert told in out
+    for text in ("mae [minutes]", "+1.0000", "worse", "training.learning_rate", "share of A", "code: no difference"):
+        assert text in out
     assert print_result(difference(runs, SECOND, FIRST), True, difference_view) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["a"], found["b"]) == (SECOND, FIRST)

@@ -74,9 +74,9 @@ def test_a_version_leads_to_data_schema_code_settings_evaluation_and_push(config
     ]
     generated, imported, transform, trained = found.steps[:4]
     (examples,) = generated.outputs["examples"]
-    told = found.artifacts[examples].properties
-    assert (told["span"], told["input_fingerprint"]) == (3, "total_bytes:10")
-    assert told["num_examples"] == {"train": 80, "eval": 20}
+    properties = found.artifacts[examples].properties
+    assert (properties["span"], properties["input_fingerprint"]) == (3, "total_bytes:10")
+    assert properties["num_examples"] == {"train": 80, "eval": 20}
     assert (generated.code, generated.settings["data"]["split"]) == ("codeOfExampleGen", {"by": "hash"})
     (schema,) = imported.outputs["schema"]
     content = (Path(found.artifacts[schema].uri) / "schema.pbtxt").read_bytes()
@@ -137,14 +137,14 @@ def test_graphs_have_each_step_and_artifact_and_quote_what_would_end_a_label(con
     assert f'  step{trainer} -->|"model"| artifact{step(found, "Trainer").outputs["model"][0]}\n' in mermaid
 
 
-def test_the_tree_tells_what_a_person_looks_for(
+def test_the_tree_shows_what_a_person_looks_for(
     config: JanusConfig, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pushed_twice(runs)
     Path("small.yaml").write_text(yaml.safe_dump(small_raw(Path(), push={"path": "serving"})))
     assert print_lineage("small.yaml", "200") == 0
     out = capsys.readouterr().out
-    for told in (
+    for text in (
         "version 200  serving/200",
         "training.learning_rate: 0.2",
         "code: codeOfTrainer",
@@ -155,7 +155,7 @@ def test_the_tree_tells_what_a_person_looks_for(
         "rows: train 80, eval 20",
         "pushed to: serving/200",
     ):
-        assert told in out
+        assert text in out
     assert print_lineage("small.yaml", "200", LineageFormat.JSON) == 0
     assert json.loads(capsys.readouterr().out)["run_id"] == SECOND
 
@@ -169,13 +169,13 @@ def test_a_lost_report_costs_the_evaluation_alone(config: JanusConfig, runs: Run
     assert len(found.steps) == 6
 
 
-def test_what_cannot_be_found_is_told_with_the_remedy(config: JanusConfig, runs: Runs) -> None:
+def test_what_cannot_be_found_is_reported_with_the_remedy(config: JanusConfig, runs: Runs) -> None:
     with pytest.raises(ConfigError, match="there are no versions in serving: `janus run CONFIG` pushes"):
         target_of_config(config, None)
     pushed_twice(runs)
     with pytest.raises(ConfigError, match=r"does not know what pushed version 7 \(versions in serving: 100, 200\)"):
         target_of_config(config, "7")
-    with pytest.raises(ConfigError, match="'seven' is no version: give its number"):
+    with pytest.raises(ConfigError, match="'seven' is not a version: give its number"):
         target_of_config(config, "seven")
     with pytest.raises(ConfigError, match="other/100 is not in the configuration's push.path, serving"):
         target_of_config(config, "other/100")

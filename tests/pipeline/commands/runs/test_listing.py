@@ -22,14 +22,14 @@ def listed(config: JanusConfig, capsys: pytest.CaptureFixture[str], limit: int |
     return dict(json.loads(capsys.readouterr().out))
 
 
-def test_without_runs_the_command_that_starts_one_is_told(
+def test_without_runs_the_command_that_starts_one_is_named(
     config: JanusConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert print_runs(config) == 0
     assert "has no runs yet: start one with `janus run CONFIG`" in capsys.readouterr().out
 
 
-def test_runs_are_told_newest_first_with_how_they_ended(
+def test_runs_are_listed_newest_first_with_how_they_ended(
     config: JanusConfig, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = {"seconds": 1.0, "state": "complete"}

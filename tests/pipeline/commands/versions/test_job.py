@@ -116,7 +116,7 @@ def withdrawn(store: MetadataStore, kind: str) -> list[int]:
     return [a.custom_properties["withdrawn"].int_value if "withdrawn" in a.custom_properties else -1 for a in artifacts]
 
 
-def test_an_empty_folder_is_told(config: JanusConfig, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_folder_is_reported(config: JanusConfig, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_versions_job(config) == 0
     assert "there are no versions in serving" in capsys.readouterr().out
     found = listed(config, capsys)
@@ -135,7 +135,7 @@ def test_without_metadata_the_runs_are_unknown(
     assert "no metadata database runs/small/metadata.db" in out
 
 
-def test_each_version_is_told_with_its_run(
+def test_each_version_is_listed_with_its_run(
     config: JanusConfig, runs: Runs, saved_models: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = runs.add(saved_models[0], "run-1")
@@ -172,7 +172,7 @@ def test_each_version_is_told_with_its_run(
     assert f"warning: {two + 1} is the highest number and not complete" in capsys.readouterr().out
 
 
-def test_what_cannot_be_read_is_told_beside_the_table(
+def test_what_cannot_be_read_is_reported_beside_the_table(
     config: JanusConfig, runs: Runs, saved_models: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs.add(saved_models[0], "run-1")
@@ -268,7 +268,7 @@ def test_a_metadata_database_that_cannot_be_used_does_not_stop_a_rollback(
     assert "the rollback is done, but is not in ML Metadata yet" in err
 
 
-def test_labels_of_the_configuration_are_told(
+def test_labels_of_the_configuration_are_listed(
     config: JanusConfig, saved_models: list[Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     _, two = (push(model, config.push.path, keep=3).version for model in saved_models[:2])

@@ -319,7 +319,7 @@ def test_the_column_that_is_used_is_important_and_rows_stay_as_they_were() -> No
     assert measured(0.0) == ({"wait": []}, ["other", "used"])
 
 
-def test_importance_is_told_in_a_gated_metric_that_has_a_direction() -> None:
+def test_importance_is_measured_in_a_gated_metric_that_has_a_direction() -> None:
     gates = {
         "delay": {"bias": {"max": 1.0}, "coverage": {"min": 0.7}, "rmse": {"max": 9.0}},
         "wait": {"bias": {"max": 1}},

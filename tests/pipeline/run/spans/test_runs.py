@@ -22,12 +22,12 @@ class Nights:
         self._capfd = capfd
 
     def run(self, span: int | None = None, **changed: Any) -> tuple[int, str, dict[str, Any]]:
-        """The exit code, what was told, and the newest report."""
+        """The exit code, what was printed, and the newest report."""
         self._capfd.readouterr()
         code = run_job(spans_config(**changed), span=span)
-        told = self._capfd.readouterr()
+        printed = self._capfd.readouterr()
         report = json.loads((Home("small").latest / "report.json").read_text(encoding="utf-8"))
-        return code, told.out + told.err, report
+        return code, printed.out + printed.err, report
 
 
 def runs() -> list[str]:
@@ -41,37 +41,37 @@ def test_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
         monkeypatch.setattr(function, lambda *_: "unedited")
     nights = Nights(capfd)
     write_span(1)
-    code, told, report = nights.run()
+    code, printed, report = nights.run()
     assert (code, report["components"]) == (3, {})
-    assert "has none before it: run again when there is a later span" in told
+    assert "has none before it: run again when there is a later span" in printed
 
     write_span(3, rows=50)
-    code, told, report = nights.run()
+    code, printed, report = nights.run()
     assert (code, report["span"]) == (0, 3)
     assert report["window"] == [{"span": 1, "train": 60}]
     assert report["examples"] == {"train": 60, "eval": 50}
     assert report["tasks"]["delay"]["labelled"] == {"train": 60, "eval": 50}
-    assert "training on 1 of 2 spans: 1 (version 1); evaluating on span 3 (version 1)" in told
+    assert "training on 1 of 2 spans: 1 (version 1); evaluating on span 3 (version 1)" in printed
     first, pushed = runs()[-1], report["pushed"]
 
     before = runs()
-    code, told, _ = nights.run()
+    code, printed, _ = nights.run()
     assert code == 0
-    assert told == (f"no new span since run {first}, of span 3 (version 1): nothing to do; {pushed} is up to date\n")
+    assert printed == (f"no new span since run {first}, of span 3 (version 1): nothing to do; {pushed} is up to date\n")
     assert runs() == before, "nothing was run"
-    assert nights.run(span=3)[1] == told, "the same by its number"
+    assert nights.run(span=3)[1] == printed, "the same by its number"
 
     # A day that came late belongs to the window.
     write_span(2, rows=40)
-    code, told, report = nights.run()
+    code, printed, report = nights.run()
     assert (code, report["span"]) == (0, 3)
     assert report["window"] == [{"span": 2, "train": 40}, {"span": 1, "train": 60}]
     assert not report["components"]["Trainer"]["cached"]
     assert report["tasks"]["delay"]["baseline"]["mae"] is not None, "the last pushed model on the same rows"
 
-    code, told, report = nights.run(span=9)
+    code, printed, report = nights.run(span=9)
     assert (code, report["exit_code"]) == (3, 3)
-    assert "there is no span 9 in 'data/{SPAN}/v{VERSION}/*.csv'; the existing ones are 1" in told
+    assert "there is no span 9 in 'data/{SPAN}/v{VERSION}/*.csv'; the existing ones are 1" in printed
 
     assert "no new span" in nights.run()[1], "a run that failed before it began changed nothing"
 
@@ -80,19 +80,19 @@ def test_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     assert report["components"]["Trainer"]["cached"], "another gate does not train again"
 
     # The last run pushed nothing, so TFX's cache has to say that nothing is new.
-    code, told, report = nights.run()
+    code, printed, report = nights.run()
     assert code == 0
     assert report["components"]
     assert all(component["cached"] for component in report["components"].values())
-    assert "nothing new to do" in told
+    assert "nothing new to do" in printed
     assert "no new span" in nights.run()[1]
 
     # A version that is gone is pushed again.
     shutil.rmtree("serving")
-    code, told, report = nights.run()
+    code, printed, report = nights.run()
     assert (code, Path(report["pushed"]).exists()) == (0, True)
-    assert "no new span" not in told
+    assert "no new span" not in printed
 
-    code, told, _ = nights.run(span=2, training={"epochs": 1, "batch_size": 32, "warm_start": True})
+    code, printed, _ = nights.run(span=2, training={"epochs": 1, "batch_size": 32, "warm_start": True})
     assert code == 2
-    assert "span 2 (version 1) cannot evaluate a model that starts from the last one's weights" in told
+    assert "span 2 (version 1) cannot evaluate a model that starts from the last one's weights" in printed
