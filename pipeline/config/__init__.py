@@ -348,6 +348,10 @@ class JanusConfig(StrictModel):
             columns.setdefault(column, "data.split")
         return columns
 
+    def feature_columns(self) -> list[str]:
+        """The columns that the features are read from, each once."""
+        return list(dict.fromkeys(column_of(name, feature) for name, feature in self.features.items()))
+
     def sensitive_columns(self) -> list[str]:
         """Columns whose values must not be shown in any report, message or pushed request."""
         columns = {column_of(name, feature) for name, feature in self.features.items() if feature.sensitive}

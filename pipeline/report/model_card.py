@@ -15,7 +15,7 @@ from pipeline.report.analysis.slices import SliceValue, slice_values, worst_slic
 from pipeline.report.jinja import template
 from pipeline.report.report_json import RunReport
 from pipeline.report.wording import MetricLine, metric_lines, number, outcome_line
-from trainer.config import classes_of, column_of
+from trainer.config import classes_of
 
 CARD_FILE, NOTES_FILE = "model_card.md", "notes.md"
 SECTIONS = ("Intended use", "Limits", "Notes")
@@ -105,16 +105,12 @@ def card_markdown(card: ModelCard) -> str:
 
 
 def _use(config: JanusConfig) -> list[str]:
-    columns = _columns(config)
+    columns = config.feature_columns()
     tasks = ", ".join(f"{name} ({task.kind})" for name, task in config.tasks.items())
     return [
         f"Predicts {tasks} from one row of {len(columns)} columns: {', '.join(columns)}.",
         f"One network for all tasks: trunk {config.model.trunk.kind}, balancing {config.model.balancing.kind}.",
     ]
-
-
-def _columns(config: JanusConfig) -> list[str]:
-    return list(dict.fromkeys(column_of(name, feature) for name, feature in config.features.items()))
 
 
 def _data(report: RunReport, config: JanusConfig, analysis: Analysis) -> list[str]:
@@ -123,7 +119,7 @@ def _data(report: RunReport, config: JanusConfig, analysis: Analysis) -> list[st
         lines.append(", ".join(f"{split}: {rows:,} rows" for split, rows in report.examples.items()) + ".")
     if report.window:
         lines.append("Trained on the spans " + ", ".join(str(part["span"]) for part in report.window) + ".")
-    columns = _columns(config)
+    columns = config.feature_columns()
     used = [column for column in analysis.columns if column.name in columns]
     missing = [(c.train.missing_share, c.name) for c in used if c.train and c.train.missing_share >= 0.05]
     if missing:
@@ -175,7 +171,7 @@ def _limits(
         if few:
             lines.append(f"{name}: {few} slices have fewer than 100 labelled rows, too few to judge by.")
         lines += [f"{name}: {note}." for note in task.get("notes", [])]
-    columns = _columns(config)
+    columns = config.feature_columns()
     unseen = [(c.unseen, c.name) for c in analysis.columns if c.unseen and c.name in columns]
     lines += [f"{100 * share:.2g} % of eval's values of {name} were never trained on." for share, name in unseen]
     lines.append("Rows unlike the training split were not evaluated: `janus skew` compares served rows with it.")

@@ -17,7 +17,7 @@ from pipeline.home import Home, now
 from pipeline.report.report_json import read_latest
 from pipeline.run.display import console_on
 from serving.errors import RequestError
-from trainer.config import classes_of, column_of
+from trainer.config import classes_of
 
 if TYPE_CHECKING:
     from pipeline.commands.skew.predictions import PredictionDrift
@@ -145,7 +145,7 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     training = Sample(
         tfdv.load_stats_binary(f"{statistics.uri}/Split-train/{STATISTICS_FILE}"), batches_of(drawn) if drawn else []
     )
-    columns = list(dict.fromkeys(column_of(name, feature) for name, feature in config.features.items()))
+    columns = config.feature_columns()
     features = feature_skews(
         training, sample_of(rows), tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt"), columns, options.threshold
     )

@@ -15,7 +15,6 @@ from janus_core.fingerprint import source_fingerprint
 from janus_core.kinds import headline_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis
-from trainer.config import column_of
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
@@ -201,7 +200,7 @@ def _add_predictions(
     # The rows' places are among those chosen now.
     few = {name: labelled.moved(np.searchsorted(chosen, labelled.rows)) for name, labelled in few.items()}
     used = {name: metrics[name][importance_metric(config, name)] for name in few}
-    columns = list(dict.fromkeys(column_of(name, feature) for name, feature in config.features.items()))
+    columns = config.feature_columns()
     importance, skipped = importances(
         model, [examples[row] for row in chosen], few, used, columns, config.seed, until, progress
     )
