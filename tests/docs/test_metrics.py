@@ -26,4 +26,5 @@ def test_the_reference_has_every_metric_of_every_kind() -> None:
         for metric in kind.metrics:
             (row,) = (row for row in rows if row.startswith(f"| `{metric.name}`") and f"`{kind.name}`" in row)
             assert (f"**`{kind.name}`**" in row) == (metric.name == kind.headline)
-    assert "| `bias` | `regression`, `count` | nearer to 0 | the label's |  |" in rows
+    (bias,) = (row for row in rows if row.startswith("| `bias`"))
+    assert bias.endswith("| nearer to 0 | the label's |  |")
