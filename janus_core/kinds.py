@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from janus_core import metrics
+from janus_core import metrics as m
 from janus_core.metrics import Metric
 from janus_core.strict import LabelForm
 
@@ -38,7 +38,7 @@ class TaskKind:
         return self.label_form in ("number", "count")
 
 
-_NUMBERS = (metrics.MAE, metrics.RMSE, metrics.R2, metrics.BIAS)
+_NUMBERS = (m.MAE, m.RMSE, m.R2, m.BIAS)
 
 KINDS: dict[str, TaskKind] = {
     kind.name: kind
@@ -46,42 +46,21 @@ KINDS: dict[str, TaskKind] = {
         TaskKind(
             "binary",
             label_form="class",
-            metrics=(
-                metrics.DECIDED_ACCURACY,
-                metrics.AUC,
-                metrics.AUC_PR,
-                metrics.LOG_LOSS,
-                metrics.DECIDED_F1,
-                metrics.ECE,
-            ),
+            metrics=(m.DECIDED_ACCURACY, m.AUC, m.AUC_PR, m.LOG_LOSS, m.DECIDED_F1, m.ECE),
             headline="auc",
             decides="threshold",
         ),
         TaskKind(
             "multiclass",
             label_form="class",
-            metrics=(
-                metrics.ACCURACY,
-                metrics.AUC,
-                metrics.AUC_PR,
-                metrics.LOG_LOSS,
-                metrics.F1,
-                metrics.ECE,
-            ),
+            metrics=(m.ACCURACY, m.AUC, m.AUC_PR, m.LOG_LOSS, m.F1, m.ECE),
             headline="auc",
             decides="most_probable",
         ),
         TaskKind(
             "ordinal",
             label_form="class",
-            metrics=(
-                metrics.ACCURACY,
-                metrics.AUC,
-                metrics.CLASS_DISTANCE,
-                metrics.QWK,
-                metrics.LOG_LOSS,
-                metrics.F1,
-            ),
+            metrics=(m.ACCURACY, m.AUC, m.CLASS_DISTANCE, m.QWK, m.LOG_LOSS, m.F1),
             headline="mae",
             decides="median",
         ),
@@ -89,23 +68,18 @@ KINDS: dict[str, TaskKind] = {
             "multilabel",
             label_form="classes",
             metrics=(
-                metrics.MULTILABEL_ACCURACY,
-                metrics.SUBSET_ACCURACY,
-                metrics.MULTILABEL_AUC,
-                metrics.MULTILABEL_AUC_PR,
-                metrics.MULTILABEL_LOG_LOSS,
-                metrics.MULTILABEL_F1,
+                m.MULTILABEL_ACCURACY,
+                m.SUBSET_ACCURACY,
+                m.MULTILABEL_AUC,
+                m.MULTILABEL_AUC_PR,
+                m.MULTILABEL_LOG_LOSS,
+                m.MULTILABEL_F1,
             ),
             headline="auc",
             decides="each",
         ),
-        TaskKind(
-            "regression",
-            label_form="number",
-            metrics=(*_NUMBERS, metrics.PINBALL, metrics.COVERAGE),
-            headline="mae",
-        ),
-        TaskKind("count", label_form="count", metrics=(metrics.DEVIANCE, *_NUMBERS), headline="deviance"),
+        TaskKind("regression", label_form="number", metrics=(*_NUMBERS, m.PINBALL, m.COVERAGE), headline="mae"),
+        TaskKind("count", label_form="count", metrics=(m.DEVIANCE, *_NUMBERS), headline="deviance"),
     )
 }
 

@@ -1,8 +1,8 @@
-"""What TFX's Evaluator is told: the tasks' metrics, the slices and the gates, as a TFMA EvalConfig.
+"""The TFMA EvalConfig for TFX's Evaluator: the tasks' metrics, the slices and the gates.
 
-TFMA wants labels, weights and metrics keyed by the model's output; a wrong key gives no error but no metrics, which is
-why `pipeline.report.evaluation_result` checks that each task has all of its own. A task that predicts quantiles or
-decides between two classes has two outputs, with the same label and weight.
+TFMA expects labels, weights and metrics keyed by the model's output; a wrong key gives no metrics instead of an error,
+which is why `pipeline.report.evaluation_result` checks that each task has all of its own. A task that predicts
+quantiles or decides between two classes has two outputs, with the same label and weight.
 """
 
 import json
@@ -31,14 +31,14 @@ LABELLED_COUNT = "labelled"
 PRESENT_CLASSES = "present_classes"
 """Metric of classification tasks: the classes among the labels."""
 
-LABELLED_ROWS = "row_count.LabelledRows"
-"""What computes LABELLED_COUNT, in `components.metrics`: TFMA imports it by name where it needs it, on any worker."""
+_METRICS = "components.metrics"
+"""TFMA imports metrics by module and class where it needs them, on any Beam worker."""
 
+_LABELLED_ROWS = "row_count.LabelledRows"
 _PRESENT_CLASSES: dict[LabelForm, str] = {
     "class": "classification.PresentClasses",
     "classes": "multilabel.MultilabelPresentClasses",
 }
-_METRICS = "components.metrics"
 
 
 def output_of(name: str, metric: Metric) -> str:
@@ -82,7 +82,7 @@ def _model_spec(tasks: Mapping[str, Task]) -> config_pb2.ModelSpec:
 
 
 def _example_count_spec() -> config_pb2.MetricsSpec:
-    # TFMA blesses no model that has no threshold at all: this one always is there.
+    # TFMA blesses no model without any threshold; this one is always present.
     count = _metric_config(EXAMPLE_COUNT, "", "ExampleCount")
     _add_threshold(count, _value_threshold(minimum=1.0, maximum=None))
     return config_pb2.MetricsSpec(metrics=[count], example_weights=config_pb2.ExampleWeightOptions(unweighted=True))
@@ -90,7 +90,7 @@ def _example_count_spec() -> config_pb2.MetricsSpec:
 
 def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Iterable[config_pb2.MetricsSpec]:
     """One per output, since TFMA's metrics know one prediction of a row."""
-    by_output: dict[str, list[config_pb2.MetricConfig]] = {name: [_own_config(LABELLED_COUNT, LABELLED_ROWS)]}
+    by_output: dict[str, list[config_pb2.MetricConfig]] = {name: [_own_config(LABELLED_COUNT, _LABELLED_ROWS)]}
     present_classes = _PRESENT_CLASSES.get(kind_of(task).label_form)
     for metric in metrics_of(task).values():
         found = _own_config(metric.name, metric.implementation, _settings(task, metric.reads))
