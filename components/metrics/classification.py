@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components.metrics.metric import StatisticMetric
+from components.metrics.metric import StatisticMetric, WeightedMean
 from components.metrics.rows import Membership, Rows
 from components.metrics.statistic import (
     RowSums,
@@ -59,7 +59,7 @@ class ClassCounts(Statistic):
 class ClassAccuracy(StatisticMetric):
     """Share of labelled rows that are classified rightly, of 2 or more classes; NaN without rows."""
 
-    of = ClassCounts
+    statistic_class = ClassCounts
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -74,7 +74,7 @@ class MacroF1(StatisticMetric):
     there is none left.
     """
 
-    of = ClassCounts
+    statistic_class = ClassCounts
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -90,7 +90,7 @@ def mean_f1(right: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -> f
 class PresentClasses(StatisticMetric):
     """The number of classes among the labels: averages over classes are over fewer where one is absent."""
 
-    of = ClassCounts
+    statistic_class = ClassCounts
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -98,7 +98,7 @@ class PresentClasses(StatisticMetric):
 
 
 class LogLossSums(RowSums):
-    """Of −log of the labelled class's probability."""
+    """Sums of −log of the labelled class's probability."""
 
     def __init__(self, classes: int):
         self.classes = classes
@@ -111,14 +111,10 @@ class LogLossSums(RowSums):
         return -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1.0))
 
 
-class LogLoss(StatisticMetric):
+class LogLoss(WeightedMean):
     """Mean −log of the probability given to the labelled class, of 2 or more classes, in nats; NaN without rows."""
 
-    of = LogLossSums
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(state[1], state[0])
+    statistic_class = LogLossSums
 
 
 class ConfidenceBins(Statistic):
@@ -154,7 +150,7 @@ class ExpectedCalibrationError(StatisticMetric):
     equal width, ((m-1)/15, m/15], over the confidence, which is the probability of the most probable class.
     """
 
-    of = ConfidenceBins
+    statistic_class = ConfidenceBins
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""

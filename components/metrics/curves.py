@@ -137,7 +137,7 @@ class _Area(StatisticMetric):
     A class that no row or every row of the slice has, has no curve and is left out of the mean; NaN if none is left.
     """
 
-    of: ClassVar[type[Statistic]] = ExclusiveScores
+    statistic_class: ClassVar[type[Statistic]] = ExclusiveScores
 
     @abc.abstractmethod
     def area(self, curve: Curve) -> float:
@@ -182,13 +182,13 @@ class OneVsRestAUCPR(_Area):
 class MultilabelAUC(OneVsRestAUC):
     """The mean over the classes of a multilabel task of the area under each one's ROC curve."""
 
-    of = MultilabelScores
+    statistic_class = MultilabelScores
 
 
 class MultilabelAUCPR(OneVsRestAUCPR):
     """The mean over the classes of a multilabel task of the area under each one's precision-recall curve."""
 
-    of = MultilabelScores
+    statistic_class = MultilabelScores
 
 
 def _places(probabilities: np.ndarray) -> np.ndarray:

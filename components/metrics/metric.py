@@ -11,7 +11,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from components.metrics.rows import labelled, make_rows, one_group
-from components.metrics.statistic import Statistic
+from components.metrics.statistic import Statistic, ratio
 
 BUFFERED_ROWS = 1024
 """Rows that are gathered before arrays are made of them: enough to make numpy's cost per call small."""
@@ -86,10 +86,10 @@ class StatisticMetric(tfma.metrics.Metric, metaclass=abc.ABCMeta):
     once, however many metrics need them.
 
     Attributes:
-        of: the statistic, which is made with the metric's own settings.
+        statistic_class: the statistic, which is made with the metric's own settings.
     """
 
-    of: ClassVar[type[Statistic]]
+    statistic_class: ClassVar[type[Statistic]]
 
     def __init__(self, name: str = "", **settings: Any):
         """`name` is the key of the result; `settings` are numbers, strings and lists of these, which JSON can hold."""
@@ -99,7 +99,7 @@ class StatisticMetric(tfma.metrics.Metric, metaclass=abc.ABCMeta):
 
     def statistic(self) -> Statistic:
         """The statistic that the metric follows from."""
-        return self.of(**self._settings)
+        return self.statistic_class(**self._settings)
 
     @abc.abstractmethod
     def value(self, state: np.ndarray) -> float:
@@ -130,3 +130,17 @@ class StatisticMetric(tfma.metrics.Metric, metaclass=abc.ABCMeta):
             ),
             metric_types.DerivedMetricComputation(keys=[key], result=result),
         ]
+
+
+class WeightedMean(StatisticMetric):
+    """The mean over the rows of a number that the statistic sums up, by weight; NaN without rows.
+
+    Attributes:
+        column: the place of this sum in the state, the first number of which is the sum of weights.
+    """
+
+    column: ClassVar[int] = 1
+
+    def value(self, state: np.ndarray) -> float:
+        """See `StatisticMetric`."""
+        return ratio(state[self.column], state[0])

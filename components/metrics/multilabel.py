@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components.metrics.classification import SMALLEST_PROBABILITY, mean_f1
-from components.metrics.metric import StatisticMetric
+from components.metrics.metric import StatisticMetric, WeightedMean
 from components.metrics.rows import Rows
 from components.metrics.statistic import RowSums, label_flags, ratio
 
@@ -28,7 +28,7 @@ class Decisions(NamedTuple):
 
 
 class MultilabelCounts(RowSums):
-    """Of whether all is decided rightly, and of 3 · classes flags: see `decisions`."""
+    """Sums of rows that are entirely right, and of three flags per class: see `decisions`."""
 
     def __init__(self, classes: int):
         self.classes = classes
@@ -53,7 +53,7 @@ class DecisionAccuracy(StatisticMetric):
     1 − the Hamming loss of Schapire and Singer (Improved Boosting Algorithms Using Confidence-rated Predictions, 1999).
     """
 
-    of = MultilabelCounts
+    statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -62,14 +62,10 @@ class DecisionAccuracy(StatisticMetric):
         return 1 - ratio(wrong, found.total * len(found.right))
 
 
-class SubsetAccuracy(StatisticMetric):
+class SubsetAccuracy(WeightedMean):
     """Share of rows whose every class is decided rightly; NaN without rows."""
 
-    of = MultilabelCounts
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(decisions(state).exact, decisions(state).total)
+    statistic_class = MultilabelCounts
 
 
 class MultilabelF1(StatisticMetric):
@@ -78,7 +74,7 @@ class MultilabelF1(StatisticMetric):
     A class that is neither labelled nor predicted is left out, as in `MacroF1`; NaN if there is none left.
     """
 
-    of = MultilabelCounts
+    statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -89,7 +85,7 @@ class MultilabelF1(StatisticMetric):
 class MultilabelPresentClasses(StatisticMetric):
     """The number of classes that some row has."""
 
-    of = MultilabelCounts
+    statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -97,7 +93,7 @@ class MultilabelPresentClasses(StatisticMetric):
 
 
 class MultilabelLogLossSums(RowSums):
-    """Of a row's mean over the classes of −log of the right outcome's probability."""
+    """Sums of each row's mean over the classes of −log of the right outcome's probability."""
 
     def __init__(self, classes: int):
         self.classes = classes
@@ -110,11 +106,7 @@ class MultilabelLogLossSums(RowSums):
         return -np.log(np.clip(of_outcome, SMALLEST_PROBABILITY, 1.0)).mean(axis=1)
 
 
-class MultilabelLogLoss(StatisticMetric):
+class MultilabelLogLoss(WeightedMean):
     """Mean over rows and classes of −log of the probability given to what is the case, in nats; NaN without rows."""
 
-    of = MultilabelLogLossSums
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(state[1], state[0])
+    statistic_class = MultilabelLogLossSums

@@ -44,7 +44,7 @@ class MedianConfusion(Statistic):
 class ClassDistance(StatisticMetric):
     """Mean number of classes between the label and the predicted median class; NaN without rows."""
 
-    of = MedianConfusion
+    statistic_class = MedianConfusion
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -59,7 +59,7 @@ class QuadraticWeightedKappa(StatisticMetric):
     Psychological Bulletin 70, 1968.
     """
 
-    of = MedianConfusion
+    statistic_class = MedianConfusion
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components.metrics.metric import StatisticMetric
+from components.metrics.metric import WeightedMean
 from components.metrics.rows import Rows
-from components.metrics.statistic import RowSums, ratio, single_labels
+from components.metrics.statistic import RowSums, single_labels
 
 
 class QuantileSums(RowSums):
-    """Of a row's mean pinball loss, and of whether its label is within the outermost quantiles, these included.
+    """Sums of the rows' mean pinball loss, and of rows whose label is within the outermost quantiles, these included.
 
     The pinball loss of a quantile q of level τ is max(τ · (y − q), (τ − 1) · (y − q)) (Koenker and Bassett: Regression
     Quantiles, 1978), in the label's unit.
@@ -32,24 +32,17 @@ class QuantileSums(RowSums):
         return np.stack([losses, covered], axis=1)
 
 
-class PinballLoss(StatisticMetric):
+class PinballLoss(WeightedMean):
     """Mean pinball loss over rows and levels, in the label's unit; NaN without rows. Of the median: half the MAE."""
 
-    of = QuantileSums
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(state[1], state[0])
+    statistic_class = QuantileSums
 
 
-class IntervalCoverage(StatisticMetric):
+class IntervalCoverage(WeightedMean):
     """Share of labels within the outermost of two or more quantiles; NaN without rows.
 
     It should be near the difference of these quantiles' levels, 0.8 for 0.1 and 0.9.
     """
 
-    of = QuantileSums
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(state[2], state[0])
+    statistic_class = QuantileSums
+    column = 2

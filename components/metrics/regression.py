@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components.metrics.metric import StatisticMetric
+from components.metrics.metric import StatisticMetric, WeightedMean
 from components.metrics.rows import Membership, Rows
 from components.metrics.statistic import RowSums, Statistic, grouped_sums, ratio, single_labels, weighted_counts
 
@@ -53,34 +53,27 @@ class ErrorMoments(Statistic):
         return merged
 
 
-class AbsoluteError(StatisticMetric):
+class AbsoluteError(WeightedMean):
     """Mean of |prediction − label|, in the label's unit; NaN without rows."""
 
-    of = ErrorMoments
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(state[1], state[0])
+    statistic_class = ErrorMoments
 
 
 class RootSquaredError(StatisticMetric):
     """Square root of the mean of (prediction − label)², in the label's unit; NaN without rows."""
 
-    of = ErrorMoments
+    statistic_class = ErrorMoments
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
         return np.sqrt(ratio(state[3], state[0]))
 
 
-class MeanBias(StatisticMetric):
+class MeanBias(WeightedMean):
     """Mean of prediction − label, in the label's unit: how far predictions are too high; NaN without rows."""
 
-    of = ErrorMoments
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(state[2], state[0])
+    statistic_class = ErrorMoments
+    column = 2
 
 
 class RSquared(StatisticMetric):
@@ -90,7 +83,7 @@ class RSquared(StatisticMetric):
     falls below 0 where the prediction is worse than that mean; NaN where the labels do not vary.
     """
 
-    of = ErrorMoments
+    statistic_class = ErrorMoments
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
@@ -98,7 +91,7 @@ class RSquared(StatisticMetric):
 
 
 class DevianceSums(RowSums):
-    """Of 2 · (y · log(y / μ) − (y − μ)), with 0 · log 0 = 0."""
+    """Sums of 2 · (y · log(y / μ) − (y − μ)), with 0 · log 0 = 0."""
 
     name = "poisson_deviance_sums"
 
@@ -112,17 +105,13 @@ class DevianceSums(RowSums):
         return 2 * (labels * logarithms - (labels - means))
 
 
-class PoissonDeviance(StatisticMetric):
+class PoissonDeviance(WeightedMean):
     """Mean Poisson deviance of counts and their predicted means: 0 for perfect predictions; NaN without rows.
 
     McCullagh and Nelder: Generalized Linear Models, 2nd edition, 1989, section 2.3.
     """
 
-    of = DevianceSums
-
-    def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
-        return ratio(state[1], state[0])
+    statistic_class = DevianceSums
 
 
 def _single_predictions(rows: Rows) -> np.ndarray:

@@ -21,7 +21,7 @@ class RowCount(Statistic):
 class LabelledRows(StatisticMetric):
     """Rows with a label and a weight above 0; TFMA's ExampleCount is the sum of their weights."""
 
-    of = RowCount
+    statistic_class = RowCount
 
     def value(self, state: np.ndarray) -> float:
         """See `StatisticMetric`."""
