@@ -1,4 +1,4 @@
-"""The command line. TFX and TensorFlow take ten seconds to load: nothing here imports them before it must."""
+"""The command line. TFX and TensorFlow take ten seconds to import, so commands import them only when they run."""
 
 from typing import Annotated
 

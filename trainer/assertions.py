@@ -1,7 +1,7 @@
-"""Assertions of the served graph: a request that the model would answer with nonsense is refused, by column.
+"""Assertions of the served graph, by which requests with invalid values are refused with the name of the column.
 
-TensorFlow's casts do not check: NaN, infinity and 1e30 all become the least int64. Messages have names without quotes,
-since TensorFlow's Assert would escape those.
+TensorFlow's casts do not check: NaN, infinity and 1e30 all become the least int64. Names in messages are not quoted,
+since TensorFlow's Assert would escape the quotes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Column:
-    """A raw column, as a request may give it.
+    """A raw column of a request.
 
     Attributes:
         name: the column's.
@@ -31,24 +31,24 @@ class Column:
     whole: bool
 
 
-def per_row(given: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
-    """Each column as [rows, width]; the value of a single row stands for all of them.
+def per_row(columns: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
+    """Each column as [rows, width]; a column with a single row is broadcast to all rows.
 
-    A column of one value per row may come as [rows] or as [rows, 1]. Another shape, or another number of rows than the
-    rest, fails as INVALID_ARGUMENT with the column's name.
+    A column of one value per row may be of shape [rows] or [rows, 1]. Another shape, or another number of rows than
+    that of the other columns, fails as INVALID_ARGUMENT with the column's name.
     """
-    widths = tf.constant([column.width for column, _ in given])
-    counts = tf.stack([tf.reduce_prod(tf.shape(values)[:1]) for _, values in given])
-    sizes = tf.stack([tf.size(values) for _, values in given])
+    widths = tf.constant([column.width for column, _ in columns])
+    counts = tf.stack([tf.reduce_prod(tf.shape(values)[:1]) for _, values in columns])
+    sizes = tf.stack([tf.size(values) for _, values in columns])
     rows = tf.reduce_max(counts)
     uneven = tf.where(sizes != counts * widths)[:, 0]
     short = tf.where((counts != rows) & (counts != 1))[:, 0]
-    names = tf.constant([column.name for column, _ in given])
+    names = tf.constant([column.name for column, _ in columns])
     most = tf.strings.join([" rows, but column ", names[tf.argmax(counts)], " has ", tf.strings.as_string(rows)])
     problems = tf.concat(
         [
             tf.gather(
-                [f"column {column.name} must have {_values(column.width)} per row" for column, _ in given], uneven
+                [f"column {column.name} must have {_values(column.width)} per row" for column, _ in columns], uneven
             ),
             tf.strings.join(
                 ["column ", tf.gather(names, short), " has ", tf.strings.as_string(tf.gather(counts, short)), most]
@@ -58,22 +58,22 @@ def per_row(given: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
     )
     with tf.control_dependencies([_require_none(problems, "column_shapes")]):
         counts, rows = tf.identity(counts), tf.identity(rows)
-    found = []
-    for place, (column, values) in enumerate(given):
-        # Without the count a vector of another length would fail here, by the name of a node.
+    broadcast = []
+    for place, (column, values) in enumerate(columns):
+        # Without the count, a vector of another length would fail here, with the name of a node.
         count = -1 if column.width == 1 else counts[place]
-        found.append(tf.broadcast_to(tf.reshape(values, [count, column.width]), [rows, column.width]))
-    return found
+        broadcast.append(tf.broadcast_to(tf.reshape(values, [count, column.width]), [rows, column.width]))
+    return broadcast
 
 
 def require_values(table: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Operation]:
-    """Assertions that whole numbers are such, finite and exact, and that nothing required is missing.
+    """Assertions that whole numbers are whole, finite and exact, and that no required value is missing.
 
     Args:
         table: columns and their values [rows, width], text, float32, or float64 for whole numbers.
 
     Returns:
-        Operations that must run before anything of the answer is given.
+        Operations that must run before any output is returned.
     """
     whole = [(column, values) for column, values in table if column.whole]
     others = [(column, values) for column, values in table if column.required and not column.whole]
@@ -88,13 +88,13 @@ def require_values(table: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Operati
 
 
 def require_finite(features: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
-    """An assertion that the numbers which the network is given are finite.
+    """An assertion that the network's inputs are finite.
 
-    An infinite number, or one so far from the training data that its scaled value is beyond float32, would give NaN, or
-    a constant where an activation saturates.
+    An infinite number, or one so far from the training data that its scaled value exceeds float32, would result in NaN,
+    or in a constant where an activation saturates.
 
     Args:
-        features: transformed feature → [rows, n], of which float32 ones are looked at.
+        features: transformed feature → [rows, n], of which the float32 ones are checked.
     """
     numbers = {name: values for name, values in features.items() if values.dtype.is_floating}
     if not numbers:
@@ -114,9 +114,9 @@ def _not_whole(table: Sequence[tuple[Column, tf.Tensor]]) -> tf.Tensor:
     places = tf.where(~(exact | (missing & optional)))[:_MOST_NAMED]
     names = tf.constant([f"column {column.name} is " for column, _ in table for _ in range(column.width)])
     wrong = tf.gather_nd(values, places)
-    told = tf.strings.join([tf.strings.as_string(wrong, shortest=True), f", not a whole number up to {EXACT}"])
-    told = tf.where(tf.math.is_nan(wrong), "missing, but required", told)
-    return tf.strings.join([tf.gather(names, places[:, 1]), told])
+    reasons = tf.strings.join([tf.strings.as_string(wrong, shortest=True), f", not a whole number up to {EXACT}"])
+    reasons = tf.where(tf.math.is_nan(wrong), "missing, but required", reasons)
+    return tf.strings.join([tf.gather(names, places[:, 1]), reasons])
 
 
 def _values(width: int) -> str:

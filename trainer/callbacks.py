@@ -1,4 +1,4 @@
-"""Keras callbacks: the shuffle's epoch, best weights and early stopping, checkpoints, a progress line per epoch."""
+"""Keras callbacks: the shuffle's epoch, the best weights and early stopping, checkpoints, and progress messages."""
 
 import json
 import shutil
@@ -24,19 +24,19 @@ MONITOR = f"val_{BALANCED_LOSS}"
 
 
 class ShuffleEpoch(keras.callbacks.Callback):
-    """Tells the input pipeline which epoch's shuffle comes next."""
+    """Sets the epoch of the input pipeline's shuffle."""
 
     def __init__(self, epoch: tf.Variable):
         super().__init__()
         self._epoch = epoch
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Sets the variable before the epoch's iterator is made."""
+        """Sets the variable before the epoch's iterator is created."""
         self._epoch.assign(epoch)
 
 
 class BalancingEpoch(keras.callbacks.Callback):
-    """Tells the balancing each epoch's mean training losses; comes before `Checkpoint`, which saves what it learns."""
+    """Passes each epoch's mean training losses to the balancing; precedes `Checkpoint`, which saves its state."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Passes on the tasks' losses."""
@@ -48,8 +48,8 @@ class BalancingEpoch(keras.callbacks.Callback):
 class BestWeights(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the least balanced validation loss, and may stop early.
 
-    Differs from Keras's EarlyStopping in that its state can be checkpointed: a resumed training ends as an
-    uninterrupted one does.
+    Unlike that of Keras's EarlyStopping, its state can be checkpointed, so that a resumed training ends like an
+    uninterrupted one.
     """
 
     def __init__(self, early_stopping: EarlyStoppingConfig | None):
@@ -73,7 +73,7 @@ class BestWeights(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Puts the best epoch's weights into the network."""
+        """Restores the best epoch's weights."""
         for variable, value in zip(self.model.network.variables, self.weights, strict=True):
             variable.assign(value)
 
@@ -91,9 +91,9 @@ class EpochHistory(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Writes all training state after each epoch, so that a killed training resumes where it was.
+    """Writes all training state after each epoch, so that a killed training can resume.
 
-    A checkpoint is one folder, renamed into place when it is whole: `state.json`, `variables.npz` (the network's,
+    A checkpoint is one folder, renamed into place when it is complete: `state.json`, `variables.npz` (the network's,
     the optimizer's and the balancing's variables, in order) and `best.npz`.
     """
 
@@ -128,11 +128,11 @@ class Checkpoint(keras.callbacks.Callback):
         Returns:
             The next epoch to train, and whether early stopping had already ended the training.
         """
-        found = sorted(self._folder.glob("epoch-*/state.json"))
-        if not found:
+        states = sorted(self._folder.glob("epoch-*/state.json"))
+        if not states:
             return 0, False
-        folder = found[-1].parent
-        state = json.loads(found[-1].read_text(encoding="utf-8"))
+        folder = states[-1].parent
+        state = json.loads(states[-1].read_text(encoding="utf-8"))
         for variable, value in zip(_state(model), _load(folder / "variables.npz"), strict=True):
             variable.assign(value)
         self._best.weights = _load(folder / "best.npz")
@@ -144,7 +144,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Tells when an epoch begins, and at its end each task's validation loss and headline metric."""
+    """Announces the beginning of each epoch, and at its end each task's validation loss and headline metric."""
 
     def __init__(self, heads: Mapping[str, Head], epochs: int):
         super().__init__()
@@ -166,7 +166,7 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Tells the epoch's figures."""
+        """Announces the epoch's figures."""
         values = logs or {}
         self._seconds.append(time.monotonic() - self._started)
         tasks = {
@@ -177,7 +177,7 @@ class Progress(keras.callbacks.Callback):
         announce(EpochEnded(epoch + 1, self._epochs, self._seconds[-1], left, tasks))
 
     def _share_done(self) -> Callable[[], float] | None:
-        # A callback for each batch would make Keras wait for each batch's losses; the optimizer counts anyway.
+        # The optimizer counts steps anyway; a callback per batch would make Keras wait for each batch's losses.
         steps, iterations = self.params.get("steps"), self.model.optimizer.iterations
         if not steps or replicas() > 1:
             return None

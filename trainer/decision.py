@@ -1,4 +1,4 @@
-"""Thresholds of binary tasks: above which probability the second class is decided."""
+"""The decision thresholds of binary tasks: the probability above which the second class is predicted."""
 
 from collections.abc import Mapping
 
@@ -18,19 +18,19 @@ _Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Probabilities, labels and weights, [n] each."""
 
 FEW = 10
-"""So few rows of a class make a threshold that other rows would not."""
+"""A class with fewer validation rows makes the threshold unreliable, which is reported."""
 MANY_TIMES = 2.5
-"""So many times as many rows decided for the second class as have it are reported."""
+"""It is reported if the second class is predicted for more than this many times the rows that have it."""
 
 
 def choose_decisions(
     network: keras.Model, heads: Mapping[str, Head], validation: tf.data.Dataset
 ) -> dict[str, DecisionDescription]:
-    """Gives each binary head the threshold that its task asks for, by the validation rows, and returns them by task.
+    """Chooses each binary task's threshold on the validation rows, sets it in the head, and returns them by task.
 
     Args:
         network: transformed features → each task's raw output, trained.
-        heads: of its tasks; those of binary tasks are changed.
+        heads: of its tasks; the decisions of binary tasks' heads are set.
         validation: batches of (features, labels, weights).
     """
     binary = {name: head for name, head in heads.items() if isinstance(head, BinaryHead)}
@@ -50,7 +50,7 @@ def choose_decisions(
 
 
 def best_decision(task: BinaryTask, scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> DecisionDescription:
-    """The threshold that a task's rule chooses, between two neighbouring probabilities; of equal ones the highest.
+    """The threshold that a task's rule chooses, between two neighbouring probabilities; of equals, the highest.
 
     Args:
         task: its rule and costs.
@@ -68,7 +68,7 @@ def best_decision(task: BinaryTask, scores: np.ndarray, labels: np.ndarray, weig
         return DecisionDescription(rule="fixed", threshold=0.5, note=note)
     unique, places = np.unique(scores, return_inverse=True)
     positive, negative = (np.bincount(places.ravel(), weights * flags, len(unique)) for flags in (labels, ~labels))
-    # Place k: the k lowest probabilities are decided as the first class.
+    # Place k: the first class is predicted for the k lowest probabilities.
     missed, true = _before(positive), positive.sum() - _before(positive)
     false = negative.sum() - _before(negative)
     if rule == "f1":
@@ -106,7 +106,7 @@ def _before(weights: np.ndarray) -> np.ndarray:
 def _validation_rows(
     network: keras.Model, heads: Mapping[str, BinaryHead], validation: tf.data.Dataset
 ) -> dict[str, _Rows]:
-    """Task → probabilities as they are exported, labels and weights."""
+    """Task → probabilities as in the exported model, labels and weights."""
 
     @tf.function(reduce_retracing=True)
     def probabilities(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -115,8 +115,8 @@ def _validation_rows(
 
     parts: dict[str, list[_Rows]] = {name: [] for name in heads}
     for features, labels, weights in validation:
-        for name, found in probabilities(features).items():
-            parts[name].append((found.numpy(), labels[name].numpy(), weights[name].numpy()))
+        for name, scores in probabilities(features).items():
+            parts[name].append((scores.numpy(), labels[name].numpy(), weights[name].numpy()))
     return {name: _joined(rows) for name, rows in parts.items()}
 
 

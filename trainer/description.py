@@ -1,4 +1,4 @@
-"""What an exported model says of itself: its tasks and its raw columns."""
+"""The description of an exported model: its tasks and its raw columns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,10 @@ from trainer.config import TrainerConfig, classes_of, column_of, quantiles_of, u
 from trainer.encoders.categorical import unescaped, vocabulary_of
 
 MOST_VALUES = 100
-"""Of a categorical column, most frequent first."""
+"""The number of values of a categorical column that are listed, most frequent first."""
 
 _NO_VALUES = [b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"]
-"""What Transform writes for a vocabulary of strings that is empty (tensorflow_transform/analyzers.py)."""
+"""The only word of an empty vocabulary of strings (tensorflow_transform/analyzers.py)."""
 
 
 def describe_model(
@@ -24,9 +24,9 @@ def describe_model(
     """Describes a model.
 
     Args:
-        config: what it was trained with.
-        transform: what its features came from.
-        model: the folder of the exported SavedModel, whose signatures it looks into.
+        config: of its training.
+        transform: of its features.
+        model: the folder of the exported SavedModel, from which its signatures are read.
         decisions: of its binary tasks.
     """
     with tf.io.gfile.GFile(f"{model}/saved_model.pb", "rb") as stream:
@@ -72,7 +72,7 @@ def _columns(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[st
         described.kinds.append(feature.kind)
         if feature.kind == "categorical" and column not in sensitive:
             values = _values(name, transform)
-            # Of features that keep different numbers of values of the same column, the one that keeps most.
+            # If several features read the column, the longest vocabulary is listed.
             described.values = max(described.values, values, key=len)
     return columns
 

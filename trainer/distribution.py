@@ -45,8 +45,9 @@ def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
 def rows_of_replicas(values: tf.Tensor) -> tf.Tensor:
     """The rows of all replicas, within a replica's step; the values themselves where there is one replica.
 
-    A replica with fewer rows is filled up with zeros, so that its weights, given here too, mask the filling. By sums,
-    because `ReplicaContext.all_gather` fails between workers in these TensorFlow versions.
+    A replica with fewer rows is padded with zeros; its weights, which are gathered in the same way, mask the padding.
+    The rows are gathered by sums, because `ReplicaContext.all_gather` fails between workers in these TensorFlow
+    versions.
     """
     context = tf.distribute.get_replica_context()
     if context is None or replicas() == 1:
@@ -61,7 +62,7 @@ def rows_of_replicas(values: tf.Tensor) -> tf.Tensor:
 
 
 def as_step_logs(logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Scalars in the shape in which Keras 3 takes a step's logs: between workers it averages over the first axis."""
+    """Scalars in the shape that Keras 3 expects of a step's logs: between workers it averages over the first axis."""
     if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
     return logs

@@ -1,4 +1,4 @@
-"""What is reported when a loss is no longer a finite number, which ends the training."""
+"""The end of a training whose loss is no longer a finite number, and the report of the likely cause."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +15,12 @@ from trainer.multitask import MultiTaskModel
 from trainer.names import log_name
 
 LIMITS = {"features": 1000.0, "tasks": 1000.0, "sample_weight": 1e15}
-"""Beyond it, a column is named as the likely cause: by its feature as the network gets it, by the label in standard
-deviations, by the weight, of which a batch's sum must be a float32."""
+"""A column with a greater absolute value is reported as the likely cause. Features are compared as the network reads
+them, labels in standard deviations, and weights as they are, since the sum of a batch's weights must be a float32."""
 
 
 class _NotFiniteError(Exception):
-    """Ends `fit`. `tasks` are those whose loss is not finite; `when` says in which step or epoch."""
+    """Ends `fit`. `tasks` are those whose loss is not finite; `when` is the step or epoch, in words."""
 
     def __init__(self, tasks: list[str], when: str):
         super().__init__(tasks, when)
@@ -28,13 +28,13 @@ class _NotFiniteError(Exception):
 
 
 class FiniteLosses(keras.callbacks.Callback):
-    """Ends the training after an epoch with a loss that is not finite, for what no assertion in the step ends.
+    """Ends the training after an epoch with a loss that is not finite, where no assertion in a step has ended it.
 
-    An assertion is no part of a step compiled by XLA, the validation has none, and float16 may skip a step.
+    A step compiled by XLA contains no assertion, nor does the validation, and float16 may skip a step.
     """
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Looks at the epoch's mean losses."""
+        """Checks the epoch's mean losses."""
         kinds = {"val_": f"in the validation rows after epoch {epoch + 1}"}
         if self.model.stops_at_once:
             kinds = {"": f"in epoch {epoch + 1}", **kinds}
@@ -46,11 +46,11 @@ class FiniteLosses(keras.callbacks.Callback):
 
 
 def fit(model: MultiTaskModel, data: TrainingData, config: TrainerConfig, callbacks: list[Any], **options: Any) -> None:
-    """Keras's `fit`, which ends at the first step with a loss that is not finite.
+    """Keras's `fit`, ended at the first step with a loss that is not finite.
 
     Raises:
         DataError: a loss is not finite, and a column has values that explain it.
-        JanusError: a loss is not finite, and no column has.
+        JanusError: a loss is not finite, and no column explains it.
     """
     try:
         model.fit(
@@ -75,7 +75,7 @@ def fit(model: MultiTaskModel, data: TrainingData, config: TrainerConfig, callba
 
 
 def _first_step(model: MultiTaskModel, data: TrainingData, config: TrainerConfig) -> tuple[list[str], str]:
-    """The tasks whose loss was not finite in the first such step, and which it was; none and "" if there is none."""
+    """The tasks whose loss was not finite in the first such step, and that step in words; empty if there is none."""
     steps = model.not_finite_at.numpy()
     if not model.stops_at_once or not steps.any():
         return [], ""
@@ -90,9 +90,9 @@ _Source = tuple[str, str]
 
 
 def _extremes(data: TrainingData, heads: Mapping[str, Head]) -> dict[_Source, float]:
-    """Numbers that a network cannot be trained on: the greatest absolute value of each source, the greatest first.
+    """The greatest absolute value of each source that exceeds its limit, the greatest first; infinite also for NaN.
 
-    Features as the network gets them, labels in standard deviations, weights as they are; infinite also for NaN.
+    Features are measured as the network reads them, labels in standard deviations, and weights as they are.
     """
     greatest: dict[_Source, float] = {}
     for batches in (data.train, data.validation):
@@ -112,17 +112,17 @@ def _extremes(data: TrainingData, heads: Mapping[str, Head]) -> dict[_Source, fl
 
 def _explained(tasks: list[str], when: str, extremes: Mapping[_Source, float], config: TrainerConfig) -> JanusError:
     names = ", ".join(f"'{name}'" for name in tasks)
-    said = f"the loss of {'task' if len(tasks) == 1 else 'tasks'} {names} is no longer a finite number ({when})"
+    failure = f"the loss of {'task' if len(tasks) == 1 else 'tasks'} {names} is no longer a finite number ({when})"
     rate = f"set a training.learning_rate below {config.training.learning_rate:g}"
     columns = dict.fromkeys(_column(source, config) for source in extremes)
     if not columns:
-        return JanusError(f"{said}. No column has extreme values, so the steps were too large: {rate}")
+        return JanusError(f"{failure}. No column has extreme values, so the steps were too large: {rate}")
     (section, name), value = next(iter(extremes.items()))
     column, *others = columns
     shown = f"{value:.3g}" if np.isfinite(value) else "an infinite value or NaN"
     what, remedy = {
         "features": (
-            f"feature '{name}' has {shown} as the network gets it",
+            f"feature '{name}' has {shown} as the network reads it",
             f"correct its values, or set features.{name}.scale to quantile",
         ),
         "tasks": (
@@ -136,13 +136,13 @@ def _explained(tasks: list[str], when: str, extremes: Mapping[_Source, float], c
     }[section]
     also = f"; extreme are also {', '.join(others[:3])}" if others else ""
     remedy = f"{remedy[0].upper()}{remedy[1:]}; or {rate}"
-    return DataError(f"{said}. The likely cause is column {column}: {what}{also}. {remedy}")
+    return DataError(f"{failure}. The likely cause is column {column}: {what}{also}. {remedy}")
 
 
 def _column(source: _Source, config: TrainerConfig) -> str:
     section, name = source
     if section == "features":
-        # A missing indicator is no feature of the configuration, but 0 or 1.
+        # Missing indicators, which are not in the configuration, are 0 or 1 and so never extreme.
         return f"'{column_of(name, config.features[name])}'"
     task = config.tasks[name]
     return f"'{task.label if section == 'tasks' else task.sample_weight}'"

@@ -1,4 +1,4 @@
-"""Predictions of a trained network on transformed examples, as its signatures would give them."""
+"""Predictions of a trained network on transformed examples, equal to those of its signatures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ def read_transformed(patterns: Sequence[str], transform: tft.TFTransformOutput, 
 
     Args:
         patterns: files of gzipped TFRecords.
-        transform: what wrote them.
-        keep: hold them in memory once they were read.
+        transform: the output of the Transform that wrote them.
+        keep: whether to keep them in memory after the first reading.
     """
     spec = transform.transformed_feature_spec()
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
@@ -55,7 +55,7 @@ def predictions(
     Args:
         network: transformed features → each task's raw output.
         heads: of the network's tasks.
-        batches: as `read_transformed` gives them.
+        batches: as `read_transformed` returns them.
     """
 
     # The last batch has another number of rows.
@@ -64,17 +64,17 @@ def predictions(
         raw = network(features, training=False)
         outputs = {name: head.outputs(raw[name]) for name, head in heads.items()}
         return {
-            name: {output: values for output, values in found.items() if output != f"{name}/classes"}
-            for name, found in outputs.items()
+            name: {output: values for output, values in of_task.items() if output != f"{name}/classes"}
+            for name, of_task in outputs.items()
         }
 
     for batch in batches:
-        found = outputs_of({name: batch[name] for name in network.input})
+        outputs = outputs_of({name: batch[name] for name in network.input})
         yield {
             name: Predictions(
                 labels=heads[name].with_offset(batch[label_name(name)]).numpy(),
                 weights=batch[weight_name(name)].numpy(),
-                outputs={output: values.numpy() for output, values in found[name].items()},
+                outputs={output: values.numpy() for output, values in outputs[name].items()},
             )
             for name in heads
         }

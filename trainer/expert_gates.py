@@ -1,4 +1,4 @@
-"""Gate utilisation: how much each task takes from each expert."""
+"""The utilisation of expert gates: the mean weight of each expert in each task's gate."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ WeightSums: TypeAlias = Callable[[Features], tuple[tf.Tensor, dict[str, tf.Tenso
 class GateUtilisation(keras.callbacks.Callback):
     """Adds each gate's mean weights over the validation rows to the epoch's logs, under `utilisation_name`.
 
-    It comes before the callbacks that record the logs. A network without gates adds nothing.
+    It must precede the callbacks that record the logs. A network without gates adds nothing.
     """
 
     def __init__(self, network: Network, validation: tf.data.Dataset):
@@ -79,7 +79,7 @@ def utilisation_name(gate: str, expert: str) -> str:
 
 
 def utilisation_of(task: str, logs: Mapping[str, Any]) -> dict[str, Any]:
-    """What an epoch's logs say of a task's gates: `<expert>`, or `<level>/<expert>`, → mean weight."""
+    """A task's gate weights in an epoch's logs: `<expert>`, or `<level>/<expert>`, → mean weight."""
     prefix = _prefix(task)
     return {name.removeprefix(prefix): value for name, value in logs.items() if name.startswith(prefix)}
 

@@ -1,4 +1,4 @@
-"""The Trainer's input: transformed examples, in memory where they fit, else streamed."""
+"""The Trainer's input: transformed examples, in memory if they fit, else streamed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from trainer.names import label_name, weight_name
 
 PARSE_BATCH = 4096
 MEMORY_SHARE = 0.25
-"""Examples are kept in memory while they take less than this share of what is available."""
+"""Examples are kept in memory if they take less than this share of the available memory."""
 SHUFFLE_BUFFER = 200_000
-"""Rows that a streamed shuffle holds."""
+"""Rows in the buffer of a streamed shuffle."""
 
 HASHES = 2**63 - 1
 _ALIGNMENT = 64
@@ -30,7 +30,7 @@ class TrainingData:
     Attributes:
         train: batches of (features, labels, weights), reshuffled when `epoch` changes.
         validation: batches of the same form.
-        epoch: int64 scalar variable; the shuffle depends on the seed and on it alone, so that a resumed training
+        epoch: int64 scalar variable; the shuffle depends only on it and on the seed, so that a resumed training
             sees the same batches.
         rows: rows of the training part.
         validation_rows: rows of the validation part.
@@ -61,8 +61,8 @@ def read_training_data(
 ) -> TrainingData:
     """Reads the training split.
 
-    Which rows are held out depends on their content alone, and so does the order in memory, from which the shuffle
-    starts: the same examples in other files or another order give the same training. (A streamed shuffle also depends
+    The rows that are held out depend only on their content, and so does the order in memory, which is then shuffled:
+    the same examples in other files or in another order result in the same training. (A streamed shuffle also depends
     on the files' order.)
 
     Args:
@@ -73,13 +73,13 @@ def read_training_data(
         batch_size: rows of a batch.
         validation_fraction: share of rows that are held out.
         seed: of the shuffle.
-        memory_limit: bytes that examples may take in memory; by default a share of what is available.
+        memory_limit: bytes that examples may take in memory; by default, a share of the available memory.
     """
     names = [*features, *(f(task) for task in tasks for f in (label_name, weight_name))]
     wanted = {name: spec[name] for name in names}
     limit = memory_limit if memory_limit is not None else int(MEMORY_SHARE * _available_memory())
     hashes, packed, label_columns = _collect(_parsed(patterns, wanted), names, limit)
-    # Four bytes per row: the shuffle's own copies are the largest thing beside the examples.
+    # Four bytes per row, since after the examples the shuffle's copies take the most memory.
     order = np.argsort(hashes, kind="stable").astype(np.int32 if len(hashes) < 2**31 else np.int64)
     held_out = int(len(order) * validation_fraction)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="shuffle_epoch")
@@ -94,7 +94,7 @@ def read_training_data(
     rows = len(order) - held_out
     train, validation = _counted(train, rows, batch_size), _counted(validation, held_out, PARSE_BATCH)
     split = _splitter(features, tasks)
-    # Workers share each batch among them; each reads all files, since a batch is drawn from the whole split.
+    # The workers split each batch. Each reads all files, since a batch is drawn from the whole split.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return TrainingData(
@@ -121,7 +121,7 @@ def _records(patterns: Sequence[str]) -> tf.data.Dataset:
 
 
 def _hash(records: tf.Tensor) -> tf.Tensor:
-    """A number for each record's bytes: Transform writes the same bytes for the same values."""
+    """A hash of each record's bytes: Transform writes the same bytes for the same values."""
     return tf.strings.to_hash_bucket_fast(records, HASHES)
 
 
@@ -141,9 +141,9 @@ def _parsed(patterns: Sequence[str], spec: Mapping[str, tf.io.FixedLenFeature]) 
 
 @dataclass(frozen=True)
 class _Packed:
-    """Columns of one dtype, [rows, width] each, side by side in one tensor.
+    """Columns of one dtype, [rows, width] each, concatenated in one tensor.
 
-    A gather per column and batch would cost more than a step of a small network.
+    A gather per column and batch would take longer than a step of a small network.
     """
 
     values: tf.Variable
@@ -151,7 +151,7 @@ class _Packed:
     widths: dict[str, int]
 
     def gather(self, indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        # A gather from the variable itself would copy it first, so that it could be written to meanwhile.
+        # A gather from the variable itself would first copy it, in case it is assigned concurrently.
         rows = tf.cast(tf.gather(self.values.read_value(), indices), self.dtype)
         return dict(zip(self.widths, tf.split(rows, list(self.widths.values()), axis=1), strict=True))
 
@@ -159,8 +159,8 @@ class _Packed:
 class _Block:
     """Memory for columns of one dtype, filled batch by batch.
 
-    It is reserved as a whole and aligned as TensorFlow wants it: pages that are never filled cost nothing, and the
-    tensor made of it shares the memory, so that the examples are held once.
+    It is reserved at once, with TensorFlow's alignment: pages that are never filled cost nothing, and the tensor shares
+    the memory, so that there is only one copy of the examples.
     """
 
     def __init__(self, dtype: tf.DType, specs: Mapping[str, tf.TensorSpec], capacity: int):
@@ -183,7 +183,7 @@ class _Block:
 
     def packed(self) -> _Packed:
         values = self._values[: self._rows]
-        # Neither copies: tf.constant would, and tf.data a tensor that a function captures.
+        # Neither of these copies; tf.constant would, and so would tf.data a tensor that a function captures.
         tensor = tf.experimental.dlpack.from_dlpack(values.__dlpack__())
         return _Packed(tf.Variable(tensor, trainable=False, name="examples"), self._dtype, self._widths)
 
@@ -191,7 +191,7 @@ class _Block:
 def _collect(
     batches: tf.data.Dataset, names: Sequence[str], limit: int
 ) -> tuple[np.ndarray, list[_Packed] | None, Columns]:
-    """The rows' hashes; all columns, or None if they pass the limit; the label columns."""
+    """The rows' hashes; all columns, or None if they exceed the limit; the label columns."""
     specs: dict[str, tf.TensorSpec] = {name: batches.element_spec[1][name] for name in names}
     row_bytes = sum(spec.dtype.size * spec.shape[1] for spec in specs.values())
     capacity = limit // row_bytes
@@ -242,7 +242,7 @@ def _memory_batches(
 
 
 def _first_kept(ascending: np.ndarray, held_out: int) -> int:
-    """The hash from which on rows are kept: equal rows stay together."""
+    """The least hash of the rows that are kept; equal rows are not separated."""
     if not held_out or held_out == len(ascending):
         return HASHES if held_out else 0
     boundary = int(ascending[held_out])
@@ -250,7 +250,7 @@ def _first_kept(ascending: np.ndarray, held_out: int) -> int:
 
 
 def _counted(batches: tf.data.Dataset, rows: int, batch_size: int) -> tf.data.Dataset:
-    """Keras takes a data set of unknown length to have ended early."""
+    """Sets the length: Keras treats a data set of unknown length as one that ended early."""
     return batches.apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size)))
 
 
@@ -298,7 +298,7 @@ def _scalars(column: Any) -> Any:
 
 
 def _available_memory() -> int:
-    """Bytes that can be taken without swapping, the container's limit included."""
+    """Bytes that can be used without swapping, within the container's limit."""
     available = 4 << 30
     for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
         if line.startswith("MemAvailable:"):

@@ -1,4 +1,4 @@
-"""What the training labels of one task look like: for standardisation, first biases and the trivial predictor."""
+"""Statistics of a task's training labels, for standardisation, initial biases and the trivial predictor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 from janus_core.errors import DataError
 
 SAMPLE = 1_000_000
-"""Numbers among the labels that are kept for the trivial predictor's loss."""
+"""The greatest number of label values that are kept for the trivial predictor's loss."""
 
 
 @dataclass(frozen=True)
 class LabelStatistics:
-    """Statistics of a task's present labels in the training split, each row by its weight.
+    """Statistics of a task's present labels in the training split, with each row's weight.
 
     Attributes:
         count: labelled rows.
@@ -83,7 +83,7 @@ def _frequencies(labels: np.ndarray, weights: np.ndarray, classes: int) -> np.nd
 
 
 def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Quantiles of weighted values: where the mean pinball loss is least; the middle, where that is an interval.
+    """Quantiles of weighted values: the minimum of the mean pinball loss, or the middle of an interval of minima.
 
     Args:
         values: [rows], at least one.

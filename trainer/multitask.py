@@ -17,16 +17,19 @@ BALANCED_LOSS = "balanced_loss"
 
 
 class MultiTaskModel(keras.Model):
-    """Trains a network on masked labels, one loss per task, joined by the configuration's balancing.
+    """Trains a network on masked labels, with one loss per task, combined by the configuration's balancing.
 
-    A batch is (features, labels, weights): dicts of tensors, the latter two keyed by task, [batch] each. Logged are, by
-    the names of `trainer.names.log_name`, `<task>_loss`, the mean over labelled rows; `loss`, their sum by the weights
-    of the balancing (by `loss_weight` where it combines gradients). In training also `<task>_weight`: the mean, over
-    the steps in which the task had a label, of the factor by which its loss, or its gradient on shared variables, has
-    entered; and for a balancing that combines gradients `<task>_conflict`: the share of those steps in which the task's
-    gradient had a negative inner product with that of another task. In validation also each task's headline metric and
-    `balanced_loss`: the mean over the tasks of the loss relative to that of the best constant prediction, so that each
-    task counts the same whatever its loss's scale.
+    A batch is (features, labels, weights): dicts of tensors, the latter two keyed by task, [batch] each. The logs, in
+    which tasks have the names of `trainer.names.log_name`, contain:
+
+    - `<task>_loss`: the mean over labelled rows; and `loss`: their sum, weighted by the balancing (by `loss_weight` if
+      the balancing combines gradients);
+    - in training, `<task>_weight`: the mean factor of the task's loss, or of its gradient on shared variables, over the
+      steps in which the task had a label;
+    - in training with a balancing that combines gradients, `<task>_conflict`: the share of those steps in which the
+      task's gradient had a negative inner product with that of another task;
+    - in validation, each task's headline metric, and `balanced_loss`: the mean over the tasks of the loss relative to
+      that of the best constant prediction, so that the scale of a task's loss does not matter.
     """
 
     def __init__(self, network: Network, heads: Mapping[str, Head], config: TrainerConfig):
@@ -57,16 +60,16 @@ class MultiTaskModel(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """All that is reset between epochs."""
+        """The metrics, which Keras resets between epochs."""
         return [self._training_means, self._validation_means, *self._headlines.values()]
 
     @property
     def stops_at_once(self) -> bool:
-        """Whether a loss that is not finite is an error: scaled losses of float16 may be, then a step is skipped."""
+        """Whether a loss that is not finite is an error. With float16 it may be, and then the step is skipped."""
         return not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """The network is built already; Keras's way, by a batch's mean over the replicas, fails on nested batches."""
+        """Does nothing: the network is built, and Keras's implementation fails on nested batches with replicas."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Raw outputs by task."""
@@ -128,21 +131,21 @@ class MultiTaskModel(keras.Model):
         noted = self.not_finite_at.assign(tf.where(finite | (before > 0), before, step), read_value=False)
         if self.stops_at_once:
             with tf.control_dependencies([noted] if noted is not None else []):
-                # Not tf.debugging.Assert, which would cost a branch in each step.
+                # tf.debugging.Assert would add a branch to each step.
                 tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=["a loss is not finite"])
 
     def _own_losses(self, labels: Any, raw: Any, weights: Any) -> list[tf.Tensor]:
         return [head.loss(labels[name], raw[name], weights[name]) for name, head in self.heads.items()]
 
     def _over_replicas(self, own_losses: list[tf.Tensor], weights: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Over the rows of all replicas: losses, sums of weights, and which tasks count; float32 [T] each."""
+        """Over the rows of all replicas: losses, sums of weights, and 1 for tasks that count; float32 [tasks] each."""
         labelled = [tf.reduce_sum(weights[name]) for name in self.heads]
         losses, sums = tf.unstack(sum_over_replicas(tf.stack([tf.stack(own_losses), tf.stack(labelled)])))
         return losses, sums, tf.cast(sums > 0, tf.float32) * (self.balancing.priors > 0)
 
 
 class NamedMeans(keras.metrics.Metric):
-    """Several weighted means at once: one metric per mean would take more time than the losses themselves."""
+    """Several weighted means in one metric: one metric per mean would take more time than the losses themselves."""
 
     def __init__(self, names: list[str]):
         super().__init__(name="means")
@@ -150,7 +153,7 @@ class NamedMeans(keras.metrics.Metric):
         self._sums = self.add_variable(shape=(2, len(names)), initializer="zeros", name="sums")
 
     def update_state(self, values: tf.Tensor, weights: tf.Tensor) -> None:
-        """Adds values, float32 [means], each by its weight, float32 [means]; a value of weight 0 may be anything."""
+        """Adds values and their weights, float32 [means] each; a value with weight 0 may also be NaN."""
         self._sums.assign_add(tf.stack([tf.math.multiply_no_nan(values, weights), weights]))
 
     def result(self) -> tf.Tensor:

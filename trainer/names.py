@@ -1,4 +1,4 @@
-"""Names of transformed features, as Transform writes and Trainer and Evaluator read them, and of columns in code."""
+"""Names of transformed features, which Transform writes and Trainer and Evaluator read, and of columns in code."""
 
 import keyword
 import re
@@ -25,20 +25,20 @@ def missing_name(feature: str) -> str:
 
 
 def log_name(task: str) -> str:
-    """What the task is called in Keras's logs, and so in `history.json` and TensorBoard: its own name, if it can be.
+    """The task's name in Keras's logs, and so in `history.json` and TensorBoard: its own name, if possible.
 
-    Keras puts `val_` before what it logs of the validation, and `balanced_loss` is of all tasks: a task called `val`,
+    Keras adds the prefix `val_` to validation values, and `balanced_loss` belongs to all tasks. A task called `val`,
     `val_…` or `balanced` would share its keys with other values, and gets a prefix.
     """
     return f"task_{task}" if re.match(r"(val|val_.*|balanced|task_.*)\Z", task) else task
 
 
 def column_arguments(columns: Collection[str]) -> dict[str, str]:
-    """Column → the argument that stands for it in the exported function of `serving_columns`.
+    """Column → its argument in the exported function of `serving_columns`.
 
-    It is the column's own name where Python and TensorFlow take that for an argument's: they refuse `class`, would
-    change `length (cm)`, and take `Temp` and `temp` for one name. Another depends on nothing but the columns' names.
-    SignatureDefs have the columns' own.
+    This is the column's own name if Python and TensorFlow accept it as an argument's name: they refuse `class`, change
+    `length (cm)`, and do not distinguish `Temp` from `temp`. A substitute depends on the columns' names only.
+    SignatureDefs always have the columns' own names.
     """
     lower = Counter(name.lower() for name in columns)
     arguments = {}

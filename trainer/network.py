@@ -20,7 +20,7 @@ from trainer.trunks import TRUNKS
 
 @dataclass(frozen=True)
 class Network:
-    """A network and what balancing and reports want to know of it.
+    """A network, with the parts that balancing and reports use.
 
     Attributes:
         model: functional: transformed features → each task's raw output, float32 [batch, units].
@@ -39,8 +39,7 @@ class Network:
     def shared_variables(self) -> list[keras.Variable]:
         """The trainable variables that at least two tasks' outputs depend on, in the model's order.
 
-        Found from the graph: a layer counts as a whole, so that what is shared and what is a task's own must not lie in
-        one layer.
+        They are derived from the graph, layer by layer: a layer must not have both shared variables and a task's own.
         """
         uses = Counter(
             id(variable)
@@ -73,7 +72,7 @@ def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads
 def _encode(
     config: TrainerConfig, transform: tft.TFTransformOutput, inputs: Mapping[str, keras.KerasTensor], prefix: str
 ) -> keras.KerasTensor:
-    """All features side by side, float32 [batch, width], by layers whose names begin with `prefix`."""
+    """All features concatenated, float32 [batch, width], by layers whose names begin with `prefix`."""
     encoded = [
         ENCODERS[feature.kind].encode(name, feature, transform, inputs, prefix)
         for name, feature in config.features.items()
@@ -85,7 +84,7 @@ def _encode(
 def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, keras.KerasTensor]:
     """A Keras input for each transformed feature that the network reads.
 
-    A dot keeps its name apart from those of layers, such as that of a feature called `features`.
+    The dot in its name avoids collisions with layers' names, such as that of a feature called `features`.
     """
     specs = transform.transformed_feature_spec()
     names = list(config.features)
@@ -98,7 +97,7 @@ def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> d
 
 def _functional(inputs: Mapping[str, keras.KerasTensor], outputs: Any, **arguments: str) -> keras.Model:
     with warnings.catch_warnings():
-        # Keys that are not the inputs' names are meant: see `feature_inputs`.
+        # The keys are deliberately not the inputs' names: see `feature_inputs`.
         warnings.filterwarnings("ignore", message="When providing `inputs` as a dict", category=UserWarning)
         return keras.Model(inputs, outputs, **arguments)
 

@@ -1,4 +1,4 @@
-"""The preprocessing_fn that Transform runs; the same graph serves."""
+"""The preprocessing_fn that Transform runs; its graph is also part of the served model."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,8 +15,8 @@ def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]
     """Raw columns → transformed features, labels and weights, each of shape [batch, n].
 
     Args:
-        inputs: raw column → tensor, as the schema's feature spec parses it.
-        custom_config: holds `preprocessing`, the JSON of a `PreprocessingConfig`.
+        inputs: raw column → tensor, parsed by the schema's feature spec.
+        custom_config: has `preprocessing`, the JSON of a `PreprocessingConfig`.
     """
     config = PreprocessingConfig.model_validate_json(custom_config["preprocessing"])
     outputs: dict[str, tf.Tensor] = {}
@@ -63,7 +63,7 @@ def _class(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _classes(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
-    """Multi-hot; a row with a value that is no class is masked, as a row of a single unknown class is."""
+    """Multi-hot labels. A row with a value that is not a class is masked, as with single classes."""
     tokens, rows, count = string_lists(raw, label.separator)
     matches = tf.cast(tf.expand_dims(tokens, 1) == tf.constant([label.classes]), tf.float32)
     known = tf.reduce_sum(matches, axis=1, keepdims=True)
@@ -90,4 +90,4 @@ _FORMS: dict[str, Callable[[LabelConfig, Raw], tuple[tf.Tensor, tf.Tensor]]] = {
     "class": _class,
     "classes": _classes,
 }
-"""The form of a label → (label, present) of its raw column; a label that is not present is 0."""
+"""The form of a label → the function of its raw column that returns (label, present); an absent label is 0."""

@@ -1,6 +1,6 @@
-"""Raw columns as Transform sees them: sparse or dense, of any type, with missing values.
+"""Raw columns in Transform: sparse or dense, of any type, with missing values.
 
-Transform traces its function about ten times, so few operations per column are worth seconds.
+Transform traces its function about ten times, so that few operations per column save seconds.
 """
 
 import math
@@ -15,7 +15,7 @@ Raw: TypeAlias = Any
 def numbers(raw: Raw, length: int = 1) -> tf.Tensor:
     """A raw numeric column as float64 [batch, length], NaN where the value is missing or not a number.
 
-    A row with fewer values is padded with NaN, one with more is cut.
+    A row with fewer values is padded with NaN, and one with more is truncated.
     """
     if raw.dtype == tf.string:
         raise ValueError("a numeric column holds text; correct its type in the schema or its kind in the configuration")
@@ -25,17 +25,17 @@ def numbers(raw: Raw, length: int = 1) -> tf.Tensor:
 def strings(raw: Raw) -> tf.Tensor:
     """A raw column as string [batch], empty where the value is missing.
 
-    Whole numbers stand as their decimal digits, also those that come as floats.
+    Whole numbers become their decimal digits, also those stored as floats.
     """
     return _dense(_with_values(raw, _text), 1, "")[:, 0]
 
 
 def string_lists(raw: Raw, separator: str | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """All values of a raw column of lists, but for empty strings.
+    """All values of a raw column of lists, except empty strings.
 
     Args:
         raw: the column.
-        separator: what stands between values within a string; white space around them is dropped then.
+        separator: between the values of a string; white space around them is then removed.
 
     Returns:
         The values, string [values]; the row of each, int64 [values]; the number of rows, a scalar.

@@ -36,15 +36,15 @@ from trainer.warm_start import save_weights, start_from, weights_folder
 def run_fn(fn_args: FnArgs) -> None:
     """Trains on the transformed examples and exports the SavedModel to `fn_args.serving_model_dir`.
 
-    `fn_args.custom_config` holds `trainer`, the JSON of a `TrainerConfig`, and may hold `checkpoint_root`, a folder
-    in which a killed training finds its checkpoints again.
+    `fn_args.custom_config` has `trainer`, the JSON of a `TrainerConfig`, and may have `checkpoint_root`, the folder of
+    the checkpoints from which a killed training resumes.
 
     Raises:
         DataError: a task has no label, the split is too small to hold rows out, or a column makes a loss NaN.
-        JanusError: a loss is NaN, whatever the columns.
+        JanusError: a loss is NaN, and no column explains it.
     """
     config = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"])
-    # Before any other work of TensorFlow's: the workers' connection must be made at start-up.
+    # First, since the workers must be connected before any other use of TensorFlow.
     strategy = make_strategy(config.training.distribution)
     keras.backend.clear_session()
     keras.utils.set_random_seed(config.seed)
@@ -56,7 +56,7 @@ def run_fn(fn_args: FnArgs) -> None:
     if config.training.warm_start:
         _warm_start(fn_args.base_model, config, transform, model, heads)
     chief, checkpoints = is_chief(), _checkpoint_folder(fn_args)
-    # Every worker takes part in saving, but only the chief's files count (tf.distribute's guide to multi-worker).
+    # Every worker has to save, but only the chief's files are kept (tf.distribute's guide to multi-worker training).
     with contextlib.nullcontext(fn_args.model_run_dir) if chief else tempfile.TemporaryDirectory() as run_folder:
         history = _fit(model, heads, data, config, checkpoints, run_folder)
         decisions = choose_decisions(model.network, heads, data.validation)
@@ -129,11 +129,11 @@ def make_model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: d
         model = MultiTaskModel(build_network(config, transform, heads), heads, config)
         model.compile(
             optimizer=_optimizer(config),
-            # Collectives do not run inside the loop that several steps per call need.
+            # Collectives do not run inside the loop of several steps per call.
             steps_per_execution=training.steps_per_execution if replicas() == 1 else 1,
             jit_compile=training.jit_compile,
         )
-        # A checkpoint is restored before the first step, which would otherwise be what makes these variables.
+        # Without this, the first step would create these variables, after the checkpoint is restored.
         model.optimizer.build(model.network.trainable_variables)
     finally:
         keras.config.set_dtype_policy(before)
@@ -160,7 +160,7 @@ def _fit(
 ) -> list[dict[str, float]]:
     history = EpochHistory()
     best = BestWeights(config.training.early_stopping)
-    # Utilisation enters the epoch's logs before they are recorded.
+    # It adds to the epoch's logs before they are recorded.
     gates = GateUtilisation(model.structure, data.validation)
     callbacks: list[Any] = [ShuffleEpoch(data.epoch), BalancingEpoch(), gates, best, history]
     checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
@@ -186,7 +186,7 @@ def _fit(
 
 
 def _checkpoint_folder(fn_args: FnArgs) -> Path | None:
-    """A folder that is the same for a training with the same input, code and configuration, and for no other."""
+    """A folder for trainings with exactly this input, code and configuration."""
     custom = fn_args.custom_config
     root = custom.get("checkpoint_root")
     if not root:

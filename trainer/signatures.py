@@ -50,7 +50,7 @@ class ServingModule(tf.Module):
         self.tasks = list(config.tasks)
         self._heads = dict(heads)
         self._network = network
-        # A Keras object's own tracking brings Keras metadata into the SavedModel; the variables alone are enough.
+        # Tracking a Keras object would add Keras metadata to the SavedModel; the variables are enough.
         self.weights = [variable.value for variable in network.variables]
         self.transform_layer = transform.transform_features_layer()
 
@@ -65,7 +65,7 @@ class ServingModule(tf.Module):
         }
 
     def column_defaults(self) -> dict[str, tf.Tensor]:
-        """What stands for a column that a request to `serving_columns` leaves out: one missing value."""
+        """The value of a column that a request to `serving_columns` leaves out: one missing value."""
         missing = {tf.string: "", tf.float32: float("nan"), tf.float64: float("nan")}
         return {
             name: tf.constant(missing[spec.dtype], spec.dtype, shape=[1, *spec.shape[1:]])
@@ -92,7 +92,7 @@ class ServingModule(tf.Module):
         }
 
     def _predict(self, raw: Mapping[str, Any], required: Sequence[tf.Operation] = ()) -> dict[str, tf.Tensor]:
-        """The outputs, which are given once the assertions hold, whichever of them is asked for."""
+        """The outputs, each of which depends on the assertions."""
         transformed = self.transform_layer(raw)
         features = {name: transformed[name] for name in self._network.input}
         raw_outputs = self._network(features, training=False)
@@ -110,14 +110,14 @@ class ServingModule(tf.Module):
     def _column_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}
         for name, spec in self._feature_spec.items():
-            # Whole numbers come as float64, which has a value for "missing" and is exact to 2^53.
+            # Whole numbers are float64 in requests, which has a value for "missing" and is exact to 2^53.
             dtype = tf.float64 if spec.dtype == tf.int64 else spec.dtype
             length = self._vector_lengths.get(name)
             specs[name] = tf.TensorSpec([None] if length is None else [None, length], dtype, name=self.arguments[name])
         return specs
 
     def _raw(self, name: str, values: tf.Tensor) -> Any:
-        """A column [rows, width] as Transform's graph takes it."""
+        """A column [rows, width] in the form that Transform's graph expects."""
         spec = self._feature_spec[name]
         if isinstance(spec, tf.io.FixedLenFeature):
             return tf.reshape(tf.cast(values, spec.dtype), [-1, *spec.shape])
@@ -132,11 +132,11 @@ class ServingModule(tf.Module):
 def export(module: ServingModule, path: str) -> None:
     """Writes the SavedModel with the signatures serving_default, serving_columns and transform_features.
 
-    Besides, a task that classifies or predicts one number has a signature of its own name, for TF Serving's Classify,
-    Regress and MultiInference. These take the placeholder of serving_default, since MultiInference demands the same
-    input of all its tasks (tensorflow_serving/servables/tensorflow/multi_inference.cc). They stand in the SignatureDefs
-    alone, which TF Serving reads; Python's `tf.saved_model.load` reads the object graph, and does not show them. There,
-    a column whose name is no argument's has a substitute (`column_arguments`).
+    In addition, a task that classifies or predicts one number has a signature of its own name, for TF Serving's
+    Classify, Regress and MultiInference. These share the placeholder of serving_default, since MultiInference requires
+    the same input of all its tasks (tensorflow_serving/servables/tensorflow/multi_inference.cc). They exist only in
+    the SignatureDefs, which TF Serving reads; Python's `tf.saved_model.load` reads the object graph, and does not show
+    them. In the object graph, a column whose name cannot be an argument's has a substitute (`column_arguments`).
     """
     tf.saved_model.save(module, path, signatures=module.signatures())
     file = f"{path}/saved_model.pb"
@@ -153,33 +153,33 @@ def export(module: ServingModule, path: str) -> None:
     for name, value in module.column_defaults().items():
         definitions["serving_columns"].defaults[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
     for task in module.tasks:
-        found = task_signature(task, definitions["serving_default"])
-        if found is not None:
-            definitions[task].CopyFrom(found)
+        signature = task_signature(task, definitions["serving_default"])
+        if signature is not None:
+            definitions[task].CopyFrom(signature)
     with tf.io.gfile.GFile(file, "wb") as stream:
         stream.write(saved_model.SerializeToString(deterministic=True))
 
 
 def task_signature(task: str, whole: Any) -> Any | None:
-    """A task's own signature, as TF Serving's Classify or Regress takes it; None if it is neither.
+    """A task's own signature, for TF Serving's Classify or Regress; None if the task fits neither.
 
-    Of several quantiles, the regression is the one that the output named after the task has: the nearest to 0.5.
+    Of several quantiles, Regress returns that of the output named after the task: the nearest to 0.5.
 
     Args:
         task: its name.
         whole: the SignatureDef of serving_default.
     """
-    found = meta_graph_pb2.SignatureDef()
-    found.inputs[CLASSIFY_INPUTS].CopyFrom(whole.inputs["examples"])
+    signature = meta_graph_pb2.SignatureDef()
+    signature.inputs[CLASSIFY_INPUTS].CopyFrom(whole.inputs["examples"])
     if f"{task}/classes" in whole.outputs:
-        found.method_name = CLASSIFY_METHOD_NAME
-        found.outputs[CLASSIFY_OUTPUT_CLASSES].CopyFrom(whole.outputs[f"{task}/classes"])
-        found.outputs[CLASSIFY_OUTPUT_SCORES].CopyFrom(whole.outputs[f"{task}/probabilities"])
-        return found
+        signature.method_name = CLASSIFY_METHOD_NAME
+        signature.outputs[CLASSIFY_OUTPUT_CLASSES].CopyFrom(whole.outputs[f"{task}/classes"])
+        signature.outputs[CLASSIFY_OUTPUT_SCORES].CopyFrom(whole.outputs[f"{task}/probabilities"])
+        return signature
     shape = [dimension.size for dimension in whole.outputs[task].tensor_shape.dim]
-    # Regress takes and gives float32 alone, which would round what has an offset.
+    # Regress returns float32 only, which would round predictions with an offset.
     if shape[1:] != [1] or whole.outputs[task].dtype != tf.float32.as_datatype_enum:
         return None
-    found.method_name = REGRESS_METHOD_NAME
-    found.outputs[REGRESS_OUTPUTS].CopyFrom(whole.outputs[task])
-    return found
+    signature.method_name = REGRESS_METHOD_NAME
+    signature.outputs[REGRESS_OUTPUTS].CopyFrom(whole.outputs[task])
+    return signature

@@ -1,4 +1,4 @@
-"""A training for its figures alone: nothing is exported, logged or checkpointed."""
+"""A training of which only the figures are used: nothing is exported, logged or checkpointed."""
 
 import time
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from trainer.network import build_network
 from trainer.run import make_heads, make_model
 
 EPOCHS_APART = 1_000_000
-"""Between the shuffles of two repetitions, counted in epochs."""
+"""The distance between the shuffles of two repetitions, in epochs."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Trial:
         parameters: trained numbers.
         seconds: wall time of the training, validation and the graph's tracing included.
         epochs: how many were trained.
-        best_epoch: the one whose weights were kept, counted from 1.
+        best_epoch: the epoch whose weights were kept, counted from 1.
         validation_loss: that epoch's task-balanced validation loss.
     """
 
@@ -54,9 +54,9 @@ def train_trial(
 
     Args:
         config: what to train; its `seed` is that of repetition 0, which is exactly the Trainer's training.
-        transform: what wrote the examples.
+        transform: the output of the Transform that wrote the examples.
         data: the training split; may hold more tasks than the configuration names.
-        repetition: another one has other initial weights and another shuffle; the rows held out stay the same.
+        repetition: decides the initial weights and the shuffle; the rows held out are always the same.
 
     Raises:
         DataError, JanusError: a loss is not finite; see `divergence.fit`.
@@ -83,7 +83,7 @@ def train_trial(
 
 
 class _RepeatedShuffle(ShuffleEpoch):
-    """Counts the epochs of each repetition from a number of its own, so that the examples need no second reading."""
+    """Gives each repetition a range of epochs of its own, so that the examples are read only once."""
 
     def __init__(self, epoch: tf.Variable, repetition: int):
         super().__init__(epoch)
@@ -95,17 +95,17 @@ class _RepeatedShuffle(ShuffleEpoch):
 
 
 def count_parameters(network: keras.Model) -> int:
-    """How many numbers are trained."""
+    """The number of trainable parameters."""
     return sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
 
 
 def parameters_of(config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData) -> int:
-    """How many numbers a configuration's network has to train; `data` as for `train_trial`."""
+    """The number of trainable parameters of a configuration's network; `data` as for `train_trial`."""
     return count_parameters(build_network(config, transform, make_heads(data, config)).model)
 
 
 def effective_balancing(config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData) -> str:
-    """The kind of balancing that trains a configuration's network, which falls back where there is nothing to balance.
+    """The kind of balancing that is used for a configuration, which is `fixed` where there is nothing to balance.
 
     `data` as for `train_trial`.
     """

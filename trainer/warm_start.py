@@ -1,7 +1,7 @@
-"""Warm start: the weights of an earlier model, taken over as far as they still mean the same.
+"""Warm start: training starts from those weights of an earlier model that still have the same meaning.
 
-Beside the SavedModel, which knows no layers, the Trainer writes the network's variables by name, with what they
-depend on: vocabularies, the features' layout, classes, and the labels' standardisation.
+Beside the SavedModel, which has no layers, the Trainer writes the network's variables by name, and what they depend on:
+vocabularies, the layout of the features, classes, and the labels' standardisation.
 """
 
 import json
@@ -25,11 +25,11 @@ _VARIABLES, _VOCABULARIES, _CONTEXT = "variables.npz", "vocabularies.npz", "cont
 
 @dataclass
 class Taken:
-    """What a warm start took over.
+    """The result of a warm start.
 
     Attributes:
-        variables: names of the variables taken, whole or in part.
-        left: names of those that start as usual.
+        variables: names of the variables that were taken over, entirely or in part.
+        left: names of those that are initialised as usual.
         known: categorical feature → (values known to the earlier model, values now).
     """
 
@@ -39,7 +39,7 @@ class Taken:
 
 
 def weights_folder(serving_model_dir: str) -> Path:
-    """Where the weights of a model lie, given the folder of its SavedModel: beside it, so that they are not pushed."""
+    """The folder of a model's weights, which is beside that of its SavedModel, so that they are not pushed."""
     return Path(serving_model_dir).parent / FOLDER
 
 
@@ -64,13 +64,13 @@ def start_from(
     network: keras.Model,
     heads: Mapping[str, Head],
 ) -> Taken:
-    """Puts an earlier model's weights into a network, wherever they mean the same, and says so on `janus.progress`.
+    """Assigns an earlier model's weights to a network where they have the same meaning, and logs to `janus.progress`.
 
-    A row of a categorical feature's embedding belongs to a value: values that the vocabulary has gained start from
-    what stood for all unknown ones. A regression head is rescaled, so that it predicts the same in the label's unit
-    though the labels' mean and deviation have changed. Where a feature or the kind of trunk changed, only embeddings
-    are taken; where a task's classes or quantiles changed, all but its head. A model without weights, made by a version
-    of Janus that wrote none, changes nothing.
+    The rows of a categorical feature's embedding are matched by value. Values that are new in the vocabulary start
+    from the mean of the out-of-vocabulary buckets. A regression head is rescaled, so that it predicts the same in the
+    label's unit although the labels' mean and deviation have changed. If a feature or the kind of trunk changed, only
+    embeddings are taken over; if a task's classes or quantiles changed, everything but its head. A model without
+    weights, from a version of Janus that wrote none, changes nothing.
 
     Raises:
         DataError: the earlier model's files cannot be read.
@@ -105,7 +105,7 @@ def start_from(
             taken.variables.append(variable.path)
         else:
             taken.left.append(variable.path)
-    _tell(taken, comparable)
+    _log(taken, comparable)
     return taken
 
 
@@ -122,7 +122,7 @@ def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, He
     joined = next((layer for layer in network.layers if layer.name.rpartition(".")[2] == "features"), None)
     return {
         "features": [[name, feature.model_dump(mode="json")] for name, feature in config.features.items()],
-        # Embedding sizes among them: by default they follow the vocabularies'.
+        # These include the sizes of embeddings, which by default follow from the vocabularies'.
         "widths": [tensor.shape[-1] for tensor in joined.input] if joined is not None else [],
         "trunk": config.model.trunk.kind,
         "tasks": {
@@ -142,12 +142,12 @@ def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, He
 def _embedded(config: TrainerConfig, network: keras.Model) -> dict[str, str]:
     """Name of each embedding's variable → its feature."""
     layers = {f"{name}_embedding": name for name in config.features}
-    found = {}
+    variables = {}
     for layer in network.layers:
         feature = layers.get(layer.name.rpartition(".")[2])
         if feature is not None and isinstance(layer, keras.layers.Embedding):
-            found[layer.embeddings.path] = feature
-    return found
+            variables[layer.embeddings.path] = feature
+    return variables
 
 
 def _by_value(old: np.ndarray, old_tokens: np.ndarray, tokens: np.ndarray, fresh: np.ndarray) -> np.ndarray | None:
@@ -167,7 +167,7 @@ def _by_value(old: np.ndarray, old_tokens: np.ndarray, tokens: np.ndarray, fresh
 
 
 def _rescaled(path: str, value: np.ndarray, earlier: Mapping[str, dict], now: Mapping[str, dict]) -> np.ndarray | None:
-    """A head's variable as it is with the labels' mean and deviation of now; other layers' as they are."""
+    """A head's variable rescaled to the present mean and deviation of the labels; those of other layers unchanged."""
     task = next((name for name in now if path.partition("/")[0] == f"{name}_head"), None)
     if task is None:
         return value
@@ -180,7 +180,7 @@ def _rescaled(path: str, value: np.ndarray, earlier: Mapping[str, dict], now: Ma
     return scaled + (old["mean"] - new["mean"]) / new["deviation"] if path.endswith("/bias") else scaled
 
 
-def _tell(taken: Taken, comparable: bool) -> None:
+def _log(taken: Taken, comparable: bool) -> None:
     parts = [f"warm start: {len(taken.variables)} of {len(taken.variables) + len(taken.left)} variables taken over"]
     parts += [f"{name}: {known} of {values} values known" for name, (known, values) in _grown(taken)]
     if not comparable:

@@ -34,11 +34,11 @@ _FLINK_HERE = ("[auto]", "[local]")
 
 
 def check_arguments(arguments: Sequence[str], connect: bool = True) -> list[str]:
-    """Checks what every Beam pipeline is given, and returns the names of the options that only the job server knows.
+    """Checks the arguments of every Beam pipeline, and returns the names of the options that only the job server has.
 
     Args:
         arguments: Beam's.
-        connect: ask the job server, if one is named, which options it has; without, its own count as unknown.
+        connect: whether to ask the job server, if one is named, for its options; otherwise they are unknown.
 
     Raises:
         ConfigError: an option is unknown, misspelled, has a wrong value, or is missing.
@@ -81,7 +81,7 @@ def runner_of(arguments: Sequence[str]) -> str:
 
 
 def _value(arguments: Sequence[str], name: str) -> str | None:
-    """A value, from a parser of this option alone: the others may be wrong."""
+    """A value, from a parser of this option only, since the others may be wrong."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(f"--{name}", nargs="?", dest="value")
     value: str | None = parser.parse_known_args(list(arguments))[0].value
@@ -95,14 +95,14 @@ def _parsed(arguments: Sequence[str], of_server: Sequence[Any]) -> PipelineOptio
         _add(parser, of_server)
         unknown.extend(parser.parse_known_args(list(arguments))[1])
 
-    told = io.StringIO()
+    output = io.StringIO()
     try:
-        with redirect_stderr(told):
+        with redirect_stderr(output):
             options = PipelineOptions(list(arguments))
             known = options.get_all_options(add_extra_args_fn=parse)
     except SystemExit:
         # argparse prints its usage, which is long, and then what is wrong.
-        raise ConfigError(f"beam: {told.getvalue().strip().rpartition('error: ')[2]}") from None
+        raise ConfigError(f"beam: {output.getvalue().strip().rpartition('error: ')[2]}") from None
     problems = [_unknown(argument, list(known)) for argument in unknown if argument.startswith("-")]
     if unknown and not problems:
         problems = [f"'{unknown[0]}' belongs to no option"]
@@ -119,7 +119,7 @@ def _add(parser: Any, of_server: Sequence[Any]) -> None:
             how = {"action": "store_false" if option.default_value == "true" else "store_true"}
         elif option.type == kinds.INTEGER:
             how = {"type": int}
-        # Those that Beam's Python has as well are there already.
+        # Those that Beam's Python has as well are already known.
         with suppress(argparse.ArgumentError):
             parser.add_argument(f"--{option.name}", **how)
 
@@ -147,7 +147,7 @@ def _runner_problems(options: PipelineOptions) -> list[str]:
 
 def _environment_problems(options: PipelineOptions) -> list[str]:
     portable = options.view_as(PortableOptions)
-    # Without a runner, which would look for a cloud's credentials.
+    # Without a runner, which would search for cloud credentials.
     problems: list[str] = list(PipelineOptionsValidator(options, None).validate())
     runner = options.view_as(StandardOptions).runner
     if runner not in PORTABLE_RUNNERS or problems:

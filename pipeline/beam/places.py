@@ -9,16 +9,16 @@ CLOUD = "gs://"
 
 
 def check_places(arguments: Sequence[str], places: dict[str, str]) -> None:
-    """Refuses folders of this machine where the workers certainly have none of it.
+    """Refuses folders of this machine that the workers certainly cannot read.
 
-    On Flink and Spark a shared volume may be mounted alike everywhere, which nobody can see from here.
+    On Flink and Spark, a shared volume may be mounted at the same path everywhere, which cannot be checked here.
 
     Args:
         arguments: Beam's.
-        places: what a place is called → its path or URL.
+        places: the name of a place → its path or URL.
 
     Raises:
-        ConfigError: Dataflow is to read or write elsewhere than in Cloud Storage.
+        ConfigError: Dataflow would have to read or write outside of Cloud Storage.
     """
     if runner_of(arguments) != DATAFLOW:
         return

@@ -147,7 +147,7 @@ def shape_of(node: Schema) -> tuple[str, str]:
 
 
 def _section(path: str, node: Schema) -> Iterator[Key]:
-    """The keys of a section, those that are alike in several kinds once."""
+    """The keys of a section, those that are the same in several kinds once."""
     discriminator, sections = _discriminator(node), _sections(node)
     if discriminator:
         yield _discriminator_key(path, discriminator, sections)

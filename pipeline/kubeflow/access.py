@@ -1,4 +1,4 @@
-"""Where a Kubeflow Pipelines installation is, and what proves who asks: checked before anything is sent."""
+"""The address of a Kubeflow Pipelines installation, and the credentials, which are checked before anything is sent."""
 
 import base64
 import binascii
@@ -20,11 +20,11 @@ class Access:
     """An installation.
 
     Attributes:
-        host: the API's URL without a slash at its end; None: by way of the Kubernetes API that the kubeconfig names.
+        host: the API's URL without a slash at its end; None if it is reached by the kubeconfig's Kubernetes API.
         token: a bearer token.
         kube_context: of the kubeconfig.
-        kfp_namespace: where the kubeconfig's cluster has KFP's own services.
-        ca_file: certificates that the server's is checked against, instead of the public ones.
+        kfp_namespace: of KFP's own services in the kubeconfig's cluster.
+        ca_file: certificates to check the server's against, in place of the public ones.
     """
 
     host: str | None
@@ -35,7 +35,7 @@ class Access:
 
     @property
     def name(self) -> str:
-        """As messages name it."""
+        """Its name in messages."""
         return self.host or f"the kubeconfig's context '{self.kube_context}'"
 
 
@@ -47,10 +47,10 @@ def access_of(
     ca_file: Path | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Access:
-    """What the command line and `JANUS_KFP_TOKEN` say; a file goes before the variable.
+    """The installation that the command line names, with the token of `--token-file`, else of `JANUS_KFP_TOKEN`.
 
     Raises:
-        ConfigError: no installation is named, two are, the host is no URL, or the token is none.
+        ConfigError: no installation is named, or two are, or the host is not a URL, or the token is not one.
     """
     if (host is None) == (kube_context is None):
         raise ConfigError("give --host URL, or --kube-context NAME for a cluster of the kubeconfig: one of the two")
@@ -67,7 +67,7 @@ def checked_host(host: str) -> str:
     """The URL, without a slash at its end.
 
     Raises:
-        ConfigError: it has no scheme or no host, or holds what does not belong there.
+        ConfigError: it has no scheme or no host, or contains credentials, a query or a fragment.
     """
     try:
         parts = urlsplit(host)
@@ -83,13 +83,13 @@ def checked_host(host: str) -> str:
         raise ConfigError(f"--host '{host}' names no host")
     if parts.query or parts.fragment:
         raise ConfigError(
-            f"--host '{host}' is a page of the user interface: give what stands before '{'?' if parts.query else '#'}'"
+            f"--host '{host}' is a page of the user interface: give the part before '{'?' if parts.query else '#'}'"
         )
     return host.rstrip("/")
 
 
 def expiry(token: str) -> datetime | None:
-    """When a JSON Web Token ends by its own words, UTC; None if it does not say."""
+    """When a JSON Web Token expires, UTC; None if it does not contain that."""
     parts = token.split(".")
     if len(parts) != 3:
         return None

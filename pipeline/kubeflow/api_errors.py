@@ -71,19 +71,19 @@ def explained(access: Access, namespace: str | None, what: str) -> Iterator[None
 
 def _explained(access: Access, namespace: str | None, what: str, error: api.ApiException) -> JanusError:
     status, name = error.status or 0, access.name
-    said = _said(error)
+    reason = _server_reason(error)
     if status == 0 and "SSL" not in str(error.reason):
-        return UnansweredError(f"{what}: the answer of {name} cannot be understood: {said}")
+        return UnansweredError(f"{what}: the answer of {name} cannot be understood: {reason}")
     if status == 0:
         return ConfigError(
-            f"{what}: {name} does not prove who it is: {said}. For a certificate of your own authority give --ca-file"
+            f"{what}: {name} does not prove who it is: {reason}. For a certificate of your own authority give --ca-file"
         )
     if status == 401 or _is_unauthenticated(error):
         return RefusedError(f"{what}: {name} does not know who asks ({status}): {_about_token(access, error)}", status)
     if status == 403:
         where = f" in the namespace {namespace}" if namespace else ""
         return RefusedError(
-            f"{what}: {name} does not allow it (403){where}: {said}. The token's account needs the right, or "
+            f"{what}: {name} does not allow it (403){where}: {reason}. The token's account needs the right, or "
             "kubeflow.namespace is another's",
             status,
         )
@@ -99,8 +99,8 @@ def _explained(access: Access, namespace: str | None, what: str, error: api.ApiE
             status,
         )
     if status in (408, 429) or status >= 500:
-        return UnansweredError(f"{what}: {name} is busy or broken ({status}): {said}")
-    return RefusedError(f"{what}: {name} refuses it ({status}): {said}", status)
+        return UnansweredError(f"{what}: {name} is busy or broken ({status}): {reason}")
+    return RefusedError(f"{what}: {name} refuses it ({status}): {reason}", status)
 
 
 def _about_token(access: Access, error: api.ApiException) -> str:
@@ -114,7 +114,7 @@ def _about_token(access: Access, error: api.ApiException) -> str:
     skew = ""
     if abs((clock - now).total_seconds()) > SKEW_SECONDS:
         skew = f". This machine's clock and the server's differ by {abs((clock - now).total_seconds()):.0f} s"
-    # By the server's clock: it is the one that refused.
+    # Compared with the server's clock, since the server refused it.
     if ends is not None and ends <= clock:
         return f"the token expired at {ends:%Y-%m-%d %H:%M:%S} UTC; get a new one{skew}"
     return f"the token is refused; get a new one, of the audience that the server expects{skew}"
@@ -138,16 +138,16 @@ def _body(error: api.ApiException) -> dict[str, Any]:
 
 def _is_of_kfp(error: api.ApiException) -> bool:
     body = _body(error)
-    # A gateway says the code 5 too, of a path that it does not know.
+    # A gateway also sends the code 5, for a path that it does not know.
     return ("message" in body or "error" in body or "error_message" in body) and body.get("message") != "Not Found"
 
 
 def _is_unauthenticated(error: api.ApiException) -> bool:
-    """Of gRPC's code 16, which some installations send with the HTTP status 400."""
+    """Whether it has gRPC's code 16, which some installations send with the HTTP status 400."""
     return _body(error).get("code") == 16 or "Unauthenticated" in str(_body(error).get("error_message", ""))
 
 
-def _said(error: api.ApiException) -> str:
+def _server_reason(error: api.ApiException) -> str:
     body = _body(error)
     text = (
         body.get("message")
@@ -162,7 +162,7 @@ def _said(error: api.ApiException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause's words: urllib3 wraps them in objects' addresses."""
+    """The message of the innermost cause; urllib3 wraps it in texts with objects' addresses."""
     cause: BaseException = error
     while (inner := getattr(cause, "reason", None) or cause.__cause__) is not None and isinstance(inner, BaseException):
         cause = inner

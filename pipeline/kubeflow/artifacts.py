@@ -1,8 +1,8 @@
 """A run's results as artifacts of Kubeflow Pipelines, which its pages show: metrics, curves, report, model card, model.
 
-The report's step declares them as outputs. KFP's launcher hands it the place of each by `{{$}}`, uploads what it finds
-at the artifact's local path, and takes the metadata from the executor's output file, by protojson, which knows neither
-NaN nor null (backend/src/v2/component/launcher_v2.go).
+The report's step declares them as outputs. KFP's launcher passes the place of each in `{{$}}`, uploads the file at the
+artifact's local path, and reads the metadata from the executor's output file, with protojson, which accepts neither NaN
+nor null (backend/src/v2/component/launcher_v2.go).
 """
 
 import json
@@ -24,11 +24,11 @@ from trainer.config import Task, classes_of
 
 METRICS, PAGE, CARD, MODEL = "metrics", "html_report", "model_card", "pushed_model"
 MAX_CURVES = 10
-"""So many classes of a task have curves: KFP's page compares no more."""
+"""A task with more classes has no curves: KFP's page compares at most this many."""
 
 _FILES = {PAGE: PAGE_FILE, CARD: CARD_FILE}
 _MOUNTS = {"gs": "/gcs", "minio": "/minio", "s3": "/s3"}
-"""Where the launcher looks for what an artifact's address names (LocalPathForURI)."""
+"""The scheme of an artifact's address → its local path in the launcher (LocalPathForURI)."""
 
 LOG = logging.getLogger(__name__)
 
@@ -36,17 +36,17 @@ LOG = logging.getLogger(__name__)
 def classification_outputs(config: JanusConfig) -> dict[str, tuple[str, str | None]]:
     """The names of the outputs with curves and confusion matrices → the task, and the class of a curve.
 
-    KFP's page draws one curve for an artifact. A binary task has its second class's, beside the confusion matrix;
-    a task of more classes has an artifact with the matrix, and one with the curve of each.
+    KFP's page draws one curve per artifact. A binary task has that of its second class, beside the confusion matrix;
+    a task with more classes has an artifact with the matrix, and one with the curve of each class.
     """
-    found: dict[str, tuple[str, str | None]] = {}
+    outputs: dict[str, tuple[str, str | None]] = {}
     for name, task in config.tasks.items():
         for key, value in _parts(name, task):
-            # KFP's names are identifiers; a number keeps apart what would become the same.
+            # KFP's names are identifiers; a number distinguishes those that would be the same.
             stem = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_").lower()
-            free = [stem, *(f"{stem}_{number}" for number in range(2, len(found) + 3))]
-            found[next(text for text in free if text not in found)] = value
-    return found
+            free = [stem, *(f"{stem}_{number}" for number in range(2, len(outputs) + 3))]
+            outputs[next(text for text in free if text not in outputs)] = value
+    return outputs
 
 
 def _parts(name: str, task: Task) -> Iterator[tuple[str, tuple[str, str | None]]]:
@@ -66,8 +66,9 @@ def write_artifacts(
     """Writes the files and the metadata of the outputs that KFP asks for.
 
     Args:
-        executor_input: what KFP put in the place of `{{$}}`; None, or anything else, under another orchestrator, where
-            nothing is written.
+        executor_input: KFP's replacement of `{{$}}`. Under another orchestrator it is None or something else, and
+        nothing
+            is written.
         config: the pipeline's.
         report: of the run.
         analysis: of the run.
@@ -103,9 +104,9 @@ def write_artifacts(
 
 
 def local_path(uri: str) -> Path | None:
-    """Where KFP's launcher uploads an artifact from; None for an address that it does not upload to.
+    """The path from which KFP's launcher uploads an artifact; None for an address to which it does not upload.
 
-    KFP's local orchestrator gives paths.
+    The addresses of KFP's local orchestrator are paths.
     """
     if uri.startswith("/"):
         return Path(uri)
@@ -115,15 +116,15 @@ def local_path(uri: str) -> Path | None:
 
 def metrics_metadata(report: RunReport) -> dict[str, float]:
     """`task/metric` → value, and `task/metric rule` → 1 for each gate that passed, 0 for one that did not."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, task in report.tasks.items():
-        found |= {f"{name}/{metric}": value for metric, value in task.get("metrics", {}).items()}
-        found |= {f"{name}/{gate['metric']} {gate['rule']}": float(gate["passed"]) for gate in task.get("gates", [])}
-    return {key: float(value) for key, value in found.items() if _is_finite(value)}
+        values |= {f"{name}/{metric}": value for metric, value in task.get("metrics", {}).items()}
+        values |= {f"{name}/{gate['metric']} {gate['rule']}": float(gate["passed"]) for gate in task.get("gates", [])}
+    return {key: float(value) for key, value in values.items() if _is_finite(value)}
 
 
 def model_metadata(report: RunReport) -> dict[str, str]:
-    """What a page says of the pushed model; empty if none was pushed."""
+    """The pushed model's properties for KFP's page; empty if none was pushed."""
     if report.pushed is None:
         return {}
     version = report.stack.get("tensorflow", "unknown")
@@ -137,15 +138,15 @@ def model_metadata(report: RunReport) -> dict[str, str]:
 
 def classification_metadata(analysis: Analysis, task: str, of_class: str | None) -> dict[str, Any]:
     """KFP's form of a ROC curve and of a confusion matrix (kfp.dsl.ClassificationMetrics); empty without either."""
-    found = analysis.tasks.get(task)
-    if found is None:
+    of_task = analysis.tasks.get(task)
+    if of_task is None:
         return {}
     metadata: dict[str, Any] = {}
-    curve = next((curve for curve in found.classes if curve.name == of_class), None)
+    curve = next((curve for curve in of_task.classes if curve.name == of_class), None)
     if curve is not None and curve.threshold:
         metadata["confidenceMetrics"] = _curve(curve)
-    if found.confusion is not None and (of_class is None or len(found.confusion.classes) == 2):
-        metadata["confusionMatrix"] = _matrix(found.confusion)
+    if of_task.confusion is not None and (of_class is None or len(of_task.confusion.classes) == 2):
+        metadata["confusionMatrix"] = _matrix(of_task.confusion)
     return metadata
 
 

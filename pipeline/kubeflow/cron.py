@@ -1,4 +1,4 @@
-"""Cron expressions as Kubeflow Pipelines reads them: six fields, seconds first."""
+"""Cron expressions in the form of Kubeflow Pipelines: six fields, seconds first."""
 
 import re
 from dataclasses import dataclass
@@ -31,13 +31,12 @@ _FIELDS = (
 
 
 def six_fields(cron: str) -> str:
-    """The expression with seconds: one of the usual five fields starts at second 0.
+    """The expression with seconds; one with the usual five fields starts at second 0.
 
-    KFP reads the first of five fields as seconds too, and would start a run every minute of an hour that was meant for
-    one run.
+    KFP would read the first of five fields as seconds, and start a run in every minute of the hour.
 
     Raises:
-        ConfigError: a field is wrong, their number is, or the time never comes.
+        ConfigError: a field or the number of fields is wrong, or the time never comes.
     """
     fields = cron.split()
     if len(fields) == 5:
@@ -56,7 +55,7 @@ def six_fields(cron: str) -> str:
 
 
 def _values(cron: str, field: _Field, text: str) -> set[int]:
-    """All values that a field stands for."""
+    """All values that match a field."""
     values: set[int] = set()
     for part in text.split(","):
         match = _PART.match(part)

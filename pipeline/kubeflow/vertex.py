@@ -26,11 +26,11 @@ HEADER = """\
 
 @dataclass(frozen=True)
 class VertexPipeline:
-    """What was compiled.
+    """A compiled pipeline.
 
     Attributes:
         path: the YAML.
-        tasks: how many there are.
+        tasks: their number.
     """
 
     path: Path
@@ -56,11 +56,11 @@ def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> Vert
     kubeflow = required(ours)
     settings = runners.KubeflowV2DagRunnerConfig(default_image=kubeflow.image, use_pipeline_spec_2_1=True)
     try:
-        made = _pipeline(ours, schemas)
+        pipeline = _pipeline(ours, schemas)
     except OSError as error:
         raise JanusError(f"{ours.data.path} cannot be looked at from here, to see what it is: {error}") from error
     try:
-        job = runners.KubeflowV2DagRunner(settings).run(made, write_out=False)
+        job = runners.KubeflowV2DagRunner(settings).run(pipeline, write_out=False)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ConfigError(f"TFX cannot compile this pipeline for Vertex AI: {error}") from error
     spec: dict[str, Any] = job["pipelineSpec"]
@@ -70,13 +70,13 @@ def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> Vert
 
 
 def check_for_vertex(config: JanusConfig) -> None:
-    """What Vertex AI cannot do, all of it at once.
+    """Checks that Vertex AI can run the pipeline, and reports everything that it cannot run at once.
 
     Args:
-        config: as `in_cluster` gives it.
+        config: as `in_cluster` returns it.
 
     Raises:
-        ConfigError: the configuration asks for it.
+        ConfigError: the configuration needs something that Vertex AI does not have.
     """
     kubeflow = required(config)
     places = {
@@ -89,13 +89,13 @@ def check_for_vertex(config: JanusConfig) -> None:
         for key, path in places.items()
         if not path.startswith(GCS)
     ]
-    no_resolver = "needs a resolver of ours, and Vertex AI runs TFX's own alone"
+    no_resolver = "needs a resolver of Janus's own, and Vertex AI runs only TFX's"
     if config.training.warm_start:
         problems.append(f"training.warm_start {no_resolver}")
     if config.data.window != 1:
         problems.append(f"data.window {no_resolver}")
     if config.data.by_span:
-        problems.append("data.split by span needs ExampleGen's driver of ours, and Vertex AI runs TFX's own alone")
+        problems.append("data.split by span needs Janus's own driver of ExampleGen, and Vertex AI runs only TFX's")
     if config.serving.infra_validator != "process":
         problems.append(
             f"serving.infra_validator '{config.serving.infra_validator}' needs TFX's InfraValidator, which Vertex AI "
@@ -106,7 +106,7 @@ def check_for_vertex(config: JanusConfig) -> None:
 
 
 def _pipeline(config: JanusConfig, schemas: Path) -> "Pipeline":
-    """Our pipeline, with TFX's own nodes where ours need what Vertex AI does not run."""
+    """The pipeline, with TFX's own nodes in place of those that Vertex AI does not run."""
     from tfx.dsl.context_managers.dsl_context_registry import use_registry
     from tfx.orchestration.pipeline import Pipeline
 

@@ -1,4 +1,4 @@
-"""One encoder per kind of feature: how Transform prepares it, and how the network takes it in.
+"""One encoder per kind of feature: its preprocessing in Transform, and its layers in the network.
 
 A new kind is one module and one line in `ENCODERS`.
 """

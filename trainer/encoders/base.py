@@ -1,4 +1,4 @@
-"""What an encoder is made of."""
+"""The two functions of an encoder."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -13,8 +13,8 @@ from trainer.raw_values import Raw, strings
 
 _ESCAPES = {b"\x1b": b"\x1b0", b"\n": b"\x1bn", b"\r": b"\x1br"}
 """Transform leaves values with line breaks out of a vocabulary, which is a file of lines (get_vocab_newline_characters
-_regex in tensorflow_transform/analyzers.py). They are written with ASCII's escape character, which texts hardly ever
-hold, so that all other values stand as they are."""
+_regex in tensorflow_transform/analyzers.py). They are escaped with ASCII's escape character, which is rare in texts, so
+that all other values are unchanged."""
 
 
 def preprocess(features: Mapping[str, CategoricalFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
@@ -38,7 +38,7 @@ def vocabulary_of(name: str) -> str:
 def unescaped(word: bytes) -> bytes:
     """A vocabulary's word → the column's value."""
     originals = {escape: plain for plain, escape in _ESCAPES.items()}
-    return re.sub(rb"\x1b.", lambda found: originals[found[0]], word)
+    return re.sub(rb"\x1b.", lambda match: originals[match[0]], word)
 
 
 def _escaped(values: tf.Tensor) -> tf.Tensor:

@@ -1,1 +1,1 @@
-"""`janus beam`: what every Beam step is given."""
+"""`janus beam`: the arguments of every Beam step."""

@@ -15,7 +15,7 @@ def beam(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Show and check what every Beam step is given; nothing is run."""
+    """Show and check the arguments of every Beam step; nothing is run."""
     from pipeline.commands.beam.job import run_beam_job
     from pipeline.run.display import console_on
 

@@ -1,4 +1,4 @@
-"""`janus beam`: shows what every Beam step is given, and checks it; nothing is run."""
+"""`janus beam`: shows the arguments of every Beam step, and checks them; nothing is run."""
 
 from rich.console import Console
 
@@ -14,7 +14,7 @@ def run_beam_job(config: JanusConfig, console: Console, connect: bool = True) ->
 
     Args:
         config: the pipeline's.
-        console: where to.
+        console: to print to.
         connect: ask the job server.
 
     Raises:
@@ -33,16 +33,16 @@ def run_beam_job(config: JanusConfig, console: Console, connect: bool = True) ->
 
     steps = beam_steps(config)
     steps[PREDICT] = arguments
-    alike: dict[tuple[str, ...], list[str]] = {}
+    same: dict[tuple[str, ...], list[str]] = {}
     for step, given in steps.items():
-        alike.setdefault(tuple(given), []).append(step)
-    for shared, names in alike.items():
+        same.setdefault(tuple(given), []).append(step)
+    for shared, names in same.items():
         console.print(", ".join(names), style="bold", markup=False, highlight=False)
         for argument in shared or ["no arguments: one worker, in the process itself"]:
             console.print(f"  {argument}", markup=False, highlight=False, soft_wrap=True)
     endpoint = next((a.partition("=")[2] for a in reversed(arguments) if a.startswith("--job_endpoint=")), None)
     if endpoint and endpoint != EMBEDDED:
-        told = f"answers, with {len(of_server)} options of its own" if connect else "was not asked"
-        console.print(f"job server {endpoint} {told}", markup=False, highlight=False)
+        state = f"answers, with {len(of_server)} options of its own" if connect else "was not asked"
+        console.print(f"job server {endpoint} {state}", markup=False, highlight=False)
     console.print("the arguments are right", style="green")
     return 0

@@ -1,4 +1,4 @@
-"""What each step of the pipeline gives to Beam, from the pipeline that TFX would run."""
+"""The Beam arguments of each step, from the pipeline that TFX would run."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from pipeline.dag import Places, create_pipeline
 
 
 def beam_steps(config: JanusConfig) -> dict[str, list[str]]:
-    """Step → its Beam arguments, for the steps that run a Beam pipeline; nothing is run or left behind."""
+    """Step → its Beam arguments, for the steps that run a Beam pipeline; nothing is run, and no file remains."""
     with TemporaryDirectory() as folder:
         places = Places(root=folder, metadata=None, schemas=Path(folder), checkpoints=None)
         nodes = create_pipeline(config, places).components

@@ -1,4 +1,4 @@
-"""Finds the keys that a user asks for, by paths as they stand in a file: `tasks.late.loss` is `tasks.*.loss`."""
+"""Finds the keys that a user asks for, by paths as in a file: `tasks.late.loss` is `tasks.*.loss`."""
 
 import difflib
 from collections.abc import Sequence

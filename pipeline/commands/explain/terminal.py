@@ -9,21 +9,21 @@ from rich.text import Text
 from pipeline.config.keys import ANY, Key, Variant, children_of
 
 
-def explanation(found: Sequence[Key], keys: Sequence[Key]) -> Group:
-    """What is known of a key, and the keys in it.
+def explanation(chosen: Sequence[Key], keys: Sequence[Key]) -> Group:
+    """The reference of a key, and the keys in it.
 
     Args:
-        found: of one path; several if its meaning depends on the section's kind.
+        chosen: of one path; several if its meaning depends on the section's kind.
         keys: all there are.
     """
     parts: list[Text | Table] = []
-    for key in found:
+    for key in chosen:
         parts += [*_of_key(key), Text("")]
         entries = [entry for entry in keys if entry.path == f"{key.path}.{ANY}"]
         variants = [variant for entry in (key, *entries) for variant in entry.variants]
         if variants:
             parts += [_of_variants(variants), Text("")]
-    below = children_of(found[0].path, keys)
+    below = children_of(chosen[0].path, keys)
     if below and below[0].name != ANY:
         parts += [_of_children(below), Text("")]
     return Group(*parts[:-1])

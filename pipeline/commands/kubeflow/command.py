@@ -107,12 +107,12 @@ def compile_command(
         typer.Option("--output", metavar="FILE", help="The YAML; default: deploy/<target>/<name>/pipeline.yaml."),
     ] = None,
     target: Annotated[
-        Target, typer.Option("--target", help="`vertex`: TFX's own format, which Vertex AI alone can run.")
+        Target, typer.Option("--target", help="`vertex`: TFX's own format, which only Vertex AI can run.")
     ] = Target.KUBEFLOW,
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Write KFP's pipeline as YAML, and beside it the bundle that the image or a volume must hold."""
+    """Write KFP's pipeline as YAML, and beside it the bundle for the image or a volume."""
     from pipeline.commands.kubeflow.compile import run_compile_job
 
     return run_compile_job(load(config, overrides), output, verbose, target.value)
@@ -129,7 +129,7 @@ def submit_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Upload the pipeline, unless this content is there already, and start a run."""
+    """Upload the pipeline, unless this content was uploaded already, and start a run."""
     from pipeline.commands.kubeflow.submit import run_submit_job
 
     return run_submit_job(load(config, overrides), access, parameters or [], dry_run, verbose)
@@ -152,7 +152,7 @@ def schedule_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Have runs of exactly this content started by the clock, in the place of an earlier schedule."""
+    """Schedule runs of exactly this content, in place of an earlier schedule."""
     from pipeline.commands.kubeflow.schedule import run_schedule_job
 
     return run_schedule_job(load(config, overrides), access, cron, parameters or [], dry_run, verbose)
@@ -185,7 +185,7 @@ def unschedule_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Delete the schedule; runs that are under way go on."""
+    """Delete the schedule; runs that are under way continue."""
     from pipeline.commands.kubeflow.schedule import run_unschedule_job
 
     return run_unschedule_job(load(config, overrides), access, dry_run)

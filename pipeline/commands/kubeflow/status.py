@@ -161,7 +161,7 @@ def state_view(state: PipelineState) -> Group:
     ]
     problems = [Text(f"{run.name}: {problem}", style="red") for run in state.runs for problem in run.problems]
     silent = any(run.failures and not run.problems for run in state.runs)
-    hint = [Text("Why a step failed stands at the step in Kubeflow's pages, and in report.json.")] if silent else []
+    hint = [Text("The reason is shown at the step in Kubeflow's pages, and is in report.json.")] if silent else []
     return Group(*parts, table, *failures, *problems, *hint)
 
 

@@ -54,8 +54,8 @@ def test_the_command_says_that_it_is_for_vertex_ai_only(tmp_path: Path, capfd: p
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"training": {"epochs": 1, "warm_start": True}}, "training.warm_start needs a resolver of ours"),
-        ({"data": {"path": "gs://bucket/{SPAN}", "window": 2}}, "data.window needs a resolver of ours"),
+        ({"training": {"epochs": 1, "warm_start": True}}, "training.warm_start needs a resolver of Janus's own"),
+        ({"data": {"path": "gs://bucket/{SPAN}", "window": 2}}, "data.window needs a resolver of Janus's own"),
         ({"serving": {"infra_validator": "docker"}}, "serving.infra_validator 'docker' needs TFX's InfraValidator"),
     ],
 )

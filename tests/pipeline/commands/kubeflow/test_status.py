@@ -150,7 +150,7 @@ def test_the_schedule_and_the_newest_runs(filled: State, client: Client) -> None
     text = shown(state)
     assert "small: scheduled '0 30 3 * * *', version small-0123456789abcdef, as trains, with epochs=3" in text
     assert "second: evaluator failed" in text
-    assert "stands at the step in Kubeflow's pages" in text
+    assert "The reason is shown at the step in Kubeflow's pages" in text
     assert "1:02:03" in text
     assert PipelineState.model_validate_json(state.model_dump_json()) == state
 
