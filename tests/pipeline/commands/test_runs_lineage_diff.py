@@ -1,4 +1,4 @@
-"""The commands, as they are called."""
+"""`janus runs`, `janus lineage` and `janus diff`, as they are called."""
 
 import json
 from pathlib import Path
