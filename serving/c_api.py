@@ -31,7 +31,7 @@ def library() -> ctypes.CDLL:
     """The library, with the types of the functions that are used."""
     import tensorflow as tf
 
-    found = ctypes.CDLL(str(Path(tf.sysconfig.get_lib()) / "libtensorflow_cc.so.2"))
+    loaded = ctypes.CDLL(str(Path(tf.sysconfig.get_lib()) / "libtensorflow_cc.so.2"))
     pointer, size, text, whole = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_int
     signatures: dict[str, tuple[Any, list[Any]]] = {
         "TF_NewStatus": (pointer, []),
@@ -83,9 +83,9 @@ def library() -> ctypes.CDLL:
         "TF_StringGetSize": (size, [pointer]),
     }
     for name, (result, arguments) in signatures.items():
-        function = getattr(found, name)
+        function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
-    return found
+    return loaded
 
 
 class Status:
@@ -162,7 +162,7 @@ class Session:
         inputs = (_Output * len(feeds))(*(self._tensor(name) for name, _ in feeds))
         outputs = (_Output * len(fetches))(*(self._tensor(name) for name in fetches))
         values = (ctypes.c_void_p * len(feeds))()
-        found = (ctypes.c_void_p * len(fetches))()
+        results = (ctypes.c_void_p * len(fetches))()
         try:
             for index, (_, value) in enumerate(feeds):
                 values[index] = _to_tensor(value)
@@ -174,7 +174,7 @@ class Session:
                     values,
                     len(feeds),
                     outputs,
-                    found,
+                    results,
                     len(fetches),
                     None,
                     0,
@@ -182,11 +182,11 @@ class Session:
                     status.handle,
                 )
                 status.check()
-            return [_from_tensor(handle) for handle in found if handle]
+            return [_from_tensor(handle) for handle in results if handle]
         finally:
             for handle in values:
                 _free_input(handle)
-            for handle in found:
+            for handle in results:
                 if handle:
                     c.TF_DeleteTensor(handle)
 
@@ -238,11 +238,11 @@ def _from_tensor(handle: int) -> np.ndarray:
     shape = [c.TF_Dim(handle, axis) for axis in range(c.TF_NumDims(handle))]
     start = c.TF_TensorData(handle)
     if kind == STRING:
-        found = np.empty(int(np.prod(shape, dtype=np.int64)), object)
-        for index in range(found.size):
+        array = np.empty(int(np.prod(shape, dtype=np.int64)), object)
+        for index in range(array.size):
             place = start + index * STRING_BYTES
-            found[index] = ctypes.string_at(c.TF_StringGetDataPointer(place), c.TF_StringGetSize(place))
-        return found.reshape(shape)
+            array[index] = ctypes.string_at(c.TF_StringGetDataPointer(place), c.TF_StringGetSize(place))
+        return array.reshape(shape)
     content = ctypes.string_at(start, c.TF_TensorByteSize(handle)) if start else b""
     return np.frombuffer(content, dtypes.as_dtype(kind).as_numpy_dtype).reshape(shape)
 

@@ -1,7 +1,7 @@
-"""What a model says of itself: `assets.extra/janus.json` beside the SavedModel, which TF Serving leaves alone.
+"""A model's description: `assets.extra/janus.json` beside the SavedModel, which TF Serving ignores.
 
-The signatures know names and dtypes; this adds what a person or a client needs besides: kinds of tasks, class names,
-units, levels of quantiles, and which values a column may have.
+The signatures hold names and dtypes. The description adds what a person or a client also needs: kinds of tasks, class
+names, units, levels of quantiles, and the values that a column may have.
 """
 
 import json
@@ -20,10 +20,10 @@ class ColumnDescription(BaseModel):
 
     dtype: str = Field(description="`string`, `float` or `int`: what the column's values are in a tf.Example.")
     required: bool = Field(description="Whether a row without it is refused.")
-    length: int | None = Field(None, description="Of a vector; None for a single value.")
+    length: int | None = Field(None, description="The length of a vector; None for a single value.")
     many: bool = Field(False, description="Whether a row may hold several values (a list of strings).")
-    values: list[str] = Field([], description="Known values of a categorical column, as far as they are few.")
-    features: list[str] = Field([], description="The features that are made of it.")
+    values: list[str] = Field([], description="Known values of a categorical column, if they are few.")
+    features: list[str] = Field([], description="The features that are made from it.")
     kinds: list[str] = Field([], description="The kinds of these features, such as `numeric` and `cyclical`.")
 
 
@@ -34,7 +34,7 @@ class DecisionDescription(BaseModel):
 
     rule: str = Field(description="`f1`, `youden`, `cost`, by which the threshold was chosen, or `fixed`.")
     threshold: float = Field(description="The second class is decided above this probability, else the first.")
-    note: str = Field("", description="What there is to know of the choice; else empty.")
+    note: str = Field("", description="A remark on the choice of the threshold; else empty.")
 
 
 class TaskDescription(BaseModel):
@@ -62,13 +62,13 @@ class ModelDescription(BaseModel):
 
 
 def write_description(model: Path | str, description: ModelDescription) -> None:
-    """Writes it beside a SavedModel."""
+    """Writes a description beside a SavedModel."""
     path = Path(model) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(description.model_dump(), indent=1) + "\n", encoding="utf-8")
 
 
 def read_description(model: Path | str) -> ModelDescription | None:
-    """Reads it; None where the model has none, as of another maker."""
+    """Reads a model's description; None if it has none, as a model that was not made by Janus."""
     path = Path(model) / FILE
     return ModelDescription.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None

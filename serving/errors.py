@@ -25,7 +25,7 @@ class Code(IntEnum):
 
 
 class RequestError(Exception):
-    """A request that was not answered: `code` says how, the message why."""
+    """A request that could not be answered; `code` is the kind of failure, the message the reason."""
 
     def __init__(self, code: Code, message: str):
         super().__init__(message)

@@ -1,9 +1,10 @@
-"""Served requests on disk as TF Serving's own request logger would keep them: PredictionLogs in TFRecord files.
+"""Logs of served requests, as TF Serving's own request logger would write them: PredictionLogs in TFRecord files.
 
 TF Serving defines the record (prediction_log.proto) and the sampling (logging_config.proto), but its stock server has
-no LogCollector to write one and refuses a model config with a `logging_config`; a server that was built with a
-collector writes what is read here. A record is its length (8 bytes), the length's masked CRC-32C, the data, the data's
-masked CRC-32C.
+no LogCollector to write one, and refuses a model config with a `logging_config`. A server that was built with a
+collector writes files that can be read here.
+
+A record is its length (8 bytes), the length's masked CRC-32C, the data, and the data's masked CRC-32C.
 """
 
 import glob
@@ -40,19 +41,19 @@ Warn = Callable[[str], None]
 
 
 class RequestLog:
-    """A log file of one server. A record is handed to the operating system whole, before `record` returns."""
+    """The log file of one server. `record` returns once the operating system has the whole record."""
 
     def __init__(self, path: Path, sampling: float = 0.01, seed: int = 0):
-        """Opens the file to append to it; of a record that a crash cut off, what there is of it is removed.
+        """Opens the file to append to it; a record that a crash cut off is removed.
 
         Args:
             path: the file; it and its folder are made if need be.
-            sampling: the share of requests that is kept, from 0 to 1.
-            seed: of the choice of requests.
+            sampling: the share of requests that are logged, from 0 to 1.
+            seed: for the choice of requests.
 
         Raises:
-            RequestError: INVALID_ARGUMENT for a wrong share, FAILED_PRECONDITION where another process writes to the
-                file, DATA_LOSS where it is no TFRecord file or damaged.
+            RequestError: INVALID_ARGUMENT for a wrong share, FAILED_PRECONDITION if another process writes to the file,
+                DATA_LOSS if it is no TFRecord file or damaged.
             OSError: the file cannot be written.
         """
         if not 0.0 <= sampling <= 1.0:
@@ -65,14 +66,14 @@ class RequestLog:
         self._file: IO[bytes] | None = _open_to_append(self.path)
 
     def record(self, log: "PredictionLog") -> None:
-        """Keeps a request and its response, if the sample takes it; may be called from several threads.
+        """Logs a request and its response, if they fall into the sample; may be called from several threads.
 
-        The record's metadata gets the sampling rate, and the model spec of the response, else of the request, unless
-        it has one. The message itself is left as it is.
+        The record's metadata gets the sampling rate and, unless it has one, the model spec of the response or else of
+        the request. The message itself is not changed.
 
         Raises:
             RequestError: FAILED_PRECONDITION, the log is closed.
-            OSError: the file cannot be written, as on a full disk; nothing of the record remains.
+            OSError: the file cannot be written, as on a full disk; no part of the record remains in it.
         """
         with self._lock:
             if self._file is None:
@@ -96,7 +97,7 @@ class RequestLog:
 
 
 def _open_to_append(path: Path) -> IO[bytes]:
-    # Unbuffered: what a crash of this process may lose is then at most the record that it is writing.
+    # Unbuffered: a crash of this process loses at most the record that it is writing.
     file = path.open("ab", buffering=0)
     try:
         if not try_lock(file.fileno()):
@@ -152,13 +153,13 @@ def _with_metadata(log: "PredictionLog", sampling: float) -> "PredictionLog":
 
 
 def read_log(pattern: str, warn: Warn | None = None) -> "Iterator[PredictionLog]":
-    """The records of log files, plain or gzip, file by file in the order of their names.
+    """The records of log files, plain or gzip, by file in the order of the names.
 
-    A file that ends amid a record, as after a crash, is read up to there, and so is one that is damaged further on.
+    A file that ends within a record, as after a crash, is read up to there, as is one that is damaged after its start.
 
     Args:
         pattern: a path, or a glob such as `logs/*.tfrecord`.
-        warn: told of each file that was not read to its end; by default the log is.
+        warn: is called with a sentence for each file that was not read to its end; by default it is logged.
 
     Raises:
         RequestError: NOT_FOUND if no file matches, DATA_LOSS for a file that does not begin as a TFRecord file,
@@ -198,13 +199,13 @@ def _records(path: str, warn: Warn) -> Iterator[bytes]:
                     raise _DamagedError("the length of a record has a wrong checksum")
                 rest = stream.read(length + _TAIL.size) if whole else b""
                 if not whole or len(rest) < length + _TAIL.size:
-                    warn(f"{path} ends amid a record, as after a crash: its first {count:,} records were read")
+                    warn(f"{path} ends within a record, as after a crash: its first {count:,} records were read")
                     return
                 data = rest[:length]
                 if _TAIL.unpack(rest[length:])[0] != _masked_crc(data):
                     raise _DamagedError("a record has a wrong checksum")
             except EOFError:
-                warn(f"{path} ends amid its gzip stream: its first {count:,} records were read")
+                warn(f"{path} ends within its gzip stream: its first {count:,} records were read")
                 return
             except (_DamagedError, gzip.BadGzipFile) as error:
                 if not count:
@@ -216,7 +217,7 @@ def _records(path: str, warn: Warn) -> Iterator[bytes]:
 
 
 class _DamagedError(Exception):
-    """A file that is not what it should be."""
+    """A damaged file."""
 
 
 def _open_content(path: str) -> IO[bytes]:
@@ -230,7 +231,7 @@ def _masked_crc(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
 
 
-# --- what a record says -----------------------------------------------------------------------------------------
+# --- the rows of a record -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -239,9 +240,9 @@ class LoggedRows:
 
     Attributes:
         examples: each row as a serialized tf.Example.
-        outputs: output → [rows, …] of the response, named as those of serving_default are: of a classification
-            `<signature>/classes` and `<signature>/probabilities`, of a regression `<signature>`. Empty where there is
-            no response.
+        outputs: output → [rows, …] of the response, with the names that serving_default uses: for a classification
+            `<signature>/classes` and `<signature>/probabilities`, for a regression `<signature>`. Empty if there is no
+            response.
     """
 
     examples: list[bytes]
@@ -249,31 +250,31 @@ class LoggedRows:
 
 
 def model_spec_of(log: "PredictionLog") -> Any:
-    """The ModelSpec that a record stands under: its metadata's, else the response's, else the request's; or None."""
-    found = [log.log_metadata.model_spec] if log.log_metadata.HasField("model_spec") else []
+    """The ModelSpec of a record: its metadata's, else the response's, else the request's; or None."""
+    specs = [log.log_metadata.model_spec] if log.log_metadata.HasField("model_spec") else []
     kind = log.WhichOneof("log_type")
     if kind is not None:
         for message in (getattr(log, kind).response, getattr(log, kind).request):
             for part in message if hasattr(message, "__len__") else [message]:
                 if "model_spec" in part.DESCRIPTOR.fields_by_name:
-                    found.append(part.model_spec)
+                    specs.append(part.model_spec)
                 else:
-                    found += [each.model_spec for each in [*getattr(part, "results", []), *getattr(part, "tasks", [])]]
-    return next((spec for spec in found if spec.name), None)
+                    specs += [each.model_spec for each in [*getattr(part, "results", []), *getattr(part, "tasks", [])]]
+    return next((spec for spec in specs if spec.name), None)
 
 
 def examples_of(log: "PredictionLog") -> list[LoggedRows]:
-    """The rows of a record as tf.Examples, and what was predicted for them; one entry for each request in it.
+    """The rows of a record as tf.Examples, with the predictions for them; one entry for each request in the record.
 
     Raises:
-        RequestError: INVALID_ARGUMENT where the rows cannot be told from the request, UNIMPLEMENTED for a SessionRun,
-            which feeds tensors of the graph rather than rows.
+        RequestError: INVALID_ARGUMENT if the request does not show which values make a row, UNIMPLEMENTED for a
+            SessionRun, which feeds tensors of the graph rather than rows.
     """
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
         return [_predict_rows(log.predict_log.request, log.predict_log.response)]
     if kind == "predict_streamed_log":
-        # Which response belongs to which request is not said.
+        # The log does not show which response belongs to which request.
         return [_predict_rows(request, None) for request in log.predict_streamed_log.request]
     if kind in ("classify_log", "regress_log"):
         request, response = getattr(log, kind).request, getattr(log, kind).response
@@ -288,8 +289,8 @@ def examples_of_columns(columns: Mapping[str, np.ndarray]) -> list[bytes]:
     """The rows of a request to serving_columns as serialized tf.Examples.
 
     Args:
-        columns: column → values [rows] or [rows, length]; [1] stands for every row. Objects are strings, float64 is
-            whole numbers, as the signature takes them; "" and NaN are missing values.
+        columns: column → values [rows] or [rows, length]; [1] is a value for every row. Objects are strings and
+            float64 are whole numbers, as in the signature; "" and NaN are missing values.
 
     Raises:
         RequestError: INVALID_ARGUMENT for columns of different lengths.
@@ -320,7 +321,7 @@ def _add_values(features: Any, name: str, row: np.ndarray) -> None:
         if len(present):
             features[name].int64_list.value.extend(present.tolist())
     elif row.dtype.kind == "f":
-        # A vector keeps its gaps, or the other values would change places.
+        # A vector keeps its missing values, so that the others keep their places.
         if not np.isnan(row).all():
             features[name].float_list.value.extend(row.tolist())
     else:
@@ -365,6 +366,6 @@ def _result_outputs(signature: str, result: Any) -> dict[str, np.ndarray]:
 
 
 def _checked(rows: LoggedRows) -> LoggedRows:
-    """Without outputs that are not one per row, as an aggregate over the request would be."""
+    """The rows without outputs that do not have one value per row, such as an aggregate over the request."""
     size = len(rows.examples)
     return LoggedRows(rows.examples, {name: v for name, v in rows.outputs.items() if v.ndim and len(v) == size})

@@ -1,7 +1,7 @@
-"""Rows in the three forms that a caller may have them: plain values, serialized tf.Examples, one array per column.
+"""Conversions between three forms of rows: plain values, serialized tf.Examples, one array per column.
 
 A missing value is None, NaN or an empty text in plain values, absent from a tf.Example, and NaN or empty in an array.
-Whole numbers are float64 in arrays, as `serving_columns` takes them.
+Whole numbers are float64 in arrays, as in `serving_columns`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,27 +17,27 @@ from serving.errors import Code, RequestError
 from serving.signatures import DOUBLE, FLOAT, STRING
 
 EXACT = 2**53 - 1
-"""The greatest size of a whole number that no other rounds to as float64, such as 2^53 + 1 to 2^53."""
+"""The largest absolute value up to which every whole number has a float64 of its own; 2^53 + 1 is rounded to 2^53."""
 
 MISSING = "is missing, but required"
 
 _LISTS = {"string": ("bytes_list",), "float": ("float_list", "int64_list"), "int": ("int64_list", "float_list")}
-"""What a tf.Example may hold a column's values in, the usual one first."""
+"""dtype of a column → the lists that may hold its values in a tf.Example, the usual one first."""
 
 Cell = Any
-"""A row's value of a column: None where it is missing, else bytes, float or int, or a list of them."""
+"""The value of a column in a row: None if it is missing, else bytes, float or int, or a list of these."""
 
 
 @dataclass(frozen=True)
 class _Column:
-    """How a raw column is given.
+    """The form of a raw column.
 
     Attributes:
         dtype: `string`, `float` or `int`.
         required: whether every row must have it.
-        length: of a vector; None for a single value or a list.
+        length: the length of a vector; None for a single value or a list.
         many: whether a row may hold any number of values.
-        limit: the greatest size of its whole numbers.
+        limit: the largest absolute value of its whole numbers.
     """
 
     name: str
@@ -53,14 +53,14 @@ class _Column:
 
 
 class _WrongValueError(Exception):
-    """What is wrong with one row's value, as in "column 'x' <message>"."""
+    """A wrong value in one row; the message continues "column 'x' …"."""
 
 
 def columns_of_examples(definition: Any, records: Sequence[bytes]) -> dict[str, np.ndarray]:
     """Serialized raw tf.Examples → the inputs of `serving_columns`.
 
-    Of several values in a column of single ones the first counts, and a vector is cut or padded to its length, as the
-    model itself does it with tf.Examples.
+    If a column of single values has several, the first one is used, and a vector is cut or padded to its length, as the
+    model itself does with tf.Examples.
 
     Args:
         definition: the SignatureDef of `serving_columns`.
@@ -68,7 +68,7 @@ def columns_of_examples(definition: Any, records: Sequence[bytes]) -> dict[str, 
 
     Returns:
         Input → float32, float64, or an object array of bytes; [rows], [rows, length] for vectors, [rows, most values]
-        for lists. An input that no row has stays out where the signature has a default for it.
+        for lists. An input that no row has is left out if the signature has a default for it.
 
     Raises:
         RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column.
@@ -80,7 +80,7 @@ def columns_of_examples(definition: Any, records: Sequence[bytes]) -> dict[str, 
 def columns_of_rows(definition: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Rows of plain values, as of JSON or CSV → the inputs of `serving_columns`.
 
-    A number may come as text, and a text as a number. Keys that are no input are ignored.
+    A number may be given as text, and a text as a number. Keys that are no input are ignored.
 
     Args:
         definition: the SignatureDef of `serving_columns`.
@@ -96,7 +96,7 @@ def columns_of_rows(definition: Any, rows: Sequence[Mapping[str, Any]]) -> dict[
 
 
 def require_values(definition: Any, columns: Mapping[str, np.ndarray]) -> None:
-    """Refuses inputs of `serving_columns` that the model would refuse too, or an older one answer with nonsense.
+    """Refuses inputs of `serving_columns` that the model would refuse too.
 
     Args:
         definition: the SignatureDef of `serving_columns`.
@@ -128,7 +128,7 @@ def _refuse(name: str, wrong: np.ndarray, values: np.ndarray, what: str) -> None
 def example_of_row(description: ModelDescription, row: Mapping[str, Any]) -> bytes:
     """A row of plain values → a serialized tf.Example, always the same bytes for the same row.
 
-    Missing values are left out, those of required columns too: the model refuses the row then.
+    Missing values are left out, also those of required columns, for which the model then refuses the row.
 
     Raises:
         RequestError: INVALID_ARGUMENT, naming the column.
@@ -158,8 +158,8 @@ def rows_of_examples(description: ModelDescription, records: Sequence[bytes]) ->
     """
     rows = _parse(records)
     columns = [_described(name, described) for name, described in description.columns.items()]
-    found = [[_plain(cell) for cell in _cells(column, rows, _stored, _usual_stored)] for column in columns]
-    return [{column.name: cells[row] for column, cells in zip(columns, found, strict=True)} for row in range(len(rows))]
+    cells = {column.name: [_plain(cell) for cell in _cells(column, rows, _stored, _usual_stored)] for column in columns}
+    return [{name: values[row] for name, values in cells.items()} for row in range(len(rows))]
 
 
 def only_columns(rows: Sequence[bytes], columns: Collection[str]) -> list[bytes]:
@@ -183,16 +183,16 @@ def examples_of_input(given: Any) -> list[bytes]:
 
 
 def _columns(definition: Any, cells_of: Callable[[_Column], list[Cell]]) -> dict[str, np.ndarray]:
-    """Makes the arrays of a signature's inputs."""
+    """The arrays of a signature's inputs."""
     cells: dict[str, tuple[_Column, list[Cell]]] = {}
     for name in sorted(definition.inputs):
         column = _of_signature(name, definition)
         cells[name] = column, cells_of(column)
     present = {
-        name: found for name, found in cells.items() if found[0].required or any(cell is not None for cell in found[1])
+        name: both for name, both in cells.items() if both[0].required or any(cell is not None for cell in both[1])
     }
-    # Defaults have one row each: without any other input, the model would not know how many rows there are.
-    return {name: _array(*found) for name, found in (present or cells).items()}
+    # Defaults have one row each: without any other input, the model could not know the number of rows.
+    return {name: _array(*both) for name, both in (present or cells).items()}
 
 
 def _of_signature(name: str, definition: Any) -> _Column:
@@ -236,7 +236,7 @@ def _cells(
     cell_of: Callable[[_Column, Any], Cell],
     usual_cells: Callable[[_Column, Sequence[Any]], list[Cell] | None],
 ) -> list[Cell]:
-    """A column's value of every row, all at once where they are of the usual form, else one by one."""
+    """A column's value in every row: all at once if they have the usual form, else one by one."""
     if column.single:
         usual = usual_cells(column, rows)
         if usual is not None and not (column.required and None in usual):
@@ -254,7 +254,7 @@ def _cells(
 
 
 def _usual_stored(column: _Column, rows: Sequence[Any]) -> list[Cell] | None:
-    """The values of tf.Examples that have one each, in the usual kind of list; None if they are not so."""
+    """The values of tf.Examples that have one each in the usual kind of list; None if any has not."""
     name, kind = column.name, _LISTS[column.dtype][0]
     lists = [getattr(features[name], kind).value if name in features else None for features in rows]
     if not all(values is None or values for values in lists):
@@ -263,7 +263,7 @@ def _usual_stored(column: _Column, rows: Sequence[Any]) -> list[Cell] | None:
 
 
 def _usual_given(column: _Column, rows: Sequence[Mapping[str, Any]]) -> list[Cell] | None:
-    """The plain values of rows that all have the column's own type, or all are text; None if they are not so."""
+    """The plain values of rows that all have the column's own type, or are all text; None if any has not."""
     values = [row.get(column.name) for row in rows]
     types = set(map(type, values)) - {type(None)}
     if column.dtype == "string":
@@ -284,7 +284,7 @@ def _usual_given(column: _Column, rows: Sequence[Mapping[str, Any]]) -> list[Cel
 
 
 def _checked(column: _Column, values: list[Any]) -> list[Cell] | None:
-    """The values with those that mean a missing one as None; None if one is out of range."""
+    """The values, with None for missing ones; None if any is out of range."""
     if column.dtype == "string":
         return [value or None for value in values]
     if column.dtype == "float":
@@ -343,7 +343,7 @@ def _given(column: _Column, row: Mapping[str, Any]) -> Cell:
 
 
 def _text(column: _Column, value: Any) -> bytes | None:
-    """A text; whole numbers as their digits, as the model reads a column of numbers that is used as text."""
+    """A text; a whole number becomes its digits, as the model reads a column of numbers that is used as text."""
     del column
     if isinstance(value, str):
         # A lone surrogate has no encoding.
@@ -389,7 +389,7 @@ def _parsed(text: str | bytes) -> float | int | None:
     if not stripped:
         return None
     try:
-        # Python reads 1_000 as a number, which nothing that writes tables does.
+        # Python reads 1_000 as a number, but no program writes it so in tables.
         if "_" in stripped:
             raise ValueError
         try:
@@ -401,7 +401,7 @@ def _parsed(text: str | bytes) -> float | int | None:
 
 
 def _vector(numbers: list[Any]) -> list[Any] | None:
-    """A vector of nothing but NaN is a missing one."""
+    """The vector; None if all its values are NaN, which is a missing vector."""
     numbers = [nan if number is None else number for number in numbers]
     return None if all(number != number for number in numbers) else numbers
 
@@ -411,16 +411,16 @@ def _array(column: _Column, cells: list[Cell]) -> np.ndarray:
     dtype = {"string": object, "float": np.float32, "int": np.float64}[column.dtype]
     if column.single:
         values = [missing if cell is None else cell for cell in cells]
-        found = np.empty(len(values), dtype)
+        array = np.empty(len(values), dtype)
         with np.errstate(over="ignore"):
-            found[:] = values
-        return found
+            array[:] = values
+        return array
     width = column.length or max((len(cell) for cell in cells if cell is not None), default=1)
-    found = np.full((len(cells), width), missing, dtype)
+    array = np.full((len(cells), width), missing, dtype)
     for row, cell in enumerate(cells):
         if cell is not None:
-            found[row, : len(cell)] = [missing if value is None else value for value in cell]
-    return found
+            array[row, : len(cell)] = [missing if value is None else value for value in cell]
+    return array
 
 
 def _plain(cell: Cell) -> Any:
@@ -429,6 +429,6 @@ def _plain(cell: Cell) -> Any:
     if isinstance(cell, bytes):
         return cell.decode("utf-8", "replace")
     if isinstance(cell, float):
-        # The shortest digits that mean the stored float32: 0.1, not 0.10000000149011612.
+        # The fewest digits that give the stored float32: 0.1, not 0.10000000149011612.
         return None if isnan(cell) else float(str(np.float32(cell)))
     return cell

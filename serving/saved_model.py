@@ -1,4 +1,4 @@
-"""A pushed model in memory, called by its signatures as TF Serving calls it."""
+"""A SavedModel in memory, whose signatures are called as TF Serving calls them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ class LoadedModel:
 
         Args:
             path: the version's folder.
-            threads: TensorFlow's, within an operation and between them; by default one per core.
+            threads: the number of TensorFlow's threads, within an operation and between them; by default one per core.
 
         Raises:
             RequestError: it cannot be loaded.
@@ -51,8 +51,8 @@ class LoadedModel:
 
         Args:
             signature: its name.
-            inputs: the inputs by name, strings as object arrays of bytes; those that have a default may be absent.
-            outputs: those wanted; by default all.
+            inputs: the inputs by name, strings as object arrays of bytes; those with a default may be absent.
+            outputs: the outputs to return; by default all.
 
         Returns:
             Output → value.
@@ -78,7 +78,7 @@ class LoadedModel:
         )
 
     def run_tensors(self, feeds: Sequence[tuple[str, np.ndarray]], fetches: Sequence[str]) -> list[np.ndarray]:
-        """Runs the graph by its tensors' own names, as several signatures at once need it."""
+        """Runs the graph by the names of its tensors, which allows several signatures at once."""
         return self._session.run(feeds, fetches)
 
     def signature(self, name: str) -> Any:
@@ -92,7 +92,7 @@ class LoadedModel:
         return self.signatures[name]
 
     def close(self) -> None:
-        """Frees the memory; no request may be under way."""
+        """Frees the memory; no request may be in progress."""
         self._session.close()
 
     def _complete(self, definition: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -109,7 +109,7 @@ class LoadedModel:
             what = f"sent extra: {{{','.join(wrong)}}}" if wrong else ""
             what += "; " if wrong and missing else ""
             what += f"missing but required: {{{','.join(missing)}}}" if missing else ""
-            # In words of our own: the server asks for the names before, in TensorFlow Serving's.
+            # Not in TensorFlow Serving's words: the server checks the names before, in those.
             raise RequestError(
                 Code.INVALID_ARGUMENT,
                 f"input keys do not match the signature's: {what}; expected: {{{','.join(sorted(expected))}}}",

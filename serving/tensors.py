@@ -1,4 +1,4 @@
-"""Tensors in messages (TensorProto) and as arrays."""
+"""Conversions between tensors in messages (TensorProto) and arrays."""
 
 import math
 
@@ -28,7 +28,7 @@ _FIELDS = {
 _HALVES = (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16)
 
 LARGEST_FILL = 1 << 28
-"""Bytes that a tensor may have whose values are not all in the message, the last one standing for the rest."""
+"""The most bytes of a tensor whose message has only its first values, the last of which is repeated."""
 
 
 def type_name(dtype: int) -> str:
@@ -63,7 +63,7 @@ def to_array(proto: tensor_pb2.TensorProto, name: str) -> np.ndarray:
     if proto.dtype in _HALVES:
         values = np.array(field, np.int64).astype(np.uint16).view(dtype)
     elif dtype.kind in "iu" and dtype.itemsize < 4:
-        # As TensorFlow: what does not fit wraps around.
+        # As in TensorFlow, values that do not fit wrap around.
         values = np.array(field, np.int64).astype(dtype)
     else:
         values = np.array(field, dtype)

@@ -1,7 +1,7 @@
-"""Requests that TF Serving answers before a version takes its first real one (SavedModel Warmup).
+"""Requests that TF Serving answers before a version receives its first real one (SavedModel Warmup).
 
-They lie in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of PredictionLog messages. Without them the first
-requests wait for what TensorFlow does lazily.
+They are in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of PredictionLog messages. Without them, the
+first requests have to wait for TensorFlow's lazy initialisation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,19 +23,19 @@ MOST_RECORDS = 1000
 """TF Serving refuses a file with more (WarmupConsts::kMaxNumRecords)."""
 
 MODEL_NAME = "warmup"
-"""MultiInference refuses tasks that name no model; when TF Serving warms a model up, it takes that one, whatever its
+"""MultiInference refuses tasks that name no model. When TF Serving warms a model up, it uses that model whatever the
 name is."""
 
 
 def write_warmup(model: Path, rows: Sequence[bytes]) -> int:
-    """Writes requests of these rows for each signature that clients call; the same rows give the same bytes.
+    """Writes requests with these rows for each signature that clients call; the same rows give the same bytes.
 
     Args:
         model: the SavedModel's folder.
-        rows: serialized raw tf.Examples; what no signature reads, such as labels, is stripped.
+        rows: serialized raw tf.Examples; columns that no signature reads, such as labels, are removed.
 
     Returns:
-        How many requests: at most `MOST_RECORDS`; without rows none, and no file is written.
+        The number of requests, at most `MOST_RECORDS`; without rows it is 0 and no file is written.
 
     Raises:
         RequestError: a row has no value of a required column, or one of the wrong type.
@@ -130,10 +130,9 @@ def _logs(definitions: dict[str, Any], rows: Sequence[bytes]) -> Iterator[Any]:
             yield _predict(EXAMPLES, {"examples": strings(batch)})
         if COLUMNS in definitions:
             yield _predict(COLUMNS, _all_columns(definitions[COLUMNS], batch))
-    by_task = {
-        name: found.method_name for name, found in definitions.items() if found.method_name in (CLASSIFY, REGRESS)
-    }
-    for name, method in sorted(by_task.items()):
+    methods = {name: definition.method_name for name, definition in sorted(definitions.items())}
+    by_task = {name: method for name, method in methods.items() if method in (CLASSIFY, REGRESS)}
+    for name, method in by_task.items():
         log = prediction_log_pb2.PredictionLog()
         request = (log.classify_log if method == CLASSIFY else log.regress_log).request
         request.model_spec.signature_name = name
@@ -142,7 +141,7 @@ def _logs(definitions: dict[str, Any], rows: Sequence[bytes]) -> Iterator[Any]:
     if by_task:
         log = prediction_log_pb2.PredictionLog()
         request = log.multi_inference_log.request
-        for name, method in sorted(by_task.items()):
+        for name, method in by_task.items():
             task = request.tasks.add(method_name=method)
             task.model_spec.name = MODEL_NAME
             task.model_spec.signature_name = name
@@ -151,8 +150,8 @@ def _logs(definitions: dict[str, Any], rows: Sequence[bytes]) -> Iterator[Any]:
 
 
 def _all_columns(definition: Any, rows: Sequence[bytes]) -> dict[str, np.ndarray]:
-    """The inputs of serving_columns, with the defaults too: a TF Serving that does not know them refuses the request,
-    and with it the model."""
+    """The inputs of serving_columns including the defaults: a TF Serving that does not know defaults would refuse the
+    request, and so the model."""
     import tensorflow as tf
 
     inputs = columns_of_examples(definition, rows)

@@ -41,7 +41,7 @@ def open_file(path: Location) -> BinaryIO:
 
 
 def stored_digest(base: Location, version: int) -> str | None:
-    """None: on a disk, files may be damaged or lost one by one, so they are read."""
+    """None: single files on a disk may be damaged or lost, so the digest is always computed from them."""
     return None
 
 
@@ -72,7 +72,7 @@ def publish(source: Source, base: Location, version: int, before_visible: Callab
 
 
 def remove(base: Location, version: int) -> None:
-    """Removes a version. It is renamed first: a server must not see one that is half gone."""
+    """Removes a version. It is renamed first, so that a server never sees a part of it."""
     doomed = Path(base) / f"{STAGING}{version}-{os.getpid()}"
     (Path(base) / str(version)).rename(doomed)
     shutil.rmtree(doomed)
@@ -131,7 +131,7 @@ def make_folders(folder: Path) -> None:
 
 
 def _make_readable(path: Path) -> None:
-    # The server runs as a user of its own, whatever the umask here and the model's modes are.
+    # The server runs as another user, who must be able to read whatever the umask and the model's modes are.
     path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
 
 

@@ -12,7 +12,7 @@ from components.pusher.source import Source
 
 
 class Storage(Protocol):
-    """What both kinds can do; `base` is the folder of versions."""
+    """The operations of both kinds of storage; `base` is the folder of versions."""
 
     def exists(self, base: Location) -> bool:
         """Whether the folder is there."""
@@ -30,19 +30,19 @@ class Storage(Protocol):
         """Opens a file to read bytes."""
 
     def stored_digest(self, base: Location, version: int) -> str | None:
-        """A version's content digest where it was stored with it, and its files are still those."""
+        """A version's content digest, if one was stored with it and its files have not changed since."""
 
     def published_at(self, base: Location, version: int) -> float:
         """When a version appeared, in seconds since 1970."""
 
     def publish(self, source: Source, base: Location, version: int, before_visible: Callable[[], None]) -> None:
-        """Copies a model; calls `before_visible` when all is ready for the step that makes the version appear."""
+        """Copies a model; calls `before_visible` just before the step that makes the version appear."""
 
     def remove(self, base: Location, version: int) -> None:
-        """Removes a version; nobody sees a part of it as a version."""
+        """Removes a version; no reader sees a part of it as a version."""
 
     def remove_leftovers(self, base: Location) -> None:
-        """Removes what killed pushes left behind."""
+        """Removes what interrupted pushes left behind."""
 
     def read_text(self, base: Location, name: str) -> str | None:
         """A small file's content; None if it is not there."""

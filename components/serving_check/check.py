@@ -1,4 +1,4 @@
-"""Tries a model in a process of its own, and compares what it answers with what is expected."""
+"""Tests a model in a separate process, and compares its answers with the expected ones."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ def check_model(model: Path, rows: Sequence[bytes], config: CheckConfig) -> Chec
     Args:
         model: a SavedModel's folder.
         rows: serialized tf.Examples, at least one.
-        config: the limits.
+        config: the limits of the check.
     """
     size_mb = sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / _MEGABYTE
     with tempfile.TemporaryDirectory(prefix="serving-check-") as name:
@@ -83,7 +83,7 @@ def _latency_problems(latency: Mapping[str, Mapping[str, Latency]], limits: Late
 
 
 def _comparison(model: Path, rows: Sequence[bytes], answers: Mapping[str, Answers]) -> list[str]:
-    # What is not answered is a problem already.
+    # A missing answer has been reported as a problem already.
     if EXAMPLES not in answers or COLUMNS not in answers:
         return []
     try:
@@ -105,6 +105,6 @@ def compare(answers: Mapping[str, Answers], expected: Mapping[str, Answers]) -> 
 
 
 def _environment() -> dict[str, str]:
-    # The same packages that this process has, however it found them.
+    # The child process imports the same packages as this one, wherever they are.
     path = [str(Path(serving.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), "TF_CPP_MIN_LOG_LEVEL": "2"}

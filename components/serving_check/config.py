@@ -10,7 +10,7 @@ Limit = Annotated[Number, Field(gt=0)]
 
 
 class LatencyLimits(StrictModel):
-    """Milliseconds that a request may take; None: any."""
+    """The most milliseconds that a request may take; None: no limit."""
 
     batch_1_p50_ms: Limit | None = None
     batch_1_p99_ms: Limit | None = None
@@ -19,16 +19,16 @@ class LatencyLimits(StrictModel):
 
 
 class CheckConfig(StrictModel):
-    """What the check does, and what a model may take; a megabyte is 2^20 bytes.
+    """What the check does, and the limits for a model; a megabyte is 2^20 bytes.
 
     Attributes:
         check_rows: how many rows of the eval split are sent through each signature, the first ones.
         warmup_rows: how many rows go with the model as warm-up requests.
-        warmup: whether these are made of statistics, or the first ones of the eval split.
-        sensitive: columns whose values are made of nothing in either.
+        warmup: whether these are made from statistics, or are the first rows of the eval split.
+        sensitive: columns whose values are replaced by placeholders in both.
         time_limit_seconds: of the model's process.
         memory_limit_mb: of the model's process, resident.
-        size_limit_mb: of the model's files; None: any.
+        size_limit_mb: of the model's files; None: no limit.
         latency: of serving_default and of serving_columns.
     """
 

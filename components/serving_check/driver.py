@@ -1,4 +1,4 @@
-"""Keeps TFX's cache from repeating a failure."""
+"""Keeps failed checks out of TFX's cache."""
 
 from tfx.dsl.components.base import base_driver
 from tfx.orchestration import metadata
@@ -14,9 +14,9 @@ FAILURES = "earlier_failures"
 
 
 class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
-    """Adds how often this model failed before to the execution's properties, and so to its cache key.
+    """Adds the number of times that this model failed to the execution's properties, and so to its cache key.
 
-    Time and memory are not the model's alone: a check that failed on a busy machine must be made again, not believed.
+    Time and memory depend on the machine too: a check that failed on a busy one must be repeated, not cached.
     """
 
     def __init__(self, metadata_handle: metadata.Metadata):

@@ -1,4 +1,4 @@
-"""Tries the model, writes the blessing, and the model that goes with it."""
+"""Tests the model, and writes the blessing together with the model as it is to be pushed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Blesses the model or not; a model that fails is no error of this component."""
+    """Blesses the model or not; the component succeeds in both cases."""
 
     def Do(  # noqa: N802 - the name is TFX's
         self,
@@ -50,7 +50,7 @@ class Executor(base_executor.BaseExecutor):
         rows = first_rows(input_dict[specs.EXAMPLES_KEY], "eval", max(config.check_rows, config.warmup_rows))
         warmup = _warmup_rows(rows, artifact_utils.get_single_uri(input_dict[specs.STATISTICS_KEY]), config)
         real = rows[: config.check_rows]
-        # TF Serving does not load a model that refuses one of its warm-up requests.
+        # TF Serving does not load a model that rejects one of its warm-up requests.
         result = check_model(model, [*real, *warmup], config).model_copy(update={"rows": len(real)})
         if result.passed:
             stamp(model, Path(path_utils.stamped_model_path(blessing.uri)), warmup)

@@ -1,4 +1,4 @@
-"""TFX's InfraValidator in the place of the check: the model is tried in TF Serving itself."""
+"""TFX's InfraValidator in place of the check: it tests the model in TF Serving itself."""
 
 import math
 from typing import Literal

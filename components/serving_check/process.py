@@ -1,4 +1,4 @@
-"""Runs a process within limits of time and memory."""
+"""Runs a process with limits on time and memory."""
 
 import contextlib
 import os
@@ -18,9 +18,9 @@ class Ended:
     """How a process ended.
 
     Attributes:
-        seconds: that it ran.
-        peak_memory_mb: the most that it had resident, as far as it was seen: memory is looked at every 50 ms.
-        problem: what is wrong, as in "the model's process <problem>"; None if it ended well.
+        seconds: how long it ran.
+        peak_memory_mb: the most resident memory that was seen; it is read every 50 ms.
+        problem: what went wrong, as in "the model's process <problem>"; None if it succeeded.
     """
 
     seconds: float
@@ -35,17 +35,17 @@ def run_limited(
     time_limit_seconds: float,
     memory_limit_mb: float,
 ) -> Ended:
-    """Runs a command to its end, or kills it with all that it started when it is above a limit.
+    """Runs a command to its end, or kills it and all processes that it started when it exceeds a limit.
 
     Its standard input stays open and empty as long as this process lives. Its address space is not limited: TensorFlow
     reserves far more of it than it uses.
 
     Args:
         command: the program and its arguments.
-        environment: all of its environment.
-        log: receives what it prints.
+        environment: its whole environment.
+        log: the file for its output.
         time_limit_seconds: how long it may run.
-        memory_limit_mb: how much it may have resident.
+        memory_limit_mb: how much resident memory it may use.
     """
     start = time.monotonic()
     peak, problem = 0.0, None
@@ -71,7 +71,7 @@ def run_limited(
 
 
 def _peak_memory_mb(pid: int) -> float:
-    # Not getrusage: its maximum begins with the memory of the process that started this one.
+    # Not getrusage: its maximum includes the memory of the parent process before exec.
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):

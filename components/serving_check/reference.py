@@ -1,4 +1,4 @@
-"""What the Trainer's model predicts by TensorFlow's Python API."""
+"""The predictions of the Trainer's model by TensorFlow's Python API."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from trainer.names import column_arguments
 
 
 def reference_answers(model: Path, rows: Sequence[bytes]) -> dict[str, Answers]:
-    """What the signatures answer in this process: Transform's graph and the trained network, as the Trainer ran them.
+    """The signatures' answers in this process: Transform's graph and the trained network, as the Trainer ran them.
 
-    The Trainer itself only sees transformed examples, so that it has no predictions for raw rows. Its exported
-    functions do. They are restored here as Python objects and called eagerly: the object graph finds the variables and
-    tables, where the check's process, like TF Serving, uses the serialized session graph with its initializers and
-    restores by names. A value that one of the two ways loses is a difference.
+    The Trainer itself sees transformed examples only, and so has no predictions for raw rows, but its exported
+    functions do. They are restored here as Python objects and called eagerly: variables and tables are restored from
+    the object graph, whereas the check's process, like TF Serving, uses the serialized session graph with its
+    initializers and restores by names. A value that one of the two ways loses shows as a difference.
 
     Args:
         model: a SavedModel that the C++ loader has loaded and run already, so that it neither hangs nor crashes.

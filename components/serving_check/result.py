@@ -10,13 +10,13 @@ FILE = "check.json"
 
 
 class CheckResult(BaseModel):
-    """What was found.
+    """The result.
 
     Attributes:
         passed: whether there is no problem.
-        seconds: how long the model's process took.
+        seconds: how long the model's process ran.
         size_mb: of the model's files.
-        peak_memory_mb: the most that the model's process had resident, TensorFlow's libraries included.
+        peak_memory_mb: the most resident memory of the model's process, TensorFlow's libraries included.
         signatures: those that were called.
         rows: how many real rows each was called with.
         latency: signature → rows of a request → milliseconds.

@@ -1,4 +1,4 @@
-"""Real rows to try a model with."""
+"""Real rows to test a model with."""
 
 from collections.abc import Sequence
 
@@ -24,5 +24,5 @@ def first_rows(examples: Sequence[types.Artifact], split: str, count: int) -> li
                 if len(rows) == count:
                     return rows
     if not rows:
-        raise DataError(f"the {split} split has no rows, so that the model cannot be tried")
+        raise DataError(f"the {split} split has no rows, so that the model cannot be tested")
     return rows

@@ -1,4 +1,4 @@
-"""The model as it is pushed: with warm-up requests."""
+"""The model as it is pushed, with warm-up requests."""
 
 import shutil
 from collections.abc import Sequence

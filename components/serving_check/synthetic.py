@@ -1,4 +1,4 @@
-"""Rows for a model's warm-up requests that are nobody's: made of the training split's statistics."""
+"""Synthetic rows for a model's warm-up requests, made from the training split's statistics."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,26 +6,26 @@ from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 FEWEST_ROWS = 10
-"""A text that fewer rows hold may tell whose row it is."""
+"""A text that occurs in fewer rows may identify a person."""
 PLACEHOLDER = b"example"
 """The text of a column that is sensitive, or whose values are all rare."""
 _STEPS = (0.0, 0.5, -0.5, 1.0, -1.0)
-"""Distances of numbers from the mean, in standard deviations; rows that are all the same would warm up less."""
+"""Distances of numbers from the mean, in standard deviations; identical rows would warm the model up less."""
 
 
 def synthetic_rows(
     rows: Sequence[bytes], statistics: statistics_pb2.DatasetFeatureStatistics, count: int, sensitive: Collection[str]
 ) -> list[bytes]:
-    """Serialized tf.Examples with every column of the given rows, of its kind and number of values.
+    """Serialized tf.Examples with every column of the given rows, of the same kind and number of values.
 
-    Texts are the column's frequent ones, numbers lie about its mean, within its middle 80 % and rounded to three
-    digits; those of sensitive columns are a placeholder and 0.
+    Texts are frequent ones of the column. Numbers are near its mean, within its middle 80 % and rounded to three
+    digits. Sensitive columns get a placeholder text and 0.
 
     Args:
-        rows: real rows, of which only columns, kinds and lengths are taken.
+        rows: real rows, of which only columns, kinds and lengths are used.
         statistics: of the training split.
-        count: how many rows are made.
-        sensitive: columns whose values may not be used.
+        count: the number of rows to make.
+        sensitive: columns whose values must not be used.
     """
     forms = _forms(rows)
     known = {".".join(feature.path.step) or feature.name: feature for feature in statistics.features}
@@ -81,9 +81,9 @@ def _feature(
 
 def _frequent_texts(column: statistics_pb2.FeatureNameStatistics | None) -> list[bytes]:
     buckets = column.string_stats.rank_histogram.buckets if column is not None else ()
-    # TFDV writes __LARGE_BYTES__ and the like for what it does not keep.
-    found = [b.label for b in buckets if b.sample_count >= FEWEST_ROWS and not b.label.startswith("__")]
-    return [label.encode() for label in found] or [PLACEHOLDER]
+    # TFDV writes __LARGE_BYTES__ and the like in place of values that it does not keep.
+    frequent = [b.label for b in buckets if b.sample_count >= FEWEST_ROWS and not b.label.startswith("__")]
+    return [label.encode() for label in frequent] or [PLACEHOLDER]
 
 
 def _number(column: statistics_pb2.FeatureNameStatistics | None, step: int) -> float:

@@ -1,7 +1,8 @@
-"""Tries a model: `python -m serving.check MODEL ROWS FOLDER`.
+"""Tests a model: `python -m serving.check MODEL ROWS FOLDER`.
 
-MODEL is a SavedModel's folder, ROWS a TFRecord file of serialized tf.Examples. FOLDER receives the findings, and what
-the signatures answered to the rows. Ends by itself when its standard input does, with the process that started it.
+MODEL is a SavedModel's folder, ROWS a TFRecord file of serialized tf.Examples. The findings, and the
+signatures' answers to the rows, are written to FOLDER. The process ends when its standard input is closed, as when its
+parent process ends.
 """
 
 import os
@@ -15,17 +16,17 @@ from serving.check.trial import try_model
 
 
 def main(model: Path, rows: Path, folder: Path) -> None:
-    """Tries a model; whatever is wrong with it stands in the findings."""
+    """Tests a model; its problems are part of the findings."""
     import tensorflow as tf
 
     records = list(tf.data.TFRecordDataset(str(rows)).as_numpy_iterator())
-    findings, answers = try_model(model, records, lambda found: write_findings(folder, found))
+    findings, answers = try_model(model, records, lambda findings: write_findings(folder, findings))
     write_answers(folder / ANSWERS, answers)
     write_findings(folder, findings)
 
 
 def _end_with_parent() -> None:
-    # Not sys.stdin, whose lock this thread would still hold when the interpreter ends, which then aborts.
+    # Not sys.stdin: this thread would still hold its lock when the interpreter exits, which would abort.
     while os.read(0, 1):
         pass
     os._exit(1)
@@ -34,5 +35,5 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     main(*map(Path, sys.argv[1:4]))
-    # The thread above holds the lock of standard input, which an orderly end would wait for, and abort.
+    # The thread above is still reading, so that a regular exit would wait for it, and abort.
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What is wrong with answers: not finite, of the wrong shape, or other than expected."""
+"""Checks of answers: whether they are finite, of the right shape, and as expected."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 TOLERANCE = 1e-5
-"""Of a number, relative to the larger of 1, itself, and the output's median: a difference of two large numbers keeps
-their rounding error, however small it is."""
+"""The tolerated difference, relative to the largest of 1, the number's size and the output's median: a small difference
+of two large numbers keeps their rounding error."""
 
 Answers = dict[str, np.ndarray]
 """Output of a signature → its values, a row each."""
@@ -71,7 +71,8 @@ def _differences(
         wrong = _unequal(values, others)
         probability = output.removesuffix("/decision")
         if probability != output and probability in answers and probability in expected:
-            # One that differs in its last digits may lie on the other side of the threshold; by more, it is reported.
+            # A probability that differs in its last digits may be on the other side of the threshold. A larger
+            # difference is reported for the probability itself.
             wrong &= (answers[probability] == expected[probability]).reshape(wrong.shape)
         if wrong.any():
             row, value = _first(wrong, values)
@@ -93,13 +94,13 @@ def write_answers(path: Path, answers: Mapping[str, Answers]) -> None:
 
 def read_answers(path: Path) -> dict[str, Answers]:
     """Reads the answers of signatures, strings as object arrays of bytes."""
-    found: dict[str, Answers] = {}
+    answers: dict[str, Answers] = {}
     with np.load(path, allow_pickle=False) as file:
         for key in file.files:
             signature, _, output = key.partition(":")
             values = file[key]
-            found.setdefault(signature, {})[output] = values.astype(object) if values.dtype.kind == "S" else values
-    return found
+            answers.setdefault(signature, {})[output] = values.astype(object) if values.dtype.kind == "S" else values
+    return answers
 
 
 def _unequal(values: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -107,7 +108,7 @@ def _unequal(values: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.asarray(values != others)
     finite = np.isfinite(values) & np.isfinite(others)
     if values.dtype == np.float64 and finite.any():
-        # A label with an offset: what is predicted is small beside it.
+        # For a label with a large offset, the predicted differences are small compared to it.
         middle = np.median(others[finite])
         values, others = values - middle, others - middle
     sizes = np.abs(np.where(finite, others, 0))

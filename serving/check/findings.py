@@ -1,4 +1,4 @@
-"""What the check's process tells the one that started it."""
+"""What the check's process reports to the process that started it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ ANSWERS = "answers.npz"
 
 
 class Latency(BaseModel):
-    """How long requests of one size took, in milliseconds."""
+    """The latency of requests of one size, in milliseconds."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -20,7 +20,7 @@ class Latency(BaseModel):
 
 
 class Findings(BaseModel):
-    """What is known so far; written again at every stage, so that it outlives the process."""
+    """The findings so far; written again at every stage, so that they survive a crash of the process."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,11 +31,11 @@ class Findings(BaseModel):
 
 
 def write_findings(folder: Path, findings: Findings) -> None:
-    """Writes them into a folder; a reader sees them whole."""
+    """Writes the findings into a folder, whole or not at all."""
     write_text(folder / FILE, findings.model_dump_json(indent=1))
 
 
 def read_findings(folder: Path) -> Findings:
-    """Reads them; a process that wrote none was still starting."""
+    """Reads the findings; a process that wrote none was still starting."""
     path = folder / FILE
     return Findings.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else Findings()

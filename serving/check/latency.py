@@ -1,4 +1,4 @@
-"""How long requests take."""
+"""Measures the latency of requests."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 from serving.check.findings import Latency
 
 CALLS = {1: 200, 128: 50}
-"""Rows of a request → how many requests are measured, time permitting."""
+"""Rows of a request → how many requests are measured, if time permits."""
 
 BUDGET_SECONDS = 5.0
 """For one signature and size; a slow model is measured by fewer requests."""
@@ -18,12 +18,12 @@ WARMUP_CALLS = 5
 
 
 def measure(call: Callable[[int], object], calls: int, budget_seconds: float = BUDGET_SECONDS) -> Latency:
-    """The latency of `call`, which is given the number of the request.
+    """The latency of `call`, whose argument is the number of the request.
 
     Args:
         call: makes one request and waits for the answer.
-        calls: at most so many are measured, after some that are not.
-        budget_seconds: after this long, no more than `LEAST_CALLS` are made.
+        calls: the most calls that are measured, after some that are not.
+        budget_seconds: after this time, no more than `LEAST_CALLS` are made.
     """
     start = time.perf_counter()
     for number in range(WARMUP_CALLS):

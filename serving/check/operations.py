@@ -1,4 +1,4 @@
-"""Which operations a SavedModel needs."""
+"""The operations that a SavedModel needs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,10 +27,10 @@ def operation_problems(meta_graph: Any) -> list[str]:
 
 def _operations(graph: Any) -> dict[str, str]:
     """Operation → where it occurs first."""
-    found: dict[str, str] = {}
+    first: dict[str, str] = {}
     for operation, place in _nodes(graph):
-        found.setdefault(operation, place)
-    return found
+        first.setdefault(operation, place)
+    return first
 
 
 def _nodes(graph: Any) -> Iterator[tuple[str, str]]:

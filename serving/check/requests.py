@@ -1,4 +1,4 @@
-"""Requests to a model's signatures, made of raw rows."""
+"""Requests to a model's signatures, made from raw rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from serving.rows import columns_of_examples
 from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, STRING, strings
 
 UNSEEN = b"\xef\xbf\xbd unseen by training \xef\xbf\xbd"
-"""A value that no column has."""
+"""A value that no column of a training table has."""
 
 Inputs = dict[str, np.ndarray]
 """Input of a signature → its values, a row each."""
@@ -63,10 +63,10 @@ def required_columns(definition: Any) -> list[str]:
 
 
 def values_to_refuse(definition: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Inputs of serving_columns, each with a value of one row that it must not take.
+    """Inputs of serving_columns, each with a value for one row that the model must refuse.
 
-    Whole numbers come as float64, so that infinities, fractions and numbers beyond 2^53 must be refused; in a required
-    column also what means a missing value.
+    Whole numbers are passed as float64, so that infinities, fractions and numbers beyond 2^53 must be refused; in a
+    required column, so must the value that stands for a missing one.
     """
     from tensorflow import dtypes
 

@@ -1,4 +1,4 @@
-"""Loads a model and finds out whether it answers as it must."""
+"""Loads a model and checks its answers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,24 +32,24 @@ _DISTINCT_REQUESTS = 16
 
 
 def try_model(
-    path: Path, rows: Sequence[bytes], tell: Callable[[Findings], None]
+    path: Path, rows: Sequence[bytes], report: Callable[[Findings], None]
 ) -> tuple[Findings, dict[str, Answers]]:
     """Loads a model by TensorFlow's C++ loader and calls its signatures.
 
     Args:
         path: the SavedModel's folder.
         rows: serialized tf.Examples, at least one; what serving_columns does not have is removed from them.
-        tell: is given the findings whenever a stage begins, so that they are known if the process dies in it.
+        report: is called with the findings when a stage begins, so that they are known if the process crashes in it.
 
     Returns:
-        The findings, and what the signatures answered: signature → output → values. Without answers where the model
-        could not be loaded.
+        The findings, and the signatures' answers: signature → output → values; no answers if the model could not be
+        loaded.
     """
     findings = Findings()
 
     def begin(stage: str) -> None:
         findings.stage = stage
-        tell(findings)
+        report(findings)
 
     begin("looking at its operations")
     try:
@@ -93,7 +93,7 @@ def try_model(
 
 
 class _Trial:
-    """A model and the rows that it is tried with."""
+    """A model and the rows that it is tested with."""
 
     def __init__(self, model: LoadedModel, rows: Sequence[bytes]):
         self._model = model
@@ -104,7 +104,7 @@ class _Trial:
         self._inputs: dict[str, Inputs] = {}
 
     def real_rows(self) -> tuple[dict[str, Answers], list[str]]:
-        """The answers to all rows at once, and what is wrong with them."""
+        """The answers to all rows at once, and their problems."""
         answers: dict[str, Answers] = {}
         problems: list[str] = []
         for signature in self.signatures:
@@ -118,8 +118,8 @@ class _Trial:
         return answers, problems + _disagreement(answers, self._names)
 
     def other_rows(self) -> list[str]:
-        """What is wrong with the answers to a row without optional columns, to unseen values in string columns, and to
-        values that no row may have."""
+        """The problems of the answers to a row without optional columns, to unseen values in string columns, and to
+        values that must be refused."""
         problems = []
         for other in _other_rows(self._rows[0], self._model.signature(COLUMNS)):
             answers: dict[str, Answers] = {}
@@ -137,7 +137,7 @@ class _Trial:
         return problems + self._unrefused() if COLUMNS in self._inputs else problems
 
     def _unrefused(self) -> list[str]:
-        """What is answered that serving_columns must refuse: it would be cast to nonsense, or was never trained on."""
+        """Values that serving_columns answers, and must refuse: they are cast to nonsense, or were never trained on."""
         problems = []
         row = take(self._inputs[COLUMNS], np.arange(1))
         for column, value in values_to_refuse(self._model.signature(COLUMNS)):
@@ -151,10 +151,10 @@ class _Trial:
         return problems
 
     def batches(self, answers: dict[str, Answers]) -> list[str]:
-        """What differs from the answers to all rows at once where they come in batches of other sizes."""
+        """The differences between the answers to all rows at once and those to batches of other sizes."""
         problems = []
         for signature, expected in answers.items():
-            # Otherwise it is not known which value belongs to which row.
+            # With any other shape it is unknown which value belongs to which row.
             if all(values.shape[:1] == (len(self._rows),) for values in expected.values()):
                 for size in BATCH_SIZES:
                     problems += self._batches_of(size, signature, expected)
@@ -174,7 +174,7 @@ class _Trial:
         return []
 
     def _chunks(self, size: int) -> Iterator[np.ndarray]:
-        """Numbers of rows, over and over where there are fewer than the size."""
+        """Row numbers of each batch, repeated if there are fewer rows than the size."""
         count = min(-(-len(self._rows) // size), _REQUESTS_PER_SIZE)
         for number in range(count):
             yield np.arange(number * size, (number + 1) * size) % len(self._rows)
@@ -190,7 +190,7 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Other:
-    """A row that no data has: its name, itself, and the columns that serving_columns is not even given."""
+    """A row that no data has: its name, the row, and the columns to leave out of a request to serving_columns."""
 
     name: str
     row: bytes

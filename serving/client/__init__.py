@@ -1,4 +1,4 @@
-"""Calls a served model, over gRPC or REST, or one in a folder without any server.
+"""Calls a served model over gRPC or REST, or a model in a folder without a server.
 
     from serving.client import connect
 
@@ -6,8 +6,8 @@
         answer = client.predict_rows([{"carrier": "EV", "distance": 719.0}, {"carrier": "AA", "distance": None}])
     answer["arr_delay"]  # float32 [2, 1]
 
-Requests to TensorFlow Serving's own APIs, so any of its servers will do. REST needs neither TensorFlow nor gRPC.
-Where a request cannot be answered, RequestError says why, by gRPC's status codes.
+The clients use TensorFlow Serving's own APIs, so that they work with any of its servers. REST needs neither TensorFlow
+nor gRPC. If a request cannot be answered, RequestError has the reason and one of gRPC's status codes.
 """
 
 from serving.client.base import Client

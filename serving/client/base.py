@@ -1,4 +1,4 @@
-"""What all clients can do."""
+"""The interface of all clients."""
 
 import abc
 import threading
@@ -15,7 +15,7 @@ from serving.signatures import COLUMNS
 
 
 class Client(abc.ABC):
-    """A signature of a model, as a function. Threads may share one.
+    """A signature of a model, as a function. A client may be shared by threads.
 
     Attributes:
         signature_name: the signature's name.
@@ -28,7 +28,7 @@ class Client(abc.ABC):
 
     @property
     def signature(self) -> Signature:
-        """The inputs and outputs, asked for once.
+        """The inputs and outputs; the server is asked once.
 
         Raises:
             RequestError: the model does not answer, or has no such signature.
@@ -43,15 +43,15 @@ class Client(abc.ABC):
 
         Args:
             columns: input → array or list [rows] or [rows, length]; texts as str or bytes, missing values as "" or
-                NaN. An input that has a default may be absent; those without are required, and must not be missing.
-            outputs: those wanted; by default all.
+                NaN. An input with a default may be absent; one without is required in every row.
+            outputs: the outputs to return; by default all.
 
         Returns:
             Output → array [rows, …], strings as object arrays of bytes.
 
         Raises:
-            RequestError: INVALID_ARGUMENT for wrong inputs, DEADLINE_EXCEEDED or UNAVAILABLE where there is no answer
-                in time, else what the model or its server says.
+            RequestError: INVALID_ARGUMENT for wrong inputs, DEADLINE_EXCEEDED or UNAVAILABLE if there is no answer in
+                time, else the error of the model or its server.
         """
         signature = self.signature
         unknown = [name for name in outputs or () if name not in signature.outputs]
@@ -68,7 +68,7 @@ class Client(abc.ABC):
     def predict_rows(
         self, rows: Sequence[Mapping[str, Any]], outputs: Sequence[str] | None = None
     ) -> dict[str, np.ndarray]:
-        """As `predict`, of rows: column → value, None or absent where it is missing.
+        """As `predict`, for rows: column → value; a missing value is None or absent.
 
         Raises:
             RequestError: as `predict`; a wrong value is named by its row, from 1, and column.
@@ -79,7 +79,7 @@ class Client(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Frees connections and memory; no request may be under way."""
+        """Frees connections and memory; no request may be in progress."""
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +97,7 @@ class Client(abc.ABC):
 
 
 def no_signature(name: str, known: Sequence[str]) -> RequestError:
-    """The error where a model has other signatures."""
+    """The error for a model without the requested signature."""
     return RequestError(
         Code.FAILED_PRECONDITION, f"the model has no signature '{name}'; it has {', '.join(sorted(known)) or 'none'}"
     )

@@ -1,4 +1,4 @@
-"""From a URL to a client."""
+"""Makes the client for a URL."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from serving.client.retries import Policy
 from serving.signatures import COLUMNS
 
 GRPC_PORT, REST_PORT = 8500, 8501
-"""TF Serving's own."""
+"""The default ports of TF Serving."""
 
 
 def connect(
@@ -25,23 +25,24 @@ def connect(
     headers: Mapping[str, str] | None = None,
     certificates: Path | str | None = None,
 ) -> Client:
-    """A client of a served model. The server is first called when its signature is needed.
+    """A client of a served model. The server is first called when the signature is needed.
 
         with connect("http://localhost:8501", "flights", label="canary") as client:
             client.predict({"carrier": ["EV", ""], "distance": [719.0, float("nan")]})["arr_delay"]
 
     Args:
         url: `grpc://host:port` or `grpcs://` (port 8500 if absent), `http://host:port` or `https://` (port 8501),
-            the latter two with a path where a proxy wants one.
+            the latter two with a path if a proxy needs one.
         model: the name under which it is served.
         version: by default the newest one that is served.
-        label: instead of a version, such as `stable`.
-        signature: its name.
-        deadline_seconds: of a request with all its attempts.
-        retries: attempts after the first, where the server is not reached, not ready (UNAVAILABLE, 503) or too busy
+        label: a label such as `stable`, instead of a version.
+        signature: the signature's name.
+        deadline_seconds: for a request with all its attempts.
+        retries: attempts after the first, if the server is unreachable, not ready (UNAVAILABLE, 503) or overloaded
             (RESOURCE_EXHAUSTED, 429).
         headers: sent with each request, such as `Authorization`.
-        certificates: a PEM file of authorities, for a server whose certificate the system's do not vouch for.
+        certificates: a PEM file of certificate authorities, if the server's certificate is not signed by one that the
+            system trusts.
 
     Raises:
         ValueError: the URL is none of these, or both version and label are given.

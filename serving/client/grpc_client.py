@@ -20,7 +20,7 @@ from serving.signatures import COLUMNS
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # gRPC's own pause between attempts to connect, which grows to minutes: ours must find a server that came back.
+    # gRPC's own pause between attempts to connect grows to minutes; our retries must reach a server that came back.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -66,16 +66,16 @@ class GrpcClient(Client):
         )
         request.model_spec.ClearField("signature_name")
         answer = self._call(self._stub.GetModelMetadata, request)
-        found = get_model_metadata_pb2.SignatureDefMap()
+        signatures = get_model_metadata_pb2.SignatureDefMap()
         try:
-            unpacked = answer.metadata["signature_def"].Unpack(found)
+            unpacked = answer.metadata["signature_def"].Unpack(signatures)
         except DecodeError as error:
             raise RequestError(Code.INTERNAL, f"{self._address}: the model's metadata is damaged: {error}") from error
         if not unpacked:
             raise RequestError(Code.INTERNAL, f"{self._address}: the server gave no signatures of {self._spec.name}")
-        if self.signature_name not in found.signature_def:
-            raise no_signature(self.signature_name, list(found.signature_def))
-        signature = signature_of(found.signature_def[self.signature_name])
+        if self.signature_name not in signatures.signature_def:
+            raise no_signature(self.signature_name, list(signatures.signature_def))
+        signature = signature_of(signatures.signature_def[self.signature_name])
         return with_assumed_defaults(signature) if self.signature_name == COLUMNS else signature
 
     def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]:

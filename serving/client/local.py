@@ -1,4 +1,4 @@
-"""A model in a folder, called in this process."""
+"""Calls a model in a folder, in this process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +27,12 @@ class LocalClient(Client):
         Args:
             path: the version's folder.
             signature: its name.
-            threads: TensorFlow's; by default one per core.
+            threads: the number of TensorFlow's threads; by default one per core.
 
         Raises:
             RequestError: it cannot be loaded.
         """
-        # TensorFlow takes seconds to load, and a remote client may do without.
+        # TensorFlow takes seconds to load, and remote clients do not need it.
         from serving.saved_model import LoadedModel
 
         super().__init__(signature)
@@ -41,7 +41,7 @@ class LocalClient(Client):
 
     @property
     def description(self) -> ModelDescription | None:
-        """What the model says of itself, if it does."""
+        """The model's description, if it has one."""
         return read_description(self.path)
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ _CODES = {
     429: Code.RESOURCE_EXHAUSTED,
     500: Code.INTERNAL,
     501: Code.UNIMPLEMENTED,
-    # A proxy that does not reach the server.
+    # From a proxy that cannot reach the server.
     502: Code.UNAVAILABLE,
     503: Code.UNAVAILABLE,
     504: Code.DEADLINE_EXCEEDED,
@@ -73,32 +73,32 @@ class RestClient(Client):
             "signature_name": self.signature_name,
             "inputs": {name: _plain(values) for name, values in inputs.items()},
         }
-        # NaN and Infinity are written as such, which no standard allows, but TF Serving's parser does.
+        # NaN and Infinity are written as such: JSON does not allow them, but TF Serving's parser does.
         body = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
-        found = self._call("POST", f"{self._base}:predict", body).get("outputs")
+        answers = self._call("POST", f"{self._base}:predict", body).get("outputs")
         known = self.signature.outputs
         if len(known) == 1:
-            # A single output stands there without its name.
-            found = {next(iter(known)): found}
-        if not isinstance(found, dict) or set(found) != set(known):
+            # A single output comes without its name.
+            answers = {next(iter(known)): answers}
+        if not isinstance(answers, dict) or set(answers) != set(known):
             raise RequestError(Code.INTERNAL, f"{self._base}:predict: the answer has other outputs than the signature")
-        return {name: self._array(name, known[name], found[name]) for name in outputs or sorted(known)}
+        return {name: self._array(name, known[name], answers[name]) for name in outputs or sorted(known)}
 
     def _array(self, name: str, info: TensorInfo, values: Any) -> np.ndarray:
         try:
-            found = np.array(values, info.numpy)
+            array = np.array(values, info.numpy)
         except (TypeError, ValueError) as error:
             raise RequestError(Code.INTERNAL, f"{self._base}:predict: output '{name}' is no tensor: {error}") from error
-        if found.ndim == 0 or (info.sizes and found.ndim != len(info.sizes)):
+        if array.ndim == 0 or (info.sizes and array.ndim != len(info.sizes)):
             raise RequestError(
                 Code.INTERNAL,
-                f"{self._base}:predict: output '{name}' has the shape {list(found.shape)}, not {info.sizes}",
+                f"{self._base}:predict: output '{name}' has the shape {list(array.shape)}, not {info.sizes}",
             )
         if info.dtype == STRING:
-            flat = found.reshape(-1)
+            flat = array.reshape(-1)
             for index, text in enumerate(flat.tolist()):
                 flat[index] = base64.b64decode(text["b64"]) if isinstance(text, dict) else str(text).encode()
-        return found
+        return array
 
     def _call(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
         return self._policy.call(lambda seconds: self._attempt(method, url, body, seconds))
@@ -111,7 +111,7 @@ class RestClient(Client):
                 parts = []
                 for part in response.iter_bytes():
                     parts.append(part)
-                    # httpx limits each read, not their sum.
+                    # httpx limits the time of each read, not of all together.
                     if self._policy.clock() > end:
                         raise late
         except httpx.TimeoutException as error:
@@ -129,8 +129,8 @@ def _read(url: str, status: int, body: bytes) -> dict[str, Any]:
     except ValueError as error:
         answer = error
     if status != 200:
-        told = answer.get("error") if isinstance(answer, dict) else None
-        text = str(told) if told else body[:200].decode("utf-8", "replace").strip()
+        message = answer.get("error") if isinstance(answer, dict) else None
+        text = str(message) if message else body[:200].decode("utf-8", "replace").strip()
         raise RequestError(_CODES.get(status, Code.UNKNOWN), f"{url}: HTTP {status}: {text}")
     if not isinstance(answer, dict):
         raise RequestError(Code.INTERNAL, f"{url}: the answer is not a JSON object: {answer}")
@@ -140,9 +140,9 @@ def _read(url: str, status: int, body: bytes) -> dict[str, Any]:
 def _plain(values: np.ndarray) -> Any:
     if values.dtype != object:
         return values.tolist()
-    found = np.empty(values.shape, object)
-    found.reshape(-1)[:] = [_text(text) for text in values.reshape(-1).tolist()]
-    return found.tolist()
+    plain = np.empty(values.shape, object)
+    plain.reshape(-1)[:] = [_text(text) for text in values.reshape(-1).tolist()]
+    return plain.tolist()
 
 
 def _text(text: bytes) -> Any:

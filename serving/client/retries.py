@@ -1,4 +1,4 @@
-"""When a request is sent again, and until when."""
+"""Which requests are sent again, and how often."""
 
 import random
 import time
@@ -11,7 +11,7 @@ from serving.errors import Code, RequestError
 T = TypeVar("T")
 
 PASSING = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED})
-"""What may go well at the next attempt. A prediction changes nothing, so sending it twice does no harm."""
+"""Errors after which another attempt may succeed. Predictions change nothing, so that they may be repeated."""
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
@@ -19,10 +19,10 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Policy:
-    """How patient a client is.
+    """How often and how long a client tries.
 
     Attributes:
-        deadline_seconds: of a request with all its attempts.
+        deadline_seconds: for a request with all its attempts.
         retries: attempts after the first.
         sleep: pauses for some seconds.
         clock: the time in seconds.
@@ -36,13 +36,13 @@ class Policy:
     draw: Callable[[], float] = random.random
 
     def call(self, attempt: Callable[[float], T]) -> T:
-        """Calls `attempt` until it succeeds, with pauses that double and are cut by chance, so that clients spread.
+        """Calls `attempt` until it succeeds, with pauses that double, and vary so that clients do not retry together.
 
         Args:
-            attempt: is given the seconds that are left.
+            attempt: is called with the seconds that are left.
 
         Raises:
-            RequestError: the attempt's own where another is of no use, or the last one's where there is no time.
+            RequestError: the error of the last attempt, if another one cannot help or there is no time for it.
         """
         started = self.clock()
         end = started + self.deadline_seconds

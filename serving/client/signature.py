@@ -1,6 +1,6 @@
-"""A signature as a client needs it: names, dtypes, shapes and defaults, without TensorFlow, and ready to be pickled.
+"""A signature as a client needs it: names, dtypes, shapes and defaults, without TensorFlow; it can be pickled.
 
-The attributes are called as in SignatureDef (meta_graph.proto), so that what reads one reads the other.
+The attributes have the names of SignatureDef's fields (meta_graph.proto), so that code that reads one reads the other.
 """
 
 import base64
@@ -17,8 +17,8 @@ from serving.errors import Code, RequestError
 from serving.signatures import DOUBLE, FLOAT, STRING
 
 ASSUMED = (
-    "the server's metadata does not say which columns may be missing; all are taken for optional, and the model "
-    "refuses a missing value where it requires one"
+    "the server's metadata does not say which columns are optional; all are assumed to be, and the model refuses a "
+    "missing value where it requires one"
 )
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _NUMPY = dict(_DTYPES.values())
 
 @dataclass(frozen=True)
 class Dimension:
-    """One of a shape's; -1 where requests differ."""
+    """A dimension of a shape; -1 if its size differs between requests."""
 
     size: int
 
@@ -75,19 +75,19 @@ class TensorInfo:
 
     @property
     def sizes(self) -> list[int]:
-        """Of the dimensions."""
+        """The sizes of the dimensions."""
         return [dimension.size for dimension in self.tensor_shape.dim]
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model takes and gives.
+    """The inputs and outputs of a model.
 
     Attributes:
         inputs: name → its dtype and shape.
         outputs: the same.
-        defaults: inputs that a request may leave out → what stands for them then, [1, …].
-        assumed: whether the defaults are not the server's words (`with_assumed_defaults`).
+        defaults: inputs that a request may leave out → their value then, [1, …].
+        assumed: whether the defaults are assumed rather than the server's (`with_assumed_defaults`).
     """
 
     inputs: dict[str, TensorInfo]
@@ -96,9 +96,9 @@ class Signature:
     assumed: bool = False
 
     def arrays(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """All inputs of a request in their dtypes, those left out as their defaults in every row.
+        """All inputs of a request in their dtypes; those left out have their defaults in every row.
 
-        They are not left to the server: TF Serving's REST API, and its batching, want every input with every row.
+        They are not left to the server: TF Serving's REST API and its batching require every input in every row.
 
         Args:
             columns: input → array or list [rows, …]; texts as str or bytes.
@@ -125,7 +125,7 @@ class Signature:
 
 
 def signature_of(definition: Any) -> Signature:
-    """From a SignatureDef."""
+    """The signature of a SignatureDef."""
     import tensorflow as tf
 
     return Signature(
@@ -136,7 +136,7 @@ def signature_of(definition: Any) -> Signature:
 
 
 def signature_of_json(definition: Mapping[str, Any]) -> Signature:
-    """From a SignatureDef as JSON, as TF Serving's `…/metadata` gives it."""
+    """The signature of a SignatureDef in JSON, as TF Serving's `…/metadata` returns it."""
     return Signature(
         {name: _info_of_json(info) for name, info in sorted(definition.get("inputs", {}).items())},
         {name: _info_of_json(info) for name, info in sorted(definition.get("outputs", {}).items())},
@@ -145,7 +145,7 @@ def signature_of_json(definition: Mapping[str, Any]) -> Signature:
 
 
 def with_assumed_defaults(signature: Signature) -> Signature:
-    """The same of `serving_columns`, with a missing value as every input's default where the server gave no defaults.
+    """The signature `serving_columns` with a missing value as every input's default, if the server gave no defaults.
 
     TensorFlow Serving leaves them out of its metadata where it is built with TFRT (RELEASE.md of 2.20, "Do not return
     SignatureDef.defaults from GetModelMetadata"). The model itself refuses a missing value in a required column.
@@ -165,7 +165,7 @@ def with_assumed_defaults(signature: Signature) -> Signature:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at what may have been meant, or at what there is."""
+    """A hint at the names that may have been meant, or at the known ones."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3)
     if close:
@@ -175,22 +175,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _array(name: str, info: TensorInfo, values: Any) -> np.ndarray:
     try:
-        found = _texts(values) if info.dtype == STRING else np.asarray(values).astype(info.numpy, casting="same_kind")
+        array = _texts(values) if info.dtype == STRING else np.asarray(values).astype(info.numpy, casting="same_kind")
     except (TypeError, ValueError) as error:
         raise _wrong(f"input '{name}' cannot be read as {np.dtype(info.numpy).name}: {error}") from error
-    if len(info.sizes) == 1 and found.ndim == 2 and found.shape[1] == 1:
-        found = found[:, 0]
-    if info.sizes and found.ndim != len(info.sizes):
-        raise _wrong(f"input '{name}' has the shape {list(found.shape)} instead of {info.sizes}")
-    if found.ndim == 0:
+    if len(info.sizes) == 1 and array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if info.sizes and array.ndim != len(info.sizes):
+        raise _wrong(f"input '{name}' has the shape {list(array.shape)} instead of {info.sizes}")
+    if array.ndim == 0:
         raise _wrong(f"input '{name}' is one value instead of one per row")
-    return found
+    return array
 
 
 def _texts(values: Any) -> np.ndarray:
     given = np.asarray(values, object)
-    found = np.empty(given.shape, object)
-    flat, texts = found.reshape(-1), given.reshape(-1).tolist()
+    array = np.empty(given.shape, object)
+    flat, texts = array.reshape(-1), given.reshape(-1).tolist()
     for index, text in enumerate(texts):
         if isinstance(text, str):
             flat[index] = text.encode()
@@ -198,7 +198,7 @@ def _texts(values: Any) -> np.ndarray:
             flat[index] = text
         else:
             raise TypeError(f"row {index // max(1, math.prod(given.shape[1:])) + 1} holds {text!r}, which is not text")
-    return found
+    return array
 
 
 def _wrong(message: str) -> RequestError:
@@ -228,8 +228,8 @@ def _array_of_json(proto: Mapping[str, Any]) -> np.ndarray:
         values = [value for key in keys for value in proto.get(key, [])]
         # Not-a-number and 64-bit integers are texts in protobuf's JSON.
         values = [float(value) if dtype.kind == "f" else int(value) for value in values]
-    # As in TensorProto: the last value stands for all that are not there.
+    # As in TensorProto, the last value is repeated for all that are absent.
     values += (values or [b"" if number == STRING else 0])[-1:] * (math.prod(shape) - len(values))
-    found = np.empty(len(values), dtype)
-    found[:] = values
-    return found.reshape(shape)
+    array = np.empty(len(values), dtype)
+    array[:] = values
+    return array.reshape(shape)

@@ -16,7 +16,7 @@ from serving.deployment.server import (
 def compose_project(server: Server, model_folder: str) -> dict[str, Any]:
     """The Compose project, with one service.
 
-    Ports are published on the host's own address: the server asks nobody who they are.
+    Ports are published on the host's loopback address only, since the server has no authentication.
 
     Args:
         server: what is deployed.
@@ -28,8 +28,8 @@ def compose_project(server: Server, model_folder: str) -> dict[str, Any]:
         "image": server.image,
         "entrypoint": [BINARY],
         "command": arguments(server),
-        # The server has no handler for SIGTERM. The kernel does not deliver a signal without a handler to process 1,
-        # so that the server itself, as process 1, would be killed after ten seconds only.
+        # The server has no handler for SIGTERM, and the kernel does not deliver such a signal to process 1. As
+        # process 1, the server would therefore be killed only after ten seconds.
         "init": True,
         "user": f"{config.user_id}:{config.user_id}",
         "read_only": True,
@@ -58,13 +58,13 @@ def compose_project(server: Server, model_folder: str) -> dict[str, Any]:
 
 
 def _read_only(source: str, target: str) -> dict[str, Any]:
-    # Docker would else make a missing folder, empty and root's.
+    # Otherwise Docker would create a missing folder, empty and owned by root.
     bind = {"create_host_path": False}
     return {"type": "bind", "source": source, "target": target, "read_only": True, "bind": bind}
 
 
 def _status_is_200(port: int, model: str) -> str:
-    """Asks for the model's status by bash alone: the image has no HTTP client."""
+    """A bash command that requests the model's status, since the image has no HTTP client."""
     request = rf"GET /v1/models/{model} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     return (
         f"exec 3<>/dev/tcp/127.0.0.1/{port} && printf '{request}' >&3 && read -r status <&3 && "
@@ -73,7 +73,7 @@ def _status_is_200(port: int, model: str) -> str:
 
 
 def _escaped(value: Any) -> Any:
-    """Compose replaces $NAME by a variable's value, unless the dollar is doubled."""
+    """The value with dollars doubled, since Compose replaces $NAME by a variable's value."""
     if isinstance(value, dict):
         return {key: _escaped(item) for key, item in value.items()}
     if isinstance(value, list):

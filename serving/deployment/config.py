@@ -44,10 +44,10 @@ _DnsSubdomain = Annotated[
 
 
 class LabelsConfig(StrictModel):
-    """Versions that clients may ask for by a label. With any of them, only labelled versions are served."""
+    """Versions that clients may request by a label. If there are any, only labelled versions are served."""
 
-    stable: _Version | None = Field(None, description="The version that most clients shall get.")
-    canary: _Version | None = Field(None, description="The version that is being tried.")
+    stable: _Version | None = Field(None, description="The version for most clients.")
+    canary: _Version | None = Field(None, description="The version that is being tested.")
 
     def versions(self) -> dict[str, int]:
         """The labels that are set → version."""
@@ -56,33 +56,33 @@ class LabelsConfig(StrictModel):
 
 
 class BatchingConfig(StrictModel):
-    """Whether, and how, the server joins concurrent requests to one call of the model (BatchingParameters)."""
+    """Whether and how the server joins concurrent requests into one call of the model (BatchingParameters)."""
 
     enabled: bool = Field(
         False,
-        description="Off by default: with it, requests of several rows to serving_columns must give every column.",
+        description="Off by default, since requests of several rows to serving_columns must then give every column.",
     )
     max_batch_size: Count = Field(
-        1024, description="Rows of a joined batch at most; a single request with more is refused."
+        1024, description="The most rows of a joined batch; a single request with more is refused."
     )
     batch_timeout_micros: Annotated[_Whole, Field(ge=0)] = Field(
-        0, description="How long a batch waits for more requests while a thread is free, in microseconds."
+        0, description="Microseconds that a batch waits for more requests while a thread is free."
     )
     num_batch_threads: Count | None = Field(
-        None, description="Batches that are computed at a time; by default the number of cores."
+        None, description="Batches that are computed at the same time; by default the number of cores."
     )
     max_enqueued_batches: Count | None = Field(
-        None, description="Batches that may wait, beyond which requests are refused; by default num_batch_threads."
+        None, description="The most batches that may wait; further requests are refused. By default num_batch_threads."
     )
     allowed_batch_sizes: list[Count] = Field(
-        [], description="Sizes that batches are padded to, rising, the last one max_batch_size; empty: any size."
+        [], description="Sizes that batches are padded to, ascending, the last one max_batch_size; empty: any size."
     )
 
     @model_validator(mode="after")
     def _check(self) -> "BatchingConfig":
         sizes = self.allowed_batch_sizes
         if sizes != sorted(set(sizes)):
-            raise ValueError(f"allowed_batch_sizes {sizes} must rise")
+            raise ValueError(f"allowed_batch_sizes {sizes} must be ascending")
         if sizes and sizes[-1] != self.max_batch_size:
             raise ValueError(
                 f"allowed_batch_sizes ends with {sizes[-1]}, but TF Serving demands max_batch_size, "
@@ -99,22 +99,23 @@ class DeploymentConfig(StrictModel):
     )
     tag: Annotated[str, _full_match(_TAG, "an image's tag, or sha256:digest")] | None = Field(
         None,
-        description="The image's tag or sha256 digest; by default the release of TF Serving that belongs to the "
-        "TensorFlow that trained the model, as far as there is one.",
+        description="The image's tag or sha256 digest; by default the release of TF Serving for the TensorFlow that "
+        "trained the model, if there is one.",
     )
-    rest_port: _Port = Field(8501, description="Of the REST API, in the container and outside.")
-    grpc_port: _Port = Field(8500, description="Of the gRPC API, in the container and outside.")
-    replicas: Count = Field(2, description="Pods on Kubernetes.")
+    rest_port: _Port = Field(8501, description="The port of the REST API, inside and outside of the container.")
+    grpc_port: _Port = Field(8500, description="The port of the gRPC API, inside and outside of the container.")
+    replicas: Count = Field(2, description="The number of pods on Kubernetes.")
     cpu: Annotated[Number, Field(ge=0.1)] = Field(
-        2, description="Cores of each server, requested and at most; TensorFlow's threads follow."
+        2, description="Cores of each server, as request and as limit; TensorFlow uses as many threads."
     )
     memory: Annotated[str, _full_match(_MEMORY, "an amount such as 512Mi or 2Gi")] = Field(
-        "2Gi", description="Of each server, requested and at most: two versions are loaded while one replaces another."
+        "2Gi",
+        description="Memory of each server, as request and as limit; during a change of versions, two are loaded.",
     )
-    user_id: Count = Field(1000, description="Whom the server runs as; must be able to read the model's files.")
-    namespace: _DnsLabel | None = Field(None, description="On Kubernetes; by default kubectl's own.")
+    user_id: Count = Field(1000, description="The user id of the server, which must be able to read the model's files.")
+    namespace: _DnsLabel | None = Field(None, description="On Kubernetes; by default kubectl's current namespace.")
     service_account: _DnsSubdomain | None = Field(
-        None, description="Of the pods, where an object store asks who they are; its token is not mounted."
+        None, description="The pods' account, if an object store requires one; its token is not mounted."
     )
     model_volume_claim: _DnsSubdomain | None = Field(
         None, description="The persistent volume claim that holds the versions; by default <pipeline>-models."
@@ -125,19 +126,19 @@ class DeploymentConfig(StrictModel):
     version_poll_seconds: Count = Field(10, description="How often the server looks for new versions.")
     grpc_max_connection_age_seconds: Annotated[_Whole, Field(gt=0, le=2_147_483)] | None = Field(
         300,
-        description="Seconds after which the server has a gRPC client connect anew, so that clients behind a "
-        "Service spread over all pods; null: a client stays on one pod.",
+        description="Seconds after which the server makes a gRPC client reconnect, so that clients behind "
+        "a Service spread over all pods; null: a client stays on one pod.",
     )
-    load_seconds: Count = Field(300, description="How long a server may take until its first version is loaded.")
+    load_seconds: Count = Field(300, description="Seconds that a server may need to load its first version.")
     labels: LabelsConfig = Field(LabelsConfig(), description="Versions by label; none: the newest version is served.")
     canary_replicas: Annotated[_Whole, Field(ge=0)] = Field(
         0,
-        description="Pods of a Deployment of its own on Kubernetes, that serve labels.canary behind the same Service, "
+        description="Pods of a separate Deployment on Kubernetes that serve labels.canary behind the same Service, "
         "while the others serve labels.stable.",
     )
     batching: BatchingConfig = Field(BatchingConfig(), description="Joining concurrent requests.")
     monitoring_path: Annotated[str, _full_match(_HTTP_PATH, "a path such as /metrics")] | None = Field(
-        "/monitoring/prometheus/metrics", description="Of Prometheus's metrics, on the REST port; null: none."
+        "/monitoring/prometheus/metrics", description="The path of Prometheus metrics on the REST port; null: none."
     )
 
     @model_validator(mode="after")
@@ -145,7 +146,7 @@ class DeploymentConfig(StrictModel):
         if self.rest_port == self.grpc_port:
             raise ValueError(f"rest_port and grpc_port are both {self.rest_port}; TF Serving needs two ports")
         if self.canary_replicas and not (self.labels.stable and self.labels.canary):
-            raise ValueError("canary_replicas needs labels.stable and labels.canary: who serves what")
+            raise ValueError("canary_replicas needs labels.stable and labels.canary, the versions to serve")
         if self.monitoring_path and self.monitoring_path.startswith("/v1/"):
             raise ValueError(f"monitoring_path '{self.monitoring_path}' is within /v1/, where the REST API is")
         return self

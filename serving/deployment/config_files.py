@@ -38,12 +38,12 @@ def models_config(server: Server, labels: dict[str, int]) -> str:
         model.model_version_policy.specific.versions.extend(sorted(set(labels.values())))
         model.version_labels.update(labels)
         comment += [
-            "Only these versions are served; a pushed one is not until it is given a label.",
-            "A running server moves a label to loaded versions only, so a change here restarts the servers.",
+            "Only these versions are served. A pushed version is not, until it gets a label.",
+            "A running server moves labels to loaded versions only, so that a change here restarts the servers.",
         ]
     else:
         model.model_version_policy.latest.num_versions = 1
-        comment += ["The newest version is served: a push, or a rollback, is taken up without a restart."]
+        comment += ["The newest version is served; after a push or rollback, the server loads it without a restart."]
     return _commented(comment) + str(text_format.MessageToString(message))
 
 

@@ -1,4 +1,4 @@
-"""The generated files: sealed, so that edits by hand are noticed; written whole; compared."""
+"""Writes and compares the generated files, each with a digest that reveals edits by hand."""
 
 import hashlib
 import re
@@ -17,19 +17,19 @@ def sealed(name: str, content: str) -> str:
 
 
 def is_sealed(text: str) -> bool:
-    """Whether it was generated and is as it was then."""
+    """Whether a text was generated and has not been edited since."""
     first, _, content = text.partition("\n")
     seal = _SEAL.match(first)
     return seal is not None and seal[1] == _digest(content)
 
 
 def differing(folder: Path, files: Mapping[str, str | None]) -> list[str]:
-    """The names of the files that are not there as given; those given as None must not be there."""
+    """The names of the files whose content is not as given; a file given as None must not exist."""
     return [name for name, text in files.items() if _read(folder / name) != text]
 
 
 def edited(folder: Path, files: Mapping[str, str | None]) -> list[str]:
-    """The names of the differing files that hold somebody's work."""
+    """The names of the differing files that were edited by hand or not generated."""
     present = {name: _read(folder / name) for name in differing(folder, files)}
     return [name for name, text in present.items() if text is not None and not is_sealed(text)]
 
@@ -46,7 +46,7 @@ def write(folder: Path, files: Mapping[str, str | None]) -> None:
 
 
 def _read(path: Path) -> str | None:
-    # As bytes: a changed line ending is an edit too, and a file in another encoding surely one.
+    # As bytes: a changed line ending is an edit too, and so is another encoding.
     return path.read_bytes().decode("utf-8", "replace") if path.exists() else None
 
 

@@ -31,13 +31,13 @@ def kubernetes_objects(server: Server, files: Mapping[str, str]) -> list[dict[st
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(server), "data": dict(sorted(files.items()))},
         *deployments,
         _service(server, server.name, {"type": "ClusterIP"}),
-        # Without an address of its own, its name resolves to all pods, for gRPC clients that balance by themselves.
+        # A headless Service, whose name resolves to all pods, for gRPC clients that balance the load themselves.
         _service(server, f"{server.name}-pods", {"type": "ClusterIP", "clusterIP": "None"}),
         {
             "apiVersion": "policy/v1",
             "kind": "PodDisruptionBudget",
             "metadata": _metadata(server),
-            # Not minAvailable: a node with the only replica could then never be drained.
+            # Not minAvailable, with which a node that has the only replica could never be drained.
             "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _labels(server)}},
         },
     ]
@@ -81,7 +81,7 @@ def _deployment(
             "replicas": replicas,
             "selector": {"matchLabels": labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            # A pod that comes up late is not a failed rollout.
+            # A pod that starts late does not make the rollout fail.
             "progressDeadlineSeconds": config.load_seconds + 300,
             "template": {
                 "metadata": {"labels": labels, "annotations": annotations},
@@ -105,8 +105,8 @@ def _pod(server: Server, labels: dict[str, str], models_config: str) -> dict[str
         **account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # The server has no handler for SIGTERM, which process 1 of a process namespace then never gets. In a namespace
-        # that the pod's containers share, process 1 is the pod's own, and SIGTERM ends the server as any other process.
+        # The server has no handler for SIGTERM, and would never receive it as process 1 of a process namespace. In a
+        # namespace that the pod's containers share, process 1 is the pod's own, and SIGTERM ends the server.
         "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": 30,
         "securityContext": {
@@ -157,15 +157,15 @@ def _container(server: Server, models_config: str) -> dict[str, Any]:
             "failureThreshold": math.ceil(config.load_seconds / _PROBE_SECONDS),
         },
         "readinessProbe": {**status, "periodSeconds": 5, "failureThreshold": 3},
-        # The other API, so that either one's failure is noticed; needs --enable_grpc_healthcheck_service.
+        # On the other API, so that a failure of either is noticed; needs --enable_grpc_healthcheck_service.
         "livenessProbe": {
             "grpc": {"port": config.grpc_port},
             "timeoutSeconds": 5,
             "periodSeconds": _PROBE_SECONDS,
             "failureThreshold": 6,
         },
-        # SIGTERM ends the server at once, with the requests under way. It comes after this hook, which gives the
-        # Service time to stop sending requests here.
+        # SIGTERM ends the server at once, together with the requests in progress. It is sent after this hook, which
+        # gives the Service time to stop sending requests here.
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", "10"]}}},
         "resources": {"requests": size, "limits": dict(size)},
         "securityContext": {

@@ -1,4 +1,4 @@
-"""What a person needs to start the deployment."""
+"""The instructions for starting the deployment."""
 
 from janus_core.templates import templates_of
 from serving.deployment.server import Server

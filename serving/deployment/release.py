@@ -1,16 +1,16 @@
-"""Which release of TensorFlow Serving serves models of which release of TensorFlow."""
+"""The release of TensorFlow Serving for models of a release of TensorFlow."""
 
 import re
 
 RELEASES = ("2.16.1", "2.17.0", "2.17.1", "2.18.0", "2.18.1", "2.19.0", "2.19.1", "2.20.0", "2.21.0")
-"""TensorFlow Serving's releases, oldest first: those of tensorflow-serving-api on PyPI, whose numbers are the tags."""
+"""TensorFlow Serving's releases, oldest first: those of tensorflow-serving-api on PyPI, which are the image's tags."""
 
 
 def serving_release(tensorflow: str) -> str:
     """The release of TensorFlow Serving, and so the image's tag, for a version of TensorFlow.
 
-    Both number their minor releases alike, not their patches. So it is the last patch of the same minor release, else
-    of the next one that there is; beyond the table, its newest release, of which `release_warning` warns.
+    The minor releases of both have the same numbers, but not their patches. Therefore it is the last patch of the same
+    minor release, or else of the next one. Beyond the table it is the newest release, and `release_warning` warns.
 
     Raises:
         ValueError: it is no version.
@@ -23,7 +23,7 @@ def serving_release(tensorflow: str) -> str:
 
 
 def release_warning(tag: str, tensorflow: str | None) -> str | None:
-    """What is doubtful about an image's tag, if anything is; nothing is known of tags that are no release's number.
+    """A warning about an image's tag, if there is reason for one; tags that are no release number are not checked.
 
     Args:
         tag: of the image.
@@ -36,7 +36,7 @@ def release_warning(tag: str, tensorflow: str | None) -> str | None:
         return (
             f"TensorFlow Serving {release[0]} is older than TensorFlow {tensorflow}, which trained the model, and may "
             f"not know all its operations; the newest release known here is {RELEASES[-1]}, serving.deployment.tag "
-            "takes another"
+            "selects another"
         )
     if release[0] not in RELEASES:
         return f"no release {release[0]} of TensorFlow Serving is known here; known are {', '.join(RELEASES)}"
@@ -49,5 +49,5 @@ def image_reference(image: str, tag: str) -> str:
 
 
 def _minor(version: str) -> tuple[int, int] | None:
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if found else None
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return (int(numbers[1]), int(numbers[2])) if numbers else None

@@ -13,10 +13,10 @@ KUBERNETES = "kubernetes.yaml"
 
 
 def render(server: Server, model_folder: str) -> dict[str, str | None]:
-    """File name → content, None for one that this deployment has not; the same arguments give the same bytes.
+    """File name → content, None for a file that this deployment does not have; deterministic.
 
     Args:
-        server: what is deployed.
+        server: the server to deploy.
         model_folder: the folder of versions, absolute or relative to where the files will be; not used for a URL.
     """
     configs = config_files(server)

@@ -1,4 +1,4 @@
-"""One TensorFlow Serving, as every way of deploying it starts it."""
+"""A TensorFlow Serving, and the flags by which all deployments start it."""
 
 import posixpath
 import re
@@ -10,7 +10,7 @@ from serving.deployment.release import image_reference, serving_release
 
 PROGRAM = "tensorflow_model_server"
 BINARY = f"/usr/bin/{PROGRAM}"
-"""In the stock image. Its entry point would add flags of its own, among them fixed ports."""
+"""The program in the stock image, whose entry point would add flags, among them fixed ports."""
 
 CONFIG_FOLDER = "/etc/tensorflow-serving"
 MODELS_CONFIG = "models.config"
@@ -18,24 +18,24 @@ CANARY_MODELS_CONFIG = "models-canary.config"
 BATCHING_CONFIG = "batching.config"
 MONITORING_CONFIG = "monitoring.config"
 
-# A version that cannot be loaded is tried six times. By default these tries are a minute apart and hold up the only
-# thread that looks after versions, so that a rollback would wait five minutes for them.
+# A version that cannot be loaded is tried six times. By default these attempts are a minute apart and block the only
+# thread that loads versions, so that a rollback would wait five minutes for them.
 LOADING = {"num_load_threads": 2, "load_retry_interval_micros": 10_000_000}
-"""Flags of how versions are loaded."""
+"""The flags for loading versions."""
 
 _STOCK_SCHEMES = ("gs",)
-"""The file systems that the stock server is linked with, besides the local one."""
+"""The filesystems that the stock server supports, apart from the local one."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """What is deployed.
+    """The server to deploy.
 
     Attributes:
         model: the model's name in requests, which is the pipeline's.
-        push_path: where its versions are, a path or a URL.
-        tag: of the image.
-        config: the rest.
+        push_path: the folder of its versions, a path or a URL.
+        tag: the image's tag or digest.
+        config: the other settings.
     """
 
     model: str
@@ -60,22 +60,22 @@ class Server:
 
     @property
     def resource(self) -> str:
-        """The model's name where only lower-case letters, digits and hyphens may stand."""
+        """The model's name in lower-case letters, digits and hyphens."""
         return re.sub(r"-+", "-", self.model.lower().replace("_", "-")).strip("-")
 
     @property
     def name(self) -> str:
-        """What containers and Kubernetes' objects are called."""
+        """The name of containers and Kubernetes objects."""
         return f"{self.resource}-serving"
 
     @property
     def has_canary(self) -> bool:
-        """Whether the canary version has servers of its own."""
+        """Whether the canary version has separate servers."""
         return self.config.canary_replicas > 0
 
 
 def server_of(model: str, push_path: str, config: DeploymentConfig, tensorflow: str) -> Server:
-    """Puts together what the configuration says.
+    """The server that the configuration describes.
 
     Args:
         model: the pipeline's name.
@@ -112,17 +112,17 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
         "monitoring_config_file": file(MONITORING_CONFIG),
         "file_system_poll_wait_seconds": config.version_poll_seconds,
         **LOADING,
-        # By default as many as the host has cores, however few of them the container may use.
+        # By default there are as many threads as the host has cores, even if the container may use fewer.
         "tensorflow_intra_op_parallelism": config.cores,
         "tensorflow_inter_op_parallelism": config.cores,
         "enable_grpc_healthcheck_service": "true",
-        # On by default, and open to everyone who reaches the port.
+        # On by default, and accessible to everyone who reaches the port.
         "enable_profiler": "false",
     }
     if config.grpc_max_connection_age_seconds:
         flags["grpc_channel_arguments"] = f"grpc.max_connection_age_ms={1000 * config.grpc_max_connection_age_seconds}"
     if config.labels.versions():
-        # The server reads the labels before it loads the versions, and would refuse them.
+        # The server reads the labels before it loads the versions, and would otherwise refuse them.
         flags["allow_version_labels_for_unavailable_models"] = "true"
     if config.batching.enabled:
         flags["enable_batching"] = "true"
@@ -132,7 +132,7 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
 
 
 def plain_arguments(model: str, base_path: str, rest_port: int, grpc_port: int) -> list[str]:
-    """The flags of tensorflow_model_server that serves the newest version of one model, without any files."""
+    """The flags of tensorflow_model_server for the newest version of one model, without configuration files."""
     return _words(
         {"port": grpc_port, "rest_api_port": rest_port, "model_name": model, "model_base_path": base_path, **LOADING}
     )

@@ -1,4 +1,4 @@
-"""YAML as people read it: keys in the given order, texts of several lines as blocks."""
+"""YAML for human readers: keys in the given order, texts of several lines as blocks."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
-        """Equal parts are written out."""
+        """Repeated parts are written in full."""
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:

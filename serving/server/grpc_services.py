@@ -18,7 +18,7 @@ HEALTH_NAMES = ("", "PredictionService", "ModelService")
 _OPTIONS = (
     ("grpc.max_receive_message_length", 2**31 - 1),
     ("grpc.max_send_message_length", 2**31 - 1),
-    # Else a second server could take the same port, and half of the requests.
+    # Otherwise a second server could bind the same port and receive half of the requests.
     ("grpc.so_reuseport", 0),
 )
 _MESSAGE_LIMIT = 1024
@@ -32,8 +32,8 @@ def create_server(inference: Inference, servicer: health.HealthServicer, threads
 
     Args:
         inference: answers the requests.
-        servicer: says whether they can be answered.
-        threads: how many requests are answered at a time.
+        servicer: reports whether they can be answered.
+        threads: the number of requests that are answered at the same time.
     """
     server = grpc.server(ThreadPoolExecutor(threads, thread_name_prefix="grpc"), options=_OPTIONS)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(inference), server)
@@ -93,6 +93,6 @@ def _answer(answer: Callable[[Any], Any], request: Any, context: grpc.ServicerCo
         code, message = Code.INTERNAL, f"{type(error).__name__}: {error}"
     if len(message) > _MESSAGE_LIMIT:
         message = f"{message[:_MESSAGE_LIMIT]}...TRUNCATED"
-    # Raises, and so must stand outside of the try.
+    # abort raises an exception, and so must be called outside of the try block.
     context.abort(_STATUS[code], message.encode("utf-8", errors="replace").decode())
     return None

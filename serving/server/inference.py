@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Inference:
-    """Requests to one model.
+    """Answers requests to one model.
 
     Attributes:
-        manager: its versions.
-        record: called with request and response after each answer, for the request log.
+        manager: holds the model's versions.
+        record: is called with request and response after each answer, for the request log.
     """
 
     manager: ModelManager
@@ -42,7 +42,7 @@ class Inference:
 
     @contextmanager
     def servable(self, spec: model_pb2.ModelSpec) -> Iterator[ServedVersion]:
-        """Holds the version that a request is for.
+        """Holds the version that a request names.
 
         Raises:
             RequestError: INVALID_ARGUMENT, no model's name or an unknown label; NOT_FOUND, it is not loaded.
@@ -124,7 +124,7 @@ class Inference:
     def status(
         self, request: get_model_status_pb2.GetModelStatusRequest
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """ModelService.GetModelStatus; a label is not looked at, as in TensorFlow Serving."""
+        """ModelService.GetModelStatus; a label is ignored, as in TensorFlow Serving."""
         _require_model_spec(request)
         spec = request.model_spec
         statuses = self.manager.statuses() if spec.name == self.manager.name else []
@@ -151,7 +151,7 @@ class Inference:
         try:
             self.record(entry)
         except (OSError, RequestError):
-            # The answer is there: a full disk must not take it from the client.
+            # The client gets its answer even if the disk is full.
             log.exception("a request could not be logged")
 
 

@@ -1,4 +1,4 @@
-"""REST bodies → PredictionService's requests (as TensorFlow Serving's util/json_tensor.cc reads them)."""
+"""Reads REST bodies into PredictionService's requests, as TensorFlow Serving's util/json_tensor.cc does."""
 
 import base64
 import binascii
@@ -33,16 +33,16 @@ INTS = {
     types_pb2.DT_UINT32: (np.uint32, 0, 2**32),
     types_pb2.DT_UINT64: (np.uint64, 0, 2**64),
 }
-"""dtype → array's dtype, and what a JSON number for it may be: at least, and less than."""
+"""dtype → the array's dtype, the least JSON number that is allowed, and the least above it that is not."""
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body; NaN, Infinity and -Infinity are numbers, what follows the object is ignored.
+    """The JSON object of a body; NaN, Infinity and -Infinity are numbers, and any text after the object is ignored.
 
     Raises:
         RequestError: INVALID_ARGUMENT, it is not a JSON object.
     """
-    # Bytes that are not UTF-8 go through to the tensors, as in TensorFlow Serving.
+    # Bytes that are not UTF-8 are passed on to the tensors, as in TensorFlow Serving.
     text = body.decode("utf-8-sig", errors="surrogateescape").lstrip(" \t\r\n")
     if not text:
         raise _invalid("JSON Parse error: The document is empty")
@@ -61,7 +61,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
 
 
 def signature_name(document: Mapping[str, Any]) -> str:
-    """The body's signature_name; empty where it has none.
+    """The body's signature_name; empty if it has none.
 
     Raises:
         RequestError: INVALID_ARGUMENT, it is no string.
@@ -80,11 +80,11 @@ def fill_predict(document: Mapping[str, Any], inputs: Mapping[str, Any], request
 
     Args:
         document: the body.
-        inputs: the signature's: name → TensorInfo.
-        request: the request; has the signature's name.
+        inputs: the signature's inputs: name → TensorInfo.
+        request: the request, with the signature's name.
 
     Returns:
-        The form that the response must have too.
+        The format of the body, which the response must have too.
 
     Raises:
         RequestError: the body does not fit the signature.
@@ -115,9 +115,9 @@ def fill_predict(document: Mapping[str, Any], inputs: Mapping[str, Any], request
 
 
 class _Column:
-    """The values of one input, collected item by item; every item must have the first one's shape.
+    """The values of one input, collected item by item; all items must have the same shape.
 
-    With `batched` the items are rows; else there is one item, which has the batch's dimension already.
+    With `batched` the items are rows; otherwise there is one item, whose first dimension is the batch.
     """
 
     def __init__(self, dtype: int, batched: bool):
@@ -158,7 +158,7 @@ class _Column:
             with np.errstate(over="ignore"):
                 return np.array(self.values, np.float64).astype(FLOATS[self.dtype]).reshape(shape)
         if self.dtype not in INTS:
-            # An empty list has no value that would have been refused.
+            # An empty list has no value that the conversion could have refused.
             self.convert([])
         dtype, _, above = INTS[self.dtype]
         wide = np.uint64 if above > 2**63 else np.int64
@@ -221,13 +221,13 @@ def _columns(given: Any, inputs: Mapping[str, Any]) -> dict[str, _Column]:
     return columns
 
 
-def _collect(value: Any, level: int, shape: list[int], convert: Callable[[Any], Any], found: list[Any]) -> None:
+def _collect(value: Any, level: int, shape: list[int], convert: Callable[[Any], Any], collected: list[Any]) -> None:
     if not isinstance(value, list):
         if level != len(shape):
             raise _malformed(
                 value, f"found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {len(shape)}"
             )
-        found.append(convert(value))
+        collected.append(convert(value))
         return
     if level >= len(shape):
         raise _invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
@@ -236,11 +236,11 @@ def _collect(value: Any, level: int, shape: list[int], convert: Callable[[Any], 
             f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
         )
     for item in value:
-        _collect(item, level + 1, shape, convert, found)
+        _collect(item, level + 1, shape, convert, collected)
 
 
 def _converter(dtype: int) -> Callable[[Any], Any]:
-    """What makes an element of a JSON value; booleans are no numbers, unlike Python's."""
+    """The function that converts a JSON value to an element; unlike in Python, booleans are no numbers."""
     if dtype in FLOATS:
 
         def to_float(value: Any) -> float:
@@ -399,7 +399,7 @@ def _json_type(value: Any) -> str:
 
 def _debug(value: Any) -> str:
     text = ""
-    # Piece by piece: a body of many megabytes is not written out for the sake of its beginning.
+    # Piece by piece, so that of a body of many megabytes only the beginning is written.
     for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
         text += piece[:_DEBUG_CHARACTERS]
         if len(text) >= _DEBUG_CHARACTERS:

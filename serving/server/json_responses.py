@@ -1,4 +1,4 @@
-"""PredictionService's and ModelService's responses → REST bodies (as util/json_tensor.cc writes them)."""
+"""Writes PredictionService's and ModelService's responses as REST bodies, as util/json_tensor.cc does."""
 
 import base64
 import inspect
@@ -22,7 +22,7 @@ from serving.signatures import strings
 from serving.tensors import to_array, type_name
 
 BYTES_SUFFIX = "_bytes"
-"""Of an output whose strings are written as {"b64": ...}."""
+"""The suffix of outputs whose strings are written as {"b64": ...}."""
 
 
 def encode(value: Any) -> bytes:
@@ -31,10 +31,10 @@ def encode(value: Any) -> bytes:
 
 
 def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], form: Format) -> dict[str, Any]:
-    """`predictions` for rows, `outputs` for columns; a single output stands without its name.
+    """`predictions` for rows, `outputs` for columns; a single output is written without its name.
 
     Raises:
-        RequestError: INVALID_ARGUMENT, there is no such form for these outputs.
+        RequestError: INVALID_ARGUMENT, these outputs cannot be written in this format.
     """
     if not outputs:
         raise RequestError(Code.INVALID_ARGUMENT, "Cannot convert empty tensor map to JSON")
@@ -74,7 +74,7 @@ def regressions(result: regression_pb2.RegressionResult) -> dict[str, Any]:
 
 
 def status(response: get_model_status_pb2.GetModelStatusResponse) -> dict[str, Any]:
-    """`model_version_status`, whose versions are strings as of all int64 in proto3's JSON."""
+    """`model_version_status`, whose versions are strings as all int64 in proto3's JSON are."""
     return _message(response)
 
 
@@ -85,13 +85,13 @@ def metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) -> dict[
     return {"model_spec": _message(response.model_spec), "metadata": {"signature_def": _message(signatures)}}
 
 
-def _message(found: message.Message) -> dict[str, Any]:
+def _message(content: message.Message) -> dict[str, Any]:
     # protobuf 5 renamed the option.
     known = inspect.signature(json_format.MessageToDict).parameters
     new = "always_print_fields_with_no_presence"
     option = new if new in known else "including_default_value_fields"
     options: dict[str, Any] = {"preserving_proto_field_name": True, option: True}
-    return json_format.MessageToDict(found, **options)
+    return json_format.MessageToDict(content, **options)
 
 
 def _values(name: str, tensor: tensor_pb2.TensorProto) -> Any:
@@ -119,7 +119,7 @@ def _string(value: bytes, as_base64: bool) -> Any:
 
 
 def _decimals(array: np.ndarray) -> list[float]:
-    """Numbers of as few digits as TensorFlow Serving writes: six, or all that tell one from its neighbours."""
+    """Numbers with as few digits as TensorFlow Serving writes: six, or as many as make the value unique."""
     values = array.reshape(-1)
     short = [float(f"{value:.6g}") for value in values.tolist()]
     with np.errstate(over="ignore"):

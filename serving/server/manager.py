@@ -1,4 +1,4 @@
-"""Watches a base path and keeps its newest version loaded, without a request failing while versions change."""
+"""Watches a base path and keeps its newest version loaded; no request fails while versions change."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
-    """Of a version, as ModelVersionStatus names them."""
+    """The states of a version, named as in ModelVersionStatus."""
 
     START = "START"
     LOADING = "LOADING"
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """What became of a version; `code` is 0 and `error` empty unless it could not be loaded."""
+    """The status of a version; `code` is 0 and `error` empty unless it could not be loaded."""
 
     version: int
     state: State
@@ -39,7 +39,7 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ServedVersion:
-    """A version that answers requests; `description` is None where the model has none."""
+    """A version that answers requests; `description` is None if the model has none."""
 
     version: int
     model: LoadedModel
@@ -49,7 +49,7 @@ class ServedVersion:
 
 @dataclass
 class _Entry:
-    """A loaded version and the number of requests that use it; closed with the last of them once retired."""
+    """A loaded version and the number of requests that use it; once retired, it is closed after the last of them."""
 
     served: ServedVersion
     uses: int = 0
@@ -59,8 +59,8 @@ class _Entry:
 class ModelManager:
     """The loaded versions of one model.
 
-    The newest version is served, and those that have a label. An older one goes when the newest is available, never
-    before; one that cannot be loaded displaces nothing, and is tried again when its files change.
+    The newest version is served, and those that have a label. An older one is unloaded once the newest is available,
+    never before. A version that cannot be loaded replaces no other, and is tried again when its files change.
     """
 
     def __init__(
@@ -72,15 +72,15 @@ class ModelManager:
         on_change: Callable[[VersionStatus], None] | None = None,
         warn: Callable[[str], None] = log.warning,
     ):
-        """Loads nothing yet.
+        """Prepares the manager; no version is loaded yet.
 
         Args:
             name: the model's name in requests.
             base_path: the folder of versions.
-            poll_seconds: between looks into it.
-            labels: label → version; these versions stay loaded as long as they are there.
-            on_change: called with each new status, from the thread that loads or that ends a request.
-            warn: called with what TensorFlow Serving would not serve as this server does.
+            poll_seconds: how often the folder is read.
+            labels: label → version; these versions stay loaded as long as they are in the folder.
+            on_change: is called with each new status, by the thread that loads the version or ends a request.
+            warn: is called with a warning where TensorFlow Serving would behave differently.
         """
         self.name = name
         self.base_path = Path(base_path)
@@ -103,7 +103,7 @@ class ModelManager:
 
     @contextmanager
     def use(self, version: int | None = None, label: str | None = None) -> Iterator[ServedVersion]:
-        """Holds a loaded version while a request is answered; by default the newest.
+        """Holds a loaded version, by default the newest, while a request is answered.
 
         Raises:
             RequestError: NOT_FOUND, it is not loaded; INVALID_ARGUMENT, there is no such label.
@@ -117,7 +117,7 @@ class ModelManager:
             self._release(entry)
 
     def version_of(self, label: str) -> int:
-        """The version that a label stands for.
+        """The version that has a label.
 
         Raises:
             RequestError: INVALID_ARGUMENT, there is no such label.
@@ -127,7 +127,7 @@ class ModelManager:
         return self.labels[label]
 
     def statuses(self) -> list[VersionStatus]:
-        """Of every version seen since the start, the newest first."""
+        """The statuses of all versions seen since the start, the newest first."""
         with self._lock:
             return [self._statuses[version] for version in sorted(self._statuses, reverse=True)]
 
@@ -156,7 +156,7 @@ class ModelManager:
     # --- versions ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Watches from now on, in a thread."""
+        """Starts to watch the folder, in a thread."""
         self._thread = threading.Thread(target=self._watch, name=f"versions of {self.name}", daemon=True)
         self._thread.start()
 
@@ -185,15 +185,15 @@ class ModelManager:
     def poll(self) -> None:
         """Looks into the base path once: loads what is new, then unloads what is no longer wanted."""
         with self._polling:
-            found = complete_versions(self.base_path)
-            if found is None:
+            present = complete_versions(self.base_path)
+            if present is None:
                 # As TensorFlow Serving: a base path that is away for a moment takes no version away.
                 return
-            self._warn_of_another_newest(found)
-            wanted = self._wanted(found)
+            self._warn_of_another_newest(present)
+            wanted = self._wanted(present)
             for version in wanted:
-                if not self._stopped.is_set() and self._to_load(version, found[version]):
-                    self._load(version, found[version])
+                if not self._stopped.is_set() and self._to_load(version, present[version]):
+                    self._load(version, present[version])
             if not wanted or max(wanted) in self._entries:
                 self._retire([version for version in self._entries if version not in wanted])
 
@@ -205,20 +205,20 @@ class ModelManager:
                 log.exception("%s could not be read; the versions stay as they are", self.base_path)
             self._stopped.wait(self._poll_seconds)
 
-    def _warn_of_another_newest(self, found: Mapping[int, Path]) -> None:
+    def _warn_of_another_newest(self, present: Mapping[int, Path]) -> None:
         newest = newest_number(self.base_path)
-        passed_over = newest[1] if newest and newest[0] > max(found, default=-GREATEST) else None
+        passed_over = newest[1] if newest and newest[0] > max(present, default=-GREATEST) else None
         if passed_over is not None and passed_over != self._passed_over:
             self._warn(
-                f"warning: {self.base_path / passed_over} has no saved_model.pb. TensorFlow Serving takes it for the "
-                "newest version and cannot load it: one that is running keeps what it serves, one that is started "
-                "serves no version. This server passes it over."
+                f"warning: {self.base_path / passed_over} has no saved_model.pb. For TensorFlow Serving it is the "
+                "newest version, which cannot be loaded: a running server keeps the version that it serves, and one "
+                "that is started serves none. This server ignores it."
             )
         self._passed_over = passed_over
 
-    def _wanted(self, found: Mapping[int, Path]) -> list[int]:
-        newest = {max(found)} if found else set()
-        return sorted(newest | (set(self.labels.values()) & set(found)), reverse=True)
+    def _wanted(self, present: Mapping[int, Path]) -> list[int]:
+        newest = {max(present)} if present else set()
+        return sorted(newest | (set(self.labels.values()) & set(present)), reverse=True)
 
     def _to_load(self, version: int, path: Path) -> bool:
         if version in self._entries:
@@ -228,7 +228,7 @@ class ModelManager:
     def _load(self, version: int, path: Path) -> None:
         self._set_status(VersionStatus(version, State.START))
         self._set_status(VersionStatus(version, State.LOADING))
-        # Taken before the load: files written meanwhile must lead to another try.
+        # Computed before loading: files that are written meanwhile must lead to another attempt.
         print_of_files = fingerprint(path)
         started = time.monotonic()
         try:
@@ -262,7 +262,7 @@ class ModelManager:
         with self._all_closed:
             self._open_entries -= 1
             self._all_closed.notify_all()
-            # The same version may have come back while the last request of the old one was under way.
+            # The same version may have been loaded again while the last request of the old one was in progress.
             current = self._statuses[version].state in (State.AVAILABLE, State.UNLOADING) and version in self._entries
         if not current:
             self._set_status(VersionStatus(version, State.END))
@@ -275,7 +275,7 @@ class ModelManager:
 
 
 def not_found(name: str, version: int | None) -> RequestError:
-    """What TensorFlow Serving says of a model or version that is not loaded."""
+    """TensorFlow Serving's error for a model or version that is not loaded."""
     wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
     return RequestError(Code.NOT_FOUND, f"Servable not found for request: {wanted}")
 

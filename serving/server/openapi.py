@@ -8,18 +8,18 @@ _ERRORS = {
     "404": "No such model, or the version is not loaded.",
     "413": "The body is too large.",
     "429": "The model ran out of memory.",
-    "501": "The signature has an input of a dtype that JSON cannot give.",
-    "503": "Nothing can be answered for now.",
+    "501": "The signature has an input of a dtype that JSON cannot represent.",
+    "503": "No request can be answered at the moment.",
 }
 
 
 def description(name: str, signatures: Collection[str], labels: Collection[str]) -> dict[str, Any]:
-    """The description of a server.
+    """The OpenAPI description of a server.
 
     Args:
-        name: the model's.
-        signatures: of the newest version; empty while there is none.
-        labels: those that versions have.
+        name: the model's name.
+        signatures: the signatures of the newest version; empty while there is none.
+        labels: the labels of versions.
     """
     paths: dict[str, Any] = {}
     for suffix, parameters in (
@@ -63,10 +63,10 @@ def _reference(name: str) -> dict[str, str]:
 
 
 def _responses(answer: str) -> dict[str, Any]:
-    found = {"200": {"description": "The answer.", "content": {"application/json": {"schema": _reference(answer)}}}}
+    responses = {"200": {"description": "The answer.", "content": {"application/json": {"schema": _reference(answer)}}}}
     for code, text in _ERRORS.items():
-        found[code] = {"description": text, "content": {"application/json": {"schema": _reference("Error")}}}
-    return found
+        responses[code] = {"description": text, "content": {"application/json": {"schema": _reference("Error")}}}
+    return responses
 
 
 _SIGNATURE_NAME = _reference("SignatureName")

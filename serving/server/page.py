@@ -1,7 +1,7 @@
-"""The page at /: a person fills in a row's columns and sees every task's prediction.
+"""The page at /, on which a person fills in a row's columns and sees every task's prediction.
 
-It is made from the signature `serving_columns`, with more of each column and task where the model has a description.
-What it asks, it asks by the REST API, so that it shows what a client gets.
+It is made from the signature `serving_columns`, with details of each column and task if the model has a description.
+It sends its requests to the REST API, so that it shows what a client receives.
 """
 
 import json
@@ -25,7 +25,7 @@ from serving.signatures import COLUMNS
 from serving.warmup import warmup_rows
 
 MOST_ROWS = 50
-"""How many of the warm-up requests' rows the page has."""
+"""The most rows of the warm-up requests that the page offers."""
 
 _STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
 _HEADERS = {
@@ -46,14 +46,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Field:
-    """A column as the form asks for it.
+    """An input field of the form, for one column.
 
     Attributes:
         dtype: `string`, `float` or `int`.
-        length: of a vector; None for a single value or a list.
+        length: the length of a vector; None for a single value or a list.
         many: whether any number of values may be given.
-        values: known ones, to choose from; others are allowed.
-        missing: the JSON text that stands for no value; None where a value is required.
+        values: known values to choose from; others are allowed.
+        missing: the JSON text of a missing value; None if a value is required.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Field:
 
     @property
     def hint(self) -> str:
-        """What may be filled in."""
+        """A description of the values that may be entered."""
         noun = {"string": "text", "float": "number", "int": "whole number"}[self.dtype]
         if self.length is not None:
             noun = f"{self.length} {noun}{'s' * (self.length > 1)}, comma separated"
@@ -84,7 +84,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Task:
-    """A task as the answer's cards show it; `kind` is empty where the model does not say."""
+    """A task as the answer's cards show it; `kind` is empty if the model has no description."""
 
     name: str
     outputs: list[str]
@@ -95,15 +95,15 @@ class Task:
 
 
 class _NoFormError(Exception):
-    """Why the page has no form for a model."""
+    """The reason why the page has no form for a model."""
 
 
 def page_routes(manager: ModelManager) -> list[Route]:
-    """The page of the newest version at /, and its style and script below /static/."""
+    """The routes of the page of the newest version at /, and of its style and script below /static/."""
     templates = templates_of("serving.server")
 
     def page(request: Request) -> Response:
-        # Relative, so that the page also works behind a proxy that serves it below a path of its own.
+        # A relative URL, so that the page also works behind a proxy that serves it below another path.
         context: dict[str, Any] = {"name": manager.name, "api": f"v1/models/{quote(manager.name, safe='')}"}
         try:
             with manager.use() as served:
@@ -140,7 +140,7 @@ def form_fields(definition: Any, description: ModelDescription | None) -> list[F
 def answer_tasks(definition: Any, description: ModelDescription | None) -> list[Task]:
     """The tasks among the outputs of `serving_columns`.
 
-    Without a description, an output `a/b` belongs to `a` where there is one, as this product names them.
+    Without a description, an output `a/b` belongs to the output `a` if there is one, as in models of Janus.
     """
     outputs = sorted(definition.outputs)
     if description:
@@ -162,7 +162,7 @@ def answer_tasks(definition: Any, description: ModelDescription | None) -> list[
 
 
 def example_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]:
-    """The rows of the warm-up requests: the text that is filled in for each field, empty where the value is missing."""
+    """The rows of the warm-up requests: the text to fill in for each field, empty if the value is missing."""
     columns = {
         field.name: ColumnDescription(dtype=field.dtype, required=field.required, length=field.length, many=field.many)
         for field in fields
@@ -177,7 +177,7 @@ def example_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[st
 
 
 def cell_text(value: Any) -> str:
-    """A row's value as it is filled in; an item of a list that has a comma or quote in it is quoted, as in CSV."""
+    """The text to fill in for a value; an item of a list that contains a comma or quote is quoted, as in CSV."""
     if value is None or value != value:
         return ""
     if isinstance(value, list):
@@ -188,7 +188,7 @@ def cell_text(value: Any) -> str:
 
 
 def _context(served: ServedVersion) -> dict[str, Any]:
-    # As text: a version may be greater than the numbers that JavaScript keeps exact.
+    # As text, since a version may be larger than the numbers that are exact in JavaScript.
     context: dict[str, Any] = {"version": str(served.version), "problem": ""}
     try:
         definition = _columns_signature(served.model.signatures)
@@ -246,7 +246,7 @@ def _type(name: str, tensor: Any) -> tuple[str, int | None, bool]:
 
 
 def _missing(default: Any) -> str:
-    """The first row of a default, as JSON; NaN stands as it is, as TensorFlow Serving reads it."""
+    """The first row of a default, as JSON; NaN is written as such, which TensorFlow Serving reads."""
     import tensorflow as tf
 
     return json.dumps(_decoded(tf.make_ndarray(default)[0]))

@@ -78,7 +78,7 @@ def create_app(inference: Inference, max_body_bytes: int = MAX_BODY_BYTES) -> St
 
 @dataclass(frozen=True)
 class _Api:
-    """Everything below /v1/, whatever the method: what TensorFlow Serving does not know is malformed, not unknown."""
+    """All paths below /v1/, for any method: TensorFlow Serving calls those that it does not know malformed."""
 
     inference: Inference
     max_body_bytes: int
@@ -96,7 +96,7 @@ class _Api:
         elif request.method == "OPTIONS":
             response = _preflight(request)
         else:
-            # In a thread: neither a large body nor the model may hold up the other connections.
+            # In a thread, so that neither a large body nor the model delays other connections.
             packed = "gzip" in request.headers.get("content-encoding", "")
             most = self.max_body_bytes if packed else None
             response = await run_in_threadpool(_answer, self.inference, request.method, _target(scope), body, most)
@@ -116,7 +116,7 @@ class _Api:
 
 
 def _answer(inference: Inference, method: str, target: str, body: bytes, unpack_to: int | None) -> Response:
-    """Answers a request; a body in gzip's form is unpacked to at most `unpack_to` bytes."""
+    """Answers a request; unless `unpack_to` is None, the body is gzip, and is unpacked to at most so many bytes."""
     try:
         if unpack_to is not None:
             body = _unpacked(body, unpack_to + 1)
@@ -131,13 +131,13 @@ def _answer(inference: Inference, method: str, target: str, body: bytes, unpack_
 
 
 def _unpacked(body: bytes, most: int) -> bytes:
-    """As TensorFlow Serving, which takes a body that is no gzip for an empty one (internal/evhttp_request.cc)."""
+    """The body unpacked; one that is not gzip becomes an empty one, as in TensorFlow Serving's evhttp_request.cc."""
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        found = unpacker.decompress(body, most)
+        unpacked = unpacker.decompress(body, most)
     except zlib.error:
         return b""
-    return found if unpacker.eof or len(found) == most else b""
+    return unpacked if unpacker.eof or len(unpacked) == most else b""
 
 
 def _too_large(most: int) -> Response:
@@ -145,13 +145,13 @@ def _too_large(most: int) -> Response:
 
 
 def _process(inference: Inference, method: str, target: str, body: bytes) -> bytes:
-    found = {"POST": _PREDICTION, "GET": _STATUS}[method].fullmatch(target) if method in ("POST", "GET") else None
-    if found is None:
+    match = {"POST": _PREDICTION, "GET": _STATUS}[method].fullmatch(target) if method in ("POST", "GET") else None
+    if match is None:
         raise RequestError(Code.INVALID_ARGUMENT, f"Malformed request: {method} {target}")
-    spec = _model_spec(found["name"], found["version"], found["label"])
-    kind = found["method"]
+    spec = _model_spec(match["name"], match["version"], match["label"])
+    kind = match["method"]
     if method == "POST":
-        # The path is matched without regard to case, the verb is not.
+        # The path is matched case-insensitively, the verb is not.
         known = {"predict": _predict, "classify": _classify, "regress": _regress}
         if kind not in known:
             raise RequestError(Code.INVALID_ARGUMENT, f"Malformed request: {method} {target}")
@@ -210,9 +210,9 @@ def _preflight(request: Request) -> Response:
 
 
 def _target(scope: dict[str, Any]) -> str:
-    """Path and query as the client sent them, still encoded: a `:` or `/` in a name is no separator."""
+    """Path and query as the client sent them, still encoded: an encoded `:` or `/` in a name is no separator."""
     path = scope.get("raw_path") or scope["path"].encode()
-    # Test transports leave the query in the raw path.
+    # Test transports include the query in the raw path.
     path = path.partition(b"?")[0]
     query = scope.get("query_string", b"")
     return (path + (b"?" + query if query else b"")).decode("utf-8", errors="replace")

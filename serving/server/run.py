@@ -1,4 +1,4 @@
-"""Runs the server: both protocols in one process, until a signal ends it."""
+"""Runs the server for both protocols in one process, until a signal ends it."""
 
 import logging
 import os
@@ -24,14 +24,14 @@ from serving.server.rest import MAX_BODY_BYTES, create_app
 from serving.server.versions import complete_versions
 
 GRACE_SECONDS = 30.0
-"""How long requests under way may still take once the server is told to end."""
+"""How long requests in progress may still take once the server is asked to stop."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What is served, and where.
+    """The model to serve, and the address to serve it at.
 
     Attributes:
         name: the model's name in requests.
@@ -40,10 +40,10 @@ class ServerOptions:
         rest_port: 0 picks a free one, as for grpc_port.
         labels: label → version.
         request_log: a file for a sample of requests and answers; None: nothing is logged.
-        sampling: the share of requests that is logged.
-        seed: of the sample.
-        poll_seconds: between looks into base_path.
-        max_body_bytes: of a REST request.
+        sampling: the share of requests that are logged.
+        seed: for the choice of these requests.
+        poll_seconds: how often base_path is read.
+        max_body_bytes: the largest body of a REST request.
     """
 
     name: str
@@ -61,12 +61,12 @@ class ServerOptions:
 
 @dataclass(frozen=True)
 class RunningServer:
-    """Where a server listens.
+    """A server that accepts requests.
 
     Attributes:
-        rest: URL of the REST API and of the page.
+        rest: the URL of the REST API and of the page.
         grpc: host:port.
-        manager: the versions.
+        manager: holds the versions.
     """
 
     rest: str
@@ -75,12 +75,12 @@ class RunningServer:
 
 
 @contextmanager
-def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> Iterator[RunningServer]:
-    """Serves within the block; on leaving it, requests under way are still answered.
+def running(options: ServerOptions, report: Callable[[str], None] = log.info) -> Iterator[RunningServer]:
+    """Serves within the block; at its end, requests in progress are still answered.
 
     Args:
-        options: what and where.
-        tell: called with a line for each version that is served, or cannot be, and with warnings.
+        options: the model and the address.
+        report: is called with a line for each version that is served or cannot be, and with warnings.
 
     Raises:
         AddressError: a port is in use, or the host is none of this machine's.
@@ -91,11 +91,11 @@ def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> I
     servicer = health.HealthServicer()
 
     def on_change(status: VersionStatus) -> None:
-        # First: who reads that a version is served may ask at once.
+        # First, since who reads that a version is served may send a request at once.
         set_health(servicer, manager.available)
-        _tell(options.name, status, tell)
+        _report(options.name, status, report)
 
-    manager = ModelManager(options.name, options.base_path, options.poll_seconds, options.labels, on_change, tell)
+    manager = ModelManager(options.name, options.base_path, options.poll_seconds, options.labels, on_change, report)
     inference = Inference(manager, requests.record if requests else None)
     try:
         with _listener(options) as listener:
@@ -117,11 +117,11 @@ def running(options: ServerOptions, tell: Callable[[str], None] = log.info) -> I
 
 
 def serve(options: ServerOptions, ready: Callable[[RunningServer], None] | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; requests under way are answered before it returns.
+    """Serves until SIGTERM or SIGINT; requests in progress are answered before it returns.
 
     Args:
-        options: what and where.
-        ready: called once both ports accept requests, which may be before there is a version.
+        options: the model and the address.
+        ready: is called once both ports accept requests, which may be before there is a version.
 
     Raises:
         AddressError: a port is in use, or the host is none of this machine's.
@@ -134,7 +134,7 @@ def serve(options: ServerOptions, ready: Callable[[RunningServer], None] | None 
         with running(options, _print) as server:
             _print(
                 f"{options.name}: page and REST at {server.rest}, gRPC at {server.grpc} "
-                "(for development; production wants tensorflow/serving)"
+                "(for development; use tensorflow/serving in production)"
             )
             if not complete_versions(options.base_path):
                 _print(
@@ -144,7 +144,7 @@ def serve(options: ServerOptions, ready: Callable[[RunningServer], None] | None 
             if ready:
                 ready(server)
             stopped.wait()
-            _print("ending; requests under way are still answered")
+            _print("stopping; requests in progress are still answered")
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -154,17 +154,17 @@ def _print(line: str) -> None:
     print(line, flush=True)
 
 
-def _tell(name: str, status: VersionStatus, tell: Callable[[str], None]) -> None:
+def _report(name: str, status: VersionStatus, report: Callable[[str], None]) -> None:
     if status.state == State.AVAILABLE:
-        tell(f"version {status.version} of {name} is served")
+        report(f"version {status.version} of {name} is served")
     elif status.error:
         first = status.error.strip().splitlines()[0]
-        tell(
-            f"version {status.version} of {name} cannot be loaded, and is left out until its files change (TensorFlow "
-            f"Serving: until it is started anew): {first}"
+        report(
+            f"version {status.version} of {name} cannot be loaded, and is not tried again until its files change "
+            f"(TensorFlow Serving: until it is restarted): {first}"
         )
     elif status.state == State.END:
-        tell(f"version {status.version} of {name} is unloaded")
+        report(f"version {status.version} of {name} is unloaded")
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def _listener(options: ServerOptions) -> Iterator[socket.socket]:
 
 
 def _add_grpc_port(server: grpc.Server, options: ServerOptions) -> int:
-    # Tried by a socket of our own first: gRPC's message does not say what is wrong.
+    # The address is tested by a socket first, since gRPC's message does not give the reason.
     with bound("--grpc-port", options.host, options.grpc_port):
         pass
     try:
@@ -195,7 +195,7 @@ def _rest_server(inference: Inference, options: ServerOptions, listener: socket.
         timeout_graceful_shutdown=int(GRACE_SECONDS),
     )
     server = uvicorn.Server(config)
-    # Not in the main thread: uvicorn would take the signals, and raise them again at its end.
+    # Not in the main thread, in which uvicorn would handle the signals, and raise them again at its end.
     thread = threading.Thread(target=server.run, args=([listener],), name="rest")
     thread.start()
     try:

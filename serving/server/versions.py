@@ -13,22 +13,22 @@ def complete_versions(base: Path) -> dict[int, Path] | None:
     """The versions that can be loaded: numbered folders with a saved_model.pb.
 
     Returns:
-        Version → folder; None where there is no base path, as while it is being replaced.
+        Version → folder; None if there is no base path, as while it is being replaced.
     """
     try:
         folders = list(base.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    found: dict[int, Path] = {}
+    versions: dict[int, Path] = {}
     for folder in sorted(folders):
         number = _number(folder.name)
         if number is not None and (folder / SAVED_MODEL).is_file():
-            found.setdefault(number, folder)
-    return found
+            versions.setdefault(number, folder)
+    return versions
 
 
 def newest_number(base: Path) -> tuple[int, str] | None:
-    """What TensorFlow Serving takes for the newest version: number and name, whether it can be loaded or not.
+    """The number and name of TensorFlow Serving's newest version, whether it can be loaded or not.
 
     That is any file or folder whose name absl::SimpleAtoi reads (sources/storage_path/
     file_system_storage_path_source.cc).
@@ -38,19 +38,19 @@ def newest_number(base: Path) -> tuple[int, str] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     numbers = [(int(name), name) for name in names if _NUMBER.fullmatch(name)]
-    return max((found for found in numbers if -GREATEST <= found[0] <= GREATEST), default=None)
+    return max((one for one in numbers if -GREATEST <= one[0] <= GREATEST), default=None)
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, sizes and times of all files in a folder: differs once anything in it was written."""
-    found = []
+    """The names, sizes and times of all files in a folder, which change whenever a file is written."""
+    files = []
     for path in sorted(folder.rglob("*")):
         try:
             stat = path.stat()
         except FileNotFoundError:
             continue
-        found.append((path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns))
-    return tuple(found)
+        files.append((path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns))
+    return tuple(files)
 
 
 def _number(name: str) -> int | None:

@@ -32,12 +32,12 @@ def run_deployment_job(
     Args:
         config: of the pipeline.
         deployment: its `serving.deployment` section.
-        output: the folder to write to, or to look at.
-        check: change nothing.
+        output: the folder to write to, or to compare with.
+        check: only compare.
         force: overwrite files that were edited by hand.
 
     Raises:
-        ConfigError: it cannot be deployed so, the folder cannot be written, or files in it were edited by hand.
+        ConfigError: it cannot be deployed like this, the folder cannot be written, or files in it were edited by hand.
     """
     tensorflow = "" if deployment.tag else trained_with(config.push.path, deployment)
     files = deployment_files(config, deployment, output, tensorflow)
@@ -46,7 +46,7 @@ def run_deployment_job(
         for name in changes:
             print(f"{output / name} is not what the configuration gives", file=sys.stderr)
         if changes:
-            print("run `janus deployment CONFIG` to write them anew", file=sys.stderr)
+            print("run `janus deployment CONFIG` to write them again", file=sys.stderr)
         return ConfigError.exit_code if changes else 0
     by_hand = edited(output, files)
     if by_hand and not force:
@@ -74,7 +74,7 @@ def deployment_files(
     """File name → content, None for a file that must not be there.
 
     Raises:
-        ConfigError: it cannot be deployed so.
+        ConfigError: it cannot be deployed like this.
     """
     path = config.push.path
     try:
@@ -84,9 +84,9 @@ def deployment_files(
 
 
 def trained_with(base: str, deployment: DeploymentConfig) -> str:
-    """The TensorFlow that trained the pushed version that is served, the newest that has a label or the newest.
+    """The release of TensorFlow that trained the pushed version: the newest with a label, else the newest of all.
 
-    Where there is no version yet, it is the installed one.
+    If there is no version yet, it is the installed release.
 
     Raises:
         ConfigError: the version cannot be read.
@@ -105,7 +105,7 @@ def trained_with(base: str, deployment: DeploymentConfig) -> str:
 
 
 def _seen_from(output: Path, path: str) -> str:
-    """A relative path is one from here; Compose takes it as one from its file."""
+    """The path as Compose needs it: relative paths are relative to the Compose file, not to the working folder."""
     if is_url(path) or Path(path).is_absolute():
         return path
     relative = os.path.relpath(path, output)
@@ -126,7 +126,7 @@ def _pushed(base: str) -> list[int]:
 
 
 def _unreadable(base: str, user: int) -> str | None:
-    """The first of the newest version's places that the server's user may not read, if the versions are here."""
+    """A warning if the server's user cannot read the newest version, as far as it is on this machine."""
     if is_url(base) or not (present := versions(base)):
         return None
     newest = Path(base) / str(present[-1])
@@ -139,7 +139,7 @@ def _unreadable(base: str, user: int) -> str | None:
 
 
 def _absent_versions(config: JanusConfig, deployment: DeploymentConfig) -> list[str]:
-    """Labels of versions that are not in the folder, as far as it is on this machine."""
+    """Warnings for labels of versions that are not in the folder, if it is on this machine."""
     labels = deployment.labels.versions()
     if is_url(config.push.path) or not labels:
         return []

@@ -1,4 +1,4 @@
-"""`janus serve`: TensorFlow Serving where it is installed or Docker works, else the development server."""
+"""`janus serve`: by TensorFlow Serving if it is installed or Docker works, else by the development server."""
 
 import logging
 import shutil
@@ -17,22 +17,22 @@ from serving.deployment.server import BINARY, PROGRAM, plain_arguments
 from serving.server.addresses import bound, bracketed
 
 DOCKER_SECONDS = 5.0
-"""How long `docker info` may take before Docker counts as absent."""
+"""How long `docker info` may take until Docker counts as absent."""
 
 ALL_ADDRESSES = "0.0.0.0"
 
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """Of `janus serve`.
+    """The options of `janus serve`.
 
     Attributes:
         rest_port: 0 picks a free one, as for grpc_port.
         host: the address to listen on.
-        local: the development server in any case.
-        labels: as given, each `label=version`.
+        local: use the development server in any case.
+        labels: the labels as given, each `label=version`.
         log_requests: a file for a sample of requests and answers.
-        sampling: the share of requests in it.
+        sampling: the share of requests that are logged.
     """
 
     rest_port: int = 8501
@@ -57,7 +57,7 @@ def run_serve_job(config: JanusConfig, options: ServeOptions, verbose: bool = Fa
     if options.local:
         reason = "--local"
     elif options.labels or options.log_requests:
-        # TensorFlow Serving takes labels from a configuration file only, and has no request log at all.
+        # TensorFlow Serving reads labels from a configuration file only, and has no request log.
         reason = "--labels and --log-requests"
     elif binary := shutil.which(PROGRAM):
         return _serve_by_program(config, options, binary)
@@ -70,7 +70,7 @@ def run_serve_job(config: JanusConfig, options: ServeOptions, verbose: bool = Fa
 
 
 def parse_labels(given: tuple[str, ...]) -> dict[str, int]:
-    """`label=version` → label → version.
+    """Reads `label=version` into label → version.
 
     Raises:
         ConfigError: one is not of this form, or a label is given twice.
@@ -102,8 +102,8 @@ def docker_command(name: str, base_path: str, image: str, host: str, rest_port: 
         "docker",
         "run",
         "--rm",
-        # The server has no handler for signals, without which process 1 of a container gets none. And the image's own
-        # entry point is a shell that does not hand them on (tools/docker/Dockerfile).
+        # The server has no signal handlers, without which process 1 of a container receives no signals. And the image's
+        # own entry point is a shell that does not pass them on (tools/docker/Dockerfile).
         "--init",
         "--entrypoint",
         BINARY,
@@ -120,10 +120,10 @@ def docker_command(name: str, base_path: str, image: str, host: str, rest_port: 
 def docker_works() -> bool:
     """Whether there is a Docker daemon that answers."""
     try:
-        found = subprocess.run(["docker", "info"], capture_output=True, timeout=DOCKER_SECONDS, check=False)
+        info = subprocess.run(["docker", "info"], capture_output=True, timeout=DOCKER_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return found.returncode == 0
+    return info.returncode == 0
 
 
 def _serve_by_program(config: JanusConfig, options: ServeOptions, binary: str) -> int:
@@ -158,7 +158,7 @@ def _base_path(config: JanusConfig) -> str:
     if is_url(config.push.path):
         return config.push.path
     base = Path(config.push.path).absolute()
-    # Docker would make it, as root; TensorFlow Serving wants it to be there.
+    # Docker would create the folder as root, and TensorFlow Serving requires it to exist.
     base.mkdir(parents=True, exist_ok=True)
     return str(base)
 
@@ -176,14 +176,14 @@ def _run(command: list[str], program: str) -> int:
 
 
 def run_until_signal(command: list[str]) -> int:
-    """Runs a command, ends it by SIGTERM on SIGTERM or SIGINT, and returns its exit code, or 0 if it ended so."""
+    """Runs a command, ends it by SIGTERM on SIGTERM or SIGINT, and returns its exit code, or 0 if it was ended so."""
     signalled: list[int] = []
-    # A session of its own: Ctrl-C would else reach it twice.
+    # In a separate session, since Ctrl-C would otherwise reach it twice.
     with subprocess.Popen(command, start_new_session=True) as process:
 
         def end(number: int, frame: object) -> None:
             signalled.append(number)
-            # Never SIGINT: a shell in a container that waits for the server ignores it.
+            # Never SIGINT, which a shell in a container ignores while it waits for the server.
             process.terminate()
 
         handlers = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -206,7 +206,7 @@ def _serve_locally(config: JanusConfig, options: ServeOptions, labels: dict[str,
 
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
     if not verbose:
-        # gRPC prints a traceback for every message of a client that is none.
+        # gRPC prints a traceback for every malformed message of a client.
         logging.getLogger("grpc._common").setLevel(logging.CRITICAL)
     server = ServerOptions(
         name=config.name,

@@ -176,7 +176,7 @@ def test_metadata_without_defaults_leave_the_model_to_say_what_is_required(
     bare = signature_of_json({key: value for key, value in whole["serving_columns"].items() if key != "defaults"})
     assumed = with_assumed_defaults(bare)
     assert (bare.assumed, assumed.assumed, set(assumed.defaults)) == (False, True, set(bare.inputs))
-    assert "does not say which columns may be missing" in caplog.text
+    assert "does not say which columns are optional" in caplog.text
     columns = columns_of_rows(assumed, [{"distance": 1.0}, {"distance": 2.0, "stops": 3}])
     arrays = assumed.arrays(columns)
     require_values(assumed, arrays)

@@ -33,7 +33,7 @@ def test_every_key_is_described(model: type[BaseModel]) -> None:
         ({"labels": {"beta": 3}}, "Extra inputs"),
         ({"labels": {"stable": -1}}, "greater than 0"),
         ({"canary_replicas": 1, "labels": {"stable": 3}}, "needs labels.stable and labels.canary"),
-        ({"batching": {"allowed_batch_sizes": [8, 4, 1024]}}, "must rise"),
+        ({"batching": {"allowed_batch_sizes": [8, 4, 1024]}}, "must be ascending"),
         ({"batching": {"allowed_batch_sizes": [8, 16]}}, "ends with 16, but TF Serving demands max_batch_size, 1024"),
     ],
 )
