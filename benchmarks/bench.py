@@ -1,7 +1,7 @@
-"""`make bench`: Janus beside the same pipeline of stock components, on the same rows, in turn.
+"""`make bench`: measures Janus against the same pipeline of stock components, on the same rows, in turn.
 
-Writes benchmarks/results.json and benchmarks/results.png, prints the ratios. Times are those of one machine at one
-time; the ratios are what counts.
+Writes benchmarks/results.json and benchmarks/results.png, prints the ratios. Times depend on the machine and
+its other work; the ratios are what counts.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SHOWN = ("ExampleGen", "ExampleGen (Parquet)", "StatisticsGen", "Transform", "Tr
 
 @dataclass(frozen=True)
 class Ratio:
-    """Stock's seconds by Janus's, pair by pair."""
+    """Seconds of stock TFX and of Janus, pair by pair."""
 
     stock: list[float]
     janus: list[float]
@@ -125,7 +125,7 @@ def measure_cached(folder: Path, arguments: argparse.Namespace, console: Console
 
 
 def measure_trainer(folder: Path, arguments: argparse.Namespace, console: Console) -> dict:
-    """The Trainer's examples per second beside a bare Keras loop on tensors in memory."""
+    """The Trainer's examples per second against those of a bare Keras loop on tensors in memory."""
     del arguments
     console.print("trainer")
     run_once("janus", folder / "trainer", SPLIT, "evaluation.gates={}")

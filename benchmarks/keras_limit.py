@@ -1,4 +1,4 @@
-"""The Trainer beside its limit: `python -m benchmarks.keras_limit CONFIG FOLDER` of an already measured run.
+"""The Trainer against its limit: `python -m benchmarks.keras_limit CONFIG FOLDER` of an already measured run.
 
 The limit is the same network trained by Keras's own `fit` on tensors in memory, with one loss per output and no masks.
 Prints one line of JSON: examples per second of both, and their ratio.

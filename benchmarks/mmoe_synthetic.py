@@ -8,7 +8,7 @@ claims that a multi-gate mixture of experts (MMoE) loses little as the tasks gro
 As in the paper: 100 inputs, 8 experts of one layer of 16 units, towers of one layer of 8 units, the sum of squared
 errors, Adam with a learning rate chosen for each model and correlation from 0.0001, 0.001 and 0.01, and every run with
 data and initial weights of its own. The paper leaves open, and here is: c = 1; α_i and β_i as `REGIMES` has them; a
-fresh batch in every step, so that nothing can be learnt by heart; learning rates chosen on seeds that the result does
+fresh batch in every step, so that nothing can be memorised; learning rates chosen on seeds that the result does
 not use. The paper's shared bottom has 113 units, which ignores what the gates take; here it has as many as make the
 models' parameters equal, gates included. Losses are those on labels without noise, the mean of the last four tests.
 
@@ -36,11 +36,11 @@ MODELS = ("shared_bottom", "mmoe")
 INPUTS, EXPERTS, EXPERT_UNITS, TOWER_UNITS = 100, 8, 16, 8
 NOISE_VARIANCE = 0.01
 TUNING_SEEDS = 1_000_000
-"""Where the seeds begin by which learning rates are chosen."""
+"""The first of the seeds that learning rates are chosen by."""
 STEPS_PER_CALL = 250
 TEST_ROWS = 4096
 LAST_TESTS = 4
-"""Of which the mean is the final loss: single ones move up and down with the last batches."""
+"""The number of last tests whose mean is the final loss: single ones vary with the last batches."""
 
 REGIMES = {
     "smooth": "five sines, α_i and β_i from N(0, 1) once per seed",

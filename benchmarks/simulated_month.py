@@ -4,8 +4,8 @@
 
 The flights (`python configs/flights.py` makes them) are laid out by day as spans, `data/{SPAN}/v{VERSION}`, where the
 span is the day of the year. Each night the day that has just ended is added, and a run in a process of its own trains
-on the days before it and evaluates on it, beside the last pushed model. What came of the nights is in `month.json`,
-`month.md` and `month.png`. Started again, it goes on with the first night that is not there yet.
+on the days before it and evaluates on it, beside the last pushed model. The results are written to `month.json`,
+`month.md` and `month.png`. A second call continues with the first night that has no result yet.
 """
 
 import argparse
@@ -221,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Runs the nights that are not there yet, then writes the results of all."""
+    """Runs the nights that have no result yet, then writes the results of all."""
     arguments = _parser().parse_args()
     if not arguments.flights.exists():
         raise SystemExit(f"{arguments.flights} is missing: make it with `python configs/flights.py`")

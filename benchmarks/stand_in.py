@@ -1,4 +1,4 @@
-"""What stands in for Transform's output where a benchmark trains on made-up columns."""
+"""A substitute for Transform's output, for benchmarks that train on generated columns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 Each balancing with shared_bottom, and each trunk with fixed, on made-up data of the shape of the flights' (configs/
 flights.yaml: 25 features, 2 tasks, batches of 512, 32 steps per call). All are measured in turn, round by round, and
-each time is divided by that of shared_bottom with fixed in the same round, so that what else the machine does at the
-time weighs on both. Batches lie ready in memory: preparing them, which costs the same for all, is left out, so the
+each time is divided by that of shared_bottom with fixed in the same round, so that other work of the machine
+affects both. Batches lie ready in memory: preparing them, which costs the same for all, is left out, so the
 ratios of a whole training are lower than these.
 
 Prints median and range of the ratios, with the target of each, and writes JSON.

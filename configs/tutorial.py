@@ -1,12 +1,9 @@
 """Makes data/tutorial: vectors of ten random numbers, with a class (task_a) and a number (task_b) that follow."""
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from _tables import positive, write_parquet
+from _tables import argument_parser, write_parquet
 
 SEED = 42
 LENGTH = 10
@@ -27,10 +24,7 @@ def prepare(rows: int) -> pd.DataFrame:
 
 def main() -> None:
     """Parses the command line, prepares and writes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=positive, default=4000, help="how many rows (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("data/tutorial"), help="the folder (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = argument_parser(__doc__, "data/tutorial", rows=4000).parse_args()
     write_parquet(prepare(arguments.rows), SCHEMA, arguments.output / f"{arguments.output.name}.parquet")
 
 

@@ -28,11 +28,11 @@ make_venv() {
   fail "Python 3.11 is needed and was not found: install it so that \`python3.11\` runs, or install uv, which can bring it."
 }
 
-# Two calls at a time would spoil each other's work: the second waits.
+# Two calls at the same time would overwrite each other's work: the second one waits.
 if command -v flock >/dev/null; then exec 9<requirements/setup.sh; flock 9; fi
 
 if [ -e .venv ] && ! is_python311 .venv/bin/python; then
-  echo "setup: .venv is not a working Python 3.11 environment; making it anew"
+  echo "setup: .venv is not a working Python 3.11 environment; rebuilding it"
   rm -rf .venv
 fi
 [ -e .venv ] || make_venv
@@ -48,14 +48,14 @@ if [ "$installed" = "$wanted" ]; then
 fi
 
 echo "setup: $stack stack: $(cat "$reason")"
-anew=
+why=
 case $installed in
   '' | "$stack "*" $PWD") ;;
-  "$stack "*) anew="was made in another folder" ;;
-  *) anew="holds the ${installed%% *} stack" ;;
+  "$stack "*) why="was made in another folder" ;;
+  *) why="holds the ${installed%% *} stack" ;;
 esac
-if [ -n "$anew" ]; then
-  echo "setup: .venv $anew; making it anew"
+if [ -n "$why" ]; then
+  echo "setup: .venv $why; rebuilding it"
   rm -rf .venv
   make_venv
 fi

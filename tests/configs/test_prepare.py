@@ -185,8 +185,8 @@ def test_tutorial_is_the_same_each_time(tmp_path):
 
 @pytest.mark.parametrize("rows", ["0", "-1", "many", "1.5"])
 def test_a_wrong_number_of_rows_is_refused(rows):
-    with pytest.raises(argparse.ArgumentTypeError, match="no whole number above 0"):
-        _tables.positive(rows)
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number above 0"):
+        _tables._positive(rows)
 
 
 def test_a_killed_run_leaves_nothing_that_looks_done(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ def compare(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Train the multi-task model and single-task ones over several seeds, and tell whether sharing helps."""
+    """Train the multi-task model and single-task ones over several seeds, and report whether sharing helps."""
     from pipeline.commands.compare.job import CompareOptions, run_compare_job
 
     options = CompareOptions(seeds, trunks, balancings, confidence, epochs, output, as_json)

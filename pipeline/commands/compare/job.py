@@ -1,4 +1,4 @@
-"""One `janus compare`: examples, trainings, summary, files."""
+"""One `janus compare`: prepares the examples, trains, summarises, shows and writes the result."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,48 +7,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from janus_core.errors import ConfigError
-from janus_core.files import exclusive, link_to, replacing
+from janus_core.files import exclusive
 from janus_core.kinds import headline_of
-from pipeline.commands.compare.results import Comparison, TaskInfo
+from pipeline.commands.compare.comparison import Comparison, TaskInfo
+from pipeline.commands.compare.prepare import prepare
+from pipeline.commands.compare.result_files import RESULT_FILE, write_comparison
 from pipeline.commands.compare.variants import (
     Candidate,
-    balancing_kinds,
     base_config,
     candidates,
     chosen,
+    kinds_of,
     of_equal_size,
     rebalanced,
     single_task,
-    trunk_kinds,
 )
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home, now
-from pipeline.preflight import check_data, check_metadata, check_schema_file
 from pipeline.report.report_json import janus_version, stack_versions
 from pipeline.run.display import Display, console_on, shown_on
 from pipeline.run.interruption import Interruption, interruptible
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 from trainer.config import TrainerConfig, unit_of
 
 if TYPE_CHECKING:
     from pipeline.commands.compare.training import Examples, Planned
 
-RESULT_FILE, TASKS_PLOT, RANKING_PLOT = "compare.json", "compare.png", "ranking.png"
-
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """What the command line says.
-
-    Attributes:
-        seeds: repetitions of each training.
-        trunks, balancings: comma-separated kinds, or `all`; None for the configuration's own.
-        confidence: of the intervals.
-        epochs: instead of the configuration's.
-        output: the folder for the result instead of one in the pipeline's home.
-        as_json: print the result as JSON, and nothing else on stdout.
-    """
+    """The options of `janus compare`, which its `--help` describes."""
 
     seeds: int = 3
     trunks: str | None = None
@@ -71,8 +60,8 @@ def run_compare_job(config: JanusConfig, options: CompareOptions, verbose: bool 
     base = base_config(config.trainer_config(), options.epochs)
     wanted = candidates(
         base,
-        chosen("--trunks", options.trunks, trunk_kinds(), base.model.trunk.kind),
-        chosen("--balancings", options.balancings, balancing_kinds(), base.model.balancing.kind),
+        chosen("--trunks", options.trunks, kinds_of("trunk"), base.model.trunk.kind),
+        chosen("--balancings", options.balancings, kinds_of("balancing"), base.model.balancing.kind),
     )
     home = Home(config.name)
     home.create()
@@ -108,11 +97,11 @@ def _carry_out(job: _Job) -> int:
 
     def end_now(exit_code: int) -> None:
         if console.is_terminal:
-            # The line of what is under way vanishes, the cursor comes back.
+            # Erases the progress line, and shows the cursor again.
             job.progress_stream.write("\r\x1b[2K\x1b[?25h")
-        tell_interruption()
+        report_interruption()
 
-    def tell_interruption() -> None:
+    def report_interruption() -> None:
         print("interrupted; the same command continues after the last finished training", file=job.terminal.err)
 
     with interruptible(end_now) as interruption:
@@ -123,7 +112,7 @@ def _carry_out(job: _Job) -> int:
             # TFX and Beam change it for a while.
             os.chdir(working_folder)
             if interruption.exit_code:
-                tell_interruption()
+                report_interruption()
                 return interruption.exit_code
             if record.failure:
                 raise record.failure.error from None
@@ -140,10 +129,10 @@ def _carry_out(job: _Job) -> int:
 
 
 def _compare(job: _Job, display: Display, record: RunRecord, interruption: Interruption) -> Comparison:
-    prepared = _prepare(job, display, record, interruption)
+    prepared = prepare(job.config, job.home, display, record, interruption)
     display.status("reading examples")
     from pipeline.commands.compare.journal import Journal, content_digest
-    from pipeline.commands.compare.measure import metrics_plan
+    from pipeline.commands.compare.metrics import metrics_plan
     from pipeline.commands.compare.summary import Trained, notes_on, summarise
     from pipeline.commands.compare.training import carry_out, open_examples
     from pipeline.evaluation import LABELLED_COUNT
@@ -203,58 +192,11 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
     )
 
 
-# --- transformed examples -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """Transform's outputs, the newest span's examples first, and the rows of each split."""
-
-    transform_graph: Path
-    examples: list[Path]
-    rows: dict[str, int]
-
-
-def _prepare(job: _Job, display: Display, record: RunRecord, interruption: Interruption) -> _Prepared:
-    """Runs the pipeline up to Transform; what `janus run` has made is used again."""
-    home = job.home
-    with home.lock(), recorded(record, interruption):
-        display.status("checking")
-        check_metadata(home.metadata)
-        check_data(job.config)
-        check_schema_file(job.config)
-        home.move_orphans()
-        display.status("loading TFX")
-        from components.anomaly_gate.column import read_split
-        from pipeline.dag import create_data_pipeline
-        from pipeline.lineage.store import executions_of_run, open_store
-        from pipeline.run.runner import places_in, run_on_beam
-
-        run_id = f"compare-{now()}"
-        run_on_beam(create_data_pipeline(job.config, places_in(home, train=False)), run_id)
-        executions = executions_of_run(open_store(home.metadata), run_id)
-    graph = executions["Transform"].output("transform_graph")
-    examples = executions["Transform"].outputs.get("transformed_examples", [])
-    statistics = executions["StatisticsGen"].output("statistics")
-    if graph is None or statistics is None or not examples:
-        raise RuntimeError("the pipeline gave no transformed examples, no transform graph or no statistics")
-    rows = {split: read_split(statistics.uri, split)[0] for split in ("train", "eval")}
-    return _Prepared(Path(graph.uri), [Path(artifact.uri) for artifact in examples], rows)
-
-
-def _determined_by() -> dict[str, str]:
-    """The code and the libraries that a training's figures depend on."""
-    from janus_core.fingerprint import modules_in, source_fingerprint
-
-    code = source_fingerprint("pipeline.commands.compare.training", *modules_in("components.metrics"))
-    return {"code": code, **{name: version for name, version in stack_versions().items() if name != "tfx"}}
-
-
 # --- what is trained ----------------------------------------------------------------------------------------------
 
 
 def _distinct(wanted: Sequence[Candidate], examples: "Examples") -> tuple[list[Candidate], list[str]]:
-    """The candidates, those whose balancing falls back to another one under its name, and what is to be said of it."""
+    """The candidates without repeats, and notes: one whose balancing falls back to another goes by the other's name."""
     from trainer.trial import effective_balancing
 
     kept: dict[str, Candidate] = {}
@@ -263,7 +205,7 @@ def _distinct(wanted: Sequence[Candidate], examples: "Examples") -> tuple[list[C
         effective = effective_balancing(candidate.config, examples.transform, examples.training)
         found = candidate if effective == candidate.balancing else rebalanced(candidate, effective)
         if found is not candidate:
-            notes.append(f"{candidate.name}: there is nothing that it could balance, so it is {found.name}")
+            notes.append(f"{candidate.name}: there is nothing for it to balance, so it is the same as {found.name}")
         kept.setdefault(found.name, found)
     return list(kept.values()), notes
 
@@ -285,7 +227,7 @@ def _of_equal_size(
 def _plan(
     seeds: int, wanted: Sequence[Candidate], single: Mapping[str, TrainerConfig], equal: Mapping[str, TrainerConfig]
 ) -> "list[Planned]":
-    """Repetition by repetition, so that an interrupted comparison has whole ones."""
+    """All trainings, repetition by repetition, so that an interrupted comparison has complete repetitions."""
     from pipeline.commands.compare.training import Planned
 
     return [
@@ -307,47 +249,12 @@ def _equal_label(task: str) -> str:
     return f"single-task {task} of equal size"
 
 
-# --- files --------------------------------------------------------------------------------------------------------
+def _determined_by() -> dict[str, str]:
+    """The code and the libraries that a training's metrics depend on."""
+    from janus_core.fingerprint import modules_in, source_fingerprint
 
-
-def write_comparison(comparison: Comparison, home: Path, output: Path | None) -> Path:
-    """Writes the result, JSON and plots, whole or not at all, and returns its folder.
-
-    Args:
-        comparison: the result.
-        home: gets a folder named by the time, and a link `latest` to it.
-        output: the folder to write instead; that of an earlier comparison is replaced.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    folder = output or _unused(home / comparison.created)
-    try:
-        with replacing(folder) as staging:
-            staging.mkdir()
-            (staging / RESULT_FILE).write_text(comparison.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            _plot(comparison, staging)
-    except OSError as error:
-        raise ConfigError(f"the result's folder {folder} cannot be written: {error.strerror}") from error
-    if output is None:
-        link_to(home / "latest", folder.name)
-    return folder
-
-
-def _plot(comparison: Comparison, folder: Path) -> None:
-    from pipeline.commands.compare.plot import plot_ranking, plot_tasks
-
-    plot_tasks(comparison, folder / TASKS_PLOT)
-    if len(comparison.candidates) > 1:
-        plot_ranking(comparison, folder / RANKING_PLOT)
-
-
-def _unused(folder: Path) -> Path:
-    attempt, found = 1, folder
-    while found.exists():
-        attempt += 1
-        found = folder.with_name(f"{folder.name}-{attempt}")
-    return found
+    code = source_fingerprint("pipeline.commands.compare.training", *modules_in("components.metrics"))
+    return {"code": code, **{name: version for name, version in stack_versions().items() if name != "tfx"}}
 
 
 def _check(options: CompareOptions) -> None:

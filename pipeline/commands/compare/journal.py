@@ -1,4 +1,4 @@
-"""Finished trainings, one JSON line each, so that none is done twice."""
+"""The journal of finished trainings, one JSON line each, so that none is repeated."""
 
 import hashlib
 import json
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.commands.compare.results import Training
+from pipeline.commands.compare.comparison import Training
 
 BLOCK = 1 << 20
 
 
 class Journal:
-    """A file to which trainings are added as they end; a line that a kill cut off is passed over."""
+    """A file to which trainings are added as they end; a line that a killed process left incomplete is skipped."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -25,7 +25,7 @@ class Journal:
             try:
                 training = Training.model_validate_json(line)
             except ValidationError:
-                logging.getLogger(__name__).warning("%s, line %d is no training: passed over", path, number)
+                logging.getLogger(__name__).warning("%s, line %d is not a training and is skipped", path, number)
                 continue
             self._known[training.key] = training
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from pipeline.commands.compare.results import Comparison
+from pipeline.commands.compare.comparison import Comparison
 from pipeline.commands.compare.statistics import Change, Estimate
 from pipeline.commands.compare.table import EQUAL_NAME, SINGLE_NAME
 

@@ -1,4 +1,4 @@
-"""Means over seeds, and what paired differences tell at a stated confidence."""
+"""Means over seeds, and verdicts from paired differences at a given confidence."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Change(StrictModel):
     high: float | None = Field(description="Upper end.")
     verdict: Verdict | None = Field(
         description="shares well: the interval lies above 0; negative transfer: below; neutral: no difference is "
-        "shown; null with one seed, which tells nothing about noise."
+        "shown; null with one seed, which says nothing about noise."
     )
     values: list[float] = Field(description="One per seed.")
 

@@ -1,9 +1,9 @@
-"""Trainings → what is said of them."""
+"""Turns trainings into the results, the ranking and the notes of a comparison."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.commands.compare.results import (
+from pipeline.commands.compare.comparison import (
     CandidateResult,
     Cost,
     SingleResult,
@@ -53,10 +53,10 @@ def summarise(
 def notes_on(
     ranked: Sequence[CandidateResult], tasks: Mapping[str, TaskInfo], seeds: int, confidence: float
 ) -> list[str]:
-    """What a reader must know to believe no more than was shown."""
+    """What a reader must know in order not to read too much into the results."""
     notes = []
     if seeds == 1:
-        notes.append("one seed tells nothing about noise, so there is no verdict: repeat with --seeds 3 or more")
+        notes.append("one seed says nothing about noise, so there is no verdict: repeat with --seeds 3 or more")
     if len(ranked) > 1 and seeds > 1:
         notes.append(
             f"each {confidence:.0%} interval holds for its model alone: the first of {len(ranked)} is first partly "

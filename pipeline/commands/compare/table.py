@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.compare.results import CandidateResult, Comparison, Cost, SingleResult, TaskInfo
+from pipeline.commands.compare.comparison import CandidateResult, Comparison, Cost, SingleResult, TaskInfo
 from pipeline.commands.compare.statistics import Change, Estimate
 
 DASH = "–"

@@ -1,19 +1,20 @@
-"""Does the trainings of a comparison that are not in the journal yet."""
+"""Runs the trainings of a comparison that are not in the journal yet."""
 
 import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from janus_core.errors import JanusError
 from janus_core.progress import PROGRESS, readable_seconds
+from pipeline.commands.compare.comparison import Training
 from pipeline.commands.compare.journal import Journal, training_key
-from pipeline.commands.compare.measure import Plan, measured
-from pipeline.commands.compare.results import Training
+from pipeline.commands.compare.metrics import Plan, measured
 from trainer.config import TrainerConfig
 from trainer.evaluate import predictions, read_transformed
 from trainer.input import TrainingData
@@ -72,20 +73,18 @@ def open_examples(transform_graph: Path, transformed: Sequence[Path], config: Tr
 
 @dataclass
 class Clock:
-    """Guesses how long the trainings that are left will take, by those that were done."""
+    """Estimates how long the remaining trainings will take from those that have ended."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, label: str, seconds: float) -> None:
-        """Takes note of a training."""
+        """Adds a training that has ended."""
         self.seconds.setdefault(label, []).append(seconds)
 
     def left(self, labels: Sequence[str]) -> float | None:
         """Seconds that trainings with these labels will take; None before the first one has ended."""
-        every = [seconds for found in self.seconds.values() for seconds in found]
-        if not every:
-            return None
-        return sum(_mean(self.seconds.get(label, every)) for label in labels)
+        every = [seconds for of_label in self.seconds.values() for seconds in of_label]
+        return sum(fmean(self.seconds.get(label, every)) for label in labels) if every else None
 
 
 def carry_out(
@@ -105,8 +104,8 @@ def carry_out(
         plan: the metrics.
         journal: finds and keeps trainings.
         determined_by: what a training depends on besides its configuration, its repetition and the examples.
-        headlines: task → the metric that is told when a training has ended.
-        status: is told what is under way.
+        headlines: task → the metric that is logged when a training has ended.
+        status: called with what is being done.
     """
 
     def key_of(wanted: Planned) -> str:
@@ -132,9 +131,7 @@ def carry_out(
         training = _train(wanted, key_of(wanted), examples, plan)
         journal.add(training)
         clock.add(wanted.label, time.monotonic() - started)
-        _tell(
-            f"{number}/{len(todo)}", wanted, training, headlines, clock.left([later.label for later in todo[number:]])
-        )
+        _log(f"{number}/{len(todo)}", wanted, training, headlines, clock.left([later.label for later in todo[number:]]))
     found = {(wanted.label, wanted.repetition): journal.find(key_of(wanted)) for wanted in planned}
     return {place: training for place, training in found.items() if training is not None}
 
@@ -162,7 +159,7 @@ def _train(wanted: Planned, key: str, examples: Examples, plan: Plan) -> Trainin
     return training
 
 
-def _tell(count: str, wanted: Planned, training: Training, headlines: Mapping[str, str], left: float | None) -> None:
+def _log(count: str, wanted: Planned, training: Training, headlines: Mapping[str, str], left: float | None) -> None:
     values = ((task, headlines[task], metrics[headlines[task]]) for task, metrics in training.metrics.items())
     figures = ", ".join(
         f"{task} {metric} {'undefined' if value is None else f'{value:.4g}'}" for task, metric, value in values
@@ -170,7 +167,3 @@ def _tell(count: str, wanted: Planned, training: Training, headlines: Mapping[st
     until = f", {readable_seconds(left)} left" if left else ""
     seed = wanted.config.seed + wanted.repetition
     PROGRESS.info("%s  %s, seed %d: %s  %.1f s%s", count, wanted.label, seed, figures, training.seconds, until)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -5,9 +5,7 @@ import math
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import BaseModel
+from typing import Any, Literal
 
 from janus_core.errors import ConfigError
 from trainer.config import ModelConfig, TrainerConfig, given_of
@@ -16,7 +14,7 @@ ALL = "all"
 
 LARGEST_FACTOR = 64.0
 STEPS = 24
-"""Of the search for the width that makes a network of a given size."""
+"""The number of bisections in the search for the width that gives a network of a wanted size."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Candidate:
 
     Attributes:
         trunk, balancing: their kinds.
-        own: whether it is what the configuration says.
+        own: whether it is the configuration's own model.
         config: what is trained.
     """
 
@@ -57,14 +55,10 @@ def base_config(config: TrainerConfig, epochs: int | None = None) -> TrainerConf
     return config.model_copy(update={"training": config.training.model_copy(update=changes)})
 
 
-def trunk_kinds() -> list[str]:
-    """All that `model.trunk.kind` may be."""
-    return list(_by_kind("trunk"))
-
-
-def balancing_kinds() -> list[str]:
-    """All that `model.balancing.kind` may be."""
-    return list(_by_kind("balancing"))
+def kinds_of(key: Literal["trunk", "balancing"]) -> list[str]:
+    """All that `model.<key>.kind` may be."""
+    members = typing.get_args(ModelConfig.model_fields[key].annotation)
+    return [str(kind) for member in members for kind in typing.get_args(member.model_fields["kind"].annotation)]
 
 
 def chosen(option: str, given: str | None, allowed: Sequence[str], own: str) -> list[str]:
@@ -93,7 +87,7 @@ def candidates(config: TrainerConfig, trunks: Iterable[str], balancings: Iterabl
     own = (config.model.trunk.kind, config.model.balancing.kind)
     pairs = dict.fromkeys([own, *((trunk, balancing) for trunk in trunks for balancing in balancings)])
     return [
-        Candidate(trunk, balancing, pair == own, _with_model(config, _trunk(config, trunk), _kind(balancing)))
+        Candidate(trunk, balancing, pair == own, _with_model(config, _trunk(config, trunk), balancing))
         for pair in pairs
         for trunk, balancing in [pair]
     ]
@@ -101,7 +95,7 @@ def candidates(config: TrainerConfig, trunks: Iterable[str], balancings: Iterabl
 
 def rebalanced(candidate: Candidate, balancing: str) -> Candidate:
     """The candidate with another kind of balancing."""
-    config = _with_model(candidate.config, candidate.config.model.trunk.model_dump(), _kind(balancing))
+    config = _with_model(candidate.config, candidate.config.model.trunk.model_dump(), balancing)
     return Candidate(candidate.trunk, balancing, candidate.own, config)
 
 
@@ -183,24 +177,11 @@ def _shape(config: TrainerConfig) -> dict[str, Any]:
     return {"units": trunk.units, "dropout": trunk.dropout, "activation": trunk.activation}
 
 
-def _kind(kind: str) -> dict[str, Any]:
-    return {"kind": kind}
-
-
-def _with_model(config: TrainerConfig, trunk: dict[str, Any], balancing: dict[str, Any]) -> TrainerConfig:
+def _with_model(config: TrainerConfig, trunk: dict[str, Any], balancing: str) -> TrainerConfig:
     own = config.model.balancing
     model = {
         "trunk": trunk,
         "towers": config.model.towers,
-        "balancing": own.model_dump() if balancing["kind"] == own.kind else balancing,
+        "balancing": own.model_dump() if balancing == own.kind else {"kind": balancing},
     }
     return config.model_copy(update={"model": ModelConfig.model_validate(model)})
-
-
-def _by_kind(field: str) -> dict[str, type[BaseModel]]:
-    """The members of a union in `model`, by their `kind`."""
-    annotation: Any = ModelConfig.model_fields[field].annotation
-    while typing.get_origin(annotation) is typing.Annotated:
-        annotation = typing.get_args(annotation)[0]
-    models = typing.get_args(annotation) or (annotation,)
-    return {str(kind): model for model in models for kind in typing.get_args(model.model_fields["kind"].annotation)}

@@ -44,8 +44,21 @@ def propose_gates(task: TaskProposal, label: Label | None, evaluated: np.ndarray
     if label.classes:
         return _classes(task, train, judged, label.classes)
     if task.form == "count":
-        return _count(train, judged)
-    return _mean(train, judged) if task.options.get("loss") == "mse" else _median(train, judged)
+        mean = max(float(train.mean()), _SMALLEST)
+        logarithms = np.log(np.where(judged > 0, judged, 1.0) / mean)
+        return _number("the mean", mean, "a deviance", 2 * (judged * logarithms - (judged - mean)).mean())
+    if task.options.get("loss") == "mse":
+        mean = float(train.mean())
+        return _number("the mean", mean, "an rmse", np.sqrt(np.square(judged - mean).mean()))
+    median = float(np.median(train))
+    return _number("the median", median, "a mae", np.abs(judged - median).mean())
+
+
+def _number(what: str, guess: float, metric: str, value: float) -> TaskGates:
+    """The gate of a number for which one constant is guessed; `metric` with its article."""
+    name, value = metric.partition(" ")[2], float(value)
+    reason = f"guessing {what}, {guess:.5g}, has {metric} of {value:.5g}"
+    return TaskGates({name: {"max": rounded_down(value)}}, {name: value}, reason)
 
 
 def _classes(task: TaskProposal, train: np.ndarray, judged: np.ndarray, classes: int) -> TaskGates:
@@ -74,28 +87,6 @@ def _multilabel(applies: np.ndarray, known: np.ndarray, evaluated: np.ndarray) -
     limits = {"auc": {"min": _chance(counts)}}
     baseline = {"auc": 0.5, "log_loss": log_loss}
     return TaskGates(limits, baseline, f"guessing has an auc of 0.5, by the frequencies a log_loss of {log_loss:.4g}")
-
-
-def _mean(train: np.ndarray, judged: np.ndarray) -> TaskGates:
-    mean = float(train.mean())
-    rmse = float(np.sqrt(np.square(judged - mean).mean()))
-    reason = f"guessing the mean, {mean:.5g}, has an rmse of {rmse:.5g}"
-    return TaskGates({"rmse": {"max": rounded_down(rmse)}}, {"rmse": rmse}, reason)
-
-
-def _median(train: np.ndarray, judged: np.ndarray) -> TaskGates:
-    median = float(np.median(train))
-    mae = float(np.abs(judged - median).mean())
-    reason = f"guessing the median, {median:.5g}, has a mae of {mae:.5g}"
-    return TaskGates({"mae": {"max": rounded_down(mae)}}, {"mae": mae}, reason)
-
-
-def _count(train: np.ndarray, judged: np.ndarray) -> TaskGates:
-    mean = max(float(train.mean()), _SMALLEST)
-    logarithms = np.log(np.where(judged > 0, judged, 1.0) / mean)
-    deviance = float((2 * (judged * logarithms - (judged - mean))).mean())
-    reason = f"guessing the mean, {mean:.5g}, has a deviance of {deviance:.5g}"
-    return TaskGates({"deviance": {"max": rounded_down(deviance)}}, {"deviance": deviance}, reason)
 
 
 def _chance(counts: np.ndarray) -> float:

@@ -34,16 +34,7 @@ _MOST_SHOWN = 60
 
 @dataclass(frozen=True)
 class InitOptions:
-    """The command's options.
-
-    Attributes:
-        table: a CSV or Parquet file, a folder of such files, or a glob.
-        targets: the columns to predict.
-        name: the pipeline's name; by default after the table.
-        rows: how many rows are sampled at most.
-        force: overwrite files of that name.
-        interactive: ask before writing.
-    """
+    """The options of `janus init`, which its `--help` describes."""
 
     table: str
     targets: tuple[str, ...]

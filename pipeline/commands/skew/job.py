@@ -1,4 +1,4 @@
-"""One `janus skew`: reads the log, compares, tells, writes skew.json and skew.png."""
+"""One `janus skew`: reads the log, compares, prints the result, and writes skew.json and skew.png."""
 
 import json
 import sys
@@ -29,15 +29,7 @@ TRAINING_ROWS, EVAL_ROWS = 20_000, 5000
 
 @dataclass(frozen=True)
 class SkewOptions:
-    """What the command line says.
-
-    Attributes:
-        logged: files of PredictionLog records, a path or glob.
-        threshold: of columns for which the schema has none.
-        prediction_threshold: of the tasks' predictions.
-        min_rows: a log with fewer is refused.
-        as_json: print the result as JSON.
-    """
+    """The options of `janus skew`, which its `--help` describes."""
 
     logged: str
     threshold: float | None = None
@@ -48,7 +40,7 @@ class SkewOptions:
 
 @dataclass(frozen=True)
 class Result:
-    """What was found."""
+    """The result of a comparison."""
 
     rows: int
     features: "list[FeatureSkew]"
@@ -172,7 +164,7 @@ def _logged(options: SkewOptions) -> tuple[list[bytes], dict[str, np.ndarray]]:
         raise ConfigError(f"--logged {options.logged}: {error}") from error
     if len(rows) < options.min_rows:
         raise ConfigError(
-            f"--logged {options.logged}: {len(rows)} rows are too few to tell anything (--min-rows {options.min_rows})"
+            f"--logged {options.logged}: {len(rows)} rows are too few for a comparison (--min-rows {options.min_rows})"
         )
     return rows, {name: np.concatenate(list(values)) for name, values in outputs.items() if values[0].dtype != object}
 

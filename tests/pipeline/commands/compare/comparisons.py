@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.commands.compare.results import TaskInfo, Training
+from pipeline.commands.compare.comparison import TaskInfo, Training
 from pipeline.commands.compare.summary import Trained
 from pipeline.commands.compare.variants import candidates
 from trainer.config import TrainerConfig

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from janus_core.errors import ConfigError, DataError, JanusError
 from pipeline.cli import app
 from pipeline.commands.compare import job
-from pipeline.commands.compare.job import CompareOptions, run_compare_job, write_comparison
-from pipeline.commands.compare.results import Comparison
+from pipeline.commands.compare.comparison import Comparison
+from pipeline.commands.compare.job import CompareOptions, run_compare_job
+from pipeline.commands.compare.result_files import write_comparison
 from pipeline.config import JanusConfig
 from tests.pipeline.commands.compare.test_summary import comparison
 from tests.pipeline.small import small_config, small_raw, write_table

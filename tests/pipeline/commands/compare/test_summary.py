@@ -6,7 +6,7 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from pipeline.commands.compare.results import Comparison
+from pipeline.commands.compare.comparison import Comparison
 from pipeline.commands.compare.summary import Trained, notes_on, summarise
 from pipeline.commands.compare.table import comparison_view
 from pipeline.commands.compare.variants import candidates
@@ -92,7 +92,7 @@ def test_one_seed_gives_no_verdict_and_says_why() -> None:
     assert ranked[0].delta_m is not None
     assert ranked[0].delta_m.mean == pytest.approx((0.125 + 0.1) / 2)
     assert ranked[0].delta_m.verdict is None
-    assert any("one seed tells nothing about noise" in note for note in notes_on(ranked, TASKS, 1, 0.95))
+    assert any("one seed says nothing about noise" in note for note in notes_on(ranked, TASKS, 1, 0.95))
 
 
 def test_a_result_survives_its_file() -> None:

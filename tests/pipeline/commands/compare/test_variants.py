@@ -4,14 +4,13 @@ import pytest
 
 from janus_core.errors import ConfigError
 from pipeline.commands.compare.variants import (
-    balancing_kinds,
     base_config,
     candidates,
     chosen,
+    kinds_of,
     of_equal_size,
     rebalanced,
     single_task,
-    trunk_kinds,
     widened,
 )
 from tests.pipeline.commands.compare.comparisons import trainer_config
@@ -22,8 +21,8 @@ def test_kinds_are_those_of_the_registries() -> None:
     from trainer.balancings import BALANCINGS
     from trainer.trunks import TRUNKS
 
-    assert sorted(trunk_kinds()) == sorted(TRUNKS)
-    assert sorted(balancing_kinds()) == sorted(BALANCINGS)
+    assert sorted(kinds_of("trunk")) == sorted(TRUNKS)
+    assert sorted(kinds_of("balancing")) == sorted(BALANCINGS)
 
 
 def test_one_task_is_nothing_to_compare() -> None:

@@ -1,4 +1,4 @@
-"""The Evaluator's metrics of predictions that are at hand: the same code, so the same figures."""
+"""Computes the Evaluator's metrics from predictions in memory, with the Evaluator's code."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ from trainer.evaluate import Predictions
 
 @dataclass(frozen=True)
 class OutputMetric:
-    """A metric of a task, and the output that it is computed from."""
+    """A metric of a task, and the model's output that it is computed from."""
 
     output: str
     metric: StatisticMetric
@@ -35,7 +35,7 @@ Plan = Mapping[str, Mapping[str, OutputMetric]]
 
 
 def metrics_plan(config: JanusConfig) -> Plan:
-    """All metrics of all tasks, as the Evaluator is told to compute them."""
+    """All metrics of all tasks, as the Evaluator's configuration names them."""
     found: dict[tuple[str, str], StatisticMetric] = {}
     for spec in eval_config(config).metrics_specs:
         for metric in spec.metrics:

@@ -1,4 +1,4 @@
-"""compare.json: what `janus compare` found, for machines and for its table and plots."""
+"""compare.json, the result of `janus compare`, which its table and plots show."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from trainer.config import StrictModel
 
 
 class Training(StrictModel):
-    """One finished training, as the journal keeps it."""
+    """A finished training, as the journal stores it."""
 
     key: str = Field(description="Digest of all that determines it.")
     label: str = Field(description="For people.")
