@@ -23,7 +23,9 @@ VIEWPORT = {"width": 1280, "height": 1500}
 
 def digest_of_report() -> str:
     """A digest of the sources that draw the report."""
-    files = sorted(path for path in (ROOT / "pipeline/report/page").rglob("*") if path.suffix not in ("", ".pyc"))
+    report = ROOT / "pipeline/report"
+    sources = [report / "wording.py", report / "training_plots.py", *(report / "page").rglob("*")]
+    files = sorted(path for path in sources if path.suffix not in ("", ".pyc"))
     whole = hashlib.sha256()
     for path in files:
         whole.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

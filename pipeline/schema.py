@@ -24,7 +24,7 @@ _COLUMN_TYPES: dict[int, ColumnType] = {schema_pb2.INT: "int", schema_pb2.FLOAT:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ColumnDifference:
     """A column that differs between two schemas; None where one does not have it.
 
     `stops` says whether a run would be stopped by it, since the data break what the file demands.
@@ -127,9 +127,9 @@ def to_text(schema: schema_pb2.Schema) -> str:
     return text_format.MessageToString(schema)
 
 
-def differences(
+def column_differences(
     in_file: schema_pb2.Schema, inferred: schema_pb2.Schema, rows: int, statistics: Mapping[str, Column]
-) -> list[Difference]:
+) -> list[ColumnDifference]:
     """Columns that differ between the file and the data; those that would stop a run come first.
 
     A limit that only the file has is not a difference as long as the data keep it.
@@ -151,7 +151,7 @@ def differences(
         stops = left is not None and (right is None or _stops(left, right))
         if stops or left is None or right is None or left.type != right.type:
             words = [_words(view) if view else None for view in (left, right)]
-            differing.append(Difference(column, words[0], words[1], stops))
+            differing.append(ColumnDifference(column, words[0], words[1], stops))
     return sorted(differing, key=lambda difference: (not difference.stops, difference.column))
 
 

@@ -10,10 +10,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.anomaly_gate.column import Column
 from janus_core.errors import DataError
 from pipeline.schema import (
-    Difference,
+    ColumnDifference,
     check_schema,
+    column_differences,
     column_types,
-    differences,
     read_schema,
     to_freeze,
     to_text,
@@ -29,8 +29,8 @@ def schema(text: str) -> schema_pb2.Schema:
     return text_format.Parse(text, schema_pb2.Schema())
 
 
-def compare(in_file: str, inferred: str, **columns: Column) -> list[Difference]:
-    return differences(schema(in_file), schema(inferred), 10, columns)
+def compare(in_file: str, inferred: str, **columns: Column) -> list[ColumnDifference]:
+    return column_differences(schema(in_file), schema(inferred), 10, columns)
 
 
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
@@ -126,32 +126,32 @@ def test_limits_that_the_data_keep_are_no_difference() -> None:
         (
             "type: INT presence { min_fraction: 0.9 }",
             replace(NUMBER, present=6),
-            Difference("x", "INT, in 0.9 of the rows", "INT, in 0.6 of the rows, from 1 to 9", True),
+            ColumnDifference("x", "INT, in 0.9 of the rows", "INT, in 0.6 of the rows, from 1 to 9", True),
         ),
         (
             "type: INT shape { dim { size: 1 } }",
             replace(NUMBER, present=9),
-            Difference("x", "INT, in every row", "INT, in 0.9 of the rows, from 1 to 9", True),
+            ColumnDifference("x", "INT, in every row", "INT, in 0.9 of the rows, from 1 to 9", True),
         ),
         (
             "type: INT int_domain { min: 2 }",
             NUMBER,
-            Difference("x", "INT, may be missing, from 2", "INT, in every row, from 1 to 9", True),
+            ColumnDifference("x", "INT, may be missing, from 2", "INT, in every row, from 1 to 9", True),
         ),
         (
             "type: FLOAT",
             NUMBER,
-            Difference("x", "FLOAT, may be missing", "INT, in every row, from 1 to 9", False),
+            ColumnDifference("x", "FLOAT, may be missing", "INT, in every row, from 1 to 9", False),
         ),
         (
             "type: INT value_count { min: 2 max: 3 }",
             NUMBER,
-            Difference("x", "INT, may be missing, 2-3 values", "INT, in every row, from 1 to 9", True),
+            ColumnDifference("x", "INT, may be missing, 2-3 values", "INT, in every row, from 1 to 9", True),
         ),
     ],
 )
 def test_a_difference_says_both_sides_and_whether_a_run_stops(
-    in_file: str, column: Column, expected: Difference
+    in_file: str, column: Column, expected: ColumnDifference
 ) -> None:
     assert compare(f'feature {{ name: "x" {in_file} }}', 'feature { name: "x" type: INT }', x=column) == [expected]
 

@@ -17,7 +17,7 @@ from pipeline.preflight import check_data, check_metadata
 from pipeline.run.display import console_on, shown_on
 from pipeline.run.interruption import interruptible
 from pipeline.run.record import RunRecord, recorded
-from pipeline.schema import Difference, differences, only_columns, read_schema, to_freeze, to_text
+from pipeline.schema import ColumnDifference, column_differences, only_columns, read_schema, to_freeze, to_text
 
 
 def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> int:
@@ -51,7 +51,7 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
                     raise record.failure.error from None
                 raise
         known = only_columns(read_schema(path), config.named_columns()) if path.exists() else None
-        differing = differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
+        differing = column_differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
         if differing:
             console.print(difference_table(differing, path, known is not None))
         else:
@@ -66,7 +66,7 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
     return 0
 
 
-def difference_table(differing: list[Difference], path: Path, exists: bool) -> Table:
+def difference_table(differing: list[ColumnDifference], path: Path, exists: bool) -> Table:
     """Column × in the file × inferred."""
     title = f"{path} and the training split" if exists else f"inferred from the training split; there is no {path}"
     table = plain_table(title, ("column", "in the file", "inferred", "a run") if exists else ("column", "inferred"))
