@@ -94,6 +94,11 @@ def last_rows(file: CsvFile) -> Iterator[tuple[int, bytes]]:
                 yield block.start + first, row
 
 
+def has_rows(file: CsvFile) -> bool:
+    """Whether anything but blank lines follows the header, the footer included, which `janus predict` reads."""
+    return any(True for _ in blocks_between(file, file.header.stop, None, file.header.line))
+
+
 def all_blocks(file: CsvFile) -> Iterator[Block]:
     """All rows of a file, without its footer, in blocks."""
     return blocks_between(file, *row_bytes(file), file.header.line)

@@ -44,7 +44,7 @@ def inspect_files(files: list[str], data: DataConfig) -> Source:
     if data.format == "csv":
         opened = [csv_reader.open_csv(path, dialect_of(data)) for path in files]
         _check_same_columns({file.path: file.columns for file in opened})
-        if not any(next(csv_reader.all_blocks(file), None) for file in opened):
+        if not any(csv_reader.has_rows(file) for file in opened):
             raise DataError(f"{_these(files)}: nothing but a header, there are no rows")
         return Source(files, dict.fromkeys(opened[0].columns))
     if data.format == "parquet":

@@ -223,3 +223,9 @@ def test_a_block_of_blank_lines_holds_no_rows(tmp_path: Path, monkeypatch: pytes
     assert [cell for block in blocks for cell in csv_reader.parse_block(block, file)["a"].to_pylist()] == ["1", "2"]
     with pytest.raises(DataError, match="line 53: column 'a' holds 'x'"):
         csv_reader.read_block(replace(blocks[-1], data=blocks[-1].data.replace(b"2", b"x")), file, {"a": "int"})
+
+
+def test_a_table_of_no_more_rows_than_the_footer_is_not_empty(tmp_path: Path) -> None:
+    """`janus predict` reads a table of one row with the configuration of a training table that has a footer."""
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    assert list(inspect_source(DataConfig(path=str(tmp_path / "t.csv"), skip_footer=1)).columns) == ["a", "b"]
