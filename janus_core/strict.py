@@ -32,6 +32,9 @@ def class_name(value: Any) -> str:
 
 
 Number = Annotated[float, BeforeValidator(reject_bool)]
+Positive = Annotated[Number, Field(gt=0)]
+NonNegative = Annotated[Number, Field(ge=0)]
+Whole = Annotated[int, BeforeValidator(reject_bool), Field(ge=0)]
 Count = Annotated[PositiveInt, BeforeValidator(reject_bool)]
 ClassName = Annotated[str, BeforeValidator(class_name)]
 Rate = Annotated[float, BeforeValidator(reject_bool), Field(ge=0, lt=1)]

@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import keras
-import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.config import TrainerConfig, dependency_order
@@ -87,11 +86,9 @@ def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> d
     The dot in its name avoids collisions with layers' names, such as that of a feature called `features`.
     """
     specs = transform.transformed_feature_spec()
-    names = list(config.features)
-    names += [missing_name(name) for name, feature in config.features.items() if feature.missing_indicator]
     return {
-        name: keras.Input(shape=_length(specs[name]), dtype=specs[name].dtype.name, name=f"{name}.input")
-        for name in names
+        name: keras.Input(shape=tuple(specs[name].shape), dtype=specs[name].dtype.name, name=f"{name}.input")
+        for name in config.network_inputs()
     }
 
 
@@ -100,7 +97,3 @@ def _functional(inputs: Mapping[str, keras.KerasTensor], outputs: Any, **argumen
         # The keys are deliberately not the inputs' names: see `feature_inputs`.
         warnings.filterwarnings("ignore", message="When providing `inputs` as a dict", category=UserWarning)
         return keras.Model(inputs, outputs, **arguments)
-
-
-def _length(spec: tf.io.FixedLenFeature) -> tuple[int, ...]:
-    return tuple(spec.shape)

@@ -27,7 +27,7 @@ from trainer.heads.base import Head
 from trainer.input import TrainingData, read_training_data
 from trainer.label_statistics import label_statistics
 from trainer.multitask import MultiTaskModel
-from trainer.names import label_name, missing_name, weight_name
+from trainer.names import label_name, weight_name
 from trainer.network import build_network
 from trainer.signatures import ServingModule, export
 from trainer.warm_start import save_weights, start_from, weights_folder
@@ -85,12 +85,10 @@ def _warm_start(
 
 
 def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
-    names = [*config.features]
-    names += [missing_name(name) for name, feature in config.features.items() if feature.missing_indicator]
     data = read_training_data(
         patterns,
         transform.transformed_feature_spec(),
-        features=names,
+        features=config.network_inputs(),
         tasks=list(config.tasks),
         batch_size=config.training.batch_size,
         validation_fraction=config.training.validation_fraction,

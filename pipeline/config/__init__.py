@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from components.example_gen.precision import Role, Use
 from janus_core.kinds import metrics_of
+from janus_core.strict import Count, Name, NonNegative, Number, Positive, StrictModel, Whole, reject_bool
 from janus_core.tables.cells import CellForms, forms_of
 from janus_core.tables.config import DataConfig, columns_of_split
 from pipeline.config.beam import BeamConfig
@@ -13,18 +14,13 @@ from pipeline.config.kubeflow import KubeflowConfig
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
 from serving.deployment.release import serving_release
 from trainer.config import (
-    Count,
     Feature,
     ModelConfig,
-    Name,
-    Number,
-    StrictModel,
     Task,
     TrainerConfig,
     TrainingConfig,
     classes_of,
     column_of,
-    reject_bool,
     task_problems,
     unit_of,
 )
@@ -41,10 +37,10 @@ class GateConfig(StrictModel):
 
     min: Number | None = Field(None, description="The metric must be at least this.")
     max: Number | None = Field(None, description="The metric must be at most this.")
-    max_drop: Annotated[Number, Field(ge=0)] | None = Field(
+    max_drop: NonNegative | None = Field(
         None, description="The metric may be lower than the last blessed model's by at most this."
     )
-    max_rise: Annotated[Number, Field(ge=0)] | None = Field(
+    max_rise: NonNegative | None = Field(
         None, description="The metric may be higher than the last blessed model's by at most this."
     )
 
@@ -85,11 +81,11 @@ class PushConfig(StrictModel):
 
     path: str = Field(description="TensorFlow Serving's base path of the model. Each version is a folder in it.")
     keep: Count = Field(5, description="The number of versions that are kept. Older ones are removed after a push.")
-    wait_seconds: Annotated[Number, Field(ge=0)] = Field(
+    wait_seconds: NonNegative = Field(
         300.0,
         description="Seconds for which a push waits for another push or rollback into the same folder before it fails.",
     )
-    lease_seconds: Annotated[Number, Field(gt=0)] = Field(
+    lease_seconds: Positive = Field(
         3600.0, description="Seconds after which another machine may treat a push that holds the folder as dead."
     )
 
@@ -103,16 +99,16 @@ class PushConfig(StrictModel):
 class LatencyConfig(StrictModel):
     """Limits on the exported model's latency, measured in the serving check's process."""
 
-    batch_1_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(
+    batch_1_p50_ms: Positive | None = Field(
         None, description="Limit on the median latency of requests with one row, in milliseconds."
     )
-    batch_1_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(
+    batch_1_p99_ms: Positive | None = Field(
         None, description="Limit on the 99th percentile of the latency with one row, in milliseconds."
     )
-    batch_128_p50_ms: Annotated[Number, Field(gt=0)] | None = Field(
+    batch_128_p50_ms: Positive | None = Field(
         None, description="Limit on the median latency of requests with 128 rows, in milliseconds."
     )
-    batch_128_p99_ms: Annotated[Number, Field(gt=0)] | None = Field(
+    batch_128_p99_ms: Positive | None = Field(
         None, description="Limit on the 99th percentile of the latency with 128 rows, in milliseconds."
     )
 
@@ -140,15 +136,11 @@ class ServingConfig(StrictModel):
         description="The rows in warm-up requests and on the server's page: `synthetic`, made from the statistics; or "
         "`real`, from the eval split, which become part of the pushed model.",
     )
-    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(
-        300, description="The time limit of the whole check, in seconds."
-    )
-    memory_limit_mb: Annotated[Number, Field(gt=0)] = Field(
+    time_limit_seconds: Positive = Field(300, description="The time limit of the whole check, in seconds.")
+    memory_limit_mb: Positive = Field(
         4096, description="The memory limit of the check's process, in MB. TensorFlow itself takes about 500."
     )
-    size_limit_mb: Annotated[Number, Field(gt=0)] | None = Field(
-        None, description="Limit on the size of the model's files, in MB."
-    )
+    size_limit_mb: Positive | None = Field(None, description="Limit on the size of the model's files, in MB.")
     latency: LatencyConfig = LatencyConfig()
     deployment: DeploymentConfig = Field(DeploymentConfig(), description="How TensorFlow Serving is deployed.")
 
@@ -179,10 +171,10 @@ class ReportConfig(StrictModel):
         description="The number of rows of the eval split, drawn by `seed`, from which curves and intervals are "
         "computed.",
     )
-    importance_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0)] = Field(
+    importance_rows: Whole = Field(
         2000, description="The number of rows of the sample on which permutation importance is measured; 0: not at all."
     )
-    time_limit_seconds: Annotated[Number, Field(gt=0)] = Field(
+    time_limit_seconds: Positive = Field(
         60, description="Seconds after which the importance of no further column is measured."
     )
 

@@ -3,14 +3,13 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from trainer.config import Count, StrictModel, reject_bool
+from janus_core.strict import Count, StrictModel, Whole
 
 Endpoint = Annotated[str, Field(pattern=r"^[^\s/:]+:[0-9]{1,5}$")]
 """host:port"""
 CloudStorage = Annotated[str, Field(pattern=r"^gs://.+")]
-Whole = Annotated[int, BeforeValidator(reject_bool), Field(ge=0)]
 
 INSTALLED = "janus"
 """The image's name where workers are not started by Beam, and therefore have Janus installed already.

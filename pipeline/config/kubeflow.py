@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from trainer.config import Count, Number, StrictModel
+from janus_core.strict import Count, Number, StrictModel
 
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://")
 KFP_ONLY_ROOTS = ("minio://", "ml-pipeline://", "kfp://")

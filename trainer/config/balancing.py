@@ -8,10 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from janus_core.strict import StrictModel, reject_bool
-
-NonNegative = Annotated[float, BeforeValidator(reject_bool), Field(ge=0)]
-Positive = Annotated[float, BeforeValidator(reject_bool), Field(gt=0)]
+from janus_core.strict import NonNegative, Positive, StrictModel, reject_bool
 
 
 class FixedBalancing(StrictModel):

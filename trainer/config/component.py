@@ -7,6 +7,7 @@ from trainer.config.features import Feature
 from trainer.config.model import ModelConfig
 from trainer.config.tasks import Task, classes_of
 from trainer.config.training import TrainingConfig
+from trainer.names import missing_name
 
 
 class LabelConfig(StrictModel):
@@ -44,6 +45,11 @@ class TrainerConfig(StrictModel):
     tasks: dict[str, Task]
     model: ModelConfig
     training: TrainingConfig
+
+    def network_inputs(self) -> list[str]:
+        """The names of the transformed features that the network reads."""
+        indicators = [missing_name(name) for name, feature in self.features.items() if feature.missing_indicator]
+        return [*self.features, *indicators]
 
     def preprocessing(self) -> PreprocessingConfig:
         """The part that Transform depends on."""

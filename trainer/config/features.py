@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from janus_core.strict import Count, Number, StrictModel, reject_bool
+from janus_core.strict import Count, Number, Positive, StrictModel, reject_bool
 
 
 class FeatureConfig(StrictModel):
@@ -90,9 +90,7 @@ class CyclicalFeature(FeatureConfig):
 
     kind: Literal["cyclical"]
     unit: Annotated[str, Field(min_length=1)] | None = Field(None, description=UNIT)
-    period: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
-        description="The length of one turn, in the column's unit."
-    )
+    period: Positive = Field(description="The length of one turn, in the column's unit.")
 
 
 class VectorFeature(FeatureConfig):

@@ -4,18 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from janus_core.strict import Count, StrictModel, reject_bool
+from janus_core.strict import Count, NonNegative, Positive, StrictModel, Whole, reject_bool
 
 
 class EarlyStoppingConfig(StrictModel):
     """Stops the training when the balanced validation loss no longer falls. The best epoch's weights are kept."""
 
-    patience: Annotated[int, BeforeValidator(reject_bool), Field(ge=0)] = Field(
-        2, description="The number of epochs without improvement that are tolerated."
-    )
-    min_delta: Annotated[float, BeforeValidator(reject_bool), Field(ge=0)] = Field(
-        0.0, description="The least decrease of the loss that counts as improvement."
-    )
+    patience: Whole = Field(2, description="The number of epochs without improvement that are tolerated.")
+    min_delta: NonNegative = Field(0.0, description="The least decrease of the loss that counts as improvement.")
 
 
 class TrainingConfig(StrictModel):
@@ -23,9 +19,7 @@ class TrainingConfig(StrictModel):
 
     epochs: Count = Field(5, description="The greatest number of passes over the training rows.")
     batch_size: Count = Field(512, description="The number of rows in a training step.")
-    learning_rate: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
-        0.001, description="The optimizer's learning rate, which is constant."
-    )
+    learning_rate: Positive = Field(0.001, description="The optimizer's learning rate, which is constant.")
     optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = Field("adam", description="The Keras optimizer, by name.")
     early_stopping: EarlyStoppingConfig | None = Field(
         None, description="When to stop early. By default, all epochs are trained."
