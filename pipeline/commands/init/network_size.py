@@ -28,5 +28,5 @@ _LARGEST = Sizes([256, 128], [64], 0.1, 5, 2048, 0.001, 1, 0.02, "many rows: lar
 
 
 def sizes_for(rows: int) -> Sizes:
-    """The sizes for a training split of so many rows."""
+    """The sizes for a training split with this number of rows."""
     return next((sizes for limit, sizes in _SIZES if rows <= limit), _LARGEST)

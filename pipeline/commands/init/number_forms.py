@@ -1,6 +1,7 @@
 """How the cells of a text column write numbers, and which of them are no numbers."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -191,13 +192,12 @@ def _matches(values: pa.StringArray) -> np.ndarray:
 
 def _tally(parts: pa.StructArray, counts: np.ndarray) -> dict[str, int]:
     """The units, the most frequent first."""
-    tally: dict[str, int] = {}
+    tally: Counter[str] = Counter()
     for name in ("before", "after"):
         texts = pc.struct_field(parts, [parts.type.get_field_index(name)]).to_pylist()
         for text, rows in zip(texts, counts.tolist(), strict=True):
-            if text:
-                tally[text] = tally.get(text, 0) + rows
-    return dict(sorted(tally.items(), key=lambda item: -item[1]))
+            tally.update({text: rows} if text else {})
+    return dict(tally.most_common())
 
 
 def _marks(values: pa.StringArray, counts: np.ndarray, unit: str | None) -> tuple[str, str | None, str | None]:

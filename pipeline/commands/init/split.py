@@ -26,7 +26,7 @@ FEWEST_TIMES = 10
 SEEDS = 200
 MOST_UNSEEN = 0.5
 _WIDE = 500
-"""With so many columns, other seeds are not tried: each hashes every cell."""
+"""From this number of columns on, other seeds are not tried: each hashes every cell."""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,11 @@ from pipeline.config import RESERVED_TASK_NAMES
 MOST_CLASSES = 100
 MOST_NUMBERED_CLASSES = 20
 MOST_CODES = 10
-"""Up to so many whole numbers that do not count from 0 or 1 are still taken for classes, with a warning."""
+"""Up to this number, whole numbers that do not count from 0 or 1 are still taken for classes, with a warning."""
 FEWEST_ROWS_OF_CLASS = 5
 """A number with fewer rows per value is predicted as a number rather than classified."""
 MODE_SHARE = 0.4
-"""Where so many labels are one value, it is the median or near it, and no model has a lower absolute error."""
+"""Where this share of the labels is one value, it is near the median, and no model has a lower absolute error."""
 _RESERVED = RESERVED_TASK_NAMES | {"shared"}
 _POSITIVE = ("yes", "true", "y", "t", "1", "positive", "pos", "male", "malignant", "bad", "late", "fraud", "spam")
 _SEPARATORS = ("|", ";", ",")

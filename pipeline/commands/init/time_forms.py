@@ -71,17 +71,13 @@ def text_time_form(column: Profile) -> TimeForm | None:
     shares = {form: float(_are_times(head, form).mean()) for form in (*_TIME_FORMS, *_ZONED_FORMS)}
     fit = [form for form, share in shares.items() if share >= 0.5 and share == max(shares.values())]
     fit = fit or [form for form, share in shares.items() if share >= 1 - MOST_ODD]
-    best: list[tuple[float, str, np.ndarray]] = []
-    for form in fit:
-        valid = _are_times(values, form)
-        best.append((float(counts[valid].sum() / counts.sum()), form, valid))
-    best.sort(key=lambda entry: -entry[0])
-    if not best or best[0][0] < 1 - MOST_ODD:
+    valid = {form: _are_times(values, form) for form in fit}
+    rows = {form: int(counts[valid[form]].sum()) for form in fit}
+    best = max(rows, key=lambda form: rows[form], default=None)
+    if best is None or rows[best] / counts.sum() < 1 - MOST_ODD:
         return None
-    share, form, valid = best[0]
-    if len(best) > 1 and best[1][0] == share:
-        form = AMBIGUOUS
-    return TimeForm(form, {values[place].as_py(): int(counts[place]) for place in np.flatnonzero(~valid).tolist()})
+    odd = {values[place].as_py(): int(counts[place]) for place in np.flatnonzero(~valid[best]).tolist()}
+    return TimeForm(best if list(rows.values()).count(rows[best]) == 1 else AMBIGUOUS, odd)
 
 
 def _are_times(values: pa.StringArray, form: str) -> np.ndarray:

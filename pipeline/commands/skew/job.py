@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -119,20 +120,11 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     from pipeline.report.analysis.sample import draw_records
 
     run = executions_of_run(open_store(home.metadata), read_latest(home).run_id)
-    found = {
-        node: execution.output(key)
-        for node, key in (
-            ("ExampleGen", "examples"),
-            ("StatisticsGen", "statistics"),
-            ("ImportSchemaGen", "schema"),
-            ("SchemaGen", "schema"),
-        )
-        if (execution := run.get(node)) is not None
-    }
-    statistics, schema = found.get("StatisticsGen"), found.get("ImportSchemaGen") or found.get("SchemaGen")
-    examples = found.get("ExampleGen")
+    nodes = {"examples": "ExampleGen", "statistics": "StatisticsGen"}
+    nodes["schema"] = "ImportSchemaGen" if "ImportSchemaGen" in run else "SchemaGen"
+    examples, statistics, schema = (run[node].output(key) if node in run else None for key, node in nodes.items())
     if statistics is None or schema is None or examples is None:
-        raise ConfigError(f"the newest run of pipeline '{home.name}' did not come to its statistics: run it again")
+        raise ConfigError(f"the newest run of pipeline '{home.name}' ended before its statistics: run it again")
     drawn, _ = draw_records(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True)
     training = Sample(
         tfdv.load_stats_binary(f"{statistics.uri}/Split-train/{STATISTICS_FILE}"), batches_of(drawn) if drawn else []
@@ -195,9 +187,10 @@ def _values(one: "FeatureSkew") -> str:
 
 
 def _view(result: Result) -> RenderableType:
-    features = Table(title=f"{result.rows:,} served rows beside the training split", title_justify="left")
-    for name in ("column", "measure", "distance", "threshold", "missing (training)", "missing (served)", "unseen", ""):
-        features.add_column(name, justify="left" if name in ("column", "measure", "") else "right")
+    features = _table(
+        f"{result.rows:,} served rows beside the training split",
+        ("column", "measure", "distance", "threshold", "missing (training)", "missing (served)", "unseen", ""),
+    )
     for one in sorted(result.features, key=lambda one: -(one.distance or 0.0)):
         features.add_row(
             one.column,
@@ -211,9 +204,8 @@ def _view(result: Result) -> RenderableType:
         )
     parts: list[RenderableType] = [features, *(Text(line) for line in result.outliers())]
     if result.predictions:
-        tasks = Table(title="predictions beside those of the eval split", title_justify="left")
-        for name in ("task", "measure", "distance", "threshold", "shift of the mean", ""):
-            tasks.add_column(name, justify="left" if name in ("task", "measure", "") else "right")
+        headings = ("task", "measure", "distance", "threshold", "shift of the mean", "")
+        tasks = _table("predictions beside those of the eval split", headings)
         for drift in result.predictions:
             tasks.add_row(
                 drift.task,
@@ -225,6 +217,14 @@ def _view(result: Result) -> RenderableType:
             )
         parts.append(tasks)
     return Group(*parts)
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    """A table of names, in the first two columns, numbers, and a verdict in the last column."""
+    table = Table(title=title, title_justify="left")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < 2 or not heading else "right")
+    return table
 
 
 def _verdict(past: bool, threshold: float | None, word: str) -> str:

@@ -203,7 +203,7 @@ def test_the_command_refuses_in_words(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "runs").exists()
 
 
-def test_what_the_data_lack_is_told_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_data_lack_is_reported_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="nowhere"):
         run_compare_job(small_config(tmp_path, data={"path": "nowhere"}), CompareOptions())

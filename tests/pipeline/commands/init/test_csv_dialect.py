@@ -14,9 +14,9 @@ from tests.janus_core.tables.test_csv_dialect import CASES
 from tests.pipeline.commands.init.tables import sample_of, shop, write_csv
 
 
-# One backslash that stands before no quote tells nothing.
+# One backslash without a quote after it proves nothing.
 @pytest.mark.parametrize("case", [case for case, (_, keys) in CASES.items() if "escape_char" not in keys])
-def test_other_programs_tables_are_read_without_being_told_how(case: str, tmp_path: Path) -> None:
+def test_other_programs_tables_are_read_without_keys(case: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(CASES[case][0])
     sample = read_sample(DataConfig(path=str(tmp_path / "t.csv")))
     assert sample.columns["id"].to_pylist() == [1, 2]
@@ -41,7 +41,7 @@ FOUND: dict[str, tuple[str, dict[str, Any]]] = {
     "lines in a title cell": ('"a\nb",c\n1,2\n3,4\n', {}),
     "comma after an escaped quote": ('a,b\n1,"x \\", y"\n2,z\n', {"escape_char": "\\"}),
     "path of Windows": ('a,b\n1,"C:\\"\n2,"D:\\"\n', {}),
-    "pipes amid": ("a|b,c\n1|2,3\n", {}),
+    "pipes within cells": ("a|b,c\n1|2,3\n", {}),
 }
 
 

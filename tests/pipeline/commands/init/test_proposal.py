@@ -130,10 +130,10 @@ def test_a_wide_table_keeps_the_columns_that_tell_most(tmp_path: Path, monkeypat
     monkeypatch.setattr(proposal_module, "MOST_FEATURES", 3)
     table = {f"noise{place}": RANDOM.normal(size=200).tolist() for place in range(20)}
     y = RANDOM.normal(size=200)
-    table["told"] = (y + RANDOM.normal(0, 0.3, 200)).tolist()
+    table["hint"] = (y + RANDOM.normal(0, 0.3, 200)).tolist()
     plan = plan_of(tmp_path, {**table, "y": y.tolist()}, "y")
     assert len(plan.features) == 3
-    assert "told" in [column.column.name for column in plan.features]
+    assert "hint" in [column.column.name for column in plan.features]
 
 
 def test_a_table_without_any_feature_is_refused(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_table_without_any_feature_is_refused(tmp_path: Path) -> None:
         plan_of(tmp_path, {"c": [1] * 50, "y": ["p", "q"] * 25}, "y")
 
 
-def test_duplicates_are_told(tmp_path: Path) -> None:
+def test_duplicates_are_reported(tmp_path: Path) -> None:
     table = {"x": [1.5, 2.5] * 50, "y": ["p", "q"] * 50}
     assert any("98 rows are the same as an earlier one (98.0 %)" in w for w in plan_of(tmp_path, table, "y").warnings)
 

@@ -26,7 +26,7 @@ def test_a_small_table_is_read_whole(tmp_path: Path) -> None:
     assert sample.how == "all 3 rows"
 
 
-def test_words_for_missing_amid_numbers_are_missing(tmp_path: Path) -> None:
+def test_words_for_missing_among_numbers_are_missing(tmp_path: Path) -> None:
     columns = {
         "n": [1, "NA", 3, 4],
         "m": [0.5, 1.5, "?", "NA"],
@@ -156,14 +156,14 @@ def test_parquet_is_read_from_the_beginnings_of_its_row_groups(tmp_path: Path) -
         (b"a,b\n1,2\n3\n", "line 3: 1 cells"),
     ],
 )
-def test_what_is_no_table_is_told(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_no_table_is_reported(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(DataError, match=words):
         sample_of(path)
 
 
-def test_another_encoding_amid_a_large_file_is_told_by_its_byte(
+def test_another_encoding_within_a_large_file_is_reported_with_its_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "t.csv"
@@ -173,7 +173,7 @@ def test_another_encoding_amid_a_large_file_is_told_by_its_byte(
         sample_of(path, rows=10_000)
 
 
-def test_a_missing_file_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_the_nearest(tmp_path: Path) -> None:
     write_csv(tmp_path / "orders.csv", {"a": [1]})
     with pytest.raises(DataError, match=r"did you mean '.*orders\.csv'"):
         sample_of(tmp_path / "order.csv")

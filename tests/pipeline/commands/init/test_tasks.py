@@ -120,7 +120,7 @@ def test_reserved_and_strange_names_make_other_task_names() -> None:
     ]
 
 
-def test_imbalance_and_missing_labels_are_told(tmp_path: Path) -> None:
+def test_imbalance_and_missing_labels_are_reported(tmp_path: Path) -> None:
     table = shop()
     table["bought"] = ["yes" if row % 40 == 0 else "no" if row % 8 else None for row in range(400)]
     warnings = "\n".join(plan_of(tmp_path, table, "bought").warnings)

@@ -93,7 +93,7 @@ def test_by_beam(folder: Path, tiny_models: Callable[[int], Path]) -> None:
     check(pq.read_table(folder / "sharded").sort_by("distance"))
 
 
-def test_what_cannot_be_predicted_is_told_and_nothing_is_written(
+def test_what_cannot_be_predicted_is_reported_and_nothing_is_written(
     folder: Path, client: Any, tiny_models: Callable[[int], Path]
 ) -> None:
     config, model = small_config(folder), str(tiny_models(0))
@@ -202,7 +202,7 @@ def test_a_column_of_decimals_is_written_as_it_was(folder: Path, tiny_models: Ca
     assert cells == ['"price"', "1.5000000", "-0.0000001", ""]
 
 
-def test_an_empty_cell_in_a_required_column_is_told_with_its_remedy(
+def test_an_empty_cell_in_a_required_column_is_reported_with_its_remedy(
     folder: Path, tiny_models: Callable[[int], Path]
 ) -> None:
     (folder / "empty.csv").write_text("distance,carrier\n1,UA\n,UA\n")
