@@ -17,9 +17,10 @@ CONFIGS: dict[str, type[TaskConfig]] = {
 
 def test_the_catalogue_the_configuration_and_the_heads_know_the_same_kinds() -> None:
     assert list(KINDS) == list(CONFIGS) == list(HEADS)
-    assert {name: kind.label_form for name, kind in KINDS.items()} == {
-        name: config.label_form for name, config in CONFIGS.items()
-    }
+    for name, kind in KINDS.items():
+        assert (kind.name, kind.label_form) == (name, CONFIGS[name].label_form)
+        # The metric that is shown while training is the one to look at first afterwards.
+        assert HEADS[name].headline == kind.headline
 
 
 def test_the_trainer_does_not_read_the_catalogue_so_that_a_changed_metric_trains_no_model_again() -> None:
