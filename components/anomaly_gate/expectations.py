@@ -1,6 +1,6 @@
 """What the configuration expects of the data, in addition to the schema."""
 
-from trainer.config import StrictModel
+from janus_core.strict import StrictModel
 
 
 class LabelExpectation(StrictModel):

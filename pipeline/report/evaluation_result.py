@@ -13,10 +13,11 @@ from tfx.dsl.io import fileio
 
 from janus_core.errors import JanusError
 from janus_core.kinds import metrics_of
+from janus_core.strict import StrictModel
 from pipeline.config import GateConfig, JanusConfig
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES, output_of
 from pipeline.report.report_json import finite
-from trainer.config import StrictModel, Task, classes_of
+from trainer.config import Task, classes_of
 
 BLESSED_FILE, NOT_BLESSED_FILE = "BLESSED", "NOT_BLESSED"
 

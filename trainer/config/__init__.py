@@ -1,6 +1,5 @@
 """The part of the configuration that the Transform and Trainer components read."""
 
-from janus_core.strict import ClassName, Count, Name, Number, Rate, StrictModel, reject_bool
 from trainer.config.balancing import (
     BalancingConfig,
     CagradBalancing,
@@ -56,8 +55,6 @@ __all__ = [
     "CagradBalancing",
     "CategoricalFeature",
     "CgcTrunk",
-    "ClassName",
-    "Count",
     "CrossStitchTrunk",
     "CyclicalFeature",
     "DwaBalancing",
@@ -74,16 +71,12 @@ __all__ = [
     "MmoeTrunk",
     "ModelConfig",
     "MulticlassTask",
-    "Name",
-    "Number",
     "NumericFeature",
     "PcgradBalancing",
     "PleTrunk",
     "PreprocessingConfig",
-    "Rate",
     "RegressionTask",
     "SharedBottomTrunk",
-    "StrictModel",
     "Task",
     "TaskConfig",
     "TrainerConfig",
@@ -96,7 +89,6 @@ __all__ = [
     "dependency_order",
     "given_of",
     "quantiles_of",
-    "reject_bool",
     "task_problems",
     "unit_of",
 ]

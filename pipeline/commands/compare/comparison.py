@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from janus_core.strict import StrictModel
 from pipeline.commands.compare.statistics import Change, Estimate
-from trainer.config import StrictModel
 
 
 class Training(StrictModel):

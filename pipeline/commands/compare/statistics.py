@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from trainer.config import StrictModel
+from janus_core.strict import StrictModel
 
 Verdict = Literal["shares well", "neutral", "negative transfer"]
 
