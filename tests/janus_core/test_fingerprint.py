@@ -86,6 +86,7 @@ def test_an_edit_of_any_module_that_a_node_runs_is_seen(
     assert source_fingerprint(*NODES[node]) == before
 
 
+@pytest.mark.slow
 def test_whatever_is_imported_is_in_the_closure() -> None:
     modules = sorted({module for names in NODES.values() for module in names if not module.endswith("__main__")})
     code = (

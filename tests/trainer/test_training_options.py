@@ -78,6 +78,7 @@ def test_two_workers_train_as_one_process(trained: Trained, tmp_path: Path) -> N
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"jit_compile": True}, {"mixed_precision": "bfloat16"}, {"distribution": "mirrored"}]
 )

@@ -26,6 +26,8 @@ from tests.pipeline.evaluation_harness import (
     write_examples,
 )
 
+pytestmark = pytest.mark.slow
+
 SLICES = [["origin"], ["hour"], ["origin", "hour"]]
 GATES = {
     "status": {"auc": {"min": 0.5, "max_drop": 0.01}, "f1": {"max": 0.2}},

@@ -25,6 +25,8 @@ from tests.pipeline.kinds_harness import (
     write_kinds_examples,
 )
 
+pytestmark = pytest.mark.slow
+
 EXECUTORS = {"batch": BatchExecutor, "tfma": StockExecutor}
 ROWS = 240
 GATES: dict[str, Any] = {

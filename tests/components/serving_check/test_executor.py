@@ -31,6 +31,8 @@ from tests.components.anomaly_gate.statistics import write_split
 from tests.components.examples import artifact_at, example, examples_artifact
 from tests.components.serving_check.models import ROWS
 
+pytestmark = pytest.mark.slow
+
 PASSED = CheckResult(
     passed=True, seconds=1, size_mb=1, peak_memory_mb=1, signatures=[], rows=5, latency={}, problems=[]
 )

@@ -18,6 +18,8 @@ from components.statistics_gen.component import ArrowStatisticsGen
 from components.statistics_gen.executor import Executor
 from tests.components.examples import Value, artifact_at, example, examples_artifact, run_executor
 
+pytestmark = pytest.mark.slow
+
 SPLITS = ("train", "eval")
 
 

@@ -22,6 +22,8 @@ from janus_core.examples.records import record_batches
 from tests.components.examples import artifact_at, examples_artifact, read_records, run_executor
 from tests.components.transform.test_executor import MODULE, SCHEMA, rows
 
+pytestmark = pytest.mark.slow
+
 SPLITS = ("train", "eval")
 ROWS = 300
 

@@ -28,6 +28,8 @@ from tests.components.examples import (
     write_records,
 )
 
+pytestmark = pytest.mark.slow
+
 SPLITS = ("train", "eval")
 MODULE = "tests.components.transform.preprocessing"
 

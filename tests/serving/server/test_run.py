@@ -76,6 +76,7 @@ def line_with(found: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"ended without '{text}': {found.stderr.read() if found.stderr else ''}")
 
 
+@pytest.mark.slow
 def test_it_waits_for_a_first_version_serves_it_and_ends_by_a_signal(publish: Publish, tmp_path: Path) -> None:
     with process(tmp_path) as found:
         words = line_with(found, "REST at").replace(",", " ").split()
@@ -100,6 +101,7 @@ def test_it_waits_for_a_first_version_serves_it_and_ends_by_a_signal(publish: Pu
     assert "Traceback" not in output + errors
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_told_and_ends_with_2(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -24,6 +24,7 @@ def train(kind: str, checkpoints: Path | None, logs: Path) -> tuple[list[dict[st
     return history, [variable.numpy() for variable in model.balancing.variables]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_resumed_is_the_same(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, state = train(kind, None, tmp_path / "whole")

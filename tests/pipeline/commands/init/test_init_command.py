@@ -194,6 +194,7 @@ def test_columns_with_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [feature.column or name for name, feature in config.features.items()] == names
 
 
+@pytest.mark.slow
 def test_ten_thousand_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     random = np.random.RandomState(0)
