@@ -32,7 +32,10 @@ from pipeline.run.record import RunRecord
 from trainer.config import TrainerConfig, unit_of
 
 if TYPE_CHECKING:
-    from pipeline.commands.compare.training import Examples, Planned
+    from pipeline.commands.compare.training import Examples
+
+_SINGLE, _EQUAL = "single-task {}", "single-task {} of equal size"
+"""The labels of a task's single-task networks."""
 
 
 @dataclass(frozen=True)
@@ -134,16 +137,23 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
     from pipeline.commands.compare.journal import Journal, content_digest
     from pipeline.commands.compare.metrics import metrics_plan
     from pipeline.commands.compare.summary import Trained, notes_on, summarise
-    from pipeline.commands.compare.training import carry_out, open_examples
+    from pipeline.commands.compare.training import Planned, carry_out, open_examples
     from pipeline.evaluation import LABELLED_COUNT
 
     digest = content_digest([prepared.transform_graph, *prepared.examples])
     examples = open_examples(prepared.transform_graph, prepared.examples, job.base, digest)
     display.status("counting parameters")
     wanted, notes = _distinct(job.candidates, examples)
-    equal, factors = _of_equal_size(job.base, wanted[0].config, examples)
     single = {task: single_task(job.base, task) for task in job.base.tasks}
-    planned = _plan(job.options.seeds, wanted, single, equal)
+    equal = _of_equal_size(single, wanted[0].config, examples)
+    networks = {
+        **{_SINGLE.format(task): config for task, config in single.items()},
+        **{_EQUAL.format(task): config for task, (config, _) in equal.items()},
+        **{candidate.name: candidate.config for candidate in wanted},
+    }
+    seeds = range(job.options.seeds)
+    # Repetition by repetition, so that an interrupted comparison has complete ones.
+    planned = [Planned(label, config, repetition) for repetition in seeds for label, config in networks.items()]
     headlines = {task: headline_of(config) for task, config in job.base.tasks.items()}
     found = carry_out(
         planned,
@@ -156,13 +166,13 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
     )
 
     def repetitions(label: str) -> list:
-        return [found[label, repetition] for repetition in range(job.options.seeds)]
+        return [found[label, repetition] for repetition in seeds]
 
     trained = Trained(
         candidates={candidate.name: repetitions(candidate.name) for candidate in wanted},
-        single={task: repetitions(_single_label(task)) for task in single},
-        equal={task: repetitions(_equal_label(task)) for task in equal},
-        factors=factors,
+        single={task: repetitions(_SINGLE.format(task)) for task in single},
+        equal={task: repetitions(_EQUAL.format(task)) for task in equal},
+        factors={task: factor for task, (_, factor) in equal.items()},
     )
     tasks = {
         task: TaskInfo(
@@ -181,7 +191,7 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
         created=now(),
         stack=stack_versions(),
         confidence=job.options.confidence,
-        seeds=[job.base.seed + repetition for repetition in range(job.options.seeds)],
+        seeds=[job.base.seed + repetition for repetition in seeds],
         epochs=job.base.training.epochs,
         examples=prepared.rows,
         tasks=tasks,
@@ -211,8 +221,8 @@ def _distinct(wanted: Sequence[Candidate], examples: "Examples") -> tuple[list[C
 
 
 def _of_equal_size(
-    base: TrainerConfig, own: TrainerConfig, examples: "Examples"
-) -> tuple[dict[str, TrainerConfig], dict[str, float]]:
+    single: Mapping[str, TrainerConfig], own: TrainerConfig, examples: "Examples"
+) -> dict[str, tuple[TrainerConfig, float]]:
     """task → its single-task network with about as many parameters as the whole multi-task one, and its factor."""
     from trainer.trial import parameters_of
 
@@ -220,33 +230,7 @@ def _of_equal_size(
         return parameters_of(config, examples.transform, examples.training)
 
     target = count(own)
-    found = {task: of_equal_size(single_task(base, task), target, count) for task in base.tasks}
-    return {task: config for task, (config, _) in found.items()}, {task: factor for task, (_, factor) in found.items()}
-
-
-def _plan(
-    seeds: int, wanted: Sequence[Candidate], single: Mapping[str, TrainerConfig], equal: Mapping[str, TrainerConfig]
-) -> "list[Planned]":
-    """All trainings, repetition by repetition, so that an interrupted comparison has complete repetitions."""
-    from pipeline.commands.compare.training import Planned
-
-    return [
-        Planned(label, config, repetition)
-        for repetition in range(seeds)
-        for label, config in [
-            *((_single_label(task), config) for task, config in single.items()),
-            *((_equal_label(task), config) for task, config in equal.items()),
-            *((candidate.name, candidate.config) for candidate in wanted),
-        ]
-    ]
-
-
-def _single_label(task: str) -> str:
-    return f"single-task {task}"
-
-
-def _equal_label(task: str) -> str:
-    return f"single-task {task} of equal size"
+    return {task: of_equal_size(config, target, count) for task, config in single.items()}
 
 
 def _determined_by() -> dict[str, str]:
