@@ -3,8 +3,9 @@
 import functools
 import re
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from jinja2 import Environment, Template
 
+from janus_core.templates import templates_of
 from pipeline.report.wording import number, share
 
 
@@ -21,13 +22,6 @@ def escaped_markdown(text: str) -> str:
 
 @functools.cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pipeline.report.page", "templates"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates_of("pipeline.report.page")
     environment.filters.update(number=number, share=share, md=escaped_markdown)
     return environment
