@@ -24,7 +24,7 @@ help: ## This list
 	@echo
 	@echo "  CONFIG=configs/X.yaml   the config of run, report, serve, kubeflow and image ($(CONFIG))"
 	@echo "  STACK=modern|portable   the set of package versions; without it, the one that fits the machine"
-	@echo "  ARGS='...'              further arguments of the command behind run, report, serve, test or lock"
+	@echo "  ARGS='...'              further arguments of the command behind run, report, serve, check, test or lock"
 	@echo
 	@echo "make ends with 2 whatever failed; it prints the command's own exit code as 'Error N'."
 
@@ -57,7 +57,7 @@ screenshots: setup ## Take README's pictures again, from the flights' newest rep
 	@$(BIN)/python docs/screenshots.py
 
 check: lint ## Lint, and run the fast tests: before each commit
-	@$(PYTEST) -m "not slow and not very_slow" $(ARGS)
+	@$(PYTEST) -m "not slow and not very_slow and not needs" $(ARGS)
 
 test: setup ## Run the tests, except those that take minutes each
 	@$(PYTEST) -m "not very_slow" $(ARGS)

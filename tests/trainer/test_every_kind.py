@@ -22,6 +22,8 @@ from trainer.config import TrainerConfig
 from trainer.run import run_fn
 from trainer.signatures import ServingModule, export
 
+pytestmark = pytest.mark.slow
+
 ROWS = 2000
 FEATURES = ("x", "z")
 LEVELS = [0.1, 0.5, 0.9]

@@ -24,6 +24,8 @@ from trainer.input import read_training_data
 from trainer.multitask import MultiTaskModel
 from trainer.run import run_fn
 
+pytestmark = pytest.mark.slow
+
 FEATURES = ("x", "constant", "city", "code", "hour", "v")
 
 

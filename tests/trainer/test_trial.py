@@ -12,6 +12,8 @@ from trainer.input import TrainingData
 from trainer.run import read_examples
 from trainer.trial import Trial, count_parameters, effective_balancing, parameters_of, train_trial
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(trained: Trained) -> TrainingData:

@@ -20,6 +20,8 @@ from trainer.run import make_heads, make_model, read_examples, run_fn
 from trainer.signatures import ServingModule
 from trainer.warm_start import Taken, start_from, weights_folder
 
+pytestmark = pytest.mark.slow
+
 
 def config_of(**changed: Any) -> TrainerConfig:
     raw: dict[str, Any] = {

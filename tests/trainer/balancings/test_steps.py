@@ -15,6 +15,8 @@ from trainer.balancings import BALANCINGS
 from trainer.balancings.fixed import Fixed
 from trainer.multitask import MultiTaskModel
 
+pytestmark = pytest.mark.slow
+
 
 def batch_of(rows: Batch, start: int = 0) -> tuple[dict, dict, dict]:
     return tuple({name: tf.constant(values[start : start + BATCH]) for name, values in part.items()} for part in rows)  # type: ignore[return-value]
@@ -130,7 +132,6 @@ def test_a_batch_without_labels_moves_nothing_of_the_task(kind: str) -> None:
         assert float(logs["a_weight"]) > 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_compiled_in_loops_and_by_xla_it_is_the_same(kind: str) -> None:
     # With more than two tasks PCGrad's order matters, and XLA draws other random numbers than TensorFlow.

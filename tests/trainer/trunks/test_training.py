@@ -16,6 +16,8 @@ from trainer.expert_gates import utilisation_of
 from trainer.run import run_fn
 from trainer.signatures import ServingModule
 
+pytestmark = pytest.mark.slow
+
 OUTPUTS = ("late", "level", "delay")
 
 
