@@ -98,6 +98,7 @@ def test_it_is_installed_in_an_empty_environment_as_documented(wheel: Path, tmp_
     assert trial.returncode == 0, trial.stderr
 
 
+@pytest.mark.slow
 def test_it_works_where_there_is_no_source_tree(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")

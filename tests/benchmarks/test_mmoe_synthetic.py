@@ -47,6 +47,7 @@ def test_both_models_have_as_many_parameters() -> None:
     assert abs(bottom - mmoe) <= (INPUTS + 1 + 16) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_a_stack_trains_each_network_as_keras_does(model: str) -> None:
     """Three steps of Adam, with a learning rate of its own for each of two networks."""

@@ -159,6 +159,7 @@ def test_whole_numbers_with_a_fraction_of_zero_are_exact(tmp_path: Path) -> None
     assert values == {("int64_list", (100_000_000 + i,)) for i in range(40)}
 
 
+@pytest.mark.slow
 def test_a_line_of_100_mb_works(tmp_path: Path) -> None:
     size = 100 << 20
     with (tmp_path / "t.csv").open("wb") as file:

@@ -162,6 +162,7 @@ def test_a_push_that_is_under_way_is_waited_for_then_told(base: Path, pushed: Ca
     assert roll_back(base, accept, wait_seconds=0.2).to_version == versions(base)[0]
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_nothing_or_a_rollback(tmp_path: Path) -> None:
     """Kills a rollback before each of its steps on the disk in turn, until one comes to its end."""
     seen, step = set(), 0
@@ -192,6 +193,7 @@ def test_a_kill_at_any_moment_leaves_nothing_or_a_rollback(tmp_path: Path) -> No
     assert step > 10
 
 
+@pytest.mark.slow
 def test_a_kill_during_a_push_leaves_nothing_or_a_version(tmp_path: Path) -> None:
     step = 0
     while True:

@@ -383,6 +383,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_any_value_anywhere_is_accepted_or_a_config_error(data: st.DataObject) -> None:

@@ -89,6 +89,7 @@ def janus(folder: Path, *arguments: str, token: str | None = None) -> Result:
     return CliRunner().invoke(app, ["kubeflow", command, str(folder / "small.yaml"), *options], env=environment)
 
 
+@pytest.mark.slow
 def test_from_the_first_run_to_the_end_of_the_schedule(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     with running(State(multi_user=True, token="word")) as kfp:

@@ -123,6 +123,7 @@ def test_what_follows_the_json_object_is_not_looked_at(client: Client) -> None:
     assert client.http.post("/v1/models/tiny:predict", content=body).json() == {"predictions": [3.0]}
 
 
+@pytest.mark.slow
 def test_a_body_of_ten_megabytes_is_answered(client: Client) -> None:
     rows = 1_000_000
     body = json.dumps({"signature_name": "sums", "inputs": [[1.5, 2.25]] * rows}).encode()
