@@ -66,7 +66,7 @@ class BestWeights(keras.callbacks.Callback):
         min_delta = self._early_stopping.min_delta if self._early_stopping else 0.0
         if value < self.best - min_delta or not self.weights:
             self.best, self.best_epoch, self.waited = value, epoch, 0
-            self.weights = [variable.numpy() for variable in self.model.network.variables]
+            self.weights = exported_weights(self.model)
         else:
             self.waited += 1
         if self._early_stopping and self.waited > self._early_stopping.patience:
@@ -74,8 +74,41 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Restores the best epoch's weights."""
-        for variable, value in zip(self.model.network.variables, self.weights, strict=True):
-            variable.assign(value)
+        _assign(self.model, self.weights)
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Validates the moving average of the weights (`training.ema`) in place of the weights themselves.
+
+    Differs from Keras's SwapEMAWeights in that training goes on, and is checkpointed, with the weights as they are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own: list[np.ndarray] = []
+
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Puts the average into the network."""
+        self._own = [variable.numpy() for variable in self.model.network.variables]
+        _assign(self.model, exported_weights(self.model))
+
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Puts the weights back."""
+        _assign(self.model, self._own)
+
+
+def exported_weights(model: keras.Model) -> list[np.ndarray]:
+    """The values of the network's variables that are exported: their moving averages, where the optimizer has them."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    trained = model.network.trainable_variables
+    averages = optimizer._model_variables_moving_average if optimizer.use_ema else trained
+    by_id = {id(variable): average for variable, average in zip(trained, averages, strict=True)}
+    return [by_id.get(id(variable), variable).numpy() for variable in model.network.variables]
+
+
+def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
+    for variable, value in zip(model.network.variables, values, strict=True):
+        variable.assign(value)
 
 
 class EpochHistory(keras.callbacks.Callback):

@@ -16,6 +16,9 @@ MEMORY_SHARE = 0.25
 SHUFFLE_BUFFER = 200_000
 """Rows in the buffer of a streamed shuffle."""
 
+SAMPLE = 200_000
+"""Rows whose values are kept for the edges of bins."""
+
 HASHES = 2**63 - 1
 _ALIGNMENT = 64
 
@@ -37,6 +40,7 @@ class TrainingData:
         labels: label and weight columns of the training part, for label statistics.
         in_memory: whether the examples are held in memory.
         labelled: task → rows of both parts with a label and a weight above 0.
+        sample: the `sampled` features in at most SAMPLE rows of the training part, in no order.
     """
 
     train: tf.data.Dataset
@@ -47,6 +51,7 @@ class TrainingData:
     labels: Columns
     in_memory: bool
     labelled: dict[str, int] = field(default_factory=dict)
+    sample: Columns = field(default_factory=dict)
 
 
 def read_training_data(
@@ -58,6 +63,7 @@ def read_training_data(
     validation_fraction: float,
     seed: int,
     memory_limit: int | None = None,
+    sampled: Sequence[str] = (),
 ) -> TrainingData:
     """Reads the training split.
 
@@ -74,11 +80,13 @@ def read_training_data(
         validation_fraction: share of rows that are held out.
         seed: of the shuffle.
         memory_limit: bytes that examples may take in memory; by default, a share of the available memory.
+        sampled: the transformed features of which `sample` holds values.
     """
     names = [*features, *(f(task) for task in tasks for f in (label_name, weight_name))]
     wanted = {name: spec[name] for name in names}
     limit = memory_limit if memory_limit is not None else int(MEMORY_SHARE * _available_memory())
-    hashes, packed, label_columns = _collect(_parsed(patterns, wanted), names, limit)
+    sample = _Sample(sampled)
+    hashes, packed, label_columns = _collect(_parsed(patterns, wanted), names, limit, sample)
     # Four bytes per row, since after the examples the shuffle's copies take the most memory.
     order = np.argsort(hashes, kind="stable").astype(np.int32 if len(hashes) < 2**31 else np.int64)
     held_out = int(len(order) * validation_fraction)
@@ -105,6 +113,7 @@ def read_training_data(
         validation_rows=held_out,
         labels={name: _scalars(values[order[held_out:]]) for name, values in label_columns.items()},
         in_memory=packed is not None,
+        sample=sample.rows(int(hashes[order[held_out]]) if rows else HASHES),
         labelled={task: int(np.count_nonzero(label_columns.get(weight_name(task), 0))) for task in tasks},
     )
 
@@ -188,8 +197,35 @@ class _Block:
         return _Packed(tf.Variable(tensor, trainable=False, name="examples"), self._dtype, self._widths)
 
 
+class _Sample:
+    """The rows with the greatest hashes: the same ones whatever the order of the files, and none that are held out."""
+
+    def __init__(self, names: Sequence[str]):
+        self._names = list(names)
+        self._parts: list[tuple[np.ndarray, Columns]] = []
+
+    def add(self, hashes: np.ndarray, batch: Columns) -> None:
+        if self._names:
+            self._parts.append((hashes, {name: batch[name] for name in self._names}))
+            if sum(len(part) for part, _ in self._parts) > 2 * SAMPLE:
+                self._join()
+
+    def rows(self, least_hash: int) -> Columns:
+        if not self._parts:
+            return {}
+        self._join()
+        ((hashes, columns),) = self._parts
+        return {name: values[hashes >= least_hash] for name, values in columns.items()}
+
+    def _join(self) -> None:
+        hashes = np.concatenate([part for part, _ in self._parts])
+        kept = np.argpartition(hashes, -SAMPLE)[-SAMPLE:] if len(hashes) > SAMPLE else np.arange(len(hashes))
+        columns = {name: np.concatenate([part[name] for _, part in self._parts])[kept] for name in self._names}
+        self._parts = [(hashes[kept], columns)]
+
+
 def _collect(
-    batches: tf.data.Dataset, names: Sequence[str], limit: int
+    batches: tf.data.Dataset, names: Sequence[str], limit: int, sample: _Sample
 ) -> tuple[np.ndarray, list[_Packed] | None, Columns]:
     """The rows' hashes; all columns, or None if they exceed the limit; the label columns."""
     specs: dict[str, tf.TensorSpec] = {name: batches.element_spec[1][name] for name in names}
@@ -204,6 +240,7 @@ def _collect(
     rows = 0
     for batch_hashes, batch in batches.as_numpy_iterator():
         hashes.append(batch_hashes)
+        sample.add(batch_hashes, batch)
         rows += len(batch_hashes)
         for name in label_names:
             labels[name].append(batch[name])

@@ -64,6 +64,11 @@ class MultiTaskModel(keras.Model):
         return [self._training_means, self._validation_means, *self._headlines.values()]
 
     @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """The network's, in the order in which the optimizer knows them: `fit` ends by giving them their averages."""
+        return list(self.network.trainable_variables)
+
+    @property
     def stops_at_once(self) -> bool:
         """Whether a loss that is not finite is an error. With float16 it may be, and then the step is skipped."""
         return not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)

@@ -8,10 +8,13 @@ from functools import cached_property, partial
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow_transform as tft
 
-from trainer.config import TrainerConfig, dependency_order
+from trainer.config import CyclicalFeature, NumericFeature, TrainerConfig, dependency_order
 from trainer.encoders import ENCODERS
+from trainer.encoders.cyclical import turn
+from trainer.encoders.piecewise_linear import PiecewiseLinear, edges_of
 from trainer.heads.base import Head
 from trainer.names import missing_name
 from trainer.trunks import TRUNKS
@@ -48,17 +51,33 @@ class Network:
         return [variable for variable in self.model.trainable_variables if uses[id(variable)] > 1]
 
 
-def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads: Mapping[str, Head]) -> Network:
-    """Encoders, trunk, towers and heads, in layers named after the features and tasks that they belong to."""
+def build_network(
+    config: TrainerConfig,
+    transform: tft.TFTransformOutput,
+    heads: Mapping[str, Head],
+    edges: Mapping[str, np.ndarray] | None = None,
+) -> Network:
+    """Encoders, trunk, towers and heads, in layers named after the features and tasks that they belong to.
+
+    Args:
+        config: the Trainer's part of the configuration.
+        transform: Transform's output.
+        heads: each task's.
+        edges: what `feature_edges` gives; needed for features that are encoded piecewise linearly.
+    """
     inputs = feature_inputs(config, transform)
     settings = config.model.trunk
-    trunk = TRUNKS[settings.kind](settings, partial(_encode, config, transform, inputs), list(config.tasks))
+    encode = partial(_encode, config, transform, inputs, edges or {})
+    trunk = TRUNKS[settings.kind](settings, encode, list(config.tasks))
     outputs: dict[str, keras.KerasTensor] = {}
     for name in dependency_order(config.tasks):
         hidden = trunk.towers[name]
         sizes = config.model.towers.get(name, config.model.towers.get("default", []))
+        dropout = config.model.tower_dropout.get(name, config.model.tower_dropout.get("default", 0.0))
         for depth, units in enumerate(sizes):
             hidden = keras.layers.Dense(units, activation=settings.activation, name=f"{name}_tower_{depth}")(hidden)
+            if dropout:
+                hidden = keras.layers.Dropout(dropout, name=f"{name}_tower_{depth}_dropout")(hidden)
         outputs[name] = heads[name].build(hidden, outputs)
     return Network(
         model=_functional(inputs, outputs, name="network"),
@@ -69,7 +88,11 @@ def build_network(config: TrainerConfig, transform: tft.TFTransformOutput, heads
 
 
 def _encode(
-    config: TrainerConfig, transform: tft.TFTransformOutput, inputs: Mapping[str, keras.KerasTensor], prefix: str
+    config: TrainerConfig,
+    transform: tft.TFTransformOutput,
+    inputs: Mapping[str, keras.KerasTensor],
+    edges: Mapping[str, np.ndarray],
+    prefix: str,
 ) -> keras.KerasTensor:
     """All features concatenated, float32 [batch, width], by layers whose names begin with `prefix`."""
     encoded = [
@@ -77,7 +100,38 @@ def _encode(
         for name, feature in config.features.items()
     ]
     encoded += [inputs[missing_name(name)] for name, feature in config.features.items() if feature.missing_indicator]
+    binned = [name for name in edges if len(edges[name]) > 1]
+    if binned:
+        numbers = [_number(config, name, inputs[name]) for name in binned]
+        joined = keras.layers.Concatenate(name=f"{prefix}numbers")(numbers) if len(numbers) > 1 else numbers[0]
+        encoded.append(PiecewiseLinear([edges[name] for name in binned], f"{prefix}piecewise_linear")(joined))
     return keras.layers.Concatenate(name=f"{prefix}features")(encoded) if len(encoded) > 1 else encoded[0]
+
+
+def binned_features(config: TrainerConfig) -> list[str]:
+    """The features that are encoded piecewise linearly."""
+    return [
+        name
+        for name, feature in config.features.items()
+        if isinstance(feature, NumericFeature | CyclicalFeature)
+        and (feature.encoding or config.model.encoding) == "piecewise_linear"
+        and getattr(feature, "scale", None) != "bucketize"
+    ]
+
+
+def feature_edges(config: TrainerConfig, sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Feature → its edges, for `build_network`.
+
+    Args:
+        config: the Trainer's part of the configuration.
+        sample: transformed feature → float32 [rows, width] of training rows.
+    """
+    return {name: edges_of(np.asarray(_number(config, name, sample[name]))[:, 0]) for name in binned_features(config)}
+
+
+def _number(config: TrainerConfig, name: str, transformed: Any) -> Any:
+    """The number that a piecewise-linear encoding reads, float32 [batch, 1]."""
+    return turn(transformed) if isinstance(config.features[name], CyclicalFeature) else transformed
 
 
 def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, keras.KerasTensor]:

@@ -15,8 +15,16 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from janus_core.errors import DataError
 from janus_core.progress import PROGRESS
 from serving.description import write_description
-from trainer.callbacks import BalancingEpoch, BestWeights, Checkpoint, EpochHistory, Progress, ShuffleEpoch
-from trainer.config import TrainerConfig, classes_of
+from trainer.callbacks import (
+    AveragedWeights,
+    BalancingEpoch,
+    BestWeights,
+    Checkpoint,
+    EpochHistory,
+    Progress,
+    ShuffleEpoch,
+)
+from trainer.config import TrainerConfig, TrainingConfig, classes_of
 from trainer.decision import choose_decisions
 from trainer.description import describe_model
 from trainer.distribution import is_chief, make_strategy, replicas
@@ -28,7 +36,7 @@ from trainer.input import TrainingData, read_training_data
 from trainer.label_statistics import label_statistics
 from trainer.multitask import MultiTaskModel
 from trainer.names import label_name, weight_name
-from trainer.network import build_network
+from trainer.network import binned_features, build_network, feature_edges
 from trainer.signatures import ServingModule, export
 from trainer.warm_start import save_weights, start_from, weights_folder
 
@@ -52,7 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
     data = read_examples(fn_args.train_files, transform, config)
     heads = make_heads(data, config)
     with strategy.scope():
-        model = make_model(config, transform, heads)
+        model = make_model(config, transform, heads, data)
     if config.training.warm_start:
         _warm_start(fn_args.base_model, config, transform, model, heads)
     chief, checkpoints = is_chief(), _checkpoint_folder(fn_args)
@@ -93,6 +101,7 @@ def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config:
         batch_size=config.training.batch_size,
         validation_fraction=config.training.validation_fraction,
         seed=config.seed,
+        sampled=binned_features(config),
     )
     if not data.rows or not data.validation_rows:
         raise DataError(
@@ -117,16 +126,20 @@ def make_heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
     return heads_of(config.tasks, statistics)
 
 
-def make_model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: dict[str, Head]) -> MultiTaskModel:
+def make_model(
+    config: TrainerConfig, transform: tft.TFTransformOutput, heads: dict[str, Head], data: TrainingData | None = None
+) -> MultiTaskModel:
     training = config.training
+    edges = feature_edges(config, data.sample) if data else {}
+    steps = training.epochs_for(data.rows) * -(-data.rows // training.batch_size) if data else None
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(
         "float32" if training.mixed_precision == "none" else f"mixed_{training.mixed_precision}"
     )
     try:
-        model = MultiTaskModel(build_network(config, transform, heads), heads, config)
+        model = MultiTaskModel(build_network(config, transform, heads, edges), heads, config)
         model.compile(
-            optimizer=_optimizer(config),
+            optimizer=_optimizer(training, steps),
             # Collectives do not run inside the loop of several steps per call.
             steps_per_execution=training.steps_per_execution if replicas() == 1 else 1,
             jit_compile=training.jit_compile,
@@ -138,14 +151,19 @@ def make_model(config: TrainerConfig, transform: tft.TFTransformOutput, heads: d
     return model
 
 
-def _optimizer(config: TrainerConfig) -> keras.optimizers.Optimizer:
+def _optimizer(training: TrainingConfig, steps: int | None) -> keras.optimizers.Optimizer:
     optimizers = {
         "adam": keras.optimizers.Adam,
         "adamw": keras.optimizers.AdamW,
         "sgd": keras.optimizers.SGD,
         "adagrad": keras.optimizers.Adagrad,
     }
-    return optimizers[config.training.optimizer](learning_rate=config.training.learning_rate)
+    rate: Any = training.learning_rate
+    if training.schedule == "cosine" and steps:
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    decay = {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
+    average = {"use_ema": True, "ema_momentum": training.ema} if training.ema else {}
+    return optimizers[training.optimizer](learning_rate=rate, **decay, **average)
 
 
 def _fit(
@@ -161,11 +179,13 @@ def _fit(
     # It adds to the epoch's logs before they are recorded.
     gates = GateUtilisation(model.structure, data.validation)
     callbacks: list[Any] = [ShuffleEpoch(data.epoch), BalancingEpoch(), gates, best, history]
+    callbacks += [AveragedWeights()] if config.training.ema else []
+    asked = config.training.epochs_for(data.rows)
     checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
     first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
     callbacks += [checkpoint] if checkpoint and is_chief() else []
     callbacks += [
-        Progress(heads, config.training.epochs),
+        Progress(heads, asked),
         keras.callbacks.TensorBoard(log_dir=log_folder, write_graph=False, update_freq="epoch"),
     ]
     PROGRESS.info(
@@ -174,7 +194,7 @@ def _fit(
         data.validation_rows,
         "" if data.in_memory else ", streamed",
     )
-    epochs = first if stopped else config.training.epochs
+    epochs = first if stopped else asked
     if first < epochs:
         fit(model, data, config, callbacks, initial_epoch=first, epochs=epochs)
     else:

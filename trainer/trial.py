@@ -11,13 +11,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.balancings import make_balancing
-from trainer.callbacks import BalancingEpoch, BestWeights, EpochHistory, ShuffleEpoch
+from trainer.callbacks import AveragedWeights, BalancingEpoch, BestWeights, EpochHistory, ShuffleEpoch
 from trainer.config import TrainerConfig
 from trainer.decision import choose_decisions
 from trainer.divergence import fit
 from trainer.heads.base import Head
 from trainer.input import TrainingData
-from trainer.network import build_network
+from trainer.network import Network, build_network, feature_edges
 from trainer.run import make_heads, make_model
 
 EPOCHS_APART = 1_000_000
@@ -65,11 +65,12 @@ def train_trial(
     seeded = config.model_copy(update={"seed": config.seed + repetition})
     keras.utils.set_random_seed(seeded.seed)
     heads = make_heads(data, seeded)
-    model = make_model(seeded, transform, heads)
+    model = make_model(seeded, transform, heads, data)
     best, history = BestWeights(seeded.training.early_stopping), EpochHistory()
     started = time.monotonic()
     callbacks = [_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history]
-    fit(model, data, seeded, callbacks, epochs=seeded.training.epochs)
+    callbacks += [AveragedWeights()] if seeded.training.ema else []
+    fit(model, data, seeded, callbacks, epochs=seeded.training.epochs_for(data.rows))
     choose_decisions(model.network, heads, data.validation)
     return Trial(
         network=model.network,
@@ -101,7 +102,7 @@ def count_parameters(network: keras.Model) -> int:
 
 def parameters_of(config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData) -> int:
     """The number of trainable parameters of a configuration's network; `data` as for `train_trial`."""
-    return count_parameters(build_network(config, transform, make_heads(data, config)).model)
+    return count_parameters(_network(config, transform, data, make_heads(data, config)).model)
 
 
 def effective_balancing(config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData) -> str:
@@ -112,4 +113,10 @@ def effective_balancing(config: TrainerConfig, transform: tft.TFTransformOutput,
     if config.model.balancing.kind == "fixed":
         return "fixed"
     heads = make_heads(data, config)
-    return str(make_balancing(config, heads, build_network(config, transform, heads)).settings.kind)
+    return str(make_balancing(config, heads, _network(config, transform, data, heads)).settings.kind)
+
+
+def _network(
+    config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData, heads: Mapping[str, Head]
+) -> Network:
+    return build_network(config, transform, heads, feature_edges(config, data.sample))

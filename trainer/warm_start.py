@@ -17,6 +17,7 @@ from janus_core.errors import DataError
 from janus_core.progress import PROGRESS
 from trainer.config import TrainerConfig, classes_of
 from trainer.encoders.categorical import vocabulary_of
+from trainer.encoders.piecewise_linear import PiecewiseLinear, moved_kernel
 from trainer.heads.base import Head
 
 FOLDER = "weights"
@@ -92,6 +93,7 @@ def start_from(
     now, taken = _context(config, network, heads), Taken()
     features, tokens = _embedded(config, network), _vocabularies(config, transform)
     comparable = all(earlier[key] == now[key] for key in ("features", "widths", "trunk"))
+    binned = {layer.kernel.path: layer.edges for layer in _piecewise_linear(network)}
     for variable in network.trainable_variables:
         value = variables.get(variable.path)
         feature = features.get(variable.path)
@@ -100,6 +102,8 @@ def start_from(
             taken.known[feature] = (int(np.isin(tokens[feature], vocabularies[feature]).sum()), len(tokens[feature]))
         elif value is not None and feature is None:
             value = _rescaled(variable.path, value, earlier["tasks"], now["tasks"]) if comparable else None
+        if value is not None and variable.path in binned:
+            value = moved_kernel(value, [np.array(one) for one in earlier["edges"]], binned[variable.path])
         if value is not None and value.shape == tuple(variable.shape):
             variable.assign(value)
             taken.variables.append(variable.path)
@@ -125,6 +129,8 @@ def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, He
         # These include the sizes of embeddings, which by default follow from the vocabularies'.
         "widths": [tensor.shape[-1] for tensor in joined.input] if joined is not None else [],
         "trunk": config.model.trunk.kind,
+        # The same in every layer: networks that share nothing have one for each task.
+        "edges": [one.tolist() for layer in _piecewise_linear(network)[:1] for one in layer.edges],
         "tasks": {
             name: {
                 "kind": task.kind,
@@ -137,6 +143,10 @@ def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, He
             for name, task in config.tasks.items()
         },
     }
+
+
+def _piecewise_linear(network: keras.Model) -> list[PiecewiseLinear]:
+    return [layer for layer in network.layers if isinstance(layer, PiecewiseLinear)]
 
 
 def _embedded(config: TrainerConfig, network: keras.Model) -> dict[str, str]:

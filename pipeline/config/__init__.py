@@ -272,8 +272,9 @@ class JanusConfig(StrictModel):
             f"tasks.{name}: this name is reserved; choose another" for name in self.tasks if name in RESERVED_TASK_NAMES
         ]
         problems += [
-            f"model.towers.{name}: no such task; tasks are {', '.join(self.tasks)}, and `default` for the others"
-            for name in self.model.towers
+            f"model.{key}.{name}: no such task; tasks are {', '.join(self.tasks)}, and `default` for the others"
+            for key, by_task in (("towers", self.model.towers), ("tower_dropout", self.model.tower_dropout))
+            for name in by_task
             if name not in self.tasks and name != "default"
         ]
         if "shared" in self.tasks and self.model.trunk.kind in ("cgc", "ple"):

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.trainer.conftest import Trained
 from tests.trainer.harness import fn_args
 from tests.trainer.test_run import copy_inputs, history
-from trainer.config import TrainerConfig
+from trainer.config import TrainerConfig, TrainingConfig
 from trainer.distribution import is_chief
 from trainer.run import run_fn
 
@@ -21,7 +21,7 @@ WORKER = """
 import sys
 from pathlib import Path
 from tests.trainer.harness import fn_args
-from trainer.config import TrainerConfig
+from trainer.config import TrainerConfig, TrainingConfig
 from trainer.run import run_fn
 config = TrainerConfig.model_validate_json(Path(sys.argv[1]).read_text())
 run_fn(fn_args(config, Path(sys.argv[2])))
@@ -106,3 +106,44 @@ def test_options_train_as_the_default_does(trained: Trained, tmp_path: Path, opt
 def test_chief(monkeypatch: pytest.MonkeyPatch, config: str, chief: bool) -> None:
     monkeypatch.setenv("TF_CONFIG", config)
     assert is_chief() is chief
+
+
+def options_of(trained: Trained, model: dict, **training: object) -> TrainerConfig:
+    raw = trained.config.model_dump(mode="json")
+    raw["model"].update(model)
+    raw["training"].update(training)
+    return TrainerConfig.model_validate(raw)
+
+
+def test_the_recipe_trains_exports_and_resumes(trained: Trained, tmp_path: Path) -> None:
+    config = options_of(
+        trained,
+        {"encoding": "piecewise_linear", "tower_dropout": {"default": 0.1}},
+        epochs=2, optimizer="adamw", weight_decay=0.01, schedule="cosine", ema=0.9,
+    )  # fmt: skip
+    folders = [tmp_path / name for name in ("whole", "again")]
+    for folder in folders:
+        folder.mkdir()
+        copy_inputs(trained, folder)
+        run_fn(fn_args(config, folder))
+    assert history(folders[0]) == history(folders[1])
+    assert history(folders[0])[-1]["val_balanced_loss"] < 1
+
+
+def test_the_average_of_the_weights_is_validated_and_exported(trained: Trained, tmp_path: Path) -> None:
+    folders = {ema: tmp_path / str(ema) for ema in (0.0, 0.999999)}
+    for ema, folder in folders.items():
+        folder.mkdir()
+        copy_inputs(trained, folder)
+        run_fn(fn_args(options_of(trained, {}, epochs=1, ema=ema), folder))
+    (plain,), (averaged,) = (history(folder) for folder in folders.values())
+    # The average stays at the first step's weights, while the weights themselves are trained alike.
+    assert averaged["loss"] == pytest.approx(plain["loss"], rel=1e-5)
+    assert averaged["val_balanced_loss"] > plain["val_balanced_loss"] * 1.01
+
+
+def test_steps_ask_for_more_epochs() -> None:
+    training = TrainingConfig(epochs=3, batch_size=10, min_steps=100)
+    assert training.epochs_for(95) == 10
+    assert training.epochs_for(10_000) == 3
+    assert TrainingConfig(epochs=3).epochs_for(1) == 3

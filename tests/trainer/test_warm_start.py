@@ -15,10 +15,11 @@ import tensorflow_transform as tft
 from janus_core.errors import DataError
 from tests.trainer.harness import example_of, fn_args, run_transform
 from trainer.config import TrainerConfig
+from trainer.encoders.piecewise_linear import PiecewiseLinear
 from trainer.heads.base import Head
 from trainer.run import make_heads, make_model, read_examples, run_fn
 from trainer.signatures import ServingModule
-from trainer.warm_start import Taken, start_from, weights_folder
+from trainer.warm_start import Taken, save_weights, start_from, weights_folder
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +78,7 @@ def side_of(config: TrainerConfig, table: pa.Table, folder: Path) -> Side:
     transform = run_transform(table, config, folder)
     data = read_examples([str(folder / "examples*.gz")], transform, config)
     heads = make_heads(data, config)
-    return Side(config, transform, heads, make_model(config, transform, heads).network, folder)
+    return Side(config, transform, heads, make_model(config, transform, heads, data).network, folder)
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +188,21 @@ def test_damaged_weights_are_named(earlier: Path, tmp_path: Path) -> None:
     now = side_of(config_of(), table_of(["rome"], 100.0, rows=60), tmp_path / "side")
     with pytest.raises(DataError, match=r"training\.warm_start.*weights"):
         now.start(tmp_path / "weights")
+
+
+def test_a_piecewise_linear_encoding_moves_to_the_new_edges(tmp_path: Path) -> None:
+    raw = config_of().model_dump(mode="json")
+    raw["model"]["encoding"] = "piecewise_linear"
+    config = TrainerConfig.model_validate(raw)
+    earlier = side_of(config, table_of(["rome", "oslo", "lima"], 100.0), tmp_path / "earlier")
+    later = side_of(config, table_of(["rome", "oslo", "lima", "kyiv"], 100.0), tmp_path / "later")
+    save_weights(tmp_path / "weights", earlier.config, earlier.transform, earlier.network, earlier.heads)
+    (before,), (after,) = (
+        [layer for layer in side.network.layers if isinstance(layer, PiecewiseLinear)] for side in (earlier, later)
+    )
+    assert "piecewise_linear/kernel" in later.start(tmp_path / "weights").variables
+    assert before.edges[0].tolist() != after.edges[0].tolist()
+    # At its edges the encoding is what it was; between them it is linear.
+    at_edges = after.edges[0][:, None]
+    rises = [np.diff(np.asarray(layer(at_edges)), axis=0) for layer in (before, after)]
+    np.testing.assert_allclose(rises[1], rises[0], atol=1e-5)

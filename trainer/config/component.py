@@ -55,8 +55,8 @@ class TrainerConfig(StrictModel):
         """The part that Transform depends on."""
         labels = {name: _label_config(task) for name, task in self.tasks.items()}
         features = {
-            # Only the network depends on the size of an embedding.
-            name: feature.model_copy(update={"embed": None}) if hasattr(feature, "embed") else feature
+            # Only the network depends on the size of an embedding, and on the encoding.
+            name: feature.model_copy(update={key: None for key in ("embed", "encoding") if hasattr(feature, key)})
             for name, feature in self.features.items()
         }
         return PreprocessingConfig(features=features, labels=labels)

@@ -23,6 +23,9 @@ class FeatureConfig(StrictModel):
     )
 
 
+Encoding = Literal["raw", "piecewise_linear"]
+ENCODING = "How the network receives the number. By default, it is `model.encoding`."
+
 UNIT = "The unit that is written before or after the numbers in CSV, such as %, $ or kg. It is removed on reading."
 
 
@@ -46,6 +49,7 @@ class NumericFeature(FeatureConfig):
         "mean",
         description="The replacement of missing values and NaN: mean, median, or a constant in the column's unit.",
     )
+    encoding: Encoding | None = Field(None, description=ENCODING)
 
     @model_validator(mode="after")
     def _check(self) -> "NumericFeature":
@@ -54,6 +58,10 @@ class NumericFeature(FeatureConfig):
                 raise ValueError("`boundaries` requires `scale: bucketize`")
             if not self.boundaries or sorted(set(self.boundaries)) != self.boundaries:
                 raise ValueError("`boundaries` must be ascending, without repeats, and not empty")
+        if self.scale == "bucketize" and self.encoding == "piecewise_linear":
+            raise ValueError(
+                "`scale: bucketize` makes classes of the numbers, so `encoding: piecewise_linear` cannot go with it"
+            )
         return self
 
 
@@ -91,6 +99,7 @@ class CyclicalFeature(FeatureConfig):
     kind: Literal["cyclical"]
     unit: Annotated[str, Field(min_length=1)] | None = Field(None, description=UNIT)
     period: Positive = Field(description="The length of one turn, in the column's unit.")
+    encoding: Encoding | None = Field(None, description=ENCODING)
 
 
 class VectorFeature(FeatureConfig):

@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
-from janus_core.strict import Count, StrictModel
+from janus_core.strict import Count, Rate, StrictModel
 from trainer.config.balancing import BalancingConfig, FixedBalancing
+from trainer.config.features import Encoding
 from trainer.config.trunk import AnyTrunk, SharedBottomTrunk
 
 
@@ -13,5 +14,16 @@ class ModelConfig(StrictModel):
     trunk: AnyTrunk = Field(SharedBottomTrunk(), description="The layers between the encoded features and the towers.")
     towers: dict[str, list[Count]] = Field(
         {"default": [32]}, description="Sizes of each task's own layers. `default` is for tasks that are not named."
+    )
+    tower_dropout: dict[str, Rate] = Field(
+        {},
+        description="The dropout rate after each layer of a task's tower. `default` is for tasks that are not named; "
+        "without it, they have no dropout.",
+    )
+    encoding: Encoding = Field(
+        "raw",
+        description="How the network receives numeric and cyclical features. raw: the scaled number itself; "
+        "piecewise_linear: beside it, a piecewise-linear encoding (Gorishniy et al. 2022) with up to 48 edges at "
+        "quantiles of the training rows. A feature's own `encoding` takes precedence.",
     )
     balancing: BalancingConfig = Field(FixedBalancing(), description="How the tasks' losses are combined.")

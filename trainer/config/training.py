@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from janus_core.strict import Count, NonNegative, Positive, StrictModel, Whole, reject_bool
+from janus_core.strict import Count, NonNegative, Positive, Rate, StrictModel, Whole, reject_bool
 
 
 class EarlyStoppingConfig(StrictModel):
@@ -18,9 +18,27 @@ class TrainingConfig(StrictModel):
     """How the network is trained."""
 
     epochs: Count = Field(5, description="The greatest number of passes over the training rows.")
+    min_steps: Whole = Field(
+        0, description="The least number of training steps. If `epochs` has fewer, more epochs are trained."
+    )
     batch_size: Count = Field(512, description="The number of rows in a training step.")
-    learning_rate: Positive = Field(0.001, description="The optimizer's learning rate, which is constant.")
+    learning_rate: Positive = Field(0.001, description="The optimizer's learning rate, or the first of a schedule.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant",
+        description="How the learning rate changes. constant: it does not; cosine: it falls to 0 over all steps along "
+        "half a cosine (Loshchilov and Hutter 2017).",
+    )
     optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = Field("adam", description="The Keras optimizer, by name.")
+    weight_decay: Rate | None = Field(
+        None,
+        description="Decoupled weight decay (Loshchilov and Hutter 2019). By default, it is the optimizer's own: 0.004 "
+        "for adamw, none for the others.",
+    )
+    ema: Rate = Field(
+        0.0,
+        description="The momentum of an exponential moving average of the weights, such as 0.998. The average is "
+        "validated and exported in place of the last weights. With 0, there is no average.",
+    )
     early_stopping: EarlyStoppingConfig | None = Field(
         None, description="When to stop early. By default, all epochs are trained."
     )
@@ -42,6 +60,12 @@ class TrainingConfig(StrictModel):
     mixed_precision: Literal["none", "bfloat16", "float16"] = Field(
         "none", description="The precision of computations. Variables, losses and outputs are always float32."
     )
+
+    def epochs_for(self, rows: int) -> int:
+        """The epochs to train on so many rows: `epochs`, or more to reach `min_steps`."""
+        steps = max(1, -(-rows // self.batch_size))
+        return max(self.epochs, -(-self.min_steps // steps))
+
     distribution: Literal["none", "mirrored", "multi_worker"] = Field(
         "none",
         description="The devices that train. none: one device; mirrored: all GPUs of the machine "

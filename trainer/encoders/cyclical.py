@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
+from keras import ops
 
 from trainer.config import CyclicalFeature
 from trainer.encoders.base import Inputs
@@ -21,6 +22,13 @@ def encode(name: str, feature: CyclicalFeature, transform: tft.TFTransformOutput
     """The two coordinates themselves."""
     del feature, transform, prefix
     return inputs[name]
+
+
+def turn(point: Any) -> Any:
+    """The place on the circle as a share of a turn: [batch, 2] → float32 [batch, 1] in [0, 1]; 0 where missing."""
+    angle = ops.arctan2(point[:, :1], point[:, 1:])
+    # A hair below 0, which rounding makes of a whole turn, is the beginning and not the end.
+    return ops.where(angle < -1e-6, angle / (2 * math.pi) + 1, ops.maximum(angle, 0.0) / (2 * math.pi))
 
 
 def _on_circle(values: tf.Tensor, period: float) -> tf.Tensor:

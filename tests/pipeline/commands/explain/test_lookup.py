@@ -35,7 +35,10 @@ def test_keys_are_found_as_they_stand_in_a_file(asked: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "hint"),
     [
-        ("model.trunks", "Did you mean 'model.trunk'? Keys of 'model': trunk, towers, balancing"),
+        (
+            "model.trunks",
+            "Did you mean 'model.trunk'? Keys of 'model': trunk, towers, tower_dropout, encoding, balancing",
+        ),
         ("trainning", "Did you mean 'training'?"),
         ("tasks.late.los", "Did you mean 'tasks.late.loss'? Keys of 'tasks.late': kind,"),
         ("loss_weight", "Did you mean 'tasks.*.loss_weight'?"),
