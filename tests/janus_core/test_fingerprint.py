@@ -30,7 +30,7 @@ NODES = {
 # Modules of each node that lie in another package than its executor, and what it does not run.
 EDITS = {
     "ExampleGen": (
-        ["janus_core/examples/threads.py", "janus_core/errors.py", "trainer/config/tasks.py"],
+        ["janus_core/examples/threads.py", "janus_core/errors.py", "janus_core/strict.py"],
         "trainer/run.py",
     ),
     "StatisticsGen": (["janus_core/examples/encode.py", "janus_core/examples/shards.py"], "trainer/run.py"),
