@@ -60,7 +60,8 @@ class BatchingConfig(StrictModel):
 
     enabled: bool = Field(
         False,
-        description="Off by default, since requests of several rows to serving_columns must then give every column.",
+        description="Whether concurrent requests are joined. Requests of several rows to serving_columns must then "
+        "give every column.",
     )
     max_batch_size: Count = Field(
         1024, description="The most rows of a joined batch; a single request with more is refused."
@@ -113,7 +114,9 @@ class DeploymentConfig(StrictModel):
         description="Memory of each server, as request and as limit; during a change of versions, two are loaded.",
     )
     user_id: Count = Field(1000, description="The user id of the server, which must be able to read the model's files.")
-    namespace: _DnsLabel | None = Field(None, description="On Kubernetes; by default kubectl's current namespace.")
+    namespace: _DnsLabel | None = Field(
+        None, description="The namespace on Kubernetes; by default kubectl's current one."
+    )
     service_account: _DnsSubdomain | None = Field(
         None, description="The pods' account, if an object store requires one; its token is not mounted."
     )
@@ -136,7 +139,7 @@ class DeploymentConfig(StrictModel):
         description="Pods of a separate Deployment on Kubernetes that serve labels.canary behind the same Service, "
         "while the others serve labels.stable.",
     )
-    batching: BatchingConfig = Field(BatchingConfig(), description="Joining concurrent requests.")
+    batching: BatchingConfig = Field(BatchingConfig(), description="How concurrent requests are joined.")
     monitoring_path: Annotated[str, _full_match(_HTTP_PATH, "a path such as /metrics")] | None = Field(
         "/monitoring/prometheus/metrics", description="The path of Prometheus metrics on the REST port; null: none."
     )

@@ -72,8 +72,7 @@ class FamoBalancing(StrictModel):
     same_batch: bool = Field(
         False,
         description="Whether the progress of a step is measured on its own batch, by a second forward pass, or on the "
-        "next "
-        "batch.",
+        "next batch.",
     )
 
 

@@ -34,10 +34,13 @@ class _FocalTask(TaskConfig):
     """A task that may be trained by focal loss."""
 
     loss: Literal["cross_entropy", "focal"] = Field(
-        "cross_entropy", description="focal: cross-entropy times (1 - probability of the label) ** gamma."
+        "cross_entropy",
+        description="The loss of a row. focal is cross-entropy times (1 - probability of the label) ** gamma.",
     )
     gamma: Annotated[float, BeforeValidator(reject_bool), Field(ge=0)] | None = Field(
-        None, description="focal's exponent, 2 by default; the greater, the less rows that are predicted well count."
+        None,
+        description="The exponent of the focal loss, by default 2. The greater it is, the less rows count that are "
+        "predicted well.",
     )
 
     @model_validator(mode="after")
@@ -55,8 +58,8 @@ class _ClassWeightsTask(TaskConfig):
     classes: list[ClassName]
     class_weights: ClassWeights | None = Field(
         None,
-        description="Each class's weight in the training loss, 1 for those not named; balanced: in inverse proportion "
-        "to the class's frequency in the training split. Metrics are not weighted by it.",
+        description="Each class's weight in the training loss, by default 1. With balanced, the weights are inversely "
+        "proportional to the frequencies in the training split. Metrics are not weighted by class.",
     )
 
     @field_validator("class_weights", mode="before")
@@ -105,11 +108,11 @@ class BinaryTask(_ClassWeightsTask, _FocalTask):
         "f1: the greatest F1; youden: the greatest sum of both classes' recalls; cost: the least cost by `costs`; or "
         "the probability itself, such as 0.5.",
     )
-    costs: Costs | None = Field(None, description="For `decision: cost`: what wrong decisions cost.")
+    costs: Costs | None = Field(None, description="What wrong decisions cost. It is required by `decision: cost`.")
     given: str | None = Field(
         None,
-        description="Another binary task, without which this one's label is never positive: what is predicted is the "
-        "probability of both, as the other's times this one's conditional probability.",
+        description="Another binary task, without which this one's label is never positive. The prediction is the "
+        "probability of both: the other task's, times this one's conditional probability.",
     )
 
     @field_validator("decision", mode="before")
@@ -161,12 +164,12 @@ class MultilabelTask(_FocalTask):
     )
     separator: Annotated[str, Field(min_length=1)] | None = Field(
         None,
-        description="What stands between the values where the column holds them in one string, as in CSV; white space "
-        "around them is dropped. Absent: the column holds lists.",
+        description="The separator of the values, if the column holds them in one string, as in CSV. White space "
+        "around them is dropped. By default, the column holds lists.",
     )
     empty: Literal["negative", "masked"] = Field(
         "negative",
-        description="What a row without any value means: negative: no class applies; masked: the label is missing.",
+        description="The meaning of a row without any value. negative: no class applies; masked: the label is missing.",
     )
 
     @field_validator("separator")
@@ -187,17 +190,24 @@ class RegressionTask(TaskConfig):
 
     kind: Literal["regression"]
     loss: Literal["mse", "mae", "huber", "quantile"] = Field(
-        "mse", description="On the standardised label; huber has delta 1; quantile predicts each of `quantiles`."
+        "mse",
+        description="The loss of a row, on the standardised label. huber has delta 1; quantile predicts each of "
+        "`quantiles`.",
     )
     offset: Annotated[int, BeforeValidator(reject_bool)] = Field(
         0,
-        description="A round number amid labels that lie far from 0 and near to each other, such as 1700000000 of "
-        "times. It is subtracted before labels are rounded to 32 bits; predictions, in 64 bits, and metrics have it.",
+        description="A round number among labels that are far from 0 and close to each other, such as 1700000000 for "
+        "times. It is subtracted before labels are rounded to 32 bits, and added to predictions, which then have 64 "
+        "bits.",
     )
     quantiles: Annotated[list[Level], Field(min_length=1)] | None = Field(
-        None, description="For `loss: quantile`: ascending levels in (0, 1); the prediction is the one nearest to 0.5."
+        None,
+        description="The levels of `loss: quantile`, ascending and in (0, 1). The task's prediction is the quantile "
+        "whose level is nearest to 0.5.",
     )
-    unit: str | None = Field(None, description="The label's unit, for reports; in CSV it may stand beside the numbers.")
+    unit: str | None = Field(
+        None, description="The label's unit in reports. In CSV, it may be written before or after the numbers."
+    )
 
     @field_validator("quantiles")
     @classmethod
@@ -224,8 +234,10 @@ class CountTask(TaskConfig):
     label_form = "count"
 
     kind: Literal["count"]
-    loss: Literal["poisson"] = Field("poisson", description="Poisson negative log-likelihood.")
-    unit: str | None = Field(None, description="What is counted, for reports; in CSV it may stand beside the numbers.")
+    loss: Literal["poisson"] = Field("poisson", description="The negative log-likelihood of a Poisson distribution.")
+    unit: str | None = Field(
+        None, description="What is counted, in reports. In CSV, it may be written before or after the numbers."
+    )
 
 
 Task = Annotated[
