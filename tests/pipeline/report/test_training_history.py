@@ -46,7 +46,8 @@ LOSSES = st.floats(0, 10, width=16) | st.sampled_from([float("nan"), float("inf"
 def test_it_is_the_one_that_the_trainer_keeps(losses: list[float], min_delta: float) -> None:
     assert MONITOR == WATCHED
     best = BestWeights(EarlyStoppingConfig(patience=100, min_delta=min_delta))
-    best.set_model(SimpleNamespace(network=SimpleNamespace(variables=[SimpleNamespace(numpy=lambda: 0)])))
+    network = SimpleNamespace(variables=[SimpleNamespace(numpy=lambda: 0)], trainable_variables=[])
+    best.set_model(SimpleNamespace(network=network, optimizer=SimpleNamespace(use_ema=False)))
     history = [{MONITOR: loss} for loss in losses]
     for epoch, logs in enumerate(history):
         best.on_epoch_end(epoch, logs)
