@@ -157,7 +157,7 @@ class Container:
 
     Attributes:
         tree: what it was built from.
-        work: the folder that is mounted at /work, the steps' user's own.
+        work: the folder that is mounted at /mnt, the steps' user's own.
     """
 
     buildah: Buildah
@@ -168,7 +168,7 @@ class Container:
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         variables = [f"--env={name}={value}" for name, value in environment.items()]
-        volume = ["--volume", f"{self.work}:/work", "--workingdir", "/work"]
+        volume = ["--volume", f"{self.work}:/mnt", "--workingdir", "/mnt"]
         return self.buildah("run", *variables, *volume, self.name, *command)
 
     def python(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -191,9 +191,9 @@ def built_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / name).touch()
         (tree / ".venv").symlink_to(sys.prefix)
-        cluster = kubeflow_raw(Path("/work"), bundle="/janus/bundle")
+        cluster = kubeflow_raw(Path("/mnt"), bundle="/janus/bundle")
         config = tree / "small.yaml"
-        config.write_text(yaml.safe_dump(small_raw(Path("/work"), kubeflow=cluster)))
+        config.write_text(yaml.safe_dump(small_raw(Path("/mnt"), kubeflow=cluster)))
         # What uv downloaded before.
         cache = Path.home() / ".cache/uv"
         cache.mkdir(parents=True, exist_ok=True)
@@ -207,7 +207,7 @@ def built_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         work = tmp_path_factory.mktemp("work")
         write_table(work)
-        (work / "small.yaml").write_text(yaml.safe_dump(small_raw(Path("/work"))))
+        (work / "small.yaml").write_text(yaml.safe_dump(small_raw(Path("/mnt"))))
         for path in (work, *work.rglob("*")):
             os.chown(path, 1000, 1000)
         yield Container(buildah, cluster["image"], buildah.must("from", cluster["image"]), tree, work)
@@ -272,7 +272,7 @@ print(len(names), os.getuid(), sys.prefix, version("tensorflow"), version("janus
 @pytest.mark.very_slow
 @pytest.mark.timeout(2400)
 def test_a_whole_run_in_it(built_image: Container) -> None:
-    done = built_image.run("janus", "run", "/work/small.yaml", "--set", "name=whole")
+    done = built_image.run("janus", "run", "/mnt/small.yaml", "--set", "name=whole")
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     (report,) = built_image.work.glob("**/whole/2*/report.json")
     content = json.loads(report.read_text(encoding="utf-8"))
@@ -288,10 +288,10 @@ def test_a_step_runs_in_it(built_image: Container) -> None:
     """As Kubeflow starts it, on the bundle that the image holds."""
     usage = built_image.run("python", "-m", "pipeline.kubeflow.run_node", "--help")
     assert "the node to run, such as Trainer" in usage.stdout, usage.stderr[-2000:]
-    arguments = ["--ir=/janus/bundle/ir.json", "--run-id=r", "--pipeline-root=/work/runs/small/root"]
-    store = {"JANUS_MLMD": "sqlite:////work/metadata.db"}
+    arguments = ["--ir=/janus/bundle/ir.json", "--run-id=r", "--pipeline-root=/mnt/runs/small/root"]
+    store = {"JANUS_MLMD": "sqlite:////mnt/metadata.db"}
     done = built_image.run("python", "-m", "pipeline.kubeflow.run_node", *arguments, "--node-id=ExampleGen", **store)
     assert done.returncode == 0, done.stderr[-2000:]
     assert list(built_image.work.glob("runs/small/root/ExampleGen/examples/*/Split-train/*"))
     last = built_image.run("python", "-m", "pipeline.kubeflow.finish", *arguments, **store)
-    assert "report: /work/runs/small/r/report.json" in last.stdout, last.stderr[-2000:]
+    assert "report: /mnt/runs/small/r/report.json" in last.stdout, last.stderr[-2000:]
