@@ -2,6 +2,7 @@ import json
 import math
 
 import numpy as np
+import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
@@ -175,6 +176,7 @@ def with_stock_metrics(config: config_pb2.EvalConfig) -> config_pb2.EvalConfig:
     return extended
 
 
+@pytest.mark.slow
 def test_every_metric_equals_tfmas_own_on_all_slices(tmp_path):
     table = random_table(400)
     config = make_config(slices=[["origin"], ["origin", "hour"]])

@@ -115,6 +115,7 @@ def options_of(trained: Trained, model: dict, **training: object) -> TrainerConf
     return TrainerConfig.model_validate(raw)
 
 
+@pytest.mark.slow
 def test_the_recipe_trains_exports_and_resumes(trained: Trained, tmp_path: Path) -> None:
     config = options_of(
         trained,
@@ -130,6 +131,7 @@ def test_the_recipe_trains_exports_and_resumes(trained: Trained, tmp_path: Path)
     assert history(folders[0])[-1]["val_balanced_loss"] < 1
 
 
+@pytest.mark.slow
 def test_the_average_of_the_weights_is_validated_and_exported(trained: Trained, tmp_path: Path) -> None:
     folders = {ema: tmp_path / str(ema) for ema in (0.0, 0.999999)}
     for ema, folder in folders.items():

@@ -49,7 +49,7 @@ def by_python(x: tf.Tensor, color: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
 
 def slow(x: tf.Tensor, color: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
     matrix = tf.fill([256, 256], 1e-4) + 0 * tf.reduce_sum(x)
-    turned = tf.while_loop(lambda step, _: step < 25, lambda step, m: (step + 1, tf.matmul(m, m)), (0, matrix))[1]
+    turned = tf.while_loop(lambda step, _: step < 100, lambda step, m: (step + 1, tf.matmul(m, m)), (0, matrix))[1]
     return good_price(x, color, stops) + turned[0, 0]
 
 

@@ -175,6 +175,7 @@ def test_all_pods_bear_the_label_that_the_network_policy_asks_for(compiled: Comp
     assert all(pod["podMetadata"]["labels"] == dict([POD_LABEL]) for pod in pods.values())
 
 
+@pytest.mark.slow
 def test_infra_validator_is_told_its_own_pod(compiled: Compiled, tmp_path: Path) -> None:
     """TFX refuses to start TF Serving's pod without both variables."""
     pods = compiled.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
@@ -188,6 +189,7 @@ def test_infra_validator_is_told_its_own_pod(compiled: Compiled, tmp_path: Path)
     assert found == {kube_utils.KFP_POD_NAME: "metadata.name", kube_utils.KFP_NAMESPACE: "metadata.namespace"}
 
 
+@pytest.mark.slow
 def test_the_same_configuration_gives_the_same_bytes(compiled: Compiled, tmp_path: Path) -> None:
     again = write_bundle(cluster_config(compiled.folder), tmp_path / "bundle")
     assert again.digest == compiled.bundle.digest

@@ -135,6 +135,7 @@ def test_from_the_first_run_to_the_end_of_the_schedule(folder: Path, monkeypatch
         assert "does not know who asks (401)" in done.output
 
 
+@pytest.mark.slow
 def test_a_dry_run_sends_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     with running(State()) as kfp:
