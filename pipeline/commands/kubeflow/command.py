@@ -1,20 +1,14 @@
 """The command lines of `janus kubeflow`."""
 
-import functools
-import inspect
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from janus_core.errors import ConfigError
 from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, load
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.access import Access
+from pipeline.kubeflow.access import Access, access_of
 
 kubeflow = typer.Typer(
     name="kubeflow",
@@ -60,37 +54,16 @@ class Connection:
         Path | None, typer.Option("--ca-file", metavar="FILE", help="Certificates to check the server's against.")
     ] = None
 
+    def access(self) -> Access:
+        """The installation that the options name."""
+        return access_of(**asdict(self))
+
 
 Parameters = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="An input: data_path, span or epochs; repeatable."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, as JSON, and change nothing.")]
-
-
-def connected(function: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command the options of `Connection`, in the place of its parameter `access`, which is made of them."""
-    options = list(inspect.signature(Connection).parameters)
-
-    @functools.wraps(function)
-    def run(**arguments: Any) -> int:
-        try:
-            from pipeline.kubeflow.access import access_of
-
-            connection = Connection(**{name: arguments.pop(name) for name in options})
-            return function(access=access_of(**asdict(connection)), **arguments)
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in ("kfp", "kfp_server_api", "kubernetes"):
-                raise
-            raise ConfigError(f"{error.name} is not installed: both locks have it (docs/install.md)") from error
-
-    host, *others = inspect.signature(Connection).parameters.values()
-    config, _, *own, overrides, verbose = inspect.signature(function).parameters.values()
-    parameters = [config, host, *own, *others, overrides, verbose]
-    # Typer reads both.
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
 
 
 @kubeflow.callback()
@@ -120,10 +93,9 @@ def compile_command(
 
 @kubeflow.command("submit")
 @command
-@connected
 def submit_command(
     config: ConfigFile,
-    access: "Access",
+    connection: Connection,
     parameters: Parameters = None,
     dry_run: DryRun = False,
     overrides: Overrides = None,
@@ -132,15 +104,14 @@ def submit_command(
     """Upload the pipeline, unless this content was uploaded already, and start a run."""
     from pipeline.commands.kubeflow.submit import run_submit_job
 
-    return run_submit_job(load(config, overrides), access, parameters or [], dry_run, verbose)
+    return run_submit_job(load(config, overrides), connection.access(), parameters or [], dry_run, verbose)
 
 
 @kubeflow.command("schedule")
 @command
-@connected
 def schedule_command(
     config: ConfigFile,
-    access: "Access",
+    connection: Connection,
     cron: Annotated[
         str | None,
         typer.Option(
@@ -155,15 +126,14 @@ def schedule_command(
     """Schedule runs of exactly this content, in place of an earlier schedule."""
     from pipeline.commands.kubeflow.schedule import run_schedule_job
 
-    return run_schedule_job(load(config, overrides), access, cron, parameters or [], dry_run, verbose)
+    return run_schedule_job(load(config, overrides), connection.access(), cron, parameters or [], dry_run, verbose)
 
 
 @kubeflow.command("status")
 @command
-@connected
 def status_command(
     config: ConfigFile,
-    access: "Access",
+    connection: Connection,
     count: Annotated[int, typer.Option("--runs", metavar="N", min=1, help="How many of the newest runs.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     overrides: Overrides = None,
@@ -172,15 +142,14 @@ def status_command(
     """Show the schedule and the newest runs, with the steps that failed."""
     from pipeline.commands.kubeflow.status import run_status_job
 
-    return run_status_job(load(config, overrides), access, as_json, count)
+    return run_status_job(load(config, overrides), connection.access(), as_json, count)
 
 
 @kubeflow.command("unschedule")
 @command
-@connected
 def unschedule_command(
     config: ConfigFile,
-    access: "Access",
+    connection: Connection,
     dry_run: DryRun = False,
     overrides: Overrides = None,
     verbose: Verbose = False,
@@ -188,4 +157,4 @@ def unschedule_command(
     """Delete the schedule; runs that are under way continue."""
     from pipeline.commands.kubeflow.schedule import run_unschedule_job
 
-    return run_unschedule_job(load(config, overrides), access, dry_run)
+    return run_unschedule_job(load(config, overrides), connection.access(), dry_run)

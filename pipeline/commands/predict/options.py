@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from janus_core.errors import ConfigError
 
@@ -13,41 +16,45 @@ SUFFIXES = (".parquet", ".csv")
 class PredictOptions:
     """Where rows come from, where predictions go, and which model makes them.
 
-    Attributes:
-        input: a file, folder or glob: .csv, .csv.gz, .tsv, .parquet, .json, .jsonl or TFRecord.
-        output: a .parquet or .csv file; with `beam` a folder. None: `<input's name>.predictions…` in the working
-            folder, since the input's may be one that trainings read.
-        url: a server's, see serving.client.connect; None: the model is loaded into this process.
-        model: a version's folder, or a folder of versions, of which the newest counts; None: `push.path`.
-        name: the name under which the server has the model; None: the pipeline's.
-        version: on the server; None: the newest.
-        label: on the server, instead of a version.
-        batch_size: rows per request.
-        deadline_seconds: of a request with all its attempts.
-        retries: attempts after the first.
-        concurrency: requests under way at a time.
-        beam: divide the work by Beam, run with `beam.args`.
-        force: replace the output.
-        only_predictions: leave out the input's columns.
-        prefix: put before the tasks' names in the output's columns; None: nothing, or `predicted_` where the input has
-            columns with the names of predictions.
+    Without an output, it is `<input's name>.predictions…` in the working folder, since the input's may be one that
+    trainings read.
     """
 
-    input: str
-    output: Path | None = None
-    url: str | None = None
-    model: str | None = None
-    name: str | None = None
-    version: int | None = None
-    label: str | None = None
-    batch_size: int = 1024
-    deadline_seconds: float = 10.0
-    retries: int = 4
-    concurrency: int = 4
-    beam: bool = False
-    force: bool = False
-    only_predictions: bool = False
-    prefix: str | None = None
+    input: Annotated[
+        str,
+        typer.Option("--input", metavar="PATH", help="CSV, Parquet, JSON lines or TFRecord: a file, folder or glob."),
+    ]
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="PATH", help="A .parquet or .csv file; with --beam a folder.")
+    ] = None
+    url: Annotated[
+        str | None, typer.Option("--url", help="A server: grpc://, grpcs://, http:// or https:// host:port.")
+    ] = None
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="FOLDER", help="A model without a server; default: the newest push."),
+    ] = None
+    name: Annotated[str | None, typer.Option("--name", help="Of the model on the server; default: CONFIG's.")] = None
+    version: Annotated[int | None, typer.Option("--version", help="On the server; default: the newest.")] = None
+    label: Annotated[str | None, typer.Option("--label", help="On the server, instead of a version.")] = None
+    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", help="Rows of a request.")] = 1024
+    deadline_seconds: Annotated[
+        float, typer.Option("--deadline", metavar="SECONDS", help="Of a request, retries included.")
+    ] = 10
+    retries: Annotated[int, typer.Option("--retries", metavar="N", help="Attempts after the first.")] = 4
+    concurrency: Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests under way at a time.")] = 4
+    beam: Annotated[bool, typer.Option("--beam", help="Divide the work by Beam, run with beam.args.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Replace the output.")] = False
+    only_predictions: Annotated[
+        bool, typer.Option("--only-predictions", help="Leave the input's columns out of the output.")
+    ] = False
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            help="Before the tasks' names in the output's columns; default: predicted_ where the input has such names.",
+        ),
+    ] = None
 
     def check(self) -> None:
         """Raises ConfigError for options that do not go together."""
