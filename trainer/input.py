@@ -1,6 +1,6 @@
 """The Trainer's input: transformed examples, in memory if they fit, else streamed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.names import label_name, weight_name
+from trainer.config import TimeConfig
+from trainer.held_out import comparable, newest_rows
+from trainer.names import TIME, label_name, weight_name
 
 PARSE_BATCH = 4096
 MEMORY_SHARE = 0.25
@@ -64,12 +66,13 @@ def read_training_data(
     seed: int,
     memory_limit: int | None = None,
     sampled: Sequence[str] = (),
+    time: TimeConfig | None = None,
 ) -> TrainingData:
     """Reads the training split.
 
-    The rows that are held out depend only on their content, and so does the order in memory, which is then shuffled:
-    the same examples in other files or in another order result in the same training. (A streamed shuffle also depends
-    on the files' order.)
+    The rows that are held out depend only on the content of all rows, and so does the order in memory, which is then
+    shuffled: the same examples in other files or in another order result in the same training. (A streamed shuffle
+    also depends on the files' order.)
 
     Args:
         patterns: files of gzipped TFRecords of transformed tf.Examples.
@@ -81,26 +84,34 @@ def read_training_data(
         seed: of the shuffle.
         memory_limit: bytes that examples may take in memory; by default, a share of the available memory.
         sampled: the transformed features of which `sample` holds values.
+        time: the rows' time, if the newest rows are held out; else they are chosen by a hash.
+
+    Raises:
+        DataError: the newest rows are to be held out, and all rows have the same time.
     """
     names = [*features, *(f(task) for task in tasks for f in (label_name, weight_name))]
     wanted = {name: spec[name] for name in names}
     limit = memory_limit if memory_limit is not None else int(MEMORY_SHARE * _available_memory())
     sample = _Sample(sampled)
-    hashes, packed, label_columns = _collect(_parsed(patterns, wanted), names, limit, sample)
+    read = {**wanted, TIME: spec[TIME]} if time else wanted
+    hashes, times, packed, label_columns = _collect(_parsed(patterns, read), names, limit, sample, time)
     # Four bytes per row, since after the examples the shuffle's copies take the most memory.
     order = np.argsort(hashes, kind="stable").astype(np.int32 if len(hashes) < 2**31 else np.int64)
-    held_out = int(len(order) * validation_fraction)
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="shuffle_epoch")
-    if packed is not None:
-        train = _memory_batches(packed, order[held_out:], batch_size, seed, epoch)
-        validation = _memory_batches(packed, order[:held_out], PARSE_BATCH, seed, None)
+    held_out = np.zeros(len(order), bool)
+    if time and len(order):
+        held_out = newest_rows(times, time, validation_fraction)
     else:
-        first_kept = _first_kept(hashes[order], held_out)
-        held_out = int((hashes < first_kept).sum())
-        train = _streamed(patterns, wanted, batch_size, lambda hash_: hash_ >= first_kept, seed, epoch)
-        validation = _streamed(patterns, wanted, PARSE_BATCH, lambda hash_: hash_ < first_kept, seed, None)
-    rows = len(order) - held_out
-    train, validation = _counted(train, rows, batch_size), _counted(validation, held_out, PARSE_BATCH)
+        held_out[order[: int(len(order) * validation_fraction)]] = True
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="shuffle_epoch")
+    kept_rows, held_out_rows = order[~held_out[order]], order[held_out[order]]
+    if packed is not None:
+        train = _memory_batches(packed, kept_rows, batch_size, seed, epoch)
+        validation = _memory_batches(packed, held_out_rows, PARSE_BATCH, seed, None)
+    else:
+        train = _streamed(patterns, wanted, batch_size, ~held_out, seed, epoch)
+        validation = _streamed(patterns, wanted, PARSE_BATCH, held_out, seed, None)
+    train = _counted(train, len(kept_rows), batch_size)
+    validation = _counted(validation, len(held_out_rows), PARSE_BATCH)
     split = _splitter(features, tasks)
     # The workers split each batch. Each reads all files, since a batch is drawn from the whole split.
     options = tf.data.Options()
@@ -109,11 +120,11 @@ def read_training_data(
         train=train.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE).with_options(options),
         validation=validation.map(split, num_parallel_calls=2).prefetch(tf.data.AUTOTUNE).with_options(options),
         epoch=epoch,
-        rows=rows,
-        validation_rows=held_out,
-        labels={name: _scalars(values[order[held_out:]]) for name, values in label_columns.items()},
+        rows=len(kept_rows),
+        validation_rows=len(held_out_rows),
+        labels={name: _scalars(values[kept_rows]) for name, values in label_columns.items()},
         in_memory=packed is not None,
-        sample=sample.rows(int(hashes[order[held_out]]) if rows else HASHES),
+        sample=sample.rows(held_out),
         labelled={task: int(np.count_nonzero(label_columns.get(weight_name(task), 0))) for task in tasks},
     )
 
@@ -198,36 +209,40 @@ class _Block:
 
 
 class _Sample:
-    """The rows with the greatest hashes: the same ones whatever the order of the files, and none that are held out."""
+    """The rows with the greatest hashes: the same ones whatever the order of the files."""
 
     def __init__(self, names: Sequence[str]):
         self._names = list(names)
-        self._parts: list[tuple[np.ndarray, Columns]] = []
+        self._parts: list[tuple[np.ndarray, np.ndarray, Columns]] = []
+        self._seen = 0
 
     def add(self, hashes: np.ndarray, batch: Columns) -> None:
+        places = np.arange(self._seen, self._seen + len(hashes))
+        self._seen += len(hashes)
         if self._names:
-            self._parts.append((hashes, {name: batch[name] for name in self._names}))
-            if sum(len(part) for part, _ in self._parts) > 2 * SAMPLE:
+            self._parts.append((hashes, places, {name: batch[name] for name in self._names}))
+            if sum(len(part) for part, _, _ in self._parts) > 2 * SAMPLE:
                 self._join()
 
-    def rows(self, least_hash: int) -> Columns:
+    def rows(self, held_out: np.ndarray) -> Columns:
+        """The sample without the rows that are held out, bool [rows] in the order in which they were added."""
         if not self._parts:
             return {}
         self._join()
-        ((hashes, columns),) = self._parts
-        return {name: values[hashes >= least_hash] for name, values in columns.items()}
+        ((_, places, columns),) = self._parts
+        return {name: values[~held_out[places]] for name, values in columns.items()}
 
     def _join(self) -> None:
-        hashes = np.concatenate([part for part, _ in self._parts])
+        hashes, places = (np.concatenate([part[index] for part in self._parts]) for index in (0, 1))
         kept = np.argpartition(hashes, -SAMPLE)[-SAMPLE:] if len(hashes) > SAMPLE else np.arange(len(hashes))
-        columns = {name: np.concatenate([part[name] for _, part in self._parts])[kept] for name in self._names}
-        self._parts = [(hashes[kept], columns)]
+        columns = {name: np.concatenate([part[2][name] for part in self._parts])[kept] for name in self._names}
+        self._parts = [(hashes[kept], places[kept], columns)]
 
 
 def _collect(
-    batches: tf.data.Dataset, names: Sequence[str], limit: int, sample: _Sample
-) -> tuple[np.ndarray, list[_Packed] | None, Columns]:
-    """The rows' hashes; all columns, or None if they exceed the limit; the label columns."""
+    batches: tf.data.Dataset, names: Sequence[str], limit: int, sample: _Sample, time: TimeConfig | None
+) -> tuple[np.ndarray, np.ndarray, list[_Packed] | None, Columns]:
+    """The rows' hashes; their times, if asked for; all columns, or None if they exceed the limit; the label columns."""
     specs: dict[str, tf.TensorSpec] = {name: batches.element_spec[1][name] for name in names}
     row_bytes = sum(spec.dtype.size * spec.shape[1] for spec in specs.values())
     capacity = limit // row_bytes
@@ -237,9 +252,11 @@ def _collect(
     label_names = [name for name in names if name.endswith(("/label", "/weight"))]
     labels: dict[str, list[np.ndarray]] = {name: [] for name in label_names}
     hashes: list[np.ndarray] = []
+    times: list[np.ndarray] = []
     rows = 0
     for batch_hashes, batch in batches.as_numpy_iterator():
         hashes.append(batch_hashes)
+        times += [comparable(batch[TIME][:, 0], time)] if time else []
         sample.add(batch_hashes, batch)
         rows += len(batch_hashes)
         for name in label_names:
@@ -250,9 +267,14 @@ def _collect(
         else:
             blocks.clear()
     if not rows:
-        return np.zeros(0, np.int64), None, {}
+        return np.zeros(0, np.int64), np.zeros(0), None, {}
     columns = {name: np.concatenate(parts) for name, parts in labels.items()}
-    return np.concatenate(hashes), [block.packed() for block in blocks] or None, columns
+    return (
+        np.concatenate(hashes),
+        np.concatenate(times or [np.zeros(0)]),
+        [block.packed() for block in blocks] or None,
+        columns,
+    )
 
 
 def _memory_batches(
@@ -278,14 +300,6 @@ def _memory_batches(
     return tf.data.Dataset.from_tensors(0).map(order).flat_map(batches)
 
 
-def _first_kept(ascending: np.ndarray, held_out: int) -> int:
-    """The least hash of the rows that are kept; equal rows are not separated."""
-    if not held_out or held_out == len(ascending):
-        return HASHES if held_out else 0
-    boundary = int(ascending[held_out])
-    return boundary if ascending[0] < boundary else boundary + 1
-
-
 def _counted(batches: tf.data.Dataset, rows: int, batch_size: int) -> tf.data.Dataset:
     """Sets the length: Keras treats a data set of unknown length as one that ended early."""
     return batches.apply(tf.data.experimental.assert_cardinality(-(-rows // batch_size)))
@@ -295,15 +309,15 @@ def _streamed(
     patterns: Sequence[str],
     spec: Mapping[str, tf.io.FixedLenFeature],
     batch_size: int,
-    chosen: Callable[[tf.Tensor], tf.Tensor],
+    chosen: np.ndarray,
     seed: int,
     epoch: tf.Variable | None,
 ) -> tf.data.Dataset:
-    """Batches of the records whose hash is `chosen`."""
+    """Batches of the records that are `chosen`, bool [records] in the files' order."""
+    masks = tf.data.Dataset.from_tensor_slices(chosen)
     records = (
-        _records(patterns)
-        .batch(PARSE_BATCH)
-        .map(lambda batch: tf.boolean_mask(batch, chosen(_hash(batch))), num_parallel_calls=2, deterministic=True)
+        tf.data.Dataset.zip((_records(patterns).batch(PARSE_BATCH), masks.batch(PARSE_BATCH)))
+        .map(tf.boolean_mask, num_parallel_calls=2, deterministic=True)
         .unbatch()
     )
     if epoch is not None:

@@ -19,6 +19,10 @@ def weight_name(task: str) -> str:
     return f"{task}/weight"
 
 
+TIME = "split.time"
+"""The point in time by which the rows are split, [1], as the table has it; there if `training.validation` needs it."""
+
+
 def missing_name(feature: str) -> str:
     """The feature's missing indicator: float32, 1 where the value is missing, else 0."""
     return f"{feature}.missing"

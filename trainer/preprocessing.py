@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from trainer.config import LabelConfig, PreprocessingConfig, column_of
 from trainer.encoders import ENCODERS
-from trainer.names import label_name, missing_name, weight_name
-from trainer.raw_values import Raw, numbers, string_lists, strings
+from trainer.names import TIME, label_name, missing_name, weight_name
+from trainer.raw_values import Raw, first_values, numbers, string_lists, strings
 
 
 def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -28,6 +28,8 @@ def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]
     for name, feature in config.features.items():
         if feature.missing_indicator:
             outputs[missing_name(name)] = _missing(inputs[column_of(name, feature)])
+    if config.time is not None:
+        outputs[TIME] = first_values(inputs[config.time])
     for task, label in config.labels.items():
         outputs[label_name(task)], outputs[weight_name(task)] = _label(label, inputs)
     return outputs

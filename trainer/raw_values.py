@@ -30,6 +30,11 @@ def strings(raw: Raw) -> tf.Tensor:
     return _dense(_with_values(raw, _text), 1, "")[:, 0]
 
 
+def first_values(raw: Raw) -> tf.Tensor:
+    """A raw column in its own type, [batch, 1]; 0 or empty where the value is missing."""
+    return _dense(raw, 1, "" if raw.dtype == tf.string else 0)
+
+
 def string_lists(raw: Raw, separator: str | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """All values of a raw column of lists, except empty strings.
 

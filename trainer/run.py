@@ -102,6 +102,7 @@ def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config:
         validation_fraction=config.training.validation_fraction,
         seed=config.seed,
         sampled=binned_features(config),
+        time=config.time,
     )
     if not data.rows or not data.validation_rows:
         raise DataError(

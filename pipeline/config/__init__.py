@@ -8,7 +8,7 @@ from components.example_gen.precision import Role, Use
 from janus_core.kinds import metrics_of
 from janus_core.strict import Count, Name, NonNegative, Number, Positive, StrictModel, Whole, reject_bool
 from janus_core.tables.cells import CellForms, forms_of
-from janus_core.tables.config import DataConfig, columns_of_split
+from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
 from pipeline.config.kubeflow import KubeflowConfig
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
@@ -17,6 +17,7 @@ from trainer.config import (
     Feature,
     ModelConfig,
     Task,
+    TimeConfig,
     TrainerConfig,
     TrainingConfig,
     classes_of,
@@ -218,6 +219,7 @@ class JanusConfig(StrictModel):
             *self._task_name_problems(),
             *self._gate_problems(),
             *self._offset_problems(),
+            *self._validation_problems(),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -294,6 +296,14 @@ class JanusConfig(StrictModel):
             if getattr(task, "offset", 0)
         ]
 
+    def _validation_problems(self) -> list[str]:
+        if self.training.validation == "hash" or self.data.split.by == "time":
+            return []
+        return [
+            f"training.validation: newest needs the rows' times, which only `data.split.by: time` names; the split is "
+            f"by {self.data.split.by}"
+        ]
+
     def _gate_problems(self) -> list[str]:
         problems = []
         for name, gates in self.evaluation.gates.items():
@@ -321,8 +331,16 @@ class JanusConfig(StrictModel):
 
     def trainer_config(self) -> TrainerConfig:
         """The part that the Transform and Trainer components read."""
+        split, time = self.data.split, None
+        if isinstance(split, TimeSplit) and self.training.validation == "newest":
+            time = TimeConfig(column=split.column, format=split.format)
         return TrainerConfig(
-            seed=self.seed, features=self.features, tasks=self.tasks, model=self.model, training=self.training
+            seed=self.seed,
+            features=self.features,
+            tasks=self.tasks,
+            model=self.model,
+            training=self.training,
+            time=time,
         )
 
     def named_columns(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from trainer.config.balancing import (
     PcgradBalancing,
     UncertaintyBalancing,
 )
-from trainer.config.component import LabelConfig, PreprocessingConfig, TrainerConfig
+from trainer.config.component import LabelConfig, PreprocessingConfig, TimeConfig, TrainerConfig
 from trainer.config.features import (
     CategoricalFeature,
     CyclicalFeature,
@@ -79,6 +79,7 @@ __all__ = [
     "SharedBottomTrunk",
     "Task",
     "TaskConfig",
+    "TimeConfig",
     "TrainerConfig",
     "TrainingConfig",
     "TrunkConfig",

@@ -31,10 +31,24 @@ class LabelConfig(StrictModel):
 
 
 class PreprocessingConfig(StrictModel):
-    """The configuration of `preprocessing_fn`. A change here re-runs Transform."""
+    """The configuration of `preprocessing_fn`. A change here re-runs Transform.
+
+    Attributes:
+        features: the network's inputs.
+        labels: by task.
+        time: the column of the rows' times, where the Trainer needs it.
+    """
 
     features: dict[str, Feature]
     labels: dict[str, LabelConfig]
+    time: str | None = None
+
+
+class TimeConfig(StrictModel):
+    """The column by whose times the newest training rows are held out; `format` is of strptime, or ISO 8601."""
+
+    column: str
+    format: str | None = None
 
 
 class TrainerConfig(StrictModel):
@@ -45,6 +59,7 @@ class TrainerConfig(StrictModel):
     tasks: dict[str, Task]
     model: ModelConfig
     training: TrainingConfig
+    time: TimeConfig | None = None
 
     def network_inputs(self) -> list[str]:
         """The names of the transformed features that the network reads."""
@@ -59,7 +74,7 @@ class TrainerConfig(StrictModel):
             name: feature.model_copy(update={key: None for key in ("embed", "encoding") if hasattr(feature, key)})
             for name, feature in self.features.items()
         }
-        return PreprocessingConfig(features=features, labels=labels)
+        return PreprocessingConfig(features=features, labels=labels, time=self.time.column if self.time else None)
 
 
 def _label_config(task: Task) -> LabelConfig:

@@ -42,6 +42,12 @@ class TrainingConfig(StrictModel):
     early_stopping: EarlyStoppingConfig | None = Field(
         None, description="When to stop early. By default, all epochs are trained."
     )
+    validation: Literal["hash", "newest"] = Field(
+        "hash",
+        description="Which rows of the training split are held out. hash: a random share of them, by a hash of their "
+        "content; newest: the last ones by the column of `data.split`, which must be by time. Rows with the same time "
+        "stay together.",
+    )
     validation_fraction: Annotated[float, BeforeValidator(reject_bool), Field(gt=0, lt=0.5)] = Field(
         0.1,
         description="The share of the training split that is held out for the validation loss, which early stopping "

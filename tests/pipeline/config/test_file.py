@@ -365,6 +365,16 @@ def test_json_schema_is_closed_and_whole() -> None:
     assert "schema_" not in schema["properties"]
 
 
+def test_the_newest_rows_are_held_out_by_the_time_of_the_split() -> None:
+    by_time = changed("training.validation", "newest")
+    config = parse_config(by_time).trainer_config()
+    assert config.time is not None
+    assert config.time.column == config.preprocessing().time == by_time["data"]["split"]["column"]
+    assert parse_config(example()).trainer_config().time is None
+    by_hash = {**by_time, "data": {**by_time["data"], "split": {"by": "hash"}}}
+    assert "training.validation: newest needs the rows' times" in error_of(by_hash)
+
+
 def test_trainer_config_is_unmoved_by_evaluation_and_push() -> None:
     base = parse_config(example()).trainer_config()
     assert parse_config(changed("evaluation.gates", {})).trainer_config() == base
