@@ -16,6 +16,7 @@ from serving.deployment.release import serving_release
 from trainer.config import (
     Feature,
     ModelConfig,
+    RegressionTask,
     Task,
     TimeConfig,
     TrainerConfig,
@@ -223,6 +224,11 @@ class JanusConfig(StrictModel):
         ]
         if problems:
             raise ValueError("; ".join(problems))
+        for name, task in self.tasks.items():
+            chosen = "loss" in task.model_fields_set
+            if isinstance(task, RegressionTask) and not chosen and set(self.evaluation.gates.get(name, {})) == {"mae"}:
+                # The mean absolute error is least at the median, which the squared loss does not aim at.
+                self.tasks[name] = task.model_copy(update={"loss": "mae"})
         return self
 
     def _label_problems(self) -> list[str]:

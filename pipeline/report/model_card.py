@@ -143,6 +143,7 @@ def _task(
     summary = f"{configured.kind} of column {configured.label}"
     summary += f", classes {', '.join(classes)}" if classes else ""
     summary += f", in {task['unit']}" if task.get("unit") else ""
+    summary += f"; loss: {configured.loss}"
     decision = task.get("decision")
     if decision:
         summary += f"; {classes[1]} is decided above a probability of {decision['threshold']:.4g} ({decision['rule']})"

@@ -192,7 +192,7 @@ class RegressionTask(TaskConfig):
     loss: Literal["mse", "mae", "huber", "quantile"] = Field(
         "mse",
         description="The loss of a row, on the standardised label. huber has delta 1; quantile predicts each of "
-        "`quantiles`.",
+        "`quantiles`. If it is not set and the task's only gate is on mae, the loss is mae too.",
     )
     offset: Annotated[int, BeforeValidator(reject_bool)] = Field(
         0,

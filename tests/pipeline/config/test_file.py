@@ -365,6 +365,26 @@ def test_json_schema_is_closed_and_whole() -> None:
     assert "schema_" not in schema["properties"]
 
 
+@pytest.mark.parametrize(
+    ("loss", "gates", "expected"),
+    [
+        ({}, {"mae": {"max": 3}}, "mae"),
+        ({}, {"mae": {"max": 3}, "rmse": {"max": 3}}, "mse"),
+        ({}, {"r2": {"min": 0.1}}, "mse"),
+        ({}, {}, "mse"),
+        ({"loss": "mse"}, {"mae": {"max": 3}}, "mse"),
+        ({"loss": "huber"}, {"mae": {"max": 3}}, "huber"),
+        ({"loss": "quantile", "quantiles": [0.5]}, {"mae": {"max": 3}}, "quantile"),
+    ],
+)
+def test_a_loss_that_is_not_set_follows_the_gate(loss: dict, gates: dict, expected: str) -> None:
+    raw = example()
+    raw["tasks"]["arr_delay"] = {"kind": "regression", "label": "arr_delay", **loss}
+    raw["evaluation"]["gates"]["arr_delay"] = gates
+    config = parse_config(raw)
+    assert config.trainer_config().tasks["arr_delay"].loss == config.tasks["arr_delay"].loss == expected
+
+
 def test_the_newest_rows_are_held_out_by_the_time_of_the_split() -> None:
     by_time = changed("training.validation", "newest")
     config = parse_config(by_time).trainer_config()
