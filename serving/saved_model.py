@@ -1,17 +1,23 @@
 """A SavedModel in memory, whose signatures are called as TF Serving calls them."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from serving.c_api import Session
 from serving.errors import Code, RequestError
+
+_CALLABLES = 64
+"""How many combinations of inputs and outputs stay prepared; clients may ask for any subset of the outputs."""
 
 
 class LoadedModel:
     """A SavedModel and its signatures.
+
+    Like TF Serving, it restores the serialized graph and its variables into a session, by names. `tf.saved_model.load`
+    restores Python objects instead, which do not have every signature, and takes longer per call.
 
     Attributes:
         path: its folder.
@@ -20,7 +26,7 @@ class LoadedModel:
     """
 
     def __init__(self, path: Path | str, threads: int | None = None):
-        """Loads a SavedModel by TensorFlow's C++ loader.
+        """Loads a SavedModel.
 
         Args:
             path: the version's folder.
@@ -30,14 +36,19 @@ class LoadedModel:
             RequestError: it cannot be loaded.
         """
         import tensorflow as tf
-        from tensorflow.core.protobuf import meta_graph_pb2
+        from tensorflow.python.saved_model.loader_impl import SavedModelLoader
 
         self.path = Path(path)
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads or 0, inter_op_parallelism_threads=threads or 0
         )
-        self._session = Session(str(path), config=config.SerializeToString())
-        self.meta_graph = meta_graph_pb2.MetaGraphDef.FromString(self._session.meta_graph)
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+        try:
+            self.meta_graph = SavedModelLoader(str(path)).load(self._session, ["serve"])
+        except (tf.errors.OpError, OSError, RuntimeError, ValueError) as error:
+            self._session.close()
+            raise _loading_error(error) from error
+        self._callable = functools.lru_cache(_CALLABLES)(self._prepared)
         self.signatures: dict[str, Any] = {
             name: definition
             for name, definition in self.meta_graph.signature_def.items()
@@ -73,13 +84,24 @@ class LoadedModel:
                 f"output tensor alias not found in signature: {unknown[0]} "
                 f"Outputs expected to be in the set {{{','.join(sorted(definition.outputs))}}}.",
             )
-        return dict(
-            zip(names, self._session.run(feeds, [definition.outputs[name].name for name in names]), strict=True)
-        )
+        return dict(zip(names, self.run_tensors(feeds, [definition.outputs[name].name for name in names]), strict=True))
 
     def run_tensors(self, feeds: Sequence[tuple[str, np.ndarray]], fetches: Sequence[str]) -> list[np.ndarray]:
-        """Runs the graph by the names of its tensors, which allows several signatures at once."""
-        return self._session.run(feeds, fetches)
+        """Runs the graph by the names of its tensors, which allows several signatures at once; so may several threads.
+
+        Raises:
+            RequestError: TensorFlow's own.
+        """
+        import tensorflow as tf
+
+        try:
+            run = self._callable(tuple(name for name, _ in feeds), tuple(fetches))
+            return list(run(*(value for _, value in feeds)))
+        except tf.errors.OpError as error:
+            raise RequestError(Code(error.error_code), error.message) from error
+        except UnicodeDecodeError as error:
+            # The message, which TensorFlow's binding decodes, quotes bytes of the request.
+            raise RequestError(Code.INVALID_ARGUMENT, error.object.decode(errors="replace")) from error
 
     def signature(self, name: str) -> Any:
         """A SignatureDef.
@@ -93,7 +115,15 @@ class LoadedModel:
 
     def close(self) -> None:
         """Frees the memory; no request may be in progress."""
+        self._callable.cache_clear()
         self._session.close()
+        del self._session
+
+    def _prepared(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Callable[..., Any]:
+        """A function of the feeds' values. Unlike `Session.run`, it casts none and leaves all checks to the graph."""
+        from tensorflow.core.protobuf import config_pb2
+
+        return self._session._make_callable_from_options(config_pb2.CallableOptions(feed=feeds, fetch=fetches))
 
     def _complete(self, definition: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         import tensorflow as tf
@@ -115,3 +145,12 @@ class LoadedModel:
                 f"input keys do not match the signature's: {what}; expected: {{{','.join(sorted(expected))}}}",
             )
         return inputs
+
+
+def _loading_error(error: Exception) -> RequestError:
+    """The error with the code of TF Serving's loader: NOT_FOUND without a file or a graph of the tag `serve`."""
+    import tensorflow as tf
+
+    if isinstance(error, tf.errors.OpError):
+        return RequestError(Code(error.error_code), error.message)
+    return RequestError(Code.INVALID_ARGUMENT if isinstance(error, ValueError) else Code.NOT_FOUND, str(error))

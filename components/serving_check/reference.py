@@ -22,7 +22,7 @@ def reference_answers(model: Path, rows: Sequence[bytes]) -> dict[str, Answers]:
     initializers and restores by names. A value that one of the two ways loses shows as a difference.
 
     Args:
-        model: a SavedModel that the C++ loader has loaded and run already, so that it neither hangs nor crashes.
+        model: a SavedModel that the check's process has loaded and run already, so that it neither hangs nor crashes.
         rows: serialized tf.Examples.
 
     Returns:

@@ -34,7 +34,7 @@ _DISTINCT_REQUESTS = 16
 def try_model(
     path: Path, rows: Sequence[bytes], report: Callable[[Findings], None]
 ) -> tuple[Findings, dict[str, Answers]]:
-    """Loads a model by TensorFlow's C++ loader and calls its signatures.
+    """Loads a model and calls its signatures.
 
     Args:
         path: the SavedModel's folder.

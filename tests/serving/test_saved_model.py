@@ -1,4 +1,4 @@
-"""A SavedModel by TensorFlow's C++ loader."""
+"""A SavedModel in a session, as TF Serving runs it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,3 +49,18 @@ def test_wrong_requests_are_refused(model: LoadedModel) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError):
         LoadedModel(tmp_path / "nothing")
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "saved_model.pb").write_bytes(b"no graph")
+    with pytest.raises(RequestError):
+        LoadedModel(damaged)
+
+
+def test_a_model_of_another_tag_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "1"
+    tf.saved_model.save(_Greeter(), str(path))
+    content = (path / "saved_model.pb").read_bytes()
+    (path / "saved_model.pb").write_bytes(content.replace(b"serve", b"train", 1))
+    with pytest.raises(RequestError, match="serve") as refused:
+        LoadedModel(path)
+    assert refused.value.code == Code.NOT_FOUND

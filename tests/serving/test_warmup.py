@@ -139,7 +139,7 @@ def changed(model: Path, name: str, change: Any) -> LoadedModel:
             lambda found: found.outputs["scores"].CopyFrom(found.outputs["classes"]),
             "Expected scores Tensor of DT_FLOAT",
         ),
-        ("delay", lambda found: setattr(found.outputs["outputs"], "name", "nowhere:0"), "no tensor nowhere:0"),
+        ("delay", lambda found: setattr(found.outputs["outputs"], "name", "nowhere:0"), "Tensor nowhere:0"),
     ],
 )
 def test_a_model_that_tf_serving_would_not_load_is_refused(model: Path, name: str, change: Any, message: str) -> None:
