@@ -15,13 +15,7 @@ Result = TypeVar("Result", bound=BaseModel)
 
 
 def print_result(result: Result, as_json: bool, view: Callable[[Result], RenderableType]) -> int:
-    """Prints a command's result and returns the exit code of success.
-
-    Args:
-        result: of the command.
-        as_json: prints the result as JSON.
-        view: makes what is printed otherwise.
-    """
+    """Prints a command's result, as JSON or by `view`, and returns the exit code of success."""
     if as_json:
         print(result.model_dump_json(indent=2))
     else:
@@ -32,14 +26,7 @@ def print_result(result: Result, as_json: bool, view: Callable[[Result], Rendera
 def plain_table(
     title: str, columns: Sequence[str], right: Collection[str] = (), no_wrap: Collection[str] = ()
 ) -> Table:
-    """An empty table.
-
-    Args:
-        title: above it.
-        columns: the header.
-        right: the columns that are aligned to the right.
-        no_wrap: the columns whose cells stay on one line.
-    """
+    """An empty table; the columns `right` are aligned to the right, the cells of `no_wrap` stay on one line."""
     table = Table(title=escape(title), title_justify="left", header_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in no_wrap)

@@ -17,15 +17,7 @@ TOKEN = "JANUS_KFP_TOKEN"
 
 @dataclass(frozen=True)
 class Access:
-    """An installation.
-
-    Attributes:
-        host: the API's URL without a slash at its end; None if it is reached by the kubeconfig's Kubernetes API.
-        token: a bearer token.
-        kube_context: of the kubeconfig.
-        kfp_namespace: of KFP's own services in the kubeconfig's cluster.
-        ca_file: certificates to check the server's against, in place of the public ones.
-    """
+    """An installation: its API's URL and a bearer token, or a context of the kubeconfig, by whose API it is reached."""
 
     host: str | None
     token: str | None = field(default=None, repr=False)

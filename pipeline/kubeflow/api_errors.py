@@ -25,11 +25,7 @@ class UnansweredError(JanusError):
 
 
 class RefusedError(JanusError):
-    """The server refused.
-
-    Attributes:
-        status: the HTTP status code.
-    """
+    """The server refused, with an HTTP status code."""
 
     def __init__(self, message: str, status: int):
         super().__init__(message)
@@ -40,10 +36,7 @@ class RefusedError(JanusError):
 def explained(access: Access, namespace: str | None, what: str) -> Iterator[None]:
     """Raises the failures of kfp_server_api and of the connection as errors that say what to do.
 
-    Args:
-        access: where the installation is, for messages.
-        namespace: in which something was asked for, if any.
-        what: was asked for, as messages begin with it.
+    Messages begin with `what` was asked for.
 
     Raises:
         UnansweredError: no whole answer came, or one that says that the server is busy or broken.
@@ -108,12 +101,10 @@ def _about_token(access: Access, error: api.ApiException) -> str:
         return "the kubeconfig's credentials are refused; log in to the cluster again"
     if access.token is None:
         return f"no token was given; give one by {TOKEN} or --token-file"
-    ends = expiry(access.token)
-    now = datetime.now(UTC)
+    ends, now = expiry(access.token), datetime.now(UTC)
     clock = _server_clock(error) or now
-    skew = ""
-    if abs((clock - now).total_seconds()) > SKEW_SECONDS:
-        skew = f". This machine's clock and the server's differ by {abs((clock - now).total_seconds()):.0f} s"
+    apart = abs((clock - now).total_seconds())
+    skew = f". This machine's clock and the server's differ by {apart:.0f} s" if apart > SKEW_SECONDS else ""
     # Compared with the server's clock, since the server refused it.
     if ends is not None and ends <= clock:
         return f"the token expired at {ends:%Y-%m-%d %H:%M:%S} UTC; get a new one{skew}"
@@ -149,15 +140,8 @@ def _is_unauthenticated(error: api.ApiException) -> bool:
 
 def _server_reason(error: api.ApiException) -> str:
     body = _body(error)
-    text = (
-        body.get("message")
-        or body.get("error_message")
-        or body.get("error")
-        or error.body
-        or error.reason
-        or "no reason given"
-    )
-    text = " ".join(str(text).split())
+    texts = (*map(body.get, ("message", "error_message", "error")), error.body, error.reason)
+    text = " ".join(str(next(filter(None, texts), "no reason given")).split())
     return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
 
 

@@ -27,13 +27,7 @@ FOLDER = "bundle"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's content.
-
-    Attributes:
-        ir: TFX's pipeline_pb2.Pipeline.
-        config: the configuration that it was compiled from.
-        digest: of both files.
-    """
+    """TFX's pipeline_pb2.Pipeline, the configuration that it was compiled from, and the digest of both files."""
 
     ir: Any
     config: JanusConfig
@@ -109,12 +103,7 @@ def required(config: JanusConfig) -> KubeflowConfig:
 
 
 def write_bundle(config: JanusConfig, folder: Path) -> Bundle:
-    """Compiles, and writes the folder whole or not at all; the same configuration gives the same bytes.
-
-    Args:
-        config: as the user wrote it.
-        folder: is replaced.
-    """
+    """Compiles, and writes the folder whole or not at all; the same configuration gives the same bytes."""
     with replacing(folder) as staging:
         staging.mkdir()
         ours = in_cluster(config)
@@ -129,11 +118,7 @@ def write_bundle(config: JanusConfig, folder: Path) -> Bundle:
 
 
 def read_bundle(folder: Path, digest: str | None = None) -> Bundle:
-    """Reads a bundle.
-
-    Args:
-        folder: where it is.
-        digest: of the bundle that the Kubeflow pipeline was compiled with; None: any.
+    """Reads a bundle, which must have the digest that the Kubeflow pipeline was compiled with, if that is given.
 
     Raises:
         ConfigError: it is missing, damaged, or not the one that was compiled.

@@ -1,4 +1,7 @@
-"""Kubeflow Pipelines' API v2beta1, by KFP's own client: time limits, retries that make nothing twice, clear errors."""
+"""Kubeflow Pipelines' API v2beta1, by KFP's own client: time limits, retries that make nothing twice, clear errors.
+
+Every request raises what `pipeline.kubeflow.api_errors.explained` says.
+"""
 
 import json
 import logging
@@ -33,14 +36,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Client:
-    """The services of an installation.
+    """The services of an installation; `namespace` is None unless it is of several users.
 
-    Attributes:
-        access: where it is.
-        namespace: of a multi-user installation, else None.
-        pipelines, uploads, experiments, runs, recurring_runs, health: kfp_server_api's.
-        waits: seconds before each further attempt.
-        wait_seconds: how long runs that are under way are waited for.
+    Before each further attempt at a request, it waits for `waits` seconds; for runs that are under way, `wait_seconds`.
     """
 
     access: Access
@@ -84,17 +82,10 @@ def connect(
     seconds: tuple[float, float] = (CONNECT_SECONDS, ANSWER_SECONDS),
     waits: tuple[float, ...] = WAITS,
 ) -> Client:
-    """Connects to an installation, and checks that it answers.
-
-    Args:
-        access: where it is, and the credentials.
-        namespace: of a multi-user installation.
-        seconds: that connecting, and an answer, may take.
-        waits: seconds before each further attempt.
+    """Connects to an installation, and checks that it answers; connecting, and an answer, may take `seconds`.
 
     Raises:
         ConfigError: the kubeconfig does not have the context, or the installation needs a namespace.
-        JanusError: it does not answer, or refuses the token.
     """
     connection = _ApiClient(_configuration(access))
     connection.seconds = seconds
@@ -120,27 +111,24 @@ def connect(
 
 
 def ask(client: Client, what: str, request: Callable[[], T]) -> T:
-    """The answer to a request that may safely be repeated; it is repeated after a failure that may be temporary.
-
-    Raises:
-        JanusError: see `explained`.
-    """
-    for wait in client.waits:
+    """The answer to a request that may safely be repeated; it is repeated after a failure that may be temporary."""
+    for wait in (*client.waits, None):
         try:
             with explained(client.access, client.namespace, what):
                 return request()
         except UnansweredError as error:
+            if wait is None:
+                raise
             LOG.warning("%s; asked again in %g s", error, wait)
             time.sleep(wait)
-    with explained(client.access, client.namespace, what):
-        return request()
+    raise AssertionError("the last attempt returns or raises")
 
 
-def find_or_create(client: Client, what: str, find: Callable[[], T | None], create: Callable[[], T]) -> T:
+def find_or_create(client: Client, what: str, key: str, find: Callable[[], Any], create: Callable[[], Any]) -> Any:
     """What `find` returns, or else what `create` makes: after a lost answer it looks again before it creates again.
 
     Raises:
-        JanusError: see `explained`.
+        JanusError: the server gave no id, the attribute `key`, to what was created.
     """
     for wait in (*client.waits, None):
         existing = find()
@@ -148,7 +136,10 @@ def find_or_create(client: Client, what: str, find: Callable[[], T | None], crea
             return existing
         try:
             with explained(client.access, client.namespace, what):
-                return create()
+                created = create()
+            if not getattr(created, key):
+                raise JanusError(f"{what}: the answer of {client.access.name} has no id")
+            return created
         except UnansweredError as error:
             if wait is None:
                 raise
@@ -164,18 +155,7 @@ def find_or_create(client: Client, what: str, find: Callable[[], T | None], crea
 
 
 def pages(client: Client, what: str, key: str, method: Callable[..., Any], **query: Any) -> Iterator[list[Any]]:
-    """The pages of a list.
-
-    Args:
-        client: of the installation.
-        what: is listed, for messages.
-        key: of the answer, that holds the items.
-        method: kfp_server_api's.
-        query: its arguments; those that are None are left out.
-
-    Raises:
-        JanusError: see `explained`.
-    """
+    """The pages of a list; `key` is that of the items in the answer of kfp_server_api's `method`."""
     given = {"page_size": PAGE_SIZE, **{name: value for name, value in query.items() if value is not None}}
     for _ in range(MAX_PAGES):
         answer = ask(client, what, partial(method, **given))
@@ -186,11 +166,7 @@ def pages(client: Client, what: str, key: str, method: Callable[..., Any], **que
 
 
 def all_named(client: Client, what: str, key: str, method: Callable[..., Any], name: str, **query: Any) -> list[Any]:
-    """The items of a list that have exactly this name; the arguments are those of `pages`.
-
-    Raises:
-        JanusError: see `explained`.
-    """
+    """The items of a list that have exactly this name; the arguments are those of `pages`."""
     by_name = json.dumps({"predicates": [{"operation": EQUALS, "key": "display_name", "stringValue": name}]})
     listed = pages(client, f"looking for the {what} '{name}'", key, method, filter=by_name, **query)
     # KFP's filters may not distinguish upper and lower case.
@@ -203,14 +179,14 @@ def ensure_pipeline(client: Client, name: str, description: str) -> str:
     if "name" in model.openapi_types:
         # Servers from 2.5 on have a name besides the displayed one.
         model.name = name
-    what = f"creating the pipeline '{name}'"
     pipeline = find_or_create(
         client,
-        what,
+        f"creating the pipeline '{name}'",
+        "pipeline_id",
         lambda: _one(client, f"pipeline '{name}'", find_pipelines(client, name)),
         lambda: client.pipelines.pipeline_service_create_pipeline(model),
     )
-    return identity(client, what, pipeline.pipeline_id)
+    return str(pipeline.pipeline_id)
 
 
 def find_pipelines(client: Client, name: str) -> list[Any]:
@@ -221,17 +197,17 @@ def find_pipelines(client: Client, name: str) -> list[Any]:
 
 def ensure_version(client: Client, pipeline_id: str, name: str, yaml: Path, description: str) -> str:
     """The id of the pipeline's version; the YAML is uploaded if there is none of this name."""
-    what = f"uploading the version '{name}'"
     versions = partial(client.pipelines.pipeline_service_list_pipeline_versions, pipeline_id)
     version = find_or_create(
         client,
-        what,
+        f"uploading the version '{name}'",
+        "pipeline_version_id",
         lambda: next(iter(all_named(client, "version", "pipeline_versions", versions, name)), None),
         lambda: client.uploads.upload_pipeline_version(
             str(yaml), name=name, pipelineid=pipeline_id, description=description
         ),
     )
-    return identity(client, what, version.pipeline_version_id)
+    return str(version.pipeline_version_id)
 
 
 def ensure_experiment(client: Client, name: str) -> str:
@@ -240,17 +216,17 @@ def ensure_experiment(client: Client, name: str) -> str:
     Raises:
         ConfigError: it is archived, and takes no runs.
     """
-    what = f"creating the experiment '{name}'"
     model = api.V2beta1Experiment(display_name=name, namespace=client.namespace)
     experiment = find_or_create(
         client,
-        what,
+        f"creating the experiment '{name}'",
+        "experiment_id",
         lambda: find_experiment(client, name),
         lambda: client.experiments.experiment_service_create_experiment(model),
     )
     if experiment.storage_state == "ARCHIVED":
         raise ConfigError(f"kubeflow.experiment '{name}' is archived: restore it, or choose another")
-    return identity(client, what, experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def find_experiment(client: Client, name: str) -> Any | None:
@@ -280,23 +256,16 @@ def newest_runs(client: Client, what: str, experiment_id: str) -> Iterator[list[
 
 def create_run(client: Client, run: api.V2beta1Run) -> str:
     """Starts the run, once; its name must be no other's. Returns its id."""
-    what, method = f"starting the run '{run.display_name}'", client.runs.run_service_list_runs
+    method = client.runs.run_service_list_runs
     listed = partial(all_named, client, "run", "runs", method, run.display_name, experiment_id=run.experiment_id)
     started = find_or_create(
-        client, what, lambda: next(iter(listed()), None), lambda: client.runs.run_service_create_run(run)
+        client,
+        f"starting the run '{run.display_name}'",
+        "run_id",
+        lambda: next(iter(listed()), None),
+        lambda: client.runs.run_service_create_run(run),
     )
-    return identity(client, what, started.run_id)
-
-
-def identity(client: Client, what: str, given: str | None) -> str:
-    """The id that the server gave to what was created.
-
-    Raises:
-        JanusError: it gave none.
-    """
-    if not given:
-        raise JanusError(f"{what}: the answer of {client.access.name} has no id")
-    return given
+    return str(started.run_id)
 
 
 def _one(client: Client, what: str, items: list[T]) -> T | None:

@@ -4,7 +4,6 @@
 uploads the artifacts of a step only if its exit code is 0, and the failed step has already made the run fail.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from janus_core.errors import GateError, JanusError
 from pipeline import environment
-from pipeline.kubeflow.step import check_run_id, exit_now, report_reason
+from pipeline.kubeflow.step import check_run_id, exit_now, report_reason, step_parser
 from pipeline.report.report_json import ComponentReport, RunReport, janus_version, stack_versions
 
 if TYPE_CHECKING:
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = step_parser("pipeline.kubeflow.finish", __doc__)
+    parser.add_argument("--executor-input", metavar="JSON", help="what KFP puts in the place of {{$}}")
+    parser.add_argument("--pipeline-root", required=True, metavar="URI", help="TFX's pipeline root")
+    options = parser.parse_args(arguments)
     environment.prepare(verbose=True)
     sys.argv = sys.argv[:1]
     try:
@@ -149,20 +151,6 @@ def _write_pages(
             print(f"warning: no artifacts for Kubeflow's pages: {error}", file=sys.stderr, flush=True)
         else:
             print(f"artifacts for Kubeflow's pages: {', '.join(written) or 'none'}", flush=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.kubeflow.finish",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--ir", required=True, metavar="PATH", help="ir.json of the bundle that `compile` wrote")
-    parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
-    parser.add_argument("--run-id", required=True, metavar="ID", help="of the run")
-    parser.add_argument("--executor-input", metavar="JSON", help="what KFP puts in the place of {{$}}")
-    parser.add_argument("--pipeline-root", required=True, metavar="URI", help="TFX's pipeline root")
-    return parser
 
 
 if __name__ == "__main__":

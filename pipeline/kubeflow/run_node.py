@@ -32,6 +32,7 @@ from pipeline.kubeflow.step import (
     is_transient,
     report_reason,
     run_attempts,
+    step_parser,
 )
 
 if TYPE_CHECKING:
@@ -85,14 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, parameters: RunParameters) -> None:
-    """Runs a node and checks its recorded execution.
-
-    Args:
-        bundle: the compiled pipeline.
-        node_id: of the node.
-        run_id: the same for all nodes of a run, and for each attempt.
-        root: instead of the compiled pipeline root; None keeps it.
-        parameters: of this run.
+    """Runs a node, by the same id for all nodes and attempts of a run, and checks its recorded execution.
 
     Raises:
         JanusError: the node failed; the exception's exit code is the step's.
@@ -212,17 +206,13 @@ def _node(ir: Any, node_id: str) -> Any:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.kubeflow.run_node",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Environment: JANUS_MLMD, ML Metadata's address (mysql://user@host:port/database, grpc://host:port, "
+    parser = step_parser(
+        "pipeline.kubeflow.run_node",
+        __doc__,
+        "Environment: JANUS_MLMD, ML Metadata's address (mysql://user@host:port/database, grpc://host:port, "
         "sqlite:///path); JANUS_MLMD_PASSWORD, its password.",
     )
-    parser.add_argument("--ir", required=True, metavar="PATH", help="ir.json of the bundle that `compile` wrote")
-    parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
     parser.add_argument("--node-id", required=True, metavar="ID", help="the node to run, such as Trainer")
-    parser.add_argument("--run-id", required=True, metavar="ID", help="the same for all nodes and tries of a run")
     parser.add_argument("--retries", type=int, default=0, metavar="N", help="attempts after one that may pass")
     parser.add_argument(
         "--retry-backoff-seconds", type=float, default=30.0, metavar="S", help="before the first of them; it doubles"

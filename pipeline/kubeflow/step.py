@@ -6,6 +6,7 @@ manifests/kustomize/third-party/argo/base/workflow-controller-configmap-patch.ya
 whose command failed, whatever the reason.
 """
 
+import argparse
 import os
 import re
 import signal
@@ -49,6 +50,16 @@ class TransientError(JanusError):
 
     exit_code = 75
     """EX_TEMPFAIL of sysexits.h; an attempt's process ends with it, the step with 1."""
+
+
+def step_parser(module: str, description: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+    """The parser of a step's command line, with the arguments that every step has."""
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(f"python -m {module}", description=description, epilog=epilog, formatter_class=how)
+    parser.add_argument("--ir", required=True, metavar="PATH", help="ir.json of the bundle that `compile` wrote")
+    parser.add_argument("--digest", metavar="SHA256", help="of the bundle, which is refused if it has another")
+    parser.add_argument("--run-id", required=True, metavar="ID", help="the same for all nodes and tries of a run")
+    return parser
 
 
 def check_run_id(run_id: str) -> None:

@@ -35,15 +35,12 @@ Parameter = str | int | float | bool
 
 @dataclass(frozen=True)
 class Submission:
-    """A compiled pipeline.
+    """A compiled pipeline, its names, and what its runs need.
 
     Attributes:
-        pipeline: its name.
         version: the name of this content.
-        yaml: the file to upload.
         digest: of the bundle that the image, or a volume, must hold.
         parameters: of a run; the others have the pipeline's defaults.
-        experiment: of the runs.
         service_account: that the pods run as.
         root: KFP's pipeline root; None for the installation's own.
     """
@@ -60,13 +57,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Ids:
-    """The server's ids of what a run needs.
-
-    Attributes:
-        pipeline: the pipeline's.
-        version: the version's.
-        experiment: the experiment's.
-    """
+    """The server's ids of what a run needs."""
 
     pipeline: str
     version: str
@@ -100,11 +91,6 @@ def pipeline_name(config: JanusConfig) -> str:
 @contextmanager
 def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool = False) -> Iterator[Submission]:
     """Compiles; the file exists until the context ends.
-
-    Args:
-        config: as the user wrote it.
-        parameters: NAME=VALUE, of the pipeline's inputs.
-        verbose: whether the libraries' logs are shown.
 
     Raises:
         ConfigError: there is no `kubeflow` section, KFP would reject a name, or there is no such parameter.
@@ -189,11 +175,7 @@ def checked_parameters(given: Mapping[str, str], inputs: Mapping[str, str]) -> d
 
 
 def upload(client: Client, submission: Submission) -> Ids:
-    """Creates the pipeline, its version and the experiment, each unless it exists.
-
-    Raises:
-        JanusError: Kubeflow Pipelines refuses it, or does not answer.
-    """
+    """Creates the pipeline, its version and the experiment, each unless it exists."""
     pipeline_id = ensure_pipeline(client, submission.pipeline, f"Janus pipeline {submission.pipeline}")
     description = f"Needs the bundle with the digest {submission.digest}"
     version_id = ensure_version(client, pipeline_id, submission.version, submission.yaml, description)

@@ -1,6 +1,5 @@
 """Compiles for Vertex AI Pipelines, by TFX's KubeflowV2DagRunner. Vertex AI only: Kubeflow Pipelines cannot run it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,21 +23,8 @@ HEADER = """\
 """
 
 
-@dataclass(frozen=True)
-class VertexPipeline:
-    """A compiled pipeline.
-
-    Attributes:
-        path: the YAML.
-        tasks: their number.
-    """
-
-    path: Path
-    tasks: int
-
-
-def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> VertexPipeline:
-    """Writes TFX's YAML for Vertex AI Pipelines, whole or not at all.
+def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> int:
+    """Writes TFX's YAML for Vertex AI Pipelines, whole or not at all, and returns the number of its tasks.
 
     Args:
         config: as the user wrote it; paths must be of Google Cloud Storage.
@@ -66,7 +52,7 @@ def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> Vert
     spec: dict[str, Any] = job["pipelineSpec"]
     spec["defaultPipelineRoot"] = kubeflow.pipeline_root
     write_text(output, HEADER + yaml.safe_dump(spec, sort_keys=True))
-    return VertexPipeline(output, len(spec["root"]["dag"]["tasks"]))
+    return len(spec["root"]["dag"]["tasks"])
 
 
 def check_for_vertex(config: JanusConfig) -> None:

@@ -1,5 +1,8 @@
 """`janus beam`: shows the arguments of every Beam step, and checks them; nothing is run."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from rich.console import Console
 
 from pipeline.beam.check import EMBEDDED, check_arguments
@@ -10,12 +13,7 @@ PREDICT = "janus predict --beam"
 
 
 def run_beam_job(config: JanusConfig, console: Console, connect: bool = True) -> int:
-    """Prints the arguments of each Beam step and returns the exit code.
-
-    Args:
-        config: the pipeline's.
-        console: to print to.
-        connect: ask the job server.
+    """Prints the arguments of each Beam step and returns the exit code; `connect`: ask the job server.
 
     Raises:
         ConfigError: an argument is unknown, wrong or missing.
@@ -29,10 +27,7 @@ def run_beam_job(config: JanusConfig, console: Console, connect: bool = True) ->
     else:
         places = {"data.path": config.data.path}
     check_places(arguments, places)
-    from pipeline.commands.beam.steps import beam_steps
-
-    steps = beam_steps(config)
-    steps[PREDICT] = arguments
+    steps = {**beam_steps(config), PREDICT: arguments}
     same: dict[tuple[str, ...], list[str]] = {}
     for step, given in steps.items():
         same.setdefault(tuple(given), []).append(step)
@@ -46,3 +41,16 @@ def run_beam_job(config: JanusConfig, console: Console, connect: bool = True) ->
         console.print(f"job server {endpoint} {state}", markup=False, highlight=False)
     console.print("the arguments are right", style="green")
     return 0
+
+
+def beam_steps(config: JanusConfig) -> dict[str, list[str]]:
+    """Step → its Beam arguments, for the steps that run a Beam pipeline; nothing is run, and no file remains."""
+    from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+
+    from pipeline.dag import Places, create_pipeline
+
+    with TemporaryDirectory() as folder:
+        places = Places(root=folder, metadata=None, schemas=Path(folder), checkpoints=None)
+        nodes = create_pipeline(config, places).components
+    specs = {node.id: node.executor_spec for node in nodes}
+    return {name: list(spec.beam_pipeline_args) for name, spec in specs.items() if isinstance(spec, BeamExecutorSpec)}

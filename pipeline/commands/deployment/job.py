@@ -29,13 +29,6 @@ def run_deployment_job(
 ) -> int:
     """Writes the deployment's files, or with `check` compares them, and returns the exit code: 2 if they differ.
 
-    Args:
-        config: of the pipeline.
-        deployment: its `serving.deployment` section.
-        output: the folder to write to, or to compare with.
-        check: only compare.
-        force: overwrite files that were edited by hand.
-
     Raises:
         ConfigError: it cannot be deployed like this, the folder cannot be written, or files in it were edited by hand.
     """

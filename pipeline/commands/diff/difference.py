@@ -146,7 +146,7 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Difference:
         code=changes(recorded[0].code, recorded[1].code),
         stack=changes({"janus": a.report.janus, **a.report.stack}, {"janus": b.report.janus, **b.report.stack}),
         data=changes(_data(a.report, recorded[0]), _data(b.report, recorded[1])),
-        columns=_column_changes(*columns),
+        columns=changes(*({name: column.type for name, column in side.items()} for side in columns)),
         statistics=sorted(_statistic_changes(*columns), key=lambda change: -change.size),
         metrics=list(_metric_changes(a.report, b.report)),
         notes=notes,
@@ -251,10 +251,6 @@ def _data(report: RunReport, recorded: _Recorded) -> dict[str, Any]:
     for name, task in report.tasks.items():
         data |= {f"labelled.{name}.{split}": count for split, count in task.get("labelled", {}).items()}
     return data
-
-
-def _column_changes(a: Mapping[str, ColumnAnalysis], b: Mapping[str, ColumnAnalysis]) -> list[Change]:
-    return changes(*({name: column.type for name, column in side.items()} for side in (a, b)))
 
 
 def _statistic_changes(a: Mapping[str, ColumnAnalysis], b: Mapping[str, ColumnAnalysis]) -> Iterator[StatisticChange]:

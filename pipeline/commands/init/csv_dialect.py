@@ -1,4 +1,4 @@
-"""Guesses how a CSV table is written: its encoding, delimiter, title lines and quotes."""
+"""Guesses how a CSV table is written: its encoding, delimiter, title lines, quotes, and rows after its end."""
 
 import codecs
 import csv
@@ -6,15 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 from janus_core.errors import DataError
+from janus_core.tables import csv_reader
 from janus_core.tables.csv_blocks import quote_after_blanks
-from janus_core.tables.csv_dialect import BOM, UTF16_BOMS, Dialect
+from janus_core.tables.csv_dialect import BOM, UTF16_BOMS, Dialect, starts_midway
 from janus_core.tables.csv_header import DELIMITERS, SEP
 from janus_core.tables.csv_reader import escaped_quote
-from janus_core.tables.files import open_content
+from janus_core.tables.files import file_size, open_content
 from janus_core.tables.missing_markers import is_number
+from pipeline.commands.init.wording import one_line
 
 MOST_BYTES = 256 << 20
 """How much of the table is searched for bytes that are not UTF-8."""
@@ -184,3 +187,51 @@ def _is_title(cells: Sequence[str], width: int) -> bool:
     filled = sum(bool(cell.strip()) for cell in cells)
     comment = bool(cells) and cells[0].startswith("#") and len(cells) != width
     return filled == 0 or (filled == 1 and width > 1 and not (width == 2 and len(cells) == 2)) or comment
+
+
+# --- rows at the end that do not belong to the table -----------------------------------------------------------------
+
+
+MOST_ROWS = 4
+"""More rows than this belong to the table."""
+_MOST_BYTES = 64 << 20
+"""A larger file that can only be read from its beginning is not read for this."""
+_LAST_ROWS = 200
+_TOTAL = re.compile(r"(grand |sub)?totale?\b|sum(me|ma)?\b|gesamt|insgesamt|average\b|mean\b", re.IGNORECASE)
+
+
+def guess_footer(files: Sequence[str], dialect: Dialect) -> tuple[int, str]:
+    """How many rows at each file's end do not belong to the table, and why; 0 where the files differ in it."""
+    footer: list[str] = []
+    for path in files:
+        if not starts_midway(path, dialect) and file_size(path) > _MOST_BYTES:
+            return 0, ""
+        file = csv_reader.open_csv(path, dialect)
+        texts = [row.decode("utf-8", "replace") for _, row in csv_reader.last_rows(file)][-_LAST_ROWS:]
+        count = _count([next(dialect.rows_of(text), []) for text in texts], len(file.header.names))
+        if not count or (footer and count != len(footer)):
+            return 0, ""
+        footer = texts[-count:]
+    one = len(footer) == 1
+    rows = "the last row does" if one else f"the last {len(footer)} rows do"
+    first = one_line(footer[0].strip())[:60]
+    return len(footer), f"{rows} not belong to the table: '{first}'{'' if one else ' and what follows'}"
+
+
+def _count(rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many rows at the end are unlike the others."""
+    usual = median([_filled(row) for row in rows]) if rows else 0
+    others = {cell for row in rows[: -MOST_ROWS - 1] for cell in row}
+    count = 0
+    for row in reversed(rows[-MOST_ROWS - 1 :]):
+        first = next((cell for cell in row if cell.strip()), "")
+        total = bool(_TOTAL.match(first.strip())) and first not in others
+        lone = _filled(row) <= 1 and usual > 2
+        if not (len(row) != width or not first or total or lone):
+            break
+        count += 1
+    return count if count <= min(MOST_ROWS, len(rows) // 4) else 0
+
+
+def _filled(row: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)

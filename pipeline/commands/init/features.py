@@ -19,8 +19,7 @@ from pipeline.commands.init.column_names import (
     names_a_person,
 )
 from pipeline.commands.init.number_forms import MixedNumbers, NumberForm, is_utf8, number_form_of
-from pipeline.commands.init.profile import Profile, is_row_number
-from pipeline.commands.init.time_forms import TimeForm, text_time_form, time_form_of
+from pipeline.commands.init.profile import Profile, TimeForm, is_row_number, text_time_form, time_form_of
 from pipeline.commands.init.wording import listed, shown
 
 Guessed = Literal["numeric", "categorical", "hashed", "cyclical", "vector", "dropped"]

@@ -4,7 +4,8 @@ import re
 import shlex
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -16,14 +17,13 @@ from rich.text import Text
 from janus_core.errors import ConfigError
 from janus_core.files import write_texts
 from janus_core.strict import NAME_PATTERN
-from janus_core.tables.config import DataConfig
+from janus_core.tables.config import DataConfig, TimeSplit
 from pipeline.commands.init.column_names import unique_name
-from pipeline.commands.init.config_text import config_text, scalar
-from pipeline.commands.init.interactive import ask_about_columns, tasks_and_split_confirmed
+from pipeline.commands.init.features import dropped
+from pipeline.commands.init.files import config_text, scalar, schema_text
 from pipeline.commands.init.proposal import Proposal, propose
 from pipeline.commands.init.sample import DEFAULT_ROWS, read_sample, table_format
-from pipeline.commands.init.schema_text import schema_text
-from pipeline.commands.init.wording import one_line
+from pipeline.commands.init.wording import one_line, shown
 from pipeline.config import LONGEST_PIPELINE_NAME
 from pipeline.config.file import load_config
 from pipeline.run.display import console_on
@@ -155,3 +155,37 @@ def _command(options: InitOptions) -> str:
     table = f"{table[:200]}…" if len(table) > 200 else table
     name = f" --name {options.name}" if options.name else ""
     return f"janus init {shlex.quote(table)} --targets {shlex.quote(','.join(options.targets))}{name}"
+
+
+# --- questions, for `--interactive` ----------------------------------------------------------------------------------
+
+
+Confirm = Callable[[str, bool], bool]
+"""(question, default) → the answer."""
+
+
+def ask_about_columns(proposal: Proposal, confirm: Confirm) -> Proposal:
+    """The proposal after a person's answers: a leaking column may be kept, one of many values left out.
+
+    The last feature stays, whatever is answered.
+    """
+    columns = list(proposal.columns)
+    for place, column in enumerate(columns):
+        name = shown(column.column.name)
+        if column.leaking:
+            if confirm(f"{name} alone predicts {column.leaks}: keep it as a feature?", False):
+                columns[place] = replace(column, guess=column.leaking, leaking=None)
+            continue
+        doubtful = column.guess.kind == "hashed" and sum(other.used for other in columns) > 1
+        if doubtful and not confirm(f"{name}: {column.guess.reason}: keep it as a feature?", True):
+            columns[place] = replace(column, guess=dropped("left out by the answer to a question"))
+    return replace(proposal, columns=columns)
+
+
+def tasks_and_split_confirmed(proposal: Proposal, confirm: Confirm) -> bool:
+    """Whether a person agrees to each task and to the split."""
+    for task in proposal.tasks:
+        if not confirm(f"predict {shown(task.label)} as {task.kind} ({task.reason})?", True):
+            return False
+    by = "time" if isinstance(proposal.split.split, TimeSplit) else "a hash"
+    return confirm(f"split by {by} ({proposal.split.reason})?", True)

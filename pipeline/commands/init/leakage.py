@@ -83,15 +83,15 @@ def _r2(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 def _line(column: Profile, values: np.ndarray, learnt: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """What a straight line through the learnt rows predicts, which bins of few rows could only approach."""
+    mean = values[learnt].mean()
     if column.numbers is None:
-        return np.full(len(held_out), values[learnt].mean())
+        return np.full(len(held_out), mean)
     known = learnt[np.isfinite(column.numbers[learnt])]
     centre = column.numbers[known].mean() if len(known) else 0.0
     x, y = column.numbers[known] - centre, values[known]
     spread = float(np.square(x).sum())
     slope = float((x * (y - y.mean())).sum()) / spread if spread > 0 else 0.0
-    offsets = np.where(np.isfinite(column.numbers[held_out]), column.numbers[held_out] - centre, 0.0)
-    return values[learnt].mean() + slope * offsets
+    return mean + slope * np.nan_to_num(column.numbers[held_out] - centre, posinf=0.0, neginf=0.0)
 
 
 def _bins(column: Profile, learnt: np.ndarray) -> np.ndarray:
@@ -113,7 +113,7 @@ def _auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
     negatives = len(positive) - positives
     if not positives or not negatives:
         return None
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    total = float(ranks[inverse.ravel()][positive > 0].sum())
+    from scipy.stats import rankdata
+
+    total = float(rankdata(scores)[positive > 0].sum())
     return (total - positives * (positives + 1) / 2) / (positives * negatives)

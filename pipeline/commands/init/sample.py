@@ -28,8 +28,7 @@ from janus_core.tables.csv_blocks import Block, row_ends
 from janus_core.tables.csv_dialect import Dialect, dialect_of, open_rows, starts_midway
 from janus_core.tables.files import file_size, find_files, is_gzip, open_file
 from janus_core.tables.inspect import Source, inspect_source
-from pipeline.commands.init.csv_dialect import guess_dialect
-from pipeline.commands.init.csv_footer import guess_footer
+from pipeline.commands.init.csv_dialect import guess_dialect, guess_footer
 from pipeline.commands.init.number_forms import NumberForm, read_numbers, with_number_forms
 
 DEFAULT_ROWS = 100_000

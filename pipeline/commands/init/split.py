@@ -13,9 +13,8 @@ from janus_core.tables.config import HashSplit, Split, TimeSplit
 from janus_core.tables.times import parse_times
 from pipeline.commands.init.features import Guess, dropped
 from pipeline.commands.init.leakage import Label
-from pipeline.commands.init.profile import Profile
+from pipeline.commands.init.profile import AMBIGUOUS, Profile, TimeForm, time_form_of
 from pipeline.commands.init.sample import Sample
-from pipeline.commands.init.time_forms import AMBIGUOUS, TimeForm, time_form_of
 from pipeline.commands.init.whole_table import WholeColumn
 from pipeline.commands.init.wording import counted, listed, shown
 

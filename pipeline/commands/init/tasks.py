@@ -18,8 +18,7 @@ from janus_core.tables.lists import list_offsets
 from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes, is_number, markers_among_numbers
 from pipeline.commands.init.column_names import COUNT_TOKENS, ORDER_TOKENS, names_a_code, unique_name
 from pipeline.commands.init.leakage import Label
-from pipeline.commands.init.profile import Profile, is_row_number
-from pipeline.commands.init.time_forms import time_form_of
+from pipeline.commands.init.profile import Profile, is_row_number, time_form_of
 from pipeline.commands.init.whole_table import WholeColumn
 from pipeline.commands.init.wording import listed, shown
 from pipeline.config import RESERVED_TASK_NAMES

@@ -47,8 +47,8 @@ def _for_kubeflow(config: JanusConfig, path: Path, terminal: Terminal) -> None:
 def _for_vertex(config: JanusConfig, path: Path, terminal: Terminal) -> None:
     from pipeline.kubeflow.vertex import HEADER, compile_for_vertex
 
-    done = compile_for_vertex(config, path, path.parent / FOLDER)
-    print(f"{done.path}: {done.tasks} tasks, for Vertex AI only", file=terminal.out)
+    tasks = compile_for_vertex(config, path, path.parent / FOLDER)
+    print(f"{path}: {tasks} tasks, for Vertex AI only", file=terminal.out)
     print(HEADER.replace("# ", "").rstrip(), file=terminal.out)
     if config.schema_ is not None:
         print(

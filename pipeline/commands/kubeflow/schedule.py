@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from janus_core.errors import ConfigError, JanusError
-from pipeline.commands.kubeflow.submit import placeholders, print_request, print_submission
+from pipeline.commands.kubeflow.submit import print_request, print_submission, uploaded
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.api_errors import RefusedError
@@ -21,12 +21,11 @@ from pipeline.kubeflow.client import (
     connect,
     find_or_create,
     find_pipelines,
-    identity,
     newest_runs,
     server_version,
 )
 from pipeline.kubeflow.cron import six_fields
-from pipeline.kubeflow.submission import compiled, pipeline_name, recurring_run_body, upload
+from pipeline.kubeflow.submission import pipeline_name, recurring_run_body
 
 ORPHANS_SINCE = (2, 16)
 POLL_SECONDS = 10.0
@@ -38,13 +37,9 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Scheduled:
-    """The result of `schedule`.
+    """The recurring run that is enabled now, how it came to be, and the ids of the others that it replaced.
 
-    Attributes:
-        recurring_run_id: of the one that is enabled now.
-        how: whether it was created, existed already, was enabled again, or replaced others.
-        removed: the ids of those others.
-        kept: the ids of disabled ones that are not deleted yet, since a run that they started is under way.
+    `kept` are those of them that are disabled, but not deleted yet, since a run that they started is under way.
     """
 
     recurring_run_id: str
@@ -63,27 +58,16 @@ def run_schedule_job(
 ) -> int:
     """Uploads what was not uploaded yet, schedules its runs, and returns the exit code.
 
-    Args:
-        config: as the user wrote it.
-        access: where Kubeflow Pipelines is.
-        cron: five or six fields, instead of kubeflow.cron.
-        parameters: NAME=VALUE, of the pipeline's inputs.
-        dry_run: print what would be sent, and send nothing.
-        verbose: whether the libraries' logs are shown.
-
     Raises:
         ConfigError: the configuration, the cron, a parameter, the host or the credentials are wrong.
         JanusError: Kubeflow Pipelines refuses it, or does not answer.
     """
     kubeflow = required(config)
-    pipeline_name(config)
     when = cron or kubeflow.cron
     if when is None:
         raise ConfigError('when? Give --cron "30 3 * * *", or kubeflow.cron')
     when = six_fields(when)
-    client = None if dry_run else connect(access, kubeflow.namespace)
-    with compiled(config, parameters, verbose) as submission:
-        ids = placeholders(submission) if client is None else upload(client, submission)
+    with uploaded(config, access, parameters, dry_run, verbose) as (client, submission, ids):
         body = recurring_run_body(submission, when, ids)
         if client is None:
             print_request(config, access, submission, "recurring_run", body)
@@ -104,12 +88,7 @@ def run_schedule_job(
 
 
 def run_unschedule_job(config: JanusConfig, access: Access, dry_run: bool = False) -> int:
-    """Deletes the schedule, and returns the exit code, which is 0 also if there was none.
-
-    Raises:
-        ConfigError: the configuration, the host or the credentials are wrong.
-        JanusError: Kubeflow Pipelines refuses it, or does not answer.
-    """
+    """Deletes the schedule, and returns the exit code, which is 0 also if there was none."""
     name = pipeline_name(config)
     client = connect(access, required(config).namespace)
     scheduled = recurring_runs_of(client, name)
@@ -133,15 +112,7 @@ def recurring_runs_of(client: Client, name: str) -> list[Any]:
 
 
 def schedule(client: Client, wanted: Any) -> Scheduled:
-    """Makes the recurring run with this content the only enabled one; does nothing if it already is.
-
-    Args:
-        client: of the installation.
-        wanted: a V2beta1RecurringRun.
-
-    Raises:
-        JanusError: Kubeflow Pipelines refuses it, or does not answer.
-    """
+    """Makes the recurring run with the content of `wanted`, a V2beta1RecurringRun, the only enabled one."""
     existing = partial(_find, client, wanted.display_name, wanted.pipeline_version_reference.pipeline_id)
 
     def find_same() -> Any | None:
@@ -157,8 +128,7 @@ def schedule(client: Client, wanted: Any) -> Scheduled:
         # and only then the old one is disabled: two are never enabled, and a failure to create it changes nothing.
         wanted.mode = "DISABLE" if others else "ENABLE"
         create = client.recurring_runs.recurring_run_service_create_recurring_run
-        current = find_or_create(client, what, find_same, lambda: create(wanted))
-        identity(client, what, current.recurring_run_id)
+        current = find_or_create(client, what, "recurring_run_id", find_same, lambda: create(wanted))
         if not others:
             return Scheduled(current.recurring_run_id, "created")
     elif _is_enabled(current) and not others:

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import sys
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
@@ -16,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.commands.kubeflow.schedule import recurring_runs_of
+from pipeline.commands.output import print_result
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.bundle import required
 from pipeline.kubeflow.client import Client, ask, connect, find_experiment, find_pipelines, newest_runs, pages
 from pipeline.kubeflow.submission import pipeline_name
-from pipeline.run.display import console_on
 
 RUNS = 10
 FAILED = ("FAILED", "CANCELED")
@@ -73,14 +72,7 @@ class ScheduleState(BaseModel):
 
 
 class PipelineState(BaseModel):
-    """The state of a pipeline in Kubeflow Pipelines.
-
-    Attributes:
-        pipeline: its name.
-        uploaded: whether it was uploaded.
-        schedules: its recurring runs, of which there should be at most one.
-        runs: the newest, newest first.
-    """
+    """A pipeline in Kubeflow Pipelines: its recurring runs, of which there should be one at most, and newest runs."""
 
     pipeline: str
     uploaded: bool
@@ -89,31 +81,18 @@ class PipelineState(BaseModel):
 
 
 def run_status_job(config: JanusConfig, access: Access, as_json: bool = False, count: int = RUNS) -> int:
-    """Prints the schedule and the newest runs, and returns the exit code.
-
-    Raises:
-        ConfigError: the configuration, the host or the credentials are wrong.
-        JanusError: Kubeflow Pipelines refuses it, or does not answer.
-    """
+    """Prints the schedule and the newest runs, and returns the exit code."""
     kubeflow, name = required(config), pipeline_name(config)
     state = read_state(connect(access, kubeflow.namespace), name, kubeflow.experiment, count)
     home = kubeflow.pipeline_root.rpartition("/")[0]
     for run in state.runs:
         if run.state in FAILED:
             run.problems = reported_problems(home, run.run_id)
-    if as_json:
-        print(state.model_dump_json(indent=2))
-    else:
-        console_on(sys.stdout).print(state_view(state))
-    return 0
+    return print_result(state, as_json, state_view)
 
 
 def read_state(client: Client, name: str, experiment: str, count: int = RUNS) -> PipelineState:
-    """Reads the state with at most `count` runs.
-
-    Raises:
-        JanusError: Kubeflow Pipelines refuses it, or does not answer.
-    """
+    """Reads the state with at most `count` runs."""
     pipelines = [pipeline.pipeline_id for pipeline in find_pipelines(client, name)]
     if not pipelines:
         return PipelineState(pipeline=name, uploaded=False)
@@ -166,12 +145,7 @@ def state_view(state: PipelineState) -> Group:
 
 
 def reported_problems(home: str, run_id: str) -> list[str]:
-    """The problems in the report of a run; none where this machine cannot read it.
-
-    Args:
-        home: of the pipeline, a URL, or a folder of a volume that may be mounted here as well.
-        run_id: Kubeflow's.
-    """
+    """The problems in the report of a run; none where this machine cannot read its home, a URL or mounted folder."""
     from pyarrow import ArrowException, fs
 
     try:
@@ -227,7 +201,8 @@ def _run_state(client: Client, run: Any, versions: Mapping[str, Any]) -> RunStat
         state=run.state or "PENDING",
         version=version.display_name if version else None,
         created=run.created_at,
-        finished=_time(run.finished_at),
+        # KFP gives 1970 for what has not ended.
+        finished=run.finished_at if run.finished_at and run.finished_at.year > 1970 else None,
         by_schedule=bool(run.recurring_run_id),
         message=(run.error.message or "") if run.error else "",
         failures=failures,
@@ -265,11 +240,6 @@ def compiled_steps(spec: Any) -> set[str]:
     tasks = [(name, task) for graph in graphs for name, task in graph.get("dag", {}).get("tasks", {}).items()]
     groups = {name for name, component in content.get("components", {}).items() if "dag" in component}
     return {name for name, task in tasks if task.get("componentRef", {}).get("name") not in groups}
-
-
-def _time(value: datetime | None) -> datetime | None:
-    # KFP gives 1970 for what has not ended.
-    return value if value and value.year > 1970 else None
 
 
 def _schedule_state(run: Any, versions: Mapping[str, Any]) -> ScheduleState:

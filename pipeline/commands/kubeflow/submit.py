@@ -3,14 +3,15 @@
 import json
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.bundle import required
-from pipeline.kubeflow.client import connect, create_run
+from pipeline.kubeflow.client import Client, connect, create_run
 from pipeline.kubeflow.submission import (
     Ids,
     Submission,
@@ -30,14 +31,27 @@ def run_submit_job(
     dry_run: bool = False,
     verbose: bool = False,
 ) -> int:
-    """Uploads what was not uploaded yet, starts a run, and returns the exit code.
+    """Uploads what was not uploaded yet, starts a run, and returns the exit code."""
+    with uploaded(config, access, parameters, dry_run, verbose) as (client, submission, ids):
+        # A unique name, which KFP does not require: by it a run is found again if the answer to its start was lost.
+        name = f"{submission.pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {secrets.token_hex(4)}"
+        body = run_body(submission, name, ids)
+        if client is None:
+            print_request(config, access, submission, "run", body)
+            return 0
+        run_id = create_run(client, body)
+    print(f"run {run_id} started: {name}")
+    if access.host:
+        print(f"{access.host}/#/runs/details/{run_id}")
+    print_submission(config, submission, ids)
+    return 0
 
-    Args:
-        config: as the user wrote it.
-        access: where Kubeflow Pipelines is.
-        parameters: NAME=VALUE, of the pipeline's inputs.
-        dry_run: print what would be sent, and send nothing.
-        verbose: whether the libraries' logs are shown.
+
+@contextmanager
+def uploaded(
+    config: JanusConfig, access: Access, parameters: Sequence[str], dry_run: bool, verbose: bool
+) -> Iterator[tuple[Client | None, Submission, Ids]]:
+    """Compiles, and uploads what was not uploaded yet; a dry run has no client, and placeholders for the server's ids.
 
     Raises:
         ConfigError: the configuration, a parameter, the host or the credentials are wrong.
@@ -47,28 +61,11 @@ def run_submit_job(
     pipeline_name(config)
     client = None if dry_run else connect(access, required(config).namespace)
     with compiled(config, parameters, verbose) as submission:
-        # A unique name, which KFP does not require: by it a run is found again if the answer to its start was lost.
-        name = f"{submission.pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {secrets.token_hex(4)}"
-        if client is None:
-            ids = placeholders(submission)
-            print_request(config, access, submission, "run", run_body(submission, name, ids))
-            return 0
-        ids = upload(client, submission)
-        run_id = create_run(client, run_body(submission, name, ids))
-    print(f"run {run_id} started: {name}")
-    if access.host:
-        print(f"{access.host}/#/runs/details/{run_id}")
-    print_submission(config, submission, ids)
-    return 0
-
-
-def placeholders(submission: Submission) -> Ids:
-    """In the place of the ids that the server would give."""
-    return Ids(
-        f"<id of pipeline {submission.pipeline}>",
-        f"<id of version {submission.version}>",
-        f"<id of experiment {submission.experiment}>",
-    )
+        if client is not None:
+            yield client, submission, upload(client, submission)
+            return
+        names = ("pipeline", "version", "experiment")
+        yield None, submission, Ids(*(f"<id of {name} {getattr(submission, name)}>" for name in names))
 
 
 def print_request(config: JanusConfig, access: Access, submission: Submission, kind: str, body: Any) -> None:

@@ -54,19 +54,17 @@ def print_lineage(
 ) -> int:
     """Prints what a version was made of, and returns the exit code.
 
-    Args:
-        source: a configuration's file, or the path of a pushed version.
-        version: with a configuration, a number or a version's path; None: the served version.
-        shown_as: the format.
-        overrides: of the configuration.
-
     Raises:
         ConfigError: there is no such version, or ML Metadata does not know it.
         JanusError: the metadata database, or the record of rollbacks, cannot be read.
     """
     from pipeline.commands.lineage.formats import lineage_dot, lineage_mermaid, lineage_tree
-    from pipeline.commands.lineage.target import is_version_path, target_of_config, target_of_path
-    from pipeline.commands.lineage.version_lineage import read_lineage
+    from pipeline.commands.lineage.version_lineage import (
+        is_version_path,
+        read_lineage,
+        target_of_config,
+        target_of_path,
+    )
     from pipeline.run.display import console_on
 
     if is_version_path(source):

@@ -1,14 +1,18 @@
 """A lineage as a tree for the terminal, and as a graph for Graphviz and Mermaid."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.commands.lineage.details import Details, artifact_details, headline, step_details
-from pipeline.commands.lineage.version_lineage import Copy, Lineage, LineageArtifact, LineageStep
+from janus_core.kinds import KINDS
+from pipeline.commands.lineage.version_lineage import Lineage, LineageArtifact, LineageStep
+from pipeline.lineage.properties import flat, shown
+from pipeline.report.wording import gate_line
 
+Details = list[tuple[str, str]]
 _LONGEST = 120
 """Characters of a line in a graph's node; the tree and JSON have the whole."""
 
@@ -17,7 +21,8 @@ def lineage_tree(lineage: Lineage) -> Tree:
     """From the version through the push back to the data, the last step first."""
     tree = Tree(Text(f"version {lineage.version}  {lineage.path}", style="bold"))
     for copy in reversed(lineage.copies):
-        tree.add(Text(_copied(copy)))
+        reason = f": {copy.reason}" if copy.reason else ""
+        tree.add(Text(f"copy of {copy.of}, by a rollback of {copy.user} at {copy.time}{reason}"))
     if lineage.copies:
         tree.add(Text(f"version {lineage.origin} was pushed:", style="bold"))
     for step in reversed(lineage.steps):
@@ -70,7 +75,9 @@ class _Edge:
 
 def _graph(lineage: Lineage) -> tuple[list[_Vertex], list[_Edge]]:
     vertices = [_step_vertex(step, lineage) for step in lineage.steps]
-    vertices += [_artifact_vertex(artifact) for artifact in lineage.artifacts.values()]
+    for artifact in lineage.artifacts.values():
+        details = (f"{key} {value}" for key, value in artifact_details(artifact))
+        vertices.append(_Vertex(f"artifact{artifact.id}", "artifact", (f"{artifact.type} {artifact.id}", *details)))
     edges = []
     for step in lineage.steps:
         box = f"step{step.execution}"
@@ -85,7 +92,7 @@ def _graph(lineage: Lineage) -> tuple[list[_Vertex], list[_Edge]]:
 
 
 def _step_vertex(step: LineageStep, lineage: Lineage) -> _Vertex:
-    lines = [step.node, *_origin(step)]
+    lines = [step.node, *([f"run {step.run_id}"] if step.run_id else [])]
     if step.node == "Evaluator":
         lines += list(headline(lineage))
     if step.code:
@@ -93,35 +100,22 @@ def _step_vertex(step: LineageStep, lineage: Lineage) -> _Vertex:
     return _Vertex(f"step{step.execution}", "step", tuple(lines))
 
 
-def _artifact_vertex(artifact: LineageArtifact) -> _Vertex:
-    lines = [f"{artifact.type} {artifact.id}", *(f"{key} {value}" for key, value in artifact_details(artifact))]
-    return _Vertex(f"artifact{artifact.id}", "artifact", tuple(lines))
-
-
-def _origin(step: LineageStep) -> Iterator[str]:
-    if step.run_id:
-        yield f"run {step.run_id}"
-
-
 def _add_step(tree: Tree, step: LineageStep, lineage: Lineage) -> None:
+    run, started = f"run {step.run_id}, " if step.run_id else "", step.started or "at an unknown time"
     title = Text(step.node, style="bold")
-    title.append(
-        f"  execution {step.execution}, {', '.join([*_origin(step), step.started or 'at an unknown time'])}", "dim"
-    )
+    title.append(f"  execution {step.execution}, {run}{started}", "dim")
     branch = tree.add(title)
     _add_details(branch, step_details(step, lineage))
-    for key, artifact in _ends(step.inputs.items(), lineage):
-        branch.add(_line(f"← {key}: {artifact.type} {artifact.id}", _of_other_run(artifact)))
-    for key, artifact in _ends(step.outputs.items(), lineage):
-        made = branch.add(_line(f"→ {key}: {artifact.type} {artifact.id}", f"  {artifact.uri}"))
-        _add_details(made, artifact_details(artifact))
+    for key, artifact in _ends(step.inputs, lineage):
+        branch.add(Text.assemble(f"← {key}: {artifact.type} {artifact.id}", (_of_other_run(artifact), "dim")))
+    for key, artifact in _ends(step.outputs, lineage):
+        line = Text.assemble(f"→ {key}: {artifact.type} {artifact.id}", (f"  {artifact.uri}", "dim"))
+        _add_details(branch.add(line), artifact_details(artifact))
 
 
-def _ends(keys: Iterable[tuple[str, list[int]]], lineage: Lineage) -> Iterator[tuple[str, LineageArtifact]]:
-    for key, ids in keys:
-        for artifact in ids:
-            if artifact in lineage.artifacts:
-                yield key, lineage.artifacts[artifact]
+def _ends(ends: Mapping[str, list[int]], lineage: Lineage) -> list[tuple[str, LineageArtifact]]:
+    known = lineage.artifacts
+    return [(key, known[artifact]) for key, ids in ends.items() for artifact in ids if artifact in known]
 
 
 def _of_other_run(artifact: LineageArtifact) -> str:
@@ -135,17 +129,6 @@ def _of_other_run(artifact: LineageArtifact) -> str:
 def _add_details(branch: Tree, details: Details) -> None:
     for key, value in details:
         branch.add(Text(f"{key}: {value}"))
-
-
-def _line(text: str, dim: str) -> Text:
-    line = Text(text)
-    line.append(dim, "dim")
-    return line
-
-
-def _copied(copy: Copy) -> str:
-    reason = f": {copy.reason}" if copy.reason else ""
-    return f"copy of {copy.of}, by a rollback of {copy.user} at {copy.time}{reason}"
 
 
 def _short(line: str) -> str:
@@ -167,3 +150,82 @@ def _entity(character: str) -> str:
     if character in '"#&<>;`\\|[]{}()':
         return f"#{ord(character)};"
     return " " if character in "\r\n" else character
+
+
+# --- details of steps and artifacts ----------------------------------------------------------------------------------
+
+
+_HYPERPARAMETERS = ("model", "training")
+_CODES_SHOWN, _DIGEST_SHOWN = 33, 16
+
+
+def step_details(step: LineageStep, lineage: Lineage) -> Details:
+    """A step's own: data and their split, hyperparameters, gates, code."""
+    details: Details = []
+    if step.node == "Trainer":
+        details += _hyperparameters(step.settings.get("trainer", {}))
+    elif step.node == "Evaluator":
+        details += _evaluation(lineage)
+    elif "data" in step.settings:
+        details += [
+            (key, shown(value)) for key, value in flat(step.settings["data"], "data").items() if value is not None
+        ]
+        details += [("seed", shown(step.settings["seed"]))] if "seed" in step.settings else []
+    elif "schema_file" in step.settings:
+        details.append(("schema_file", shown(step.settings["schema_file"])))
+    elif step.node == "Transform":
+        features = step.settings.get("preprocessing", {}).get("features", {})
+        details += [("features", f"{len(features)}: {', '.join(features)}")] if features else []
+    if step.code:
+        details.append(("code", step.code[:_CODES_SHOWN]))
+    return details
+
+
+def artifact_details(artifact: LineageArtifact) -> Details:
+    """An artifact's: span, rows and fingerprint of the data, digests, whether it was blessed, where it was pushed."""
+    known = artifact.properties
+    details: Details = []
+    if "input_fingerprint" in known:
+        details += [("span", shown(known.get("span"))), ("fingerprint", shown(known["input_fingerprint"]))]
+    if isinstance(known.get("num_examples"), Mapping):
+        details.append(("rows", ", ".join(f"{split} {count:,}" for split, count in known["num_examples"].items())))
+    if "training_spans" in known:
+        details.append(("trained on", ", ".join(f"span {part['span']}" for part in known["training_spans"])))
+    for key, label in (("sha256", "sha256"), ("content_digest", "content digest")):
+        if key in known:
+            details.append((label, str(known[key])[:_DIGEST_SHOWN]))
+    if "blessed" in known and isinstance(known["blessed"], int):
+        details.append(("blessed", "yes" if known["blessed"] else "no"))
+    if known.get("withdrawn"):
+        details.append(("withdrawn", "yes"))
+    names = {"run_id": "run", "pushed_version": "version", "pushed_destination": "pushed to"}
+    return details + [(label, shown(known[key])) for key, label in names.items() if key in known]
+
+
+def headline(lineage: Lineage) -> Iterator[str]:
+    """Of each task `name metric value`."""
+    for name, task in lineage.evaluation.items():
+        metric = KINDS[task.kind].headline if task.kind in KINDS else ""
+        value = task.metrics.get(metric)
+        if value is not None:
+            yield f"{name} {metric} {value:.4f}"
+
+
+def _hyperparameters(trainer: Mapping[str, Any]) -> Details:
+    details: Details = [("seed", shown(trainer["seed"]))] if "seed" in trainer else []
+    for key in _HYPERPARAMETERS:
+        values = flat(trainer.get(key, {}), key)
+        details += [(name, shown(value)) for name, value in values.items() if value is not None]
+    for name, task in trainer.get("tasks", {}).items():
+        details.append((f"tasks.{name}", shown(task)))
+    return details
+
+
+def _evaluation(lineage: Lineage) -> Details:
+    details: Details = []
+    for name, task in lineage.evaluation.items():
+        unit = f" ({task.unit})" if task.unit else ""
+        values = ", ".join(f"{key} {'undefined' if v is None else f'{v:.4f}'}" for key, v in task.metrics.items())
+        details.append((f"{name}{unit}", values or "no metrics"))
+        details += [(f"{name} gate", f"{gate['metric']} {gate_line(gate).text}") for gate in task.gates]
+    return details

@@ -25,9 +25,8 @@ from janus_core.tables.pieces import WorkItem
 from pipeline.commands.predict.chunks import read_chunks
 from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.options import PredictOptions
-from pipeline.commands.predict.output_columns import TaskColumns
+from pipeline.commands.predict.output import TableWriter, TaskColumns, whole_folder
 from pipeline.commands.predict.predictor import output_schema, predict_chunk
-from pipeline.commands.predict.table_writer import TableWriter, whole_folder
 from serving.client import LocalClient, RequestError, Signature
 
 _LOCAL = (None, "DirectRunner", "SwitchingDirectRunner")
@@ -44,14 +43,7 @@ def predict_on_beam(
 ) -> int:
     """Writes `<target>/part-00000-of-….parquet`, in the rows' order, and returns the number of rows.
 
-    Args:
-        model: the version's folder.
-        source: the rows.
-        signature: the model's.
-        tasks: as the model answers them.
-        target: the output's folder; appears whole or not at all.
-        options: of the command.
-        arguments: Beam's.
+    The folder appears whole or not at all.
 
     Raises:
         ConfigError: the output cannot be written.
@@ -66,8 +58,8 @@ def predict_on_beam(
         runner = FnApiRunner()
     with whole_folder(target) as staging:
         folder = str(staging.resolve())
-        step = _PredictItem(str(Path(model).resolve()) if "://" not in model else model, source, signature, tasks)
-        step.write_to(folder, len(work), options.batch_size)
+        model = model if "://" in model else str(Path(model).resolve())
+        step = _PredictItem(model, source, signature, tasks, folder, len(work), options.batch_size)
         try:
             with beam.Pipeline(runner=runner, options=beam_options) as pipeline:
                 _ = (
@@ -82,16 +74,21 @@ def predict_on_beam(
 
 
 class _PredictItem(beam.DoFn):
-    """Predicts groups of pieces."""
+    """Predicts groups of pieces, `batch_size` rows at once, into `count` files in a folder."""
 
-    def __init__(self, model: str, source: Source, signature: Signature, tasks: list[TaskColumns]):
+    def __init__(
+        self,
+        model: str,
+        source: Source,
+        signature: Signature,
+        tasks: list[TaskColumns],
+        folder: str,
+        count: int,
+        batch_size: int,
+    ):
         self._model, self._source, self._signature, self._tasks = model, source, signature, tasks
-        self._folder, self._count, self._batch_size = "", 0, 0
-        self._shared = Shared()
-
-    def write_to(self, folder: str, count: int, batch_size: int) -> None:
-        """Says where the output goes, in how many files, and how many rows are predicted at once."""
         self._folder, self._count, self._batch_size = folder, count, batch_size
+        self._shared = Shared()
 
     def setup(self) -> None:
         """Loads the model, once per process."""

@@ -2,36 +2,35 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import CellError, text_to_kind, to_kind
 from janus_core.tables.csv_blocks import Block
-from janus_core.tables.lists import is_list
+from janus_core.tables.lists import is_list, list_offsets
 from janus_core.tables.pieces import Piece
 from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.json_reader import JsonRow, read_json_rows
-from pipeline.commands.predict.model_inputs import REQUIRED, arrays_of
-from serving.client import RequestError, Signature
-from serving.rows import MISSING, columns_of_rows
+from serving.client import RequestError, Signature, TensorInfo
+from serving.rows import EXACT, MISSING, columns_of_rows
+from serving.signatures import DOUBLE, FLOAT, STRING, strings
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows. The functions do the work, so that it may be done by another thread.
+    """Some rows, about a part of `size` of the piece's. The functions do the work, so that another thread may do it.
 
     Attributes:
-        rows: how many.
         where: the first row, for messages.
-        size: about its part of the piece's size.
         inputs: makes the model's inputs; raises DataError.
         repeated: makes the columns that the output repeats; called after `inputs`.
     """
@@ -226,3 +225,108 @@ def _slices(
             partial(arrays_of, signature, batch.columns, start, count, batch.locate),
             partial(repeat, start, count),
         )
+
+
+# --- the model's inputs ----------------------------------------------------------------------------------------------
+
+
+REQUIRED = (
+    f"{MISSING}: the schema demands a value in every row; fill it, or, for the model to take missing values (the "
+    "feature's `missing`), remove the column's `shape` from the schema and train again"
+)
+
+
+def arrays_of(
+    signature: Signature, columns: Mapping[str, pa.Array], start: int, rows: int, locate: Callable[[int], str]
+) -> dict[str, np.ndarray]:
+    """The inputs of `rows` rows from `start`; a column that is absent is missing in every row, and stays out.
+
+    Args:
+        columns: int64, float32, binary or lists of them, as `kind_of` says, each of more rows than these.
+        locate: names a row of the columns.
+
+    Raises:
+        DataError: a value is missing but required, or has another length than the model takes; names row and column.
+    """
+    found = {}
+    for name, info in signature.inputs.items():
+        column = columns.get(name)
+        if column is None:
+            continue
+        try:
+            found[name] = _array(column.slice(start, rows), info, name not in signature.defaults)
+        except _RowError as error:
+            raise DataError(f"{locate(start + error.row)}: column '{name}' {error}") from error
+    if not found and signature.defaults:
+        # Without any input, the model would not know how many rows there are.
+        name, default = next(iter(signature.defaults.items()))
+        found[name] = np.repeat(default, rows, axis=0)
+    return found
+
+
+class _RowError(Exception):
+    def __init__(self, row: int, message: str):
+        super().__init__(message)
+        self.row = row
+
+
+def _array(column: pa.Array, info: TensorInfo, required: bool) -> np.ndarray:
+    missing = column.is_null().to_numpy(zero_copy_only=False)
+    if required:
+        absent = missing | _means_missing(column)
+        if absent.any():
+            raise _RowError(_first(absent), REQUIRED)
+    if pa.types.is_null(column.type):
+        column = column.cast({FLOAT: pa.float32(), DOUBLE: pa.int64(), STRING: pa.binary()}[info.dtype])
+    if is_list(column.type):
+        return _array_of_lists(column, info, missing)
+    values = _flat(column, info)
+    if len(info.sizes) == 1:
+        return values
+    if info.sizes[1] > 1 and not missing.all():
+        raise _RowError(_first(~missing), f"has one value instead of {info.sizes[1]}")
+    return np.repeat(values[:, None], max(info.sizes[1], 1), axis=1)
+
+
+def _means_missing(column: pa.Array) -> np.ndarray:
+    """Where a column of single values has NaN or an empty text."""
+    if pa.types.is_floating(column.type):
+        return np.isnan(column.to_numpy(zero_copy_only=False))
+    if pa.types.is_binary(column.type):
+        return pc.equal(column, b"").fill_null(False).to_numpy(zero_copy_only=False)
+    return np.zeros(len(column), bool)
+
+
+def _array_of_lists(column: pa.Array, info: TensorInfo, missing: np.ndarray) -> np.ndarray:
+    offsets = list_offsets(column)
+    sizes = np.where(missing, 0, np.diff(offsets))
+    single = len(info.sizes) == 1
+    length = 1 if single else info.sizes[1]
+    wrong = sizes > 1 if single else (sizes > 0) & (sizes != length) if length > 0 else np.zeros(len(sizes), bool)
+    if wrong.any():
+        row = _first(wrong)
+        raise _RowError(row, f"has {sizes[row]} values instead of {length}")
+    width = length if length > 0 else max(int(sizes.max(initial=1)), 1)
+    found = np.full((len(sizes), width), b"" if info.dtype == STRING else np.nan, info.numpy)
+    # A missing list of a fixed size still has values.
+    places = np.repeat(~missing, np.diff(offsets))
+    values = _flat(column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), info)
+    found[np.arange(width) < sizes[:, None]] = values[places]
+    return found[:, 0] if single else found
+
+
+def _flat(values: pa.Array, info: TensorInfo) -> np.ndarray:
+    if info.dtype == STRING:
+        return strings(values.fill_null(b"").to_pylist())
+    if info.dtype == DOUBLE:
+        numbers = values.to_numpy(zero_copy_only=False)
+        large = np.abs(values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)) > EXACT
+        if large.any():
+            row = _first(large)
+            raise _RowError(row, f"holds {values[row].as_py()}, beyond {EXACT}, up to which whole numbers are exact")
+        return numbers.astype(np.float64)
+    return values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+
+
+def _first(rows: np.ndarray) -> int:
+    return int(np.flatnonzero(rows)[0])

@@ -1,12 +1,13 @@
 """Finds the input's files, and checks their columns against the model's before anything is predicted."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
@@ -18,11 +19,10 @@ from janus_core.tables.files import below_folder, file_size, find_files, list_pa
 from janus_core.tables.inspect import inspect_files
 from janus_core.tables.lists import is_list
 from janus_core.tables.pieces import Piece, WorkItem, plan_work
-from pipeline.commands.predict.column_types import kind_of_json, type_of_json, types_of_csv
 from pipeline.commands.predict.json_reader import read_json_rows
-from pipeline.commands.predict.model_inputs import kind_of
 from serving.client import Signature, TensorInfo
 from serving.client.signature import nearest
+from serving.signatures import DOUBLE, FLOAT, STRING
 
 Format = Literal["csv", "parquet", "json", "tfrecord"]
 
@@ -37,6 +37,7 @@ _ENDINGS: dict[str, Format] = {
     ".json.gz": "json",
     ".jsonl.gz": "json",
 }
+_KINDS: dict[int, Kind] = {FLOAT: "float", DOUBLE: "int", STRING: "bytes"}
 _TYPES: dict[Kind, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "bytes": pa.string()}
 
 AS_IT_IS = {b"cells": b"numbers"}
@@ -136,9 +137,23 @@ def open_source(
         if form == "csv" and repeated and scanned:
             others = [name for name in names if name not in kinds]
             types = types_of_csv(files, others, dialect_of(data), forms)
-        types |= {name: _type(kind, signature.inputs[name]) for name, kind in kinds.items()}
+        lists = [name for name, info in signature.inputs.items() if len(info.sizes) == 2]
+        types |= {name: pa.list_(_TYPES[kind]) if name in lists else _TYPES[kind] for name, kind in kinds.items()}
         fields = [_field(name, types.get(name, pa.string()), typed or form == "tfrecord") for name in names]
     return Source(form, files, names, kinds, pa.schema(fields if repeated else []), data, forms)
+
+
+def kind_of(name: str, info: TensorInfo) -> Kind:
+    """What a column's values are, as ExampleGen read them for training.
+
+    Raises:
+        DataError: the input is no raw column.
+    """
+    if info.dtype not in _KINDS or len(info.sizes) not in (1, 2):
+        raise DataError(
+            f"the model's input '{name}' has dtype {info.dtype} and shape {info.sizes}, so it is no column of a table"
+        )
+    return _KINDS[info.dtype]
 
 
 def absent_columns(source: Source, signature: Signature) -> list[str]:
@@ -230,11 +245,66 @@ def _check(names: Sequence[str], signature: Signature, path: str) -> None:
         raise DataError("; ".join(problems), problems)
 
 
-def _type(kind: Kind, info: TensorInfo) -> pa.DataType:
-    return pa.list_(_TYPES[kind]) if len(info.sizes) == 2 else _TYPES[kind]
-
-
 def _field(name: str, found: pa.DataType, typed: bool) -> pa.Field:
     if typed or pa.types.is_string(found):
         return pa.field(name, found)
     return pa.field(name, pa.string(), metadata=None if is_list(found) else AS_IT_IS)
+
+
+# --- types of columns in files without types -------------------------------------------------------------------------
+
+
+_WHOLE = r"^(0|-?[1-9]\d*)$"
+_NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
+_LONGEST_WHOLE, _LONGEST = 18, 16
+"""The most characters of a whole number that int64 holds, and of a number that float64 reproduces exactly."""
+
+
+@dataclass
+class _Cells:
+    """What a column's cells have been so far."""
+
+    whole: bool = True
+    number: bool = True
+    longest: int = 0
+
+    def add(self, cells: pa.StringArray) -> None:
+        self.longest = max(self.longest, pc.max(pc.binary_length(cells)).as_py() or 0)
+        self.whole = self.whole and pc.all(pc.match_substring_regex(cells, _WHOLE)).as_py()
+        short = self.whole or self.longest <= _LONGEST
+        self.number = self.number and short and pc.all(pc.match_substring_regex(cells, _NUMBER)).as_py()
+
+    @property
+    def type(self) -> pa.DataType:
+        if not self.number or not self.longest or self.longest > (_LONGEST_WHOLE if self.whole else _LONGEST):
+            return pa.string()
+        return pa.int64() if self.whole else pa.float64()
+
+
+def types_of_csv(
+    files: Sequence[str], columns: Collection[str], dialect: Dialect, forms: CellForms
+) -> dict[str, pa.DataType]:
+    """int64, float64 or string for each of the columns, from all their cells; text such as 007 stays text."""
+    found = {name: _Cells() for name in columns}
+    for path in files:
+        file = csv_reader.open_csv(path, dialect, forms)
+        for block in csv_reader.blocks_between(file, file.header.stop, None, file.header.line):
+            wanted = [name for name, cells in found.items() if cells.number]
+            if not wanted:
+                break
+            for name, cells in csv_reader.parse_block(block, file, wanted).items():
+                found[name].add(cells)
+    return {name: cells.type for name, cells in found.items()}
+
+
+def type_of_json(kinds: set[type]) -> pa.DataType:
+    """The type of a column, from the Python types of its values in JSON (those of `kind_of_json`)."""
+    kinds = kinds - {type(None)}
+    if kinds and kinds <= {int, float}:
+        return pa.int64() if kinds == {int} else pa.float64()
+    return pa.bool_() if kinds == {bool} else pa.string()
+
+
+def kind_of_json(value: Any) -> type:
+    """The Python type of a value of JSON; str for whole numbers that float64 may not hold exactly."""
+    return str if type(value) is int and abs(value) >= 2**53 else type(value)

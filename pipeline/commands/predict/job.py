@@ -2,23 +2,23 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
 
 from components.pusher.layout import is_url, join
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError, ServingError
 from janus_core.files import delete_unfinished
+from janus_core.progress import readable_seconds
 from pipeline.commands.predict.chunks import Chunk, read_chunks
 from pipeline.commands.predict.input_files import Source, absent_columns, open_source
 from pipeline.commands.predict.options import PredictOptions
-from pipeline.commands.predict.output_columns import PREFIX, TaskColumns, named_apart, tasks_of
+from pipeline.commands.predict.output import PREFIX, TaskColumns, named_apart, require_free, tasks_of, whole_file
 from pipeline.commands.predict.predictor import output_schema, predict_in_order
-from pipeline.commands.predict.progress import shown_progress
-from pipeline.commands.predict.table_writer import require_free, whole_file
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home
@@ -43,13 +43,9 @@ def run_predict_job(config: JanusConfig, options: PredictOptions, verbose: bool 
     home = Home(config.name)
     home.create()
 
-    def end_now(exit_code: int) -> None:
-        del exit_code
-        delete_unfinished(target)
-
     with (
         library_output_to(home.folder / "predict.log", verbose) as terminal,
-        interruptible(end_now) as interruption,
+        interruptible(lambda exit_code: delete_unfinished(target)) as interruption,
     ):
         try:
             _predict(config, options, target, console_on(terminal.out))
@@ -86,7 +82,8 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
                 markup=False,
             )
         tasks = named
-        _check_not_input(target, source)
+        if any(Path(path).resolve() == target.resolve() for path in source.files):
+            raise ConfigError(f"--output {target} is one of the input's files")
         absent = absent_columns(source, signature)
         if absent:
             console.print(f"not in the input, so missing in every row: {'; '.join(absent)}", markup=False)
@@ -156,13 +153,9 @@ def _model(config: JanusConfig, options: PredictOptions) -> Iterator[tuple[Clien
     try:
         yield local, path
     finally:
-        _close(local)
-
-
-def _close(client: LocalClient) -> None:
-    # A request may still be under way after a failure; its memory goes with the process.
-    if sys.exc_info()[0] is None:
-        client.close()
+        # A request may still be under way after a failure; its memory goes with the process.
+        if sys.exc_info()[0] is None:
+            local.close()
 
 
 def newest_version(config: JanusConfig, model: str | None) -> str:
@@ -183,6 +176,37 @@ def newest_version(config: JanusConfig, model: str | None) -> str:
     raise JanusError(f"push.path: there is no model in '{base}' yet; run the pipeline, or give --model or --url")
 
 
-def _check_not_input(target: Path, source: Source) -> None:
-    if any(Path(path).resolve() == target.resolve() for path in source.files):
-        raise ConfigError(f"--output {target} is one of the input's files")
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+LINE_SECONDS = 10.0
+"""Between two lines where there is no terminal."""
+
+
+@contextmanager
+def shown_progress(console: Console, total: float) -> Iterator[Callable[[int, float], None]]:
+    """Yields a function to call with the number of rows that are done, and their size as a part of `total`."""
+    started = time.monotonic()
+    shown = started
+    rows, size = 0, 0.0
+
+    def line() -> str:
+        seconds = max(time.monotonic() - started, 1e-3)
+        left = seconds * (total - size) / size if size else 0.0
+        eta = f", {readable_seconds(left)} left" if size and left > 0 else ""
+        return f"{rows:,} rows, {rows / seconds:,.0f} rows/s{eta}"
+
+    columns = BarColumn(), TextColumn("{task.description}")
+    there = console.is_terminal
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4, disable=not there) as progress:
+        bar = progress.add_task("", total=max(total, 1.0))
+
+        def advance(more: int, part: float) -> None:
+            nonlocal rows, size, shown
+            rows, size = rows + more, min(size + part, total)
+            progress.update(bar, completed=size, description=line())
+            if not there and time.monotonic() - shown >= LINE_SECONDS:
+                shown = time.monotonic()
+                console.print(line())
+
+        yield advance

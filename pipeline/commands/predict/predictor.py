@@ -9,7 +9,7 @@ import pyarrow as pa
 from janus_core.errors import ServingError
 from pipeline.commands.predict.chunks import Chunk
 from pipeline.commands.predict.input_files import Source
-from pipeline.commands.predict.output_columns import TaskColumns, outputs_of
+from pipeline.commands.predict.output import TaskColumns, outputs_of
 from serving.client import Client, RequestError
 
 
@@ -19,13 +19,7 @@ def output_schema(source: Source, tasks: Sequence[TaskColumns]) -> pa.Schema:
 
 
 def predict_chunk(client: Client, tasks: Sequence[TaskColumns], chunk: Chunk, first: bool = False) -> list[pa.Array]:
-    """The output's columns of some rows: the input's, and each task's.
-
-    Args:
-        client: of the model.
-        tasks: as the model answers them.
-        chunk: the rows.
-        first: whether the classes' names are asked for too, and checked.
+    """The output's columns of some rows: the input's, and each task's; of the first, classes' names are checked too.
 
     Raises:
         DataError: a value is wrong.
@@ -47,12 +41,7 @@ def predict_chunk(client: Client, tasks: Sequence[TaskColumns], chunk: Chunk, fi
 def predict_in_order(
     client: Client, tasks: Sequence[TaskColumns], chunks: Iterable[Chunk], concurrency: int
 ) -> Iterator[tuple[Chunk, list[pa.Array]]]:
-    """Each chunk and its columns, in the chunks' order, with up to `concurrency` requests under way.
-
-    Raises:
-        DataError: a value is wrong.
-        ServingError: the model does not answer, or not as it should.
-    """
+    """Each chunk and its columns, in the chunks' order, with up to `concurrency` requests under way."""
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="predict")
     waiting: deque[tuple[Chunk, Future[list[pa.Array]]]] = deque()
     try:

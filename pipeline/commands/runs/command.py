@@ -17,8 +17,7 @@ def runs(
 ) -> int:
     """List the runs, newest first: how each ended, what it measured, which version it pushed."""
     from pipeline.commands.output import print_result
-    from pipeline.commands.runs.listing import list_runs
-    from pipeline.commands.runs.view import runs_view
+    from pipeline.commands.runs.listing import list_runs, runs_view
     from pipeline.home import Home
 
     return print_result(list_runs(Home(load(config, overrides).name), limit), as_json, runs_view)

@@ -24,16 +24,7 @@ ALL_ADDRESSES = "0.0.0.0"
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """The options of `janus serve`.
-
-    Attributes:
-        rest_port: 0 picks a free one, as for grpc_port.
-        host: the address to listen on.
-        local: use the development server in any case.
-        labels: the labels as given, each `label=version`.
-        log_requests: a file for a sample of requests and answers.
-        sampling: the share of requests that are logged.
-    """
+    """The options of `janus serve`, which its `--help` describes."""
 
     rest_port: int = 8501
     grpc_port: int = 8500
@@ -87,15 +78,7 @@ def parse_labels(given: tuple[str, ...]) -> dict[str, int]:
 
 
 def docker_command(name: str, base_path: str, image: str, host: str, rest_port: int, grpc_port: int) -> list[str]:
-    """The command that serves a base path by TensorFlow Serving's image.
-
-    Args:
-        name: the model's.
-        base_path: an absolute path, or a URL.
-        image: with its tag.
-        host: the address of this machine to listen on.
-        rest_port: of this machine; so is grpc_port.
-    """
+    """The command that serves an absolute base path or URL by TensorFlow Serving's image, on ports of this machine."""
     folder = base_path if is_url(base_path) else f"/models/{name}"
     volume = [] if is_url(base_path) else ["-v", f"{base_path}:{folder}:ro"]
     return [

@@ -2,16 +2,15 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from janus_core.errors import ConfigError, DataError
+from pipeline.commands.output import plain_table
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home, now
@@ -187,10 +186,9 @@ def _values(one: "FeatureSkew") -> str:
 
 
 def _view(result: Result) -> RenderableType:
-    features = _table(
-        f"{result.rows:,} served rows beside the training split",
-        ("column", "measure", "distance", "threshold", "missing (training)", "missing (served)", "unseen", ""),
-    )
+    numbers = ("distance", "threshold", "missing (training)", "missing (served)", "unseen", "shift of the mean")
+    title = f"{result.rows:,} served rows beside the training split"
+    features = plain_table(title, ("column", "measure", *numbers[:-1], ""), right=numbers)
     for one in sorted(result.features, key=lambda one: -(one.distance or 0.0)):
         features.add_row(
             one.column,
@@ -205,7 +203,7 @@ def _view(result: Result) -> RenderableType:
     parts: list[RenderableType] = [features, *(Text(line) for line in result.outliers())]
     if result.predictions:
         headings = ("task", "measure", "distance", "threshold", "shift of the mean", "")
-        tasks = _table("predictions beside those of the eval split", headings)
+        tasks = plain_table("predictions beside those of the eval split", headings, right=numbers)
         for drift in result.predictions:
             tasks.add_row(
                 drift.task,
@@ -217,14 +215,6 @@ def _view(result: Result) -> RenderableType:
             )
         parts.append(tasks)
     return Group(*parts)
-
-
-def _table(title: str, headings: Sequence[str]) -> Table:
-    """A table of names, in the first two columns, numbers, and a verdict in the last column."""
-    table = Table(title=title, title_justify="left")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < 2 or not heading else "right")
-    return table
 
 
 def _verdict(past: bool, threshold: float | None, word: str) -> str:

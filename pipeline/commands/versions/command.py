@@ -15,10 +15,12 @@ def versions(
     verbose: Verbose = False,
 ) -> int:
     """List the pushed versions: which is served, which was withdrawn, what each came from."""
-    from pipeline.commands.versions.job import run_versions_job
+    from pipeline.commands.output import print_result
+    from pipeline.commands.versions.listing import list_versions, listing_view
+    from pipeline.home import Home
 
     loaded = load(config, overrides)
-    return run_versions_job(loaded, as_json, loaded.serving.deployment.labels.versions())
+    return print_result(list_versions(loaded, Home(loaded.name)), as_json, listing_view)
 
 
 @command
@@ -38,6 +40,4 @@ def rollback(
     """
     from pipeline.commands.versions.job import run_rollback_job
 
-    loaded = load(config, overrides)
-    labels = loaded.serving.deployment.labels.versions()
-    return run_rollback_job(loaded, to, reason, force, verbose, labels)
+    return run_rollback_job(load(config, overrides), to, reason, force, verbose)

@@ -1,6 +1,5 @@
 """`janus versions` and `janus rollback`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from ml_metadata.errors import StatusError
@@ -8,9 +7,6 @@ from ml_metadata.errors import StatusError
 from components.pusher.journal import Rollback
 from components.pusher.rollback import roll_back
 from janus_core.errors import JanusError, ServingError
-from pipeline.commands.output import print_result
-from pipeline.commands.versions.listing import list_versions
-from pipeline.commands.versions.view import listing_view
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
@@ -19,28 +15,18 @@ from pipeline.run.display import console_on
 from serving.errors import RequestError
 
 
-def run_versions_job(config: JanusConfig, as_json: bool = False, labels: Mapping[str, int] | None = None) -> int:
-    """Prints the versions in the folder of pushed models, and returns the exit code; `labels` are the configuration's.
-
-    Raises:
-        JanusError: the record of rollbacks, or the labels, cannot be read.
-    """
-    return print_result(list_versions(config, Home(config.name), labels), as_json, listing_view)
-
-
 def run_rollback_job(
     config: JanusConfig,
     to: int | None = None,
     reason: str | None = None,
     force: bool = False,
     verbose: bool = False,
-    labels: Mapping[str, int] | None = None,
 ) -> int:
     """Publishes a copy of an older version as the newest one, and returns the exit code.
 
     The rollback is done once its copy has appeared. If ML Metadata cannot be written then, a warning says so, and the
-    next run or rollback records it. `labels` are the configuration's: servers that serve labelled versions do not
-    follow the newest one, which a warning says as well.
+    next run or rollback records it. Servers that serve labelled versions do not follow the newest one, which a warning
+    says as well.
 
     Raises:
         ConfigError: there is no such version, or it must not be served again.
@@ -52,7 +38,7 @@ def run_rollback_job(
     with library_output_to(home.folder / "rollback.log", verbose) as terminal:
         done = roll_back(config.push.path, require_loads, to, reason, force)
         _print_done(config, done, terminal)
-        if labels:
+        if labels := config.serving.deployment.labels.versions():
             pinned = ", ".join(f"{label} = {version}" for label, version in labels.items())
             print(
                 f"warning: servers that serve labelled versions ({pinned}) do not follow the newest one: set the "

@@ -8,8 +8,7 @@ from rich.console import Console
 from tfx.utils import dependency_utils
 
 from janus_core.errors import JanusError
-from pipeline.commands.beam.job import run_beam_job
-from pipeline.commands.beam.steps import beam_steps
+from pipeline.commands.beam.job import beam_steps, run_beam_job
 from tests.pipeline.config.test_beam import FLINK
 from tests.pipeline.small import small_config
 

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.commands.init.features import guess_feature
-from pipeline.commands.init.profile import profile, repeated_rows
-from pipeline.commands.init.time_forms import time_form_of
+from pipeline.commands.init.profile import profile, repeated_rows, time_form_of
 
 ROWS = 200
 RANDOM = np.random.RandomState(1)

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.commands.init.config_text import flow, scalar
+from pipeline.commands.init.files import flow, scalar
 from pipeline.config.file import load_config
 from pipeline.preflight import check_data, check_schema_file
 from pipeline.report.analysis.columns import anomalies_of

@@ -13,9 +13,8 @@ from pipeline.commands.init import proposal as proposal_module
 from pipeline.commands.init.column_names import unique_name
 from pipeline.commands.init.gates import rounded_down
 from pipeline.commands.init.leakage import Label, score
-from pipeline.commands.init.network_size import sizes_for
 from pipeline.commands.init.profile import profile
-from pipeline.commands.init.proposal import propose
+from pipeline.commands.init.proposal import propose, sizes_for
 from pipeline.commands.init.sample import read_sample
 from tests.pipeline.commands.init.tables import plan_of, shop
 

@@ -12,8 +12,13 @@ from components.pusher.journal import JOURNAL, Rollback
 from janus_core.errors import ConfigError
 from pipeline.commands.lineage.command import LineageFormat, print_lineage
 from pipeline.commands.lineage.formats import lineage_dot, lineage_mermaid
-from pipeline.commands.lineage.target import target_of_config, target_of_path
-from pipeline.commands.lineage.version_lineage import Lineage, LineageStep, read_lineage
+from pipeline.commands.lineage.version_lineage import (
+    Lineage,
+    LineageStep,
+    read_lineage,
+    target_of_config,
+    target_of_path,
+)
 from pipeline.config import JanusConfig
 from tests.pipeline.commands.harness import Runs, add_version
 from tests.pipeline.small import small_raw

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from pipeline.commands.output import print_result
-from pipeline.commands.runs.listing import list_runs
-from pipeline.commands.runs.view import runs_view
+from pipeline.commands.runs.listing import list_runs, runs_view
 from pipeline.config import JanusConfig
 from pipeline.home import Home
 from tests.pipeline.commands.harness import Runs

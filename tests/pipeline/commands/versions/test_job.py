@@ -13,7 +13,9 @@ from components.pusher.push import push
 from components.pusher.rollback import withdrawal_notice
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError, ServingError
-from pipeline.commands.versions.job import run_rollback_job, run_versions_job
+from pipeline.commands.output import print_result
+from pipeline.commands.versions.job import run_rollback_job
+from pipeline.commands.versions.listing import list_versions, listing_view
 from pipeline.config import JanusConfig
 from pipeline.dag import Places, create_pipeline
 from pipeline.home import Home
@@ -104,9 +106,13 @@ def runs(config: JanusConfig) -> Runs:
     return Runs(config)
 
 
+def show(config: JanusConfig, as_json: bool = False) -> None:
+    assert print_result(list_versions(config, Home(config.name)), as_json, listing_view) == 0
+
+
 def listed(config: JanusConfig, capsys: pytest.CaptureFixture[str]) -> dict:
     capsys.readouterr()
-    assert run_versions_job(config, as_json=True) == 0
+    show(config, as_json=True)
     return dict(json.loads(capsys.readouterr().out))
 
 
@@ -117,7 +123,7 @@ def withdrawn(store: MetadataStore, kind: str) -> list[int]:
 
 
 def test_an_empty_folder_is_reported(config: JanusConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_versions_job(config) == 0
+    show(config)
     assert "there are no versions in serving" in capsys.readouterr().out
     found = listed(config, capsys)
     assert (found["versions"], found["served"]) == ([], None)
@@ -128,7 +134,7 @@ def test_without_metadata_the_runs_are_unknown(
     config: JanusConfig, saved_models: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = push(saved_models[0], config.push.path, keep=3).version
-    assert run_versions_job(config) == 0
+    show(config)
     out = capsys.readouterr().out
     assert str(version) in out
     assert "unknown" in out
@@ -161,14 +167,14 @@ def test_each_version_is_listed_with_its_run(
         path.stat().st_size for path in (Path("serving") / str(two)).rglob("*") if path.is_file()
     )
     assert not broken["complete"]
-    assert run_versions_job(config) == 0
+    show(config)
     table = capsys.readouterr().out
     for text in ("run-2", "served", "label stable", "late auc 0.7500", "delay mae 12.5000 minutes", "not complete"):
         assert text in table
     assert f"goes back to {one}" in table
     assert "warning" not in table
     (Path("serving") / str(two + 1)).mkdir()
-    assert run_versions_job(config) == 0
+    show(config)
     assert f"warning: {two + 1} is the highest number and not complete" in capsys.readouterr().out
 
 
@@ -217,7 +223,7 @@ def test_a_rollback_is_reported_and_recorded(
     assert (copy["copy_of"], copy["run_id"], copy["served"]) == (one, "run-1", True)
     assert bad["withdrawn"]
     assert not good["withdrawn"]
-    run_versions_job(config)
+    show(config)
     table = capfd.readouterr().out
     assert f"copy of {one}" in table
     assert "withdrawn" in table
@@ -272,12 +278,14 @@ def test_labels_of_the_configuration_are_listed(
     config: JanusConfig, saved_models: list[Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     _, two = (push(model, config.push.path, keep=3).version for model in saved_models[:2])
-    assert run_rollback_job(config, labels={"stable": two or 0}) == 0
+    labels = {"labels": {"stable": two}}
+    config = small_config(Path(), push={"path": "serving", "keep": 3}, serving={"deployment": labels})
+    assert run_rollback_job(config) == 0
     new = versions("serving")[-1]
     assert f"labelled versions (stable = {two}) do not follow the newest one: set the labels to {new}" in (
         capfd.readouterr().err
     )
-    assert run_versions_job(config, labels={"stable": two or 0}) == 0
+    show(config)
     assert "label stable" in capfd.readouterr().out
 
 
