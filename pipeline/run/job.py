@@ -38,8 +38,7 @@ from pipeline.run.display import Display, console_on, shown_on
 from pipeline.run.interruption import interruptible
 from pipeline.run.json_lines import JsonLines, write_end, write_event, written_to
 from pipeline.run.record import RunRecord, recorded
-from pipeline.run.spans.before_run import check_span, nothing_new
-from pipeline.run.spans.inputs import Inputs
+from pipeline.run.spans import Inputs, check_span, nothing_new
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
@@ -188,13 +187,13 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
 def _add_outcome(run: _Run, interrupted: bool = False) -> None:
     from pipeline.lineage.store import executions_of_run, open_store
     from pipeline.report.outcome import add_outcome
-    from pipeline.run.spans.finished import record_inputs
+    from pipeline.run.finished import record_inputs
 
     store = open_store(run.home.metadata)
     executions = executions_of_run(store, run.run_id)
     add_outcome(run.report, run.config, executions)
     if run.inputs and run.report.pushed and not run.report.exit_code:
-        record_inputs(store, run.run_id, run.inputs)
+        record_inputs(store, run.run_id, run.inputs.digest)
     if run.report.history:
         _add_plot(run)
     if not interrupted:

@@ -3,8 +3,8 @@
 import pytest
 
 from janus_core.errors import ConfigError
+from pipeline.commands.explain.lookup import find
 from pipeline.commands.explain.markdown import reference_page
-from pipeline.commands.explain.terminal import find
 from pipeline.config import JanusConfig
 from pipeline.config.keys import Key, keys_of
 

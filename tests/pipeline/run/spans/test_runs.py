@@ -37,7 +37,7 @@ def runs() -> list[str]:
 def test_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     # Whoever edits the sources while this runs should not see a run repeated.
-    for function in ("pipeline.dag.source_fingerprint", "pipeline.run.spans.inputs.folder_fingerprint"):
+    for function in ("pipeline.dag.source_fingerprint", "pipeline.run.spans.folder_fingerprint"):
         monkeypatch.setattr(function, lambda *_: "unedited")
     nights = Nights(capfd)
     write_span(1)

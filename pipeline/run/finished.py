@@ -9,7 +9,6 @@ from components.example_gen.settings import SETTINGS_PROPERTY
 from components.pusher.layout import join
 from components.pusher.versions import versions
 from pipeline.lineage.store import CONTEXT_RUN, artifacts_of_type, executions_of_run
-from pipeline.run.spans.inputs import Inputs
 
 DIGEST_PROPERTY = "janus_inputs"
 """Custom property of a run's context: the digest of the inputs of a run that pushed its model."""
@@ -25,8 +24,8 @@ class FinishedRun:
     pushed: str
 
 
-def record_inputs(store: MetadataStore, run_id: str, inputs: Inputs) -> None:
-    """Keeps what a run that pushed its model was made from.
+def record_inputs(store: MetadataStore, run_id: str, digest: str) -> None:
+    """Keeps the digest of what a run that pushed its model was made from.
 
     Raises:
         ValueError: there is no such run.
@@ -34,18 +33,18 @@ def record_inputs(store: MetadataStore, run_id: str, inputs: Inputs) -> None:
     context = store.get_context_by_type_and_name(CONTEXT_RUN, run_id)
     if context is None:
         raise ValueError(f"ML Metadata knows no run {run_id}")
-    context.custom_properties[DIGEST_PROPERTY].string_value = inputs.digest
+    context.custom_properties[DIGEST_PROPERTY].string_value = digest
     store.put_contexts([context])
 
 
-def finished_with(store: MetadataStore, inputs: Inputs, push_path: str) -> FinishedRun | None:
-    """The last run, if it was made from these very inputs, and what it pushed is still the newest version.
+def finished_with(store: MetadataStore, digest: str, push_path: str) -> FinishedRun | None:
+    """The last run, if it was made from inputs of this very digest, and what it pushed is still the newest version.
 
     A later run of any kind and outcome, a version that is gone, or one that a rollback published since: then there may
     be something to do, and TFX's cache decides what.
     """
     run = max(_runs(store), key=lambda context: context.id, default=None)
-    if run is None or run.custom_properties[DIGEST_PROPERTY].string_value != inputs.digest:
+    if run is None or run.custom_properties[DIGEST_PROPERTY].string_value != digest:
         return None
     pusher = executions_of_run(store, run.name).get("Pusher")
     pushed = pusher.output("pushed_model") if pusher else None

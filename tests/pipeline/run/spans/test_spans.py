@@ -9,8 +9,8 @@ import pytest
 
 from janus_core.errors import DataError
 from janus_core.packages import PACKAGES
-from pipeline.run.spans import inputs
-from pipeline.run.spans.inputs import inputs_of
+from pipeline.run import spans as of_spans
+from pipeline.run.spans import inputs_of
 from tests.pipeline.run.spans.harness import PATH, spans_config, write_span
 from tests.pipeline.small import small_config, write_table
 from tests.project import copy_sources
@@ -55,7 +55,7 @@ def test_configuration_and_code_count(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digest()
     assert digest(window=3) != before
     assert digest(training={"epochs": 2}) != before
-    monkeypatch.setattr(inputs, "folder_fingerprint", lambda *paths: "edited")
+    monkeypatch.setattr(of_spans, "folder_fingerprint", lambda *paths: "edited")
     assert digest() != before
 
 
@@ -89,7 +89,7 @@ def test_data_without_spans_have_no_inputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_code_of_the_project_counts(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_sources(tmp_path, *PACKAGES)
-    monkeypatch.setattr(inputs, "ROOT", tmp_path)
+    monkeypatch.setattr(of_spans, "ROOT", tmp_path)
     before = digest()
     with (tmp_path / package / "__init__.py").open("a") as file:
         file.write("# edited\n")

@@ -1,1 +1,0 @@
-"""Runs on spans: which one a run takes, and whether there is anything new to do."""
