@@ -17,7 +17,7 @@ ROWS = 2000
 
 @dataclass(frozen=True)
 class Trained:
-    """A table with what Transform and the Trainer made of it."""
+    """A table with what Transform, and the Trainer if it ran, made of it."""
 
     table: pa.Table
     config: TrainerConfig
@@ -89,10 +89,15 @@ def small_table(rows: int = ROWS) -> pa.Table:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The table, transformed and trained."""
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The table, transformed."""
     folder = tmp_path_factory.mktemp("trained")
     config, table = small_config(), small_table()
-    transform = run_transform(table, config, folder, required=["hour"])
-    run_fn(fn_args(config, folder, folder / "checkpoints"))
-    return Trained(table, config, transform, folder)
+    return Trained(table, config, run_transform(table, config, folder, required=["hour"]), folder)
+
+
+@pytest.fixture(scope="session")
+def trained(untrained: Trained) -> Trained:
+    """The table, transformed and trained."""
+    run_fn(fn_args(untrained.config, untrained.folder, untrained.folder / "checkpoints"))
+    return untrained

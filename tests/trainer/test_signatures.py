@@ -16,6 +16,8 @@ from trainer.description import describe_model
 
 NAN = float("nan")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def loaded(trained: Trained) -> Iterator[LoadedModel]:

@@ -35,7 +35,7 @@ def _no_waiting_for_the_disk() -> object:
     history=st.lists(st.one_of(PUSHES, PUSHES, ROLLBACKS, ROLLBACKS_TO, LABELS), max_size=14),
     keep=st.integers(1, 4),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_must_stay_stays(history: list[tuple[str, int | None]], keep: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, base = Path(name), Path(name) / "serving"

@@ -146,6 +146,7 @@ def test_a_damaged_graph(tmp_path: Path) -> None:
     assert found[0].startswith("saved_model.pb cannot be read: ")
 
 
+@pytest.mark.slow
 def test_a_slow_model(good_model: Path, tmp_path: Path) -> None:
     limits = CheckConfig(latency=LatencyLimits(batch_1_p50_ms=5))
     assert problems_of(good_model, limits) == []

@@ -109,11 +109,28 @@ def test_the_report_declares_what_kubeflows_pages_show(compiled: Compiled) -> No
     assert args[args.index("--executor-input") + 1] == "{{$}}"
 
 
-def test_the_time_for_retries_holds_all_attempts(tmp_path: Path) -> None:
-    """Argo counts `maxDuration` from the first attempt on, and makes it the deadline of each further one."""
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """KFP's specification and platform of a pipeline with retries and a private image."""
+    folder = tmp_path_factory.mktemp("configured")
     steps = {"default": {"retries": 2}, "Trainer": {"retries": 1, "timeout_seconds": 7200}}
-    bundle = write_bundle(cluster_config(tmp_path, steps=steps, retry_backoff_seconds=60), tmp_path / "bundle")
-    spec, _ = yaml.safe_load_all(compile_pipeline(bundle, tmp_path / "pipeline.yaml").read_text())
+    image = {"image_pull_policy": "Always", "image_pull_secrets": ["registry"]}
+    bundle = write_bundle(cluster_config(folder, steps=steps, retry_backoff_seconds=60, **image), folder / "bundle")
+    spec, platform = yaml.safe_load_all(compile_pipeline(bundle, folder / "pipeline.yaml").read_text())
+    return spec, platform
+
+
+def test_how_the_image_is_fetched(configured: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    for pod in configured[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        assert pod["imagePullPolicy"] == "Always"
+        assert [secret["secretName"] for secret in pod["imagePullSecret"]] == ["registry"]
+        if hasattr(kubernetes, "set_security_context"):
+            assert pod["securityContext"]["runAsUser"] in (1000, "1000")
+
+
+def test_the_time_for_retries_holds_all_attempts(configured: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Argo counts `maxDuration` from the first attempt on, and makes it the deadline of each further one."""
+    spec, _ = configured
     tasks = spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
     assert tasks["trainer"]["retryPolicy"]["backoffMaxDuration"] == f"{2 * 7200 + 60}s"
     week = 7 * 24 * 3600
@@ -156,17 +173,6 @@ def test_what_the_configuration_says_of_the_steps(compiled: Compiled) -> None:
     assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
     secret = pod["secretAsEnv"][0]
     assert secret["keyToEnv"][0]["envVar"] == "JANUS_MLMD_PASSWORD"
-
-
-def test_how_the_image_is_fetched(tmp_path: Path) -> None:
-    config = cluster_config(tmp_path, image_pull_policy="Always", image_pull_secrets=["registry"])
-    bundle = write_bundle(config, tmp_path / "bundle")
-    _, platform = yaml.safe_load_all(compile_pipeline(bundle, tmp_path / "pipeline.yaml").read_text())
-    for pod in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
-        assert pod["imagePullPolicy"] == "Always"
-        assert [secret["secretName"] for secret in pod["imagePullSecret"]] == ["registry"]
-        if hasattr(kubernetes, "set_security_context"):
-            assert pod["securityContext"]["runAsUser"] in (1000, "1000")
 
 
 def test_all_pods_bear_the_label_that_the_network_policy_asks_for(compiled: Compiled) -> None:

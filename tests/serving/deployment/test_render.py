@@ -49,7 +49,7 @@ def deployments(draw: st.DrawFn) -> DeploymentConfig:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(config=deployments(), model=st.from_regex(r"\A[A-Za-z][A-Za-z0-9_]{0,40}\Z"))
 def test_any_configuration_gives_files_that_agree(config: DeploymentConfig, model: str) -> None:
     found = rendered(config, model=model)

@@ -8,13 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
-import schemathesis
 import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
-from schemathesis.checks import response_schema_conformance
-from schemathesis.specs.openapi.checks import status_code_conformance
 from starlette.applications import Starlette
 
 from serving.server.inference import Inference
@@ -53,6 +49,11 @@ def app(publish: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_requests_made_of_the_description(app: Starlette) -> None:
+    import schemathesis
+    from schemathesis import GenerationMode
+    from schemathesis.checks import response_schema_conformance
+    from schemathesis.specs.openapi.checks import status_code_conformance
+
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     answers: Counter[int] = Counter()
     for result in schema.get_all_operations():

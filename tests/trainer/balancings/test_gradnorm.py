@@ -42,9 +42,9 @@ def test_a_task_of_weight_0_has_no_part_in_the_start() -> None:
 
 
 def test_with_alpha_0_the_gradients_become_equally_large() -> None:
-    balancing = toy_balancing({"kind": "gradnorm", "alpha": 0.0, "learning_rate": 0.01}, ("a", "b"))
+    balancing = toy_balancing({"kind": "gradnorm", "alpha": 0.0, "learning_rate": 0.05}, ("a", "b"))
     norms = tf.constant([100.0, 0.1])
-    for _ in range(1500):
+    for _ in range(300):
         balancing.learn(tf.ones(2), tf.ones(2), norms)
     sizes = balancing.task_weights(tf.ones(2), tf.ones(2)).numpy() * norms.numpy()
     assert 0.8 < sizes[0] / sizes[1] < 1.25
