@@ -67,8 +67,7 @@ class _JobServerProfile(StrictModel):
     environment_type: Literal["DOCKER", "PROCESS", "EXTERNAL", "LOOPBACK"] = Field(
         "EXTERNAL",
         description="How workers are started: in a container (DOCKER), as a process (PROCESS), by a worker pool that "
-        "is "
-        "already running (EXTERNAL), or as this process (LOOPBACK).",
+        "is already running (EXTERNAL), or as this process (LOOPBACK).",
     )
     environment_config: str | ProcessCommand | None = Field(
         None,

@@ -7,7 +7,6 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.pusher.journal import WITHDRAWN, Rollback, withdrawals
-from components.pusher.layout import Location
 from components.pusher.rollback import CONTENT_DIGEST
 from components.pusher.state import read_state
 from pipeline.config import JanusConfig
@@ -22,16 +21,7 @@ _MODEL, _INFRA_BLESSING = "Model", "InfraBlessing"
 
 @dataclass(frozen=True)
 class Push:
-    """One PushedModel.
-
-    Attributes:
-        artifact_id: its own.
-        version: None if the model was not pushed.
-        destination: the version's path or URL; None if the model was not pushed.
-        digest: of the model's content; None where it was not recorded.
-        model_id: the Model's.
-        run_id: of the run that made it.
-    """
+    """One PushedModel; without a version and its destination, a path or URL, if the model was not pushed."""
 
     artifact_id: int
     version: int | None
@@ -48,23 +38,12 @@ def pushes(store: MetadataStore) -> list[Push]:
     return [_push(store, artifact, makers.get(artifact.id)) for artifact in artifacts]
 
 
-def record_rollbacks(store: MetadataStore, pipeline: str, base: Location) -> None:
-    """Adds to ML Metadata the rollbacks that are in the record beside the versions and not in it yet.
+def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
+    """Adds to the pipeline's ML Metadata, if there is any, the rollbacks that are in the record beside the versions.
 
     An execution per rollback, in the pipeline's context. `withdrawn` is 1 on the Models and PushedModels that a
-    rollback withdrew, and 0 again on those that another one brought back.
-    """
-    rollbacks, pushed = read_state(base).rollbacks, pushes(store)
-    _mark(store, pushed, set(withdrawals(rollbacks)))
-    for rollback in rollbacks:
-        _add_execution(store, pipeline, rollback, [push for push in pushed if push.digest == rollback.to_digest])
-
-
-def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
-    """Brings the pipeline's ML Metadata up to the rollbacks so far, if there is any of either.
-
-    A run calls it before its Resolvers choose: a rollback may have been killed before it did this, or was made on
-    another machine.
+    rollback withdrew, and 0 again on those that another one brought back. A run calls it before its Resolvers choose:
+    a rollback may have been killed before it did this, or was made on another machine.
 
     Raises:
         JanusError: the metadata database is locked or damaged, or the record of rollbacks cannot be read.
@@ -72,7 +51,11 @@ def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
     if not home.metadata.exists():
         return
     check_metadata(home.metadata)
-    record_rollbacks(open_store(home.metadata), config.name, config.push.path)
+    store = open_store(home.metadata)
+    rollbacks, pushed = read_state(config.push.path).rollbacks, pushes(store)
+    _mark(store, pushed, set(withdrawals(rollbacks)))
+    for rollback in rollbacks:
+        _add_execution(store, config.name, rollback, [push for push in pushed if push.digest == rollback.to_digest])
 
 
 def _push(store: MetadataStore, artifact: pb.Artifact, maker: int | None) -> Push:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, exit_code_of, readable
-from janus_core.progress import PROGRESS, ComponentEvent
+from janus_core.progress import PROGRESS
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
@@ -78,8 +78,6 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None,
     Where the last run was of the same span, files, configuration and code, nothing is run, and a message says so.
 
     Args:
-        config: the pipeline's.
-        verbose: shows the libraries' logs.
         span: the span to ingest, in TFX's numbers; None: the newest.
         as_json: writes what happens as events for machines instead (`pipeline.run.json_lines`).
 
@@ -130,13 +128,8 @@ def _carry_out(run: _Run, verbose: bool) -> None:
     with interruptible(end_now) as interruption:
         try:
             if run.as_json:
-                write_event(
-                    run.terminal.out,
-                    "run_started",
-                    pipeline=run.config.name,
-                    run_id=run.run_id,
-                    folder=str(run.folder),
-                )
+                started = {"pipeline": run.config.name, "run_id": run.run_id, "folder": str(run.folder)}
+                write_event(run.terminal.out, "run_started", **started)
             with run.events_shown() as display, recorded(run.record, interruption):
                 display.status("checking")
                 check_before_run(run.config, run.home, run.span)
@@ -235,7 +228,9 @@ def _add_partial_outcome(run: _Run) -> None:
 
 
 def _write(run: _Run) -> Path:
-    run.report.components = {name: _component(event) for name, event in run.record.components.items()}
+    for name, event in run.record.components.items():
+        state = "complete" if event.state == "complete" else "failed"
+        run.report.components[name] = ComponentReport(seconds=round(event.seconds, 2), cached=event.cached, state=state)
     run.report.seconds = round(time.monotonic() - run.started, 1)
     processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     run.report.peak_memory_mb = round(max(resource.getrusage(which).ru_maxrss for which in processes) / 1024, 1)
@@ -256,11 +251,6 @@ def _write_pages(run: _Run) -> Path | None:
         logging.getLogger(__name__).exception("%s cannot be written", PAGE_FILE)
         print(f"warning: {run.folder / PAGE_FILE} cannot be written: {readable(error)}", file=run.terminal.err)
         return None
-
-
-def _component(event: ComponentEvent) -> ComponentReport:
-    state = event.state if event.state == "complete" else "failed"
-    return ComponentReport(seconds=round(event.seconds, 2), cached=event.cached, state=state)
 
 
 # --- failures ---------------------------------------------------------------------------------------------------

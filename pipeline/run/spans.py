@@ -34,11 +34,7 @@ class Inputs:
 
 
 def inputs_of(config: JanusConfig, span: int | None = None) -> Inputs | None:
-    """What a run would be made from now; None for data without spans.
-
-    Args:
-        config: the pipeline's.
-        span: the span's number; None: the newest.
+    """What a run on a span, None: the newest, would be made from now; None for data without spans.
 
     Raises:
         DataError: there is no such span, or none to train on.
@@ -60,11 +56,6 @@ def inputs_of(config: JanusConfig, span: int | None = None) -> Inputs | None:
 
 def check_span(config: JanusConfig, home: Home, span: int | None) -> Inputs | None:
     """What the run is made from; None for data without spans.
-
-    Args:
-        config: the pipeline's.
-        home: its home.
-        span: the span's number; None: the newest.
 
     Raises:
         DataError: there is no such span, or none to train on.

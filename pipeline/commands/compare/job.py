@@ -135,9 +135,8 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
     prepared = prepare(job.config, job.home, display, record, interruption)
     display.status("reading examples")
     from pipeline.commands.compare.journal import Journal, content_digest
-    from pipeline.commands.compare.metrics import metrics_plan
     from pipeline.commands.compare.summary import Trained, notes_on, summarise
-    from pipeline.commands.compare.training import Planned, carry_out, open_examples
+    from pipeline.commands.compare.training import Planned, carry_out, metrics_plan, open_examples
     from pipeline.evaluation import LABELLED_COUNT
 
     digest = content_digest([prepared.transform_graph, *prepared.examples])

@@ -12,10 +12,7 @@ RESULT_FILE, TASKS_PLOT, RANKING_PLOT = "compare.json", "compare.png", "ranking.
 def write_comparison(comparison: Comparison, home: Path, output: Path | None) -> Path:
     """Writes the result, JSON and plots, whole or not at all, and returns its folder.
 
-    Args:
-        comparison: the result.
-        home: gets a folder named by the time, and a link `latest` to it.
-        output: the folder to write instead; that of an earlier comparison is replaced.
+    It is a new one in `home`, to which `latest` links; or `output`, which replaces that of an earlier comparison.
 
     Raises:
         ConfigError: it cannot be written.
@@ -25,20 +22,16 @@ def write_comparison(comparison: Comparison, home: Path, output: Path | None) ->
         with replacing(folder) as staging:
             staging.mkdir()
             (staging / RESULT_FILE).write_text(comparison.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            _plot(comparison, staging)
+            from pipeline.commands.compare.plot import plot_ranking, plot_tasks
+
+            plot_tasks(comparison, staging / TASKS_PLOT)
+            if len(comparison.candidates) > 1:
+                plot_ranking(comparison, staging / RANKING_PLOT)
     except OSError as error:
         raise ConfigError(f"the result's folder {folder} cannot be written: {error.strerror}") from error
     if output is None:
         link_to(home / "latest", folder.name)
     return folder
-
-
-def _plot(comparison: Comparison, folder: Path) -> None:
-    from pipeline.commands.compare.plot import plot_ranking, plot_tasks
-
-    plot_tasks(comparison, folder / TASKS_PLOT)
-    if len(comparison.candidates) > 1:
-        plot_ranking(comparison, folder / RANKING_PLOT)
 
 
 def _unused(folder: Path) -> Path:

@@ -64,16 +64,13 @@ def relative_changes(
 
 
 def change(values: Sequence[float], confidence: float) -> Change:
-    """Student's t interval of the mean of paired differences, and the verdict that follows.
-
-    Args:
-        values: one per seed.
-        confidence: in (0, 1).
-    """
+    """Student's t interval of the mean of paired differences, one per seed, and the verdict that follows."""
     mean, error = float(np.mean(values)), _standard_error(values)
     if error is None:
         return Change(mean=mean, standard_error=None, low=None, high=None, verdict=None, values=list(values))
-    half = t_quantile((1 + confidence) / 2, len(values) - 1) * error
+    from scipy import stats
+
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * error
     low, high = mean - half, mean + half
     verdict: Verdict = "shares well" if low > 0 else "negative transfer" if high < 0 else "neutral"
     return Change(mean=mean, standard_error=error, low=low, high=high, verdict=verdict, values=list(values))
@@ -90,13 +87,6 @@ def mean_over_tasks(changes: Sequence[Sequence[float] | None]) -> list[float] | 
     if len(known) < len(changes) or not known:
         return None
     return [float(value) for value in np.mean(np.array(known), axis=0)]
-
-
-def t_quantile(probability: float, degrees: int) -> float:
-    """The quantile of Student's t distribution."""
-    from scipy import stats
-
-    return float(stats.t.ppf(probability, degrees))
 
 
 def _standard_error(values: Sequence[float]) -> float | None:

@@ -21,13 +21,7 @@ Repetitions = Sequence[Training]
 
 @dataclass(frozen=True)
 class Trained:
-    """All trainings of a comparison.
-
-    Attributes:
-        candidates: by the candidate's name.
-        single, equal: by task.
-        factors: by task, of the networks of equal size.
-    """
+    """All trainings of a comparison: candidates by name, single-task networks of both sizes by task."""
 
     candidates: Mapping[str, Repetitions]
     single: Mapping[str, Repetitions]

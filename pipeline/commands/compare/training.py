@@ -1,36 +1,56 @@
-"""Runs the trainings of a comparison that are not in the journal yet."""
+"""Runs the trainings of a comparison that are not in the journal yet, and measures them by the Evaluator's code."""
 
 import gc
+import importlib
+import json
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.metrics.metric import StatisticMetric
+from components.metrics.rows import labelled, make_rows, one_group
+from components.metrics.statistic import Statistic
 from janus_core.errors import JanusError
+from janus_core.kinds import metrics_of
 from janus_core.progress import PROGRESS, readable_seconds
 from pipeline.commands.compare.comparison import Training
 from pipeline.commands.compare.journal import Journal, training_key
-from pipeline.commands.compare.metrics import Plan, measured
+from pipeline.config import JanusConfig
+from pipeline.evaluation import LABELLED_COUNT, eval_config, output_of
 from trainer.config import TrainerConfig
-from trainer.evaluate import predictions, read_transformed
+from trainer.evaluate import Predictions, predictions, read_transformed
 from trainer.input import TrainingData
 from trainer.run import read_examples
 from trainer.trial import train_trial
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A training that a comparison needs.
+class OutputMetric:
+    """A metric of a task, and the model's output that it is computed from."""
 
-    Attributes:
-        label: for people; the same for all repetitions.
-        config: what is trained.
-        repetition: see `train_trial`.
-    """
+    output: str
+    metric: StatisticMetric
+
+    @property
+    def statistic_key(self) -> tuple[str, str]:
+        """Metrics with the same one share a statistic."""
+        return self.output, self.metric.statistic().name
+
+
+Plan = Mapping[str, Mapping[str, OutputMetric]]
+"""task → metric → what computes it; beside the task's own metrics, LABELLED_COUNT."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A training that a comparison needs; its label, for people, is the same for all repetitions."""
 
     label: str
     config: TrainerConfig
@@ -39,14 +59,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Examples:
-    """Transformed examples, read once for all trainings.
-
-    Attributes:
-        transform: what wrote them.
-        training: the train split.
-        evaluation: batches of the eval split.
-        digest: of their content.
-    """
+    """Transformed examples, read once for all trainings, and a digest of their content."""
 
     transform: tft.TFTransformOutput
     training: TrainingData
@@ -55,12 +68,7 @@ class Examples:
 
 
 def open_examples(transform_graph: Path, transformed: Sequence[Path], config: TrainerConfig, digest: str) -> Examples:
-    """Reads the train split; the eval split is read when it is first needed.
-
-    Args:
-        transform_graph, transformed: folders of Transform's outputs; of several spans, the first is evaluated.
-        config: names all features and tasks.
-        digest: of all folders.
+    """Reads the train split; the eval split, of several spans the first's, is read when it is first needed.
 
     Raises:
         DataError: the train split is too small.
@@ -69,22 +77,6 @@ def open_examples(transform_graph: Path, transformed: Sequence[Path], config: Tr
     training = read_examples([f"{folder}/Split-train/*" for folder in transformed], transform, config)
     evaluation = read_transformed([f"{transformed[0]}/Split-eval/*"], transform, keep=training.in_memory)
     return Examples(transform, training, evaluation, digest)
-
-
-@dataclass
-class Clock:
-    """Estimates how long the remaining trainings will take from those that have ended."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, label: str, seconds: float) -> None:
-        """Adds a training that has ended."""
-        self.seconds.setdefault(label, []).append(seconds)
-
-    def left(self, labels: Sequence[str]) -> float | None:
-        """Seconds that trainings with these labels will take; None before the first one has ended."""
-        every = [seconds for of_label in self.seconds.values() for seconds in of_label]
-        return sum(fmean(self.seconds.get(label, every)) for label in labels) if every else None
 
 
 def carry_out(
@@ -99,10 +91,6 @@ def carry_out(
     """(label, repetition) → its training, from the journal or trained now.
 
     Args:
-        planned: what is wanted.
-        examples: what to train and evaluate on.
-        plan: the metrics.
-        journal: finds and keeps trainings.
         determined_by: what a training depends on besides its configuration, its repetition and the examples.
         headlines: task → the metric that is logged when a training has ended.
         status: called with what is being done.
@@ -122,16 +110,21 @@ def carry_out(
     todo = [wanted for key, wanted in reversed(keys.items()) if journal.find(key) is None]
     if len(todo) < len(keys):
         PROGRESS.info("%d of %d trainings were done before", len(keys) - len(todo), len(keys))
-    clock = Clock()
+    seconds: dict[str, list[float]] = {}
+
+    def left(first: int) -> str:
+        """How long the trainings from this one on will take, by those that have ended."""
+        every = [each for of_label in seconds.values() for each in of_label]
+        total = sum(fmean(seconds.get(later.label, every)) for later in todo[first:]) if every else 0.0
+        return f", {readable_seconds(total)} left" if total else ""
+
     for number, wanted in enumerate(todo, start=1):
-        left = clock.left([later.label for later in todo[number - 1 :]])
-        until = f", {readable_seconds(left)} left" if left is not None else ""
-        status(f"{number}/{len(todo)} {wanted.label}, seed {wanted.config.seed + wanted.repetition}{until}")
+        status(f"{number}/{len(todo)} {wanted.label}, seed {wanted.config.seed + wanted.repetition}{left(number - 1)}")
         started = time.monotonic()
         training = _train(wanted, key_of(wanted), examples, plan)
         journal.add(training)
-        clock.add(wanted.label, time.monotonic() - started)
-        _log(f"{number}/{len(todo)}", wanted, training, headlines, clock.left([later.label for later in todo[number:]]))
+        seconds.setdefault(wanted.label, []).append(time.monotonic() - started)
+        _log(f"{number}/{len(todo)}", wanted, training, headlines, left(number))
     found = {(wanted.label, wanted.repetition): journal.find(key_of(wanted)) for wanted in planned}
     return {place: training for place, training in found.items() if training is not None}
 
@@ -159,11 +152,60 @@ def _train(wanted: Planned, key: str, examples: Examples, plan: Plan) -> Trainin
     return training
 
 
-def _log(count: str, wanted: Planned, training: Training, headlines: Mapping[str, str], left: float | None) -> None:
+def _log(count: str, wanted: Planned, training: Training, headlines: Mapping[str, str], left: str) -> None:
     values = ((task, headlines[task], metrics[headlines[task]]) for task, metrics in training.metrics.items())
     figures = ", ".join(
         f"{task} {metric} {'undefined' if value is None else f'{value:.4g}'}" for task, metric, value in values
     )
-    until = f", {readable_seconds(left)} left" if left else ""
     seed = wanted.config.seed + wanted.repetition
-    PROGRESS.info("%s  %s, seed %d: %s  %.1f s%s", count, wanted.label, seed, figures, training.seconds, until)
+    PROGRESS.info("%s  %s, seed %d: %s  %.1f s%s", count, wanted.label, seed, figures, training.seconds, left)
+
+
+# --- the Evaluator's metrics of predictions in memory ----------------------------------------------------------------
+
+
+def metrics_plan(config: JanusConfig) -> Plan:
+    """All metrics of all tasks, as the Evaluator's configuration names them."""
+    found: dict[tuple[str, str], StatisticMetric] = {}
+    for spec in eval_config(config).metrics_specs:
+        for metric in spec.metrics:
+            settings = json.loads(metric.config)
+            if metric.module and spec.output_names:
+                cls = getattr(importlib.import_module(metric.module), metric.class_name)
+                found[spec.output_names[0], settings["name"]] = cls(**settings)
+    plan: dict[str, dict[str, OutputMetric]] = {}
+    for name, task in config.tasks.items():
+        outputs = {metric.name: output_of(name, metric) for metric in metrics_of(task).values()}
+        outputs[LABELLED_COUNT] = name
+        plan[name] = {metric: OutputMetric(output, found[output, metric]) for metric, output in outputs.items()}
+    return plan
+
+
+def measured(batches: Iterable[Mapping[str, Predictions]], plan: Plan) -> dict[str, dict[str, float | None]]:
+    """task → metric → its value over all batches, None where it is not defined; of the tasks that the batches hold."""
+    states: dict[str, dict[tuple[str, str], list[np.ndarray]]] = {}
+    statistics: dict[tuple[str, str], Statistic] = {
+        metric.statistic_key: metric.metric.statistic() for metrics in plan.values() for metric in metrics.values()
+    }
+    for batch in batches:
+        for task, rows in batch.items():
+            of_task = states.setdefault(task, {})
+            for key in dict.fromkeys(metric.statistic_key for metric in plan[task].values()):
+                made = make_rows(rows.labels, rows.outputs[key[0]], rows.weights)
+                of_task.setdefault(key, []).extend(
+                    statistics[key].of_groups(*labelled(made, one_group(len(rows.weights))))
+                )
+    return {
+        task: {
+            name: _value(metric, statistics[metric.statistic_key].merge(of_task[metric.statistic_key]))
+            for name, metric in plan[task].items()
+        }
+        for task, of_task in states.items()
+    }
+
+
+def _value(metric: OutputMetric, state: np.ndarray) -> float | None:
+    if np.isnan(state).any():
+        return None
+    value = float(metric.metric.value(state))
+    return value if math.isfinite(value) else None

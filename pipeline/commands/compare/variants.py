@@ -19,13 +19,7 @@ STEPS = 24
 
 @dataclass(frozen=True)
 class Candidate:
-    """A multi-task network: a trunk and a balancing.
-
-    Attributes:
-        trunk, balancing: their kinds.
-        own: whether it is the configuration's own model.
-        config: what is trained.
-    """
+    """A multi-task network: the kinds of a trunk and a balancing; `own`: whether it is the configuration's."""
 
     trunk: str
     balancing: str
@@ -138,11 +132,6 @@ def of_equal_size(
 
     By bisection on counted parameters, which do not fall as the factor grows. Where even layers of one unit have too
     many (embeddings are not scaled), it is these.
-
-    Args:
-        config: the network to widen, or to narrow.
-        target: a number of parameters.
-        count: counts a network's parameters.
     """
     counted: dict[str, tuple[int, TrainerConfig, float]] = {}
 

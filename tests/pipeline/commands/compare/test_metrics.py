@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.commands.compare.metrics import measured, metrics_plan
+from pipeline.commands.compare.training import measured, metrics_plan
 from tests.pipeline.evaluation_harness import make_config
 from trainer.evaluate import Predictions
 
