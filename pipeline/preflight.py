@@ -39,8 +39,7 @@ def check_beam(config: JanusConfig, home: Home) -> None:
     arguments = config.beam.arguments()
     if arguments:
         # Not above: Beam itself takes seconds to load.
-        from pipeline.beam.check import check_arguments
-        from pipeline.beam.places import check_places
+        from pipeline.beam import check_arguments, check_places
 
         check_places(arguments, {"data.path": config.data.path, "the pipeline root": str(home.root)})
         check_arguments(arguments)

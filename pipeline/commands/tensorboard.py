@@ -2,7 +2,6 @@
 
 import os
 import sys
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,32 +13,19 @@ from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, lo
 from pipeline.home import Home
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training's logs: `train` and `validation` in a folder named by the Trainer's execution."""
-
-    folder: Path
-    changed: datetime
-
-    @property
-    def name(self) -> str:
-        """What TensorBoard calls it."""
-        return self.folder.name
-
-
 def log_folder(home: Home) -> Path:
     """Holds the `model_run` artifacts of the Trainer, into which it writes while it trains."""
     return home.root / "Trainer" / "model_run"
 
 
-def trainings_of(home: Home) -> list[Training]:
-    """The trainings that have left logs, newest first.
+def trainings_of(home: Home) -> list[tuple[datetime, str]]:
+    """When each training that has left logs last wrote them, and what TensorBoard calls it; newest first.
 
     Raises:
         ConfigError: there is none yet.
     """
     trainings = [
-        Training(folder, datetime.fromtimestamp(max(file.stat().st_mtime for file in files)))
+        (datetime.fromtimestamp(max(file.stat().st_mtime for file in files)), folder.name)
         for folder in log_folder(home).glob("*")
         if (files := list(folder.rglob("events.out.tfevents.*")))
     ]
@@ -47,7 +33,7 @@ def trainings_of(home: Home) -> list[Training]:
         raise ConfigError(
             f"pipeline '{home.name}' has no training logs in {log_folder(home)}: start it with `janus run CONFIG`"
         )
-    return sorted(trainings, key=lambda training: training.changed, reverse=True)
+    return sorted(trainings, reverse=True)
 
 
 def tensorboard_command(home: Home, host: str, port: int) -> list[str]:
@@ -73,8 +59,8 @@ def tensorboard(
     """Show losses, loss weights, metrics and gates of all trainings, per task and epoch, in TensorBoard."""
 
     home = Home(load(config, overrides).name)
-    for training in trainings_of(home):
-        typer.echo(f"training {training.name}: {training.changed:%Y-%m-%d %H:%M}", err=True)
+    for changed, name in trainings_of(home):
+        typer.echo(f"training {name}: {changed:%Y-%m-%d %H:%M}", err=True)
     command = tensorboard_command(home, host, port)
     sys.stderr.flush()
     # In this process's place, so that signals and the exit code are TensorBoard's own.

@@ -49,7 +49,6 @@ class FeatureSkew:
     """One column.
 
     Attributes:
-        column: its name.
         measure: L-infinity (the largest difference of a value's share) of text, the Jensen-Shannon divergence (base 2,
             from 0 to 1) of numbers, in bins that the training split fixes; or what the schema's skew_comparator names.
         distance: None where it cannot be computed, as of a column that no request had.
@@ -111,8 +110,6 @@ def feature_skews(
     """Each column's distance.
 
     Args:
-        training: the training split.
-        serving: served rows.
         schema: its skew_comparators hold the thresholds.
         columns: those that requests have.
         threshold: of columns for which the schema has none; None leaves them without a verdict.

@@ -16,7 +16,7 @@ from typing import Any
 
 from janus_core.kinds import kind_of
 from pipeline.config import JanusConfig
-from pipeline.report.analysis.analysis_json import Analysis, ClassAnalysis, Confusion
+from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.model_card import CARD_FILE
 from pipeline.report.page import PAGE_FILE
 from pipeline.report.report_json import RunReport
@@ -63,19 +63,12 @@ def _parts(name: str, task: Task) -> Iterator[tuple[str, tuple[str, str | None]]
 def write_artifacts(
     executor_input: str | None, config: JanusConfig, report: RunReport, analysis: Analysis, folder: Path
 ) -> list[str]:
-    """Writes the files and the metadata of the outputs that KFP asks for.
+    """Writes the files and the metadata of the outputs that KFP asks for, and returns these outputs' names.
 
     Args:
         executor_input: KFP's replacement of `{{$}}`. Under another orchestrator it is None or something else, and
-        nothing
-            is written.
-        config: the pipeline's.
-        report: of the run.
-        analysis: of the run.
+            nothing is written.
         folder: holds the run's report and model card.
-
-    Returns:
-        The names of the outputs that were written.
     """
     try:
         outputs = json.loads(executor_input or "")["outputs"]
@@ -120,7 +113,8 @@ def metrics_metadata(report: RunReport) -> dict[str, float]:
     for name, task in report.tasks.items():
         values |= {f"{name}/{metric}": value for metric, value in task.get("metrics", {}).items()}
         values |= {f"{name}/{gate['metric']} {gate['rule']}": float(gate["passed"]) for gate in task.get("gates", [])}
-    return {key: float(value) for key, value in values.items() if _is_finite(value)}
+    numbers = {key: float(value) for key, value in values.items() if isinstance(value, int | float)}
+    return {key: value for key, value in numbers.items() if math.isfinite(value)}
 
 
 def model_metadata(report: RunReport) -> dict[str, str]:
@@ -144,26 +138,15 @@ def classification_metadata(analysis: Analysis, task: str, of_class: str | None)
     metadata: dict[str, Any] = {}
     curve = next((curve for curve in of_task.classes if curve.name == of_class), None)
     if curve is not None and curve.threshold:
-        metadata["confidenceMetrics"] = _curve(curve)
-    if of_task.confusion is not None and (of_class is None or len(of_task.confusion.classes) == 2):
-        metadata["confusionMatrix"] = _matrix(of_task.confusion)
+        points = zip(curve.threshold, curve.true_positive_rate, curve.false_positive_rate, strict=True)
+        metadata["confidenceMetrics"] = [
+            {"confidenceThreshold": threshold, "recall": recall, "falsePositiveRate": rate}
+            for threshold, recall, rate in points
+        ]
+    confusion = of_task.confusion
+    if confusion is not None and (of_class is None or len(confusion.classes) == 2):
+        metadata["confusionMatrix"] = {
+            "annotationSpecs": [{"displayName": name} for name in confusion.classes],
+            "rows": [{"row": row} for row in confusion.counts],
+        }
     return metadata
-
-
-def _curve(curve: ClassAnalysis) -> list[Mapping[str, float]]:
-    points = zip(curve.threshold, curve.true_positive_rate, curve.false_positive_rate, strict=True)
-    return [
-        {"confidenceThreshold": threshold, "recall": recall, "falsePositiveRate": rate}
-        for threshold, recall, rate in points
-    ]
-
-
-def _matrix(confusion: Confusion) -> dict[str, Any]:
-    return {
-        "annotationSpecs": [{"displayName": name} for name in confusion.classes],
-        "rows": [{"row": row} for row in confusion.counts],
-    }
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

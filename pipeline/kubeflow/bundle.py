@@ -40,7 +40,6 @@ def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> A
     Args:
         config: as `in_cluster` returns it; its `kubeflow` section has the containers' paths.
         schemas: folder of the curated schema's copy, which is part of the bundle; it is written there if it is not yet.
-        span: to ingest, instead of the newest.
     """
     from tfx.dsl.compiler import compiler
 

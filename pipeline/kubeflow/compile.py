@@ -40,10 +40,6 @@ def compile_pipeline(bundle: Bundle, output: Path) -> Path:
     run id is KFP's, the same in every task and retry. It is an input of each task: KFP's driver replaces the
     placeholder only where it is the whole input of a task (backend/src/v2/driver/resolve.go); KFP's launcher does not
     replace it in a container's arguments (backend/src/v2/component/launcher_v2.go, getPlaceholders).
-
-    Args:
-        bundle: that the image or a volume has for the tasks.
-        output: a file that ends in .yaml.
     """
     from kfp import compiler
 

@@ -121,12 +121,6 @@ def run_attempts(command: Sequence[str], name: str, retries: int, backoff_second
 
     A command that a signal killed (as for lack of memory), or that ends with `TransientError`'s exit code, is run again
     after a pause that doubles each time. A SIGTERM is passed on, and ends the attempts: the pod itself is to end.
-
-    Args:
-        command: program and arguments.
-        name: of the step, for messages.
-        retries: how often it may be run again.
-        backoff_seconds: before the first retry.
     """
     stop = threading.Event()
     running: list[subprocess.Popen[bytes]] = []

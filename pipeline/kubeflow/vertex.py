@@ -28,7 +28,6 @@ def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> int:
 
     Args:
         config: as the user wrote it; paths must be of Google Cloud Storage.
-        output: a file that ends in .yaml.
         schemas: receives a copy of the curated schema, which the image must hold in its bundle.
 
     Raises:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
-from pipeline.beam.check import check_arguments
+from pipeline.beam import check_arguments
 from pipeline.config.beam import WORKERS_ENVIRONMENT, BeamConfig
 from pipeline.kubeflow.compile import POD_LABEL
 from tests.project import SOURCES

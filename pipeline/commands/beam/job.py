@@ -5,8 +5,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from pipeline.beam.check import EMBEDDED, check_arguments
-from pipeline.beam.places import check_places
+from pipeline.beam import EMBEDDED, check_arguments, check_places
 from pipeline.config import JanusConfig
 
 PREDICT = "janus predict --beam"

@@ -12,7 +12,6 @@ def find(asked: str, keys: Sequence[Key]) -> list[Key]:
 
     Args:
         asked: parts with dots between them; any name, or `*`, where the configuration has the user's own names.
-        keys: all there are.
 
     Raises:
         ConfigError: there is no such key; the message has the nearest one, and those that are there.

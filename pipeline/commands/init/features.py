@@ -54,9 +54,6 @@ class Guess:
     """What is proposed for a column: a feature of a kind with its keys, or to leave it out.
 
     Attributes:
-        kind: the feature's kind, or `dropped`.
-        reason: why.
-        options: the feature's other keys.
         as_text: whether digits of CSV are read as text, since 01234 is not 1234.
     """
 

@@ -22,13 +22,7 @@ _YAML_WORDS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "n
 
 
 def config_text(proposal: Proposal, schema: Path, command: str) -> str:
-    """The configuration, each guess with its reason.
-
-    Args:
-        proposal: what is proposed.
-        schema: the schema's path, as the configuration names it.
-        command: what wrote it, for the first line.
-    """
+    """The configuration, each guess with its reason."""
     data, sizes = proposal.sample.data, proposal.sizes
     left_out = [column for column in proposal.columns if not column.used and not column.leaking]
     lines = [

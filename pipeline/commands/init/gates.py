@@ -22,7 +22,6 @@ class TaskGates:
     Attributes:
         limits: metric → rule → limit.
         baseline: metric → what guessing reaches on the evaluated rows.
-        reason: the same in words.
     """
 
     limits: Mapping[str, Mapping[str, float]]
@@ -34,7 +33,6 @@ def propose_gates(task: TaskProposal, label: Label | None, evaluated: np.ndarray
     """What guessing from the labels of the train split reaches on those of the eval split.
 
     Args:
-        task: the task.
         label: its labels; None of a multilabel task.
         evaluated: bool [rows], the rows of eval.
     """

@@ -23,7 +23,6 @@ class Profile:
     """A column of the sample in plain numbers.
 
     Attributes:
-        name: the column's name.
         array: its values; int64, float64, binary, lists of these, or null.
         kind: of the values or the lists' elements; None if there are none.
         listed: whether rows hold lists.

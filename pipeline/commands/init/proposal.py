@@ -60,9 +60,6 @@ class ColumnProposal:
     """A column that is no target: the feature that it makes, or why it makes none.
 
     Attributes:
-        column: the column.
-        name: the feature's name.
-        guess: its kind, reason and keys.
         scores: target's column → how well this one predicts it by itself.
         leaking: the feature that it would make if it did not leak a target; None where it does not.
     """
@@ -94,14 +91,7 @@ class Proposal:
     """What the configuration and the schema are written from.
 
     Attributes:
-        name: the pipeline's name.
-        sample: the rows that it was guessed from.
         columns: all columns but the targets', in the table's order.
-        tasks: the tasks, in the targets' order.
-        split: how rows are split into train and eval.
-        gates: task's name → its gates.
-        sizes: of the network and the training.
-        warnings: what a person should look at.
     """
 
     name: str
@@ -128,12 +118,6 @@ def propose(
     name: str, sample: Sample, targets: Sequence[str], status: Callable[[str], None] = lambda doing: None
 ) -> Proposal:
     """Guesses everything.
-
-    Args:
-        name: the pipeline's.
-        sample: rows of the table.
-        targets: columns to predict.
-        status: called with what is being done.
 
     Raises:
         ConfigError: a target is no column of the table.

@@ -48,9 +48,7 @@ class Sample:
 
     Attributes:
         data: what to read, as the configuration will say it, with its default split.
-        files: the files.
         columns: name → int64, float64, binary, or a list of them; null type where no row has a value.
-        rows: sampled rows.
         complete: whether these are all rows.
         how: what was read, as a phrase.
         total_rows: of the whole table; an estimate for CSV that was not read to its end.

@@ -33,9 +33,7 @@ class SplitProposal:
     """A proposed split.
 
     Attributes:
-        split: as the configuration names it.
         seed: the pipeline's seed that it goes with.
-        reason: why.
         evaluated: bool [rows], which of the sample's rows it gives to eval.
         notes: why columns of times do not split the table.
     """
@@ -88,7 +86,6 @@ def propose_split(
     """By the first time column that leaves labels of every class in both parts, else by a hash of all columns.
 
     Args:
-        sample: the rows.
         times: columns of times, the best first.
         labels: target → its labels.
         whole: the columns in all rows, where the sample is not the whole table.

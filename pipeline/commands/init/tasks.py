@@ -41,12 +41,7 @@ class TaskProposal:
     """A proposed task.
 
     Attributes:
-        column: its label's column in the sample.
-        kind: the task's kind.
-        reason: why this one.
         options: the other keys: `classes`, `separator`, `loss`.
-        warnings: what a person should know of it.
-        name: the task's name.
     """
 
     column: Profile

@@ -216,7 +216,6 @@ def step_failures(tasks: Sequence[Any], steps: Set[str]) -> list[StepFailure]:
     the steps, and also their drivers, their attempts and groups around them, all without messages.
 
     Args:
-        tasks: the run's task details.
         steps: the names of the compiled steps; empty if the version was deleted: the known groups are then left out.
     """
     failures: dict[str, StepFailure] = {}

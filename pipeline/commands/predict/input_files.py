@@ -49,7 +49,6 @@ class Source:
     """Files of one format, and what is read of them.
 
     Attributes:
-        format: the files'.
         files: sorted by name.
         names: all their columns; of TFRecords the model's alone, as every record may have others.
         kinds: column of the model that the files have → what its values are.
@@ -104,8 +103,6 @@ def open_source(
     """Finds the files and reads their headers; JSON is read once as a whole, since any row may have other columns.
 
     Args:
-        pattern: a file, folder or glob.
-        signature: the model's.
         typed: whether the output has types; else numbers of CSV and JSON stay as they are written (`AS_IT_IS`).
         repeated: whether the output repeats the input's columns.
         scanned: whether CSV is read once as a whole to infer the types of columns that the model does not take;

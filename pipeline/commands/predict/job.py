@@ -90,7 +90,7 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
         ready = time.monotonic()
         if options.beam:
             client.close()
-            from pipeline.beam.check import check_arguments
+            from pipeline.beam import check_arguments
             from pipeline.commands.predict.beam import predict_on_beam
 
             arguments = config.beam.arguments()

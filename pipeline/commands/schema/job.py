@@ -1,6 +1,5 @@
 """One `janus schema`: infers a schema from the data, compares it with the frozen one, and may freeze it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
@@ -42,7 +41,7 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
                     check_data(config)
                     home.move_orphans()
                     display.status("loading TFX")
-                    inferred = _infer(config, home)
+                    inferred, rows, columns = _infer(config, home)
             except (Exception, KeyboardInterrupt):
                 if interruption.exit_code:
                     print("interrupted", file=terminal.err)
@@ -51,13 +50,16 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
                     raise record.failure.error from None
                 raise
         known = only_columns(read_schema(path), config.named_columns()) if path.exists() else None
-        differing = column_differences(known or schema_pb2.Schema(), inferred.schema, inferred.rows, inferred.columns)
+        differing = column_differences(known or schema_pb2.Schema(), inferred, rows, columns)
         if differing:
             console.print(difference_table(differing, path, known is not None))
         else:
             console.print(f"{path} says what the training split shows: nothing differs")
         if write:
-            _write(path, to_text(to_freeze(inferred.schema, config)))
+            try:
+                write_text(path, to_text(to_freeze(inferred, config)))
+            except OSError as error:
+                raise ConfigError(f"the schema file {path} cannot be written: {error.strerror}") from error
             console.print(f"written to {path}")
             if config.schema_ is None:
                 console.print(f"add `schema: {path}` to the configuration, so that runs are checked against it")
@@ -77,16 +79,8 @@ def difference_table(differing: list[ColumnDifference], path: Path, exists: bool
     return table
 
 
-@dataclass(frozen=True)
-class _Inferred:
-    """The schema of the training split, and its statistics."""
-
-    schema: schema_pb2.Schema
-    rows: int
-    columns: dict[str, Column]
-
-
-def _infer(config: JanusConfig, home: Home) -> _Inferred:
+def _infer(config: JanusConfig, home: Home) -> tuple[schema_pb2.Schema, int, dict[str, Column]]:
+    """The schema of the training split, its rows, and their statistics."""
     from pipeline.dag import create_schema_pipeline
     from pipeline.lineage.store import executions_of_run, open_store
     from pipeline.run.runner import places_in, run_on_beam
@@ -98,12 +92,4 @@ def _infer(config: JanusConfig, home: Home) -> _Inferred:
     statistics = executions["StatisticsGen"].output("statistics")
     if schema is None or statistics is None:
         raise RuntimeError("SchemaGen gave no schema")
-    rows, columns = read_split(statistics.uri, "train")
-    return _Inferred(read_schema(Path(schema.uri) / "schema.pbtxt"), rows, columns)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_text(path, text)
-    except OSError as error:
-        raise ConfigError(f"the schema file {path} cannot be written: {error.strerror}") from error
+    return read_schema(Path(schema.uri) / "schema.pbtxt"), *read_split(statistics.uri, "train")

@@ -14,7 +14,6 @@ class PredictionDrift:
     """One task.
 
     Attributes:
-        task: its name.
         measure: of classes, the largest difference of a class's mean probability (L-infinity); of numbers, the
             Jensen-Shannon divergence (base 2) over the deciles of the eval split's predictions.
         distance: from 0 to 1.
@@ -50,7 +49,6 @@ def prediction_drifts(
         expected: output → [rows, …] of the eval split.
         served: the same of the log.
         tasks: task → whether it has classes.
-        threshold: of all tasks.
     """
     drifts = []
     for task, has_classes in tasks.items():

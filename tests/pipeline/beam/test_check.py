@@ -9,8 +9,7 @@ import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
 from janus_core.errors import ConfigError, JanusError
-from pipeline.beam.check import check_arguments
-from pipeline.beam.places import check_places
+from pipeline.beam import check_arguments, check_places
 from pipeline.config.beam import BeamConfig
 from pipeline.home import Home
 from pipeline.preflight import check_beam

@@ -87,7 +87,7 @@ def test_the_newest_training_comes_first() -> None:
     write_logs("7", 2_000_000)
     write_logs("17", 1_000_000)
     (log_folder(Home("small")) / "28").mkdir()
-    assert [training.name for training in trainings_of(Home("small"))] == ["7", "17"]
+    assert [name for _, name in trainings_of(Home("small"))] == ["7", "17"]
 
 
 @pytest.mark.usefixtures("config")

@@ -1,4 +1,4 @@
-"""Checks the arguments of Beam's pipelines before a run, by Beam's own parser and its job server."""
+"""Where Beam runs: checks arguments and places before a run, by Beam's own parser and its job server."""
 
 import argparse
 import io
@@ -27,6 +27,7 @@ from pipeline.config.beam import INSTALLED
 ANSWER_SECONDS = 10.0
 PORTABLE_RUNNERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
 DATAFLOW = "DataflowRunner"
+CLOUD = "gs://"
 EMBEDDED = "embed"
 """The job_endpoint with which Beam runs a job server in this process."""
 
@@ -37,7 +38,6 @@ def check_arguments(arguments: Sequence[str], connect: bool = True) -> list[str]
     """Checks the arguments of every Beam pipeline, and returns the names of the options that only the job server has.
 
     Args:
-        arguments: Beam's.
         connect: whether to ask the job server, if one is named, for its options; otherwise they are unknown.
 
     Raises:
@@ -198,6 +198,24 @@ def _dataflow_problems(options: PipelineOptions) -> list[str]:
     problems = [f"Dataflow needs --{name}" for name, value in values.items() if not value]
     for name in ("temp_location", "staging_location"):
         place = getattr(cloud, name)
-        if place and not place.startswith("gs://"):
+        if place and not place.startswith(CLOUD):
             problems.append(f"--{name}={place}: Dataflow takes gs://bucket/folder")
     return problems
+
+
+def check_places(arguments: Sequence[str], places: dict[str, str]) -> None:
+    """Refuses folders of this machine that the workers certainly cannot read.
+
+    On Flink and Spark, a shared volume may be mounted at the same path everywhere, which cannot be checked here.
+
+    Raises:
+        ConfigError: Dataflow would have to read or write outside of Cloud Storage.
+    """
+    if runner_of(arguments) != DATAFLOW:
+        return
+    local = [f"{name} '{place}'" for name, place in places.items() if not place.startswith(CLOUD)]
+    if local:
+        raise ConfigError(
+            f"beam: Dataflow's workers cannot see {', '.join(local)}: they need gs://; `janus run` keeps the pipeline "
+            "root on this machine, so run on Kubeflow with kubeflow.pipeline_root and data_path in gs://"
+        )

@@ -1,1 +1,0 @@
-"""Where the components' Beam pipelines run: profiles, their arguments, and a check of these before the run."""
