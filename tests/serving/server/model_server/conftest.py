@@ -20,7 +20,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.deployment.config import DeploymentConfig
-from serving.deployment.config_files import config_files
+from serving.deployment.render import config_files
 from serving.deployment.server import CONFIG_FOLDER, MODELS_CONFIG, arguments, server_of
 from tests.serving.server.conftest import Client
 
