@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+import yaml
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -22,10 +23,10 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from janus_core.templates import templates_of
 from serving.errors import Code, RequestError
 from serving.server import json_requests, json_responses
 from serving.server.inference import Inference
-from serving.server.openapi import description
 from serving.server.page import page_routes
 from serving.server.versions import GREATEST
 from serving.signatures import EXAMPLES
@@ -65,7 +66,9 @@ def create_app(inference: Inference, max_body_bytes: int = MAX_BODY_BYTES) -> St
                 signatures = set(served.model.signatures)
         except RequestError:
             signatures = set()
-        return _json(200, description(manager.name, signatures, manager.labels))
+        template = templates_of("serving.server").get_template("openapi.yaml.j2")
+        described = template.render(name=manager.name, signatures=sorted(signatures), labels=sorted(manager.labels))
+        return _json(200, yaml.safe_load(described))
 
     return Starlette(
         routes=[
