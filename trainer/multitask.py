@@ -84,7 +84,7 @@ class MultiTaskModel(keras.Model):
         """One step of the optimizer."""
         features, labels, weights = data
         with tf.GradientTape(persistent=True) as tape:
-            own_losses = self._own_losses(labels, self.network(features, training=True), weights)
+            own_losses = self._training_losses(features, labels, weights)
         losses, labelled, present = self._over_replicas(own_losses, weights)
         self._check_finite(losses)
         step = Step(
@@ -101,8 +101,7 @@ class MultiTaskModel(keras.Model):
         self.optimizer.apply(balanced.gradients, step.variables)
 
         def losses_now() -> tf.Tensor:
-            again = self._own_losses(labels, self.network(features, training=True), weights)
-            return sum_over_replicas(tf.stack(again))
+            return sum_over_replicas(tf.stack(self._training_losses(features, labels, weights)))
 
         self.balancing.after_step(step, losses_now)
         parts = [balanced.weights] if balanced.conflicts is None else [balanced.weights, balanced.conflicts]
@@ -138,6 +137,19 @@ class MultiTaskModel(keras.Model):
             with tf.control_dependencies([noted] if noted is not None else []):
                 # tf.debugging.Assert would add a branch to each step.
                 tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=["a loss is not finite"])
+
+    def _training_losses(self, features: Any, labels: Any, weights: Any) -> list[tf.Tensor]:
+        """Each task's loss; of several members, the mean of their own losses."""
+        members = self.structure.members or [self.structure]
+        raw = [member.model(features, training=True) for member in members]
+        # One below another, so that a task's losses are computed once.
+        joined, labels, weights = (
+            {name: tf.concat([one[name] for one in parts], axis=0) for name in self.heads}
+            if len(members) > 1
+            else parts[0]
+            for parts in (raw, [labels] * len(members), [weights] * len(members))
+        )
+        return self._own_losses(labels, joined, weights)
 
     def _own_losses(self, labels: Any, raw: Any, weights: Any) -> list[tf.Tensor]:
         return [head.loss(labels[name], raw[name], weights[name]) for name, head in self.heads.items()]

@@ -1,15 +1,16 @@
-"""The network: an encoder per feature, one trunk, a tower and a head per task."""
+"""The network: an encoder per feature, one trunk, a tower and a head per task; or several of them, averaged."""
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow_transform as tft
+from keras import ops
 
 from trainer.config import CyclicalFeature, NumericFeature, TrainerConfig, dependency_order
 from trainer.encoders import ENCODERS
@@ -18,6 +19,7 @@ from trainer.encoders.piecewise_linear import PiecewiseLinear, edges_of
 from trainer.heads.base import Head
 from trainer.names import missing_name
 from trainer.trunks import TRUNKS
+from trainer.trunks.base import Encode
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,20 @@ class Network:
     """A network, with the parts that balancing and reports use.
 
     Attributes:
-        model: functional: transformed features → each task's raw output, float32 [batch, units].
+        model: functional: transformed features → each task's raw output, float32 [batch, units]; of several members,
+            that of their mean prediction.
         gates: functional: the same features → each gate's weights, float32 [batch, experts], by the keys of
             `Trunk.gates`; None without gates.
         experts: the experts' names in the order of the weights, by the same keys.
         last_shared: see `Trunk`.
+        members: the networks that are packed in it; empty if there is only one.
     """
 
     model: keras.Model
     gates: keras.Model | None
     experts: dict[str, list[str]]
     last_shared: list[keras.layers.Layer]
+    members: list["Network"] = field(default_factory=list)
 
     @cached_property
     def shared_variables(self) -> list[keras.Variable]:
@@ -43,6 +48,8 @@ class Network:
 
         They are derived from the graph, layer by layer: a layer must not have both shared variables and a task's own.
         """
+        if self.members:
+            return [variable for member in self.members for variable in member.shared_variables]
         uses = Counter(
             id(variable)
             for output in self.model.output.values()
@@ -66,8 +73,58 @@ def build_network(
         edges: what `feature_edges` gives; needed for features that are encoded piecewise linearly.
     """
     inputs = feature_inputs(config, transform)
-    settings = config.model.trunk
     encode = partial(_encode, config, transform, inputs, edges or {})
+    if config.model.members == 1:
+        return _one_network(config, inputs, encode, heads, "network")
+    members = [_one_network(config, inputs, encode, heads, f"member_{n}") for n in range(config.model.members)]
+    raw = [member.model(inputs) for member in members]
+    gated = [member.gates(inputs) for member in members if member.gates is not None]
+    gates = {key: ops.concatenate([one[key] for one in gated], axis=1) / len(members) for key in members[0].experts}
+    return Network(
+        model=_functional(
+            inputs,
+            {name: Average(head, name=f"{name}_average")([one[name] for one in raw]) for name, head in heads.items()},
+            name="network",
+        ),
+        gates=_functional(inputs, gates) if gates else None,
+        experts={
+            key: [f"{member.model.name}.{expert}" for member in members for expert in member.experts[key]]
+            for key in gates
+        },
+        last_shared=[layer for member in members for layer in member.last_shared],
+        members=members,
+    )
+
+
+class Average(keras.layers.Layer):
+    """The raw output of the members' mean prediction of a task."""
+
+    def __init__(self, head: Head, name: str):
+        super().__init__(name=name, dtype="float32")
+        self._average = head.average
+
+    def call(self, raw: Sequence[Any]) -> Any:
+        """The members' raw outputs, [batch, units] each → [batch, units]."""
+        return self._average(list(raw))
+
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
+        """See Keras."""
+        return input_shape[0]
+
+
+def members_of(network: keras.Model) -> list[keras.Model]:
+    """The networks that are packed in a network, or the network itself."""
+    return [layer for layer in network.layers if isinstance(layer, keras.Model)] or [network]
+
+
+def _one_network(
+    config: TrainerConfig,
+    inputs: Mapping[str, keras.KerasTensor],
+    encode: Encode,
+    heads: Mapping[str, Head],
+    model_name: str,
+) -> Network:
+    settings = config.model.trunk
     trunk = TRUNKS[settings.kind](settings, encode, list(config.tasks))
     outputs: dict[str, keras.KerasTensor] = {}
     for name in dependency_order(config.tasks):
@@ -80,7 +137,7 @@ def build_network(
                 hidden = keras.layers.Dropout(dropout, name=f"{name}_tower_{depth}_dropout")(hidden)
         outputs[name] = heads[name].build(hidden, outputs)
     return Network(
-        model=_functional(inputs, outputs, name="network"),
+        model=_functional(inputs, outputs, name=model_name),
         gates=_functional(inputs, {key: gate.weights for key, gate in trunk.gates.items()}) if trunk.gates else None,
         experts={key: gate.experts for key, gate in trunk.gates.items()},
         last_shared=trunk.last_shared,

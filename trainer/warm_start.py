@@ -19,6 +19,7 @@ from trainer.config import TrainerConfig, classes_of
 from trainer.encoders.categorical import vocabulary_of
 from trainer.encoders.piecewise_linear import PiecewiseLinear, moved_kernel
 from trainer.heads.base import Head
+from trainer.network import members_of
 
 FOLDER = "weights"
 _VARIABLES, _VOCABULARIES, _CONTEXT = "variables.npz", "vocabularies.npz", "context.json"
@@ -53,7 +54,7 @@ def save_weights(
 ) -> None:
     """Writes the network's trainable variables, and what they depend on."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / _VARIABLES, **{variable.path: variable.numpy() for variable in network.trainable_variables})
+    np.savez(folder / _VARIABLES, **{name: variable.numpy() for name, variable in _variables(network)})
     np.savez(folder / _VOCABULARIES, **_vocabularies(config, transform))
     (folder / _CONTEXT).write_text(json.dumps(_context(config, network, heads), indent=1), encoding="utf-8")
 
@@ -70,15 +71,16 @@ def start_from(
     The rows of a categorical feature's embedding are matched by value. Values that are new in the vocabulary start
     from the mean of the out-of-vocabulary buckets. A regression head is rescaled, so that it predicts the same in the
     label's unit although the labels' mean and deviation have changed. If a feature or the kind of trunk changed, only
-    embeddings are taken over; if a task's classes or quantiles changed, everything but its head. A model without
-    weights, from a version of Janus that wrote none, changes nothing.
+    embeddings are taken over; if a task's classes or quantiles changed, everything but its head. Of several members,
+    each starts from the earlier one of the same number. A model without weights, from a version of Janus that wrote
+    none, changes nothing.
 
     Raises:
         DataError: the earlier model's files cannot be read.
     """
     if not folder.exists():
         PROGRESS.info("warm start: the last blessed model came without weights; starting as usual")
-        return Taken(left=[variable.path for variable in network.trainable_variables])
+        return Taken(left=[name for name, _ in _variables(network)])
     try:
         with np.load(folder / _VARIABLES) as file:
             variables = dict(file)
@@ -94,8 +96,8 @@ def start_from(
     features, tokens = _embedded(config, network), _vocabularies(config, transform)
     comparable = all(earlier[key] == now[key] for key in ("features", "widths", "trunk"))
     binned = {layer.kernel.path: layer.edges for layer in _piecewise_linear(network)}
-    for variable in network.trainable_variables:
-        value = variables.get(variable.path)
+    for name, variable in _variables(network):
+        value = variables.get(name)
         feature = features.get(variable.path)
         if value is not None and feature is not None and feature in vocabularies:
             value = _by_value(value, vocabularies[feature], tokens[feature], variable.numpy())
@@ -106,11 +108,18 @@ def start_from(
             value = moved_kernel(value, [np.array(one) for one in earlier["edges"]], binned[variable.path])
         if value is not None and value.shape == tuple(variable.shape):
             variable.assign(value)
-            taken.variables.append(variable.path)
+            taken.variables.append(name)
         else:
-            taken.left.append(variable.path)
+            taken.left.append(name)
     _log(taken, comparable)
     return taken
+
+
+def _variables(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
+    """The trainable variables by their paths, which are the same in each of several members."""
+    for number, member in enumerate(members_of(network)):
+        for variable in member.trainable_variables:
+            yield f"member_{number}/{variable.path}" if number else variable.path, variable
 
 
 def _vocabularies(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, np.ndarray]:
@@ -123,7 +132,8 @@ def _vocabularies(config: TrainerConfig, transform: tft.TFTransformOutput) -> di
 
 
 def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, Head]) -> dict:
-    joined = next((layer for layer in network.layers if layer.name.rpartition(".")[2] == "features"), None)
+    first = members_of(network)[0]
+    joined = next((layer for layer in first.layers if layer.name.rpartition(".")[2] == "features"), None)
     return {
         "features": [[name, feature.model_dump(mode="json")] for name, feature in config.features.items()],
         # These include the sizes of embeddings, which by default follow from the vocabularies'.
@@ -146,14 +156,14 @@ def _context(config: TrainerConfig, network: keras.Model, heads: Mapping[str, He
 
 
 def _piecewise_linear(network: keras.Model) -> list[PiecewiseLinear]:
-    return [layer for layer in network.layers if isinstance(layer, PiecewiseLinear)]
+    return [layer for layer in members_of(network)[0].layers if isinstance(layer, PiecewiseLinear)]
 
 
 def _embedded(config: TrainerConfig, network: keras.Model) -> dict[str, str]:
     """Name of each embedding's variable → its feature."""
     layers = {f"{name}_embedding": name for name in config.features}
     variables = {}
-    for layer in network.layers:
+    for layer in members_of(network)[0].layers:
         feature = layers.get(layer.name.rpartition(".")[2])
         if feature is not None and isinstance(layer, keras.layers.Embedding):
             variables[layer.embeddings.path] = feature

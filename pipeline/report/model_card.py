@@ -109,8 +109,13 @@ def _use(config: JanusConfig) -> list[str]:
     tasks = ", ".join(f"{name} ({task.kind})" for name, task in config.tasks.items())
     return [
         f"Predicts {tasks} from one row of {len(columns)} columns: {', '.join(columns)}.",
-        f"One network for all tasks: trunk {config.model.trunk.kind}, balancing {config.model.balancing.kind}.",
+        f"{_networks(config.model.members)} for all tasks: trunk {config.model.trunk.kind}, "
+        f"balancing {config.model.balancing.kind}.",
     ]
+
+
+def _networks(members: int) -> str:
+    return "One network" if members == 1 else f"The average of {members} networks"
 
 
 def _data(report: RunReport, config: JanusConfig, analysis: Analysis) -> list[str]:

@@ -26,4 +26,9 @@ class ModelConfig(StrictModel):
         "piecewise_linear: beside it, a piecewise-linear encoding (Gorishniy et al. 2022) with up to 48 edges at "
         "quantiles of the training rows. A feature's own `encoding` takes precedence.",
     )
+    members: Count = Field(
+        1,
+        description="The number of networks that are trained side by side on the same batches, each with initial "
+        "weights of its own. Their predictions are averaged: probabilities of classes, and numbers as they are.",
+    )
     balancing: BalancingConfig = Field(FixedBalancing(), description="How the tasks' losses are combined.")

@@ -74,13 +74,12 @@ class PiecewiseLinear(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """float32 [batch, features] → [batch, features · UNITS]."""
-        features, bins = self._low.shape
-        dtype = self.compute_dtype
-        within = (ops.cast(ops.expand_dims(inputs, -1), "float32") - self._low) * self._inverse_width
-        within = ops.cast(ops.clip(within, 0.0, 1.0), dtype)
-        # Features first: one batched product, without a transposition of the kernel.
-        mapped = ops.matmul(ops.transpose(within, (1, 0, 2)), self.kernel)
-        return ops.reshape(ops.transpose(mapped, (1, 0, 2)), (-1, features * UNITS))
+        # Features first: neither the bins nor the kernel, which are large, are transposed.
+        columns = ops.expand_dims(ops.transpose(ops.cast(inputs, "float32")), -1)
+        within = (columns - self._low[:, None]) * self._inverse_width[:, None]
+        within = ops.cast(ops.clip(within, 0.0, 1.0), self.compute_dtype)
+        mapped = ops.matmul(within, self.kernel)
+        return ops.reshape(ops.transpose(mapped, (1, 0, 2)), (-1, len(self._low) * UNITS))
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int]:
         """See Keras."""

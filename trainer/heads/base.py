@@ -1,7 +1,7 @@
 """What a head is made of."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -61,6 +61,15 @@ class Head(abc.ABC):
             len(bias), bias_initializer=keras.initializers.Constant(bias), name=f"{self.name}_head", dtype="float32"
         )(hidden)
 
+    def average(self, raw: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The raw output of the mean prediction; by default the mean itself, where predictions are linear in it.
+
+        Args:
+            raw: each network's raw output, float32 [batch, units].
+        """
+        # One after the other, so that quantiles in order stay in order.
+        return tf.add_n(list(raw)) / len(raw)
+
     @abc.abstractmethod
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Loss per row, float32 [batch], from the raw output [batch, units] and labels [batch] or [batch, classes]."""
@@ -108,6 +117,16 @@ class Head(abc.ABC):
 
     def _loss_weights(self, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         return weights if self.class_weights is None else weights * tf.gather(self.class_weights, labels)
+
+
+def log_mean(logarithms: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The logarithm of the mean of numbers of which the logarithms are given."""
+    return tf.reduce_logsumexp(tf.stack(logarithms), axis=0) - float(np.log(len(logarithms)))
+
+
+def logit_of_mean(logits: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The logit of the mean of probabilities of which the logits are given."""
+    return log_mean(list(map(tf.math.log_sigmoid, logits))) - log_mean([tf.math.log_sigmoid(-one) for one in logits])
 
 
 def repeated(classes: list[str], raw: tf.Tensor) -> tf.Tensor:

@@ -1,12 +1,14 @@
 """Two classes: a logit, trained by cross-entropy or focal loss."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from serving.description import DecisionDescription
 from trainer.heads.area import AreaUnderROC
-from trainer.heads.base import Head, repeated
+from trainer.heads.base import Head, logit_of_mean, repeated
 from trainer.heads.focal import best_constant, gamma_of, sigmoid_focal
 from trainer.names import log_name
 
@@ -26,6 +28,10 @@ class BinaryHead(Head):
         """The log-odds of the second class, kept finite where a class is absent."""
         negative, positive = best_constant(self.frequencies, gamma_of(self.task))
         return np.array([np.log(positive / negative)], np.float32)
+
+    def average(self, raw: Sequence[tf.Tensor]) -> tf.Tensor:
+        """By the mean probability."""
+        return logit_of_mean(raw)
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Cross-entropy in nats, or focal loss, float32 [batch]."""

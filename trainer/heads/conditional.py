@@ -6,7 +6,7 @@ all rows, is its product with the other task's probability. So the conditional p
 selection of rows where the other event took place, and the other task's tower learns from this label too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.config import Task
+from trainer.heads.base import log_mean, logit_of_mean
 from trainer.heads.binary import BinaryHead
 from trainer.heads.focal import FREQUENCY_FLOOR
 from trainer.label_statistics import LabelStatistics
@@ -40,6 +41,14 @@ class ConditionalHead(BinaryHead):
         conditional = self.dense(hidden, self.constant[1:])
         given = raw_so_far[self._given.name]
         return _ProductLogit(name=f"{self.name}_product", dtype="float32")([given, conditional])
+
+    def average(self, raw: Sequence[tf.Tensor]) -> tf.Tensor:
+        """By the mean probabilities of both and of the given one, whose ratio is P(this | given)."""
+        both = [tf.math.log_sigmoid(one[:, :1]) for one in raw]
+        given = [log_p - tf.math.log_sigmoid(one[:, 1:]) for log_p, one in zip(both, raw, strict=True)]
+        conditional = tf.minimum(log_mean(both) - log_mean(given), -FREQUENCY_FLOOR)
+        logit = conditional - tf.math.log(-tf.math.expm1(conditional))
+        return tf.concat([logit_of_mean([one[:, :1] for one in raw]), logit], axis=1)
 
     def outputs(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
         """As for any binary task, and P(this | given) [batch, 1] as `<task>/conditional`."""

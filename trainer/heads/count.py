@@ -1,10 +1,12 @@
 """How often something happens: the logarithm of its expected number, trained by Poisson likelihood."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.heads.base import Head
+from trainer.heads.base import Head, log_mean
 from trainer.names import log_name
 
 LEAST_RATE = 1e-6
@@ -20,6 +22,10 @@ class CountHead(Head):
     def constant_output(self) -> np.ndarray:
         """The log of the mean, which is where the likelihood is greatest."""
         return np.array([np.log(max(self.statistics.mean, LEAST_RATE))], np.float32)
+
+    def average(self, raw: Sequence[tf.Tensor]) -> tf.Tensor:
+        """By the mean of the expected counts."""
+        return log_mean(raw)
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Negative log-likelihood in nats, λ - y·log λ + log y!, float32 [batch].

@@ -1,11 +1,13 @@
 """Exclusive classes: logits, trained by cross-entropy or focal loss."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from trainer.heads.area import AreaUnderROC
-from trainer.heads.base import Head, repeated
+from trainer.heads.base import Head, log_mean, repeated
 from trainer.heads.focal import best_constant, gamma_of, softmax_focal
 from trainer.names import log_name
 
@@ -23,6 +25,10 @@ class MulticlassHead(Head):
     def constant_output(self) -> np.ndarray:
         """The log of each class's frequency, kept finite where a class is absent."""
         return np.log(best_constant(self.frequencies, gamma_of(self.task))).astype(np.float32)
+
+    def average(self, raw: Sequence[tf.Tensor]) -> tf.Tensor:
+        """By each class's mean probability."""
+        return log_mean(list(map(tf.nn.log_softmax, raw)))
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Cross-entropy in nats, or focal loss, float32 [batch]."""

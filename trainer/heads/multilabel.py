@@ -1,11 +1,13 @@
 """Classes of which any number may apply: a logit each, trained by cross-entropy or focal loss."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from trainer.heads.area import AreaUnderROC
-from trainer.heads.base import Head, repeated
+from trainer.heads.base import Head, logit_of_mean, repeated
 from trainer.heads.focal import best_constant, gamma_of, sigmoid_focal
 from trainer.names import log_name
 
@@ -24,6 +26,10 @@ class MultilabelHead(Head):
         """Each class's log-odds, kept finite where it applies to no row or to all."""
         pairs = (best_constant(np.array([1 - f, f]), gamma_of(self.task)) for f in self.frequencies)
         return np.array([np.log(positive / negative) for negative, positive in pairs], np.float32)
+
+    def average(self, raw: Sequence[tf.Tensor]) -> tf.Tensor:
+        """By each class's mean probability."""
+        return logit_of_mean(raw)
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Mean over the classes of the cross-entropy in nats, or of the focal loss, float32 [batch]."""

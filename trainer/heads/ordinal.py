@@ -5,14 +5,14 @@ estimation", sections 3.2-3.4. All logits share one weight vector and differ in 
 same order in every row; where the loss is least, that order is the classes' (theorem 1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.heads.base import Head, repeated
+from trainer.heads.base import Head, logit_of_mean, repeated
 from trainer.heads.focal import FREQUENCY_FLOOR
 from trainer.names import log_name
 
@@ -38,6 +38,10 @@ class OrdinalHead(Head):
         del raw_so_far
         score = keras.layers.Dense(1, use_bias=False, name=f"{self.name}_head", dtype="float32")(hidden)
         return _Thresholds(self.constant, name=f"{self.name}_thresholds", dtype="float32")(score)
+
+    def average(self, raw: Sequence[tf.Tensor]) -> tf.Tensor:
+        """By the mean probabilities of "above", which are in order as each network's are."""
+        return logit_of_mean(raw)
 
     def row_losses(self, labels: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Sum over the logits of their cross-entropies in nats, float32 [batch]."""
