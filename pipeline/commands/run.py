@@ -11,8 +11,7 @@ from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, en
 def run(
     config: ConfigFile,
     span: Annotated[
-        str | None,
-        typer.Option("--span", metavar="N", help="The span to run, a number or date; default: the newest."),
+        str | None, typer.Option("--span", metavar="N", help="The span to run, a number or date; default: the newest.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only events, each as a JSON object on one line.")

@@ -117,8 +117,7 @@ class FlinkProfile(_JobServerProfile):
 
     runner: Literal["FlinkRunner"] = Field("FlinkRunner", description="The name of Beam's runner.")
     flink_master: Endpoint | None = Field(
-        None,
-        description="Flink's REST host:port, where Beam starts the job server, which requires Java and its JAR.",
+        None, description="Flink's REST host:port, where Beam starts the job server, which requires Java and its JAR."
     )
     flink_version: str | None = Field(None, description="The cluster's version, where Beam starts the job server.")
     parallelism: Count | None = Field(None, description="The number of parallel instances of each operation.")
@@ -138,8 +137,7 @@ class SparkProfile(_JobServerProfile):
 
     runner: Literal["SparkRunner"] = Field("SparkRunner", description="The name of Beam's runner.")
     spark_master_url: Annotated[str, Field(pattern=r"^spark://[^\s/:]+:[0-9]{1,5}$")] | None = Field(
-        None,
-        description="spark://host:port, where Beam starts the job server, which requires Java and its JAR.",
+        None, description="spark://host:port, where Beam starts the job server, which requires Java and its JAR."
     )
 
     @model_validator(mode="after")

@@ -3,14 +3,13 @@
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import kfp_server_api as api
-import yaml
 
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
@@ -30,7 +29,9 @@ ACCOUNT, MULTI_USER_ACCOUNT = "pipeline-runner", "default-editor"
 """The service accounts that KFP's installations come with."""
 
 LEAST = {"epochs": 1, "span": 0}
-Parameter = str | int | float | bool
+"""The compiled pipeline's inputs beside data_path, whole numbers, and the least that each may be."""
+
+Parameter = str | int
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool 
         DataError: the curated schema does not fit the configuration.
     """
     kubeflow, name = required(config), pipeline_name(config)
-    given = split_parameters(parameters)
+    given = parameters_of(parameters)
     check_schema_file(config)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -110,7 +111,7 @@ def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool 
             version=f"{name}-{hashlib.sha256(content).hexdigest()[:HASH_DIGITS]}",
             yaml=path,
             digest=bundle.digest,
-            parameters=checked_parameters(given, inputs_of(content)),
+            parameters=given,
             experiment=kubeflow.experiment,
             service_account=kubeflow.service_account or (MULTI_USER_ACCOUNT if kubeflow.namespace else ACCOUNT),
             # KFP's launcher writes its own files there, and knows object stores only; TFX's root may be a folder.
@@ -138,40 +139,32 @@ def bundle_notes(config: JanusConfig, digest: str) -> list[str]:
     return notes
 
 
-def inputs_of(content: bytes) -> dict[str, str]:
-    """The inputs of a compiled pipeline → their types as KFP names them."""
-    spec = next(yaml.safe_load_all(content))
-    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    return {name: declaration["parameterType"] for name, declaration in declared.items()}
-
-
-def split_parameters(texts: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE → a mapping.
+def parameters_of(texts: Sequence[str]) -> dict[str, Parameter]:
+    """The values of NAME=VALUE, as the pipeline's inputs have them.
 
     Raises:
-        ConfigError: one is not of this form, or a name is given twice.
+        ConfigError: one is not of this form, the pipeline has no such input, or a value is not of its type.
     """
-    given: dict[str, str] = {}
+    given: dict[str, Parameter] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise ConfigError(f"--param '{text}' is not NAME=VALUE")
         if name in given:
             raise ConfigError(f"--param {name} is given twice")
-        given[name] = value
+        if name == "data_path":
+            try:
+                given[name] = absolute(value)
+            except ValueError as error:
+                raise ConfigError(f"--param {name}: {error}") from None
+        elif name not in LEAST:
+            inputs = ", ".join(sorted(["data_path", *LEAST]))
+            raise ConfigError(f"--param {name}: the pipeline has no such input; it has {inputs}")
+        elif not re.fullmatch(r"[0-9]+", value) or int(value) < LEAST[name]:
+            raise ConfigError(f"--param {name}: '{value}' is no whole number from {LEAST[name]} on")
+        else:
+            given[name] = int(value)
     return given
-
-
-def checked_parameters(given: Mapping[str, str], inputs: Mapping[str, str]) -> dict[str, Parameter]:
-    """The values, converted to the types of the pipeline's inputs.
-
-    Raises:
-        ConfigError: the pipeline has no such input, or a value is not of its type.
-    """
-    unknown = [name for name in given if name not in inputs]
-    if unknown:
-        raise ConfigError(f"--param {unknown[0]}: the pipeline has no such input; it has {', '.join(sorted(inputs))}")
-    return {name: _value(name, text, inputs[name]) for name, text in given.items()}
 
 
 def upload(client: Client, submission: Submission) -> Ids:
@@ -215,25 +208,3 @@ def _content(submission: Submission, ids: Ids) -> dict[str, Any]:
         "runtime_config": api.V2beta1RuntimeConfig(parameters=submission.parameters, pipeline_root=submission.root),
         "service_account": submission.service_account,
     }
-
-
-def _value(name: str, text: str, kind: str) -> Parameter:
-    if kind == "NUMBER_INTEGER":
-        if not re.fullmatch(r"[0-9]+", text) or int(text) < LEAST.get(name, 0):
-            raise ConfigError(f"--param {name}: '{text}' is no whole number from {LEAST.get(name, 0)} on")
-        return int(text)
-    if kind == "NUMBER_DOUBLE":
-        try:
-            return float(text)
-        except ValueError:
-            raise ConfigError(f"--param {name}: '{text}' is no number") from None
-    if kind == "BOOLEAN":
-        if text not in ("true", "false"):
-            raise ConfigError(f"--param {name}: '{text}' is neither true nor false")
-        return text == "true"
-    if name == "data_path":
-        try:
-            return absolute(text)
-        except ValueError as error:
-            raise ConfigError(f"--param {name}: {error}") from None
-    return text

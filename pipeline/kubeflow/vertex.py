@@ -100,11 +100,7 @@ def _pipeline(config: JanusConfig, schemas: Path) -> "Pipeline":
 
     kubeflow = required(config)
     places = Places(
-        root=kubeflow.pipeline_root,
-        metadata=None,
-        schemas=schemas,
-        schemas_at=kubeflow.bundle,
-        checkpoints=None,
+        root=kubeflow.pipeline_root, metadata=None, schemas=schemas, schemas_at=kubeflow.bundle, checkpoints=None
     )
     made = create_pipeline(config, places)
     nodes = {node.id: node for node in made.components}

@@ -21,11 +21,7 @@ OUTPUT = Path("deploy/serving")
 
 
 def run_deployment_job(
-    config: JanusConfig,
-    deployment: DeploymentConfig,
-    output: Path = OUTPUT,
-    check: bool = False,
-    force: bool = False,
+    config: JanusConfig, deployment: DeploymentConfig, output: Path = OUTPUT, check: bool = False, force: bool = False
 ) -> int:
     """Writes the deployment's files, or with `check` compares them, and returns the exit code: 2 if they differ.
 

@@ -17,15 +17,9 @@ _SMALLEST = 1e-7
 
 @dataclass(frozen=True)
 class TaskGates:
-    """A task's gates.
-
-    Attributes:
-        limits: metric → rule → limit.
-        baseline: metric → what guessing reaches on the evaluated rows.
-    """
+    """A task's gates, metric → rule → limit, and what guessing reaches on the evaluated rows."""
 
     limits: Mapping[str, Mapping[str, float]]
-    baseline: Mapping[str, float]
     reason: str
 
 
@@ -56,7 +50,7 @@ def _number(what: str, guess: float, metric: str, value: float) -> TaskGates:
     """The gate of a number for which one constant is guessed; `metric` with its article."""
     name, value = metric.partition(" ")[2], float(value)
     reason = f"guessing {what}, {guess:.5g}, has {metric} of {value:.5g}"
-    return TaskGates({name: {"max": rounded_down(value)}}, {name: value}, reason)
+    return TaskGates({name: {"max": rounded_down(value)}}, reason)
 
 
 def _classes(task: TaskProposal, train: np.ndarray, judged: np.ndarray, classes: int) -> TaskGates:
@@ -66,15 +60,14 @@ def _classes(task: TaskProposal, train: np.ndarray, judged: np.ndarray, classes:
     accuracy = float((judged == majority).mean())
     log_loss = float(-np.log(np.clip(priors[judged], _SMALLEST, 1)).mean())
     lowest = _chance(counts)
-    baseline = {"auc": 0.5, "accuracy": accuracy, "log_loss": log_loss}
     guess = f"guessing has an auc of 0.5, and by the majority an accuracy of {accuracy:.3f}"
     if KINDS[task.kind].decides == "median":
         median = int(np.searchsorted(np.cumsum(priors), 0.5))
         mae = float(np.abs(judged - median).mean())
         limits = {"auc": {"min": lowest}, "mae": {"max": rounded_down(mae)}}
-        return TaskGates(limits, {**baseline, "mae": mae}, f"{guess}, by the median a mae of {mae:.4g} classes")
+        return TaskGates(limits, f"{guess}, by the median a mae of {mae:.4g} classes")
     limits = {"auc": {"min": lowest}, "log_loss": {"max": rounded_down(log_loss)}}
-    return TaskGates(limits, baseline, f"{guess}, by the frequencies a log_loss of {log_loss:.4g}")
+    return TaskGates(limits, f"{guess}, by the frequencies a log_loss of {log_loss:.4g}")
 
 
 def _multilabel(applies: np.ndarray, known: np.ndarray, evaluated: np.ndarray) -> TaskGates:
@@ -83,8 +76,7 @@ def _multilabel(applies: np.ndarray, known: np.ndarray, evaluated: np.ndarray) -
     log_loss = float(-np.where(judged, np.log(priors), np.log1p(-priors)).mean())
     counts = np.array([judged.sum(), judged.size - judged.sum()])
     limits = {"auc": {"min": _chance(counts)}}
-    baseline = {"auc": 0.5, "log_loss": log_loss}
-    return TaskGates(limits, baseline, f"guessing has an auc of 0.5, by the frequencies a log_loss of {log_loss:.4g}")
+    return TaskGates(limits, f"guessing has an auc of 0.5, by the frequencies a log_loss of {log_loss:.4g}")
 
 
 def _chance(counts: np.ndarray) -> float:

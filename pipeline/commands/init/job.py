@@ -4,7 +4,6 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from pipeline.commands.init.files import config_text, scalar, schema_text
 from pipeline.commands.init.proposal import Proposal, propose
 from pipeline.commands.init.sample import DEFAULT_ROWS, read_sample, table_format
 from pipeline.commands.init.wording import one_line, shown
+from pipeline.commands.output import plain_table
 from pipeline.config import LONGEST_PIPELINE_NAME
 from pipeline.config.file import load_config
 from pipeline.run.display import console_on
@@ -62,10 +62,10 @@ def run_init_job(options: InitOptions) -> int:
         sample = read_sample(DataConfig(path=table, format=table_format(table)), options.rows)
         proposal = propose(name, sample, options.targets, lambda doing: line.update(escape(doing)))
     if options.interactive:
-        proposal = ask_about_columns(proposal, _confirm)
+        proposal = ask_about_columns(proposal)
     console.print(columns_table(proposal))
     _print_notes(proposal, console)
-    if options.interactive and not tasks_and_split_confirmed(proposal, _confirm):
+    if options.interactive and not tasks_and_split_confirmed(proposal):
         console.print("nothing was written; write the configuration by hand, or call again with other targets")
         return 0
     texts = {schema: schema_text(proposal), config: config_text(proposal, schema, _command(options))}
@@ -82,9 +82,7 @@ def run_init_job(options: InitOptions) -> int:
 def columns_table(proposal: Proposal) -> Table:
     """Column × kind × reason × how well it predicts a target by itself."""
     title = f"{proposal.sample.data.path}: {proposal.sample.how}"
-    table = Table(title=escape(title), title_justify="left", header_style="bold")
-    for heading in ("column", "kind", "why", "alone"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table(title, ("column", "kind", "why", "alone"))
     for task in proposal.tasks:
         table.add_row(_cell(task.label), f"[bold]{task.kind}[/bold] (task)", _cell(task.reason), "")
     table.add_section()
@@ -119,10 +117,6 @@ def _check(texts: dict[Path, str], config: Path, schema: Path) -> None:
             (Path(folder) / path.name).write_text(text, encoding="utf-8")
         loaded = load_config(Path(folder) / config.name)
         check_schema(read_schema(Path(folder) / schema.name), schema, loaded)
-
-
-def _confirm(question: str, default: bool) -> bool:
-    return typer.confirm(question, default=default)
 
 
 # --- names ------------------------------------------------------------------------------------------------------
@@ -160,11 +154,7 @@ def _command(options: InitOptions) -> str:
 # --- questions, for `--interactive` ----------------------------------------------------------------------------------
 
 
-Confirm = Callable[[str, bool], bool]
-"""(question, default) → the answer."""
-
-
-def ask_about_columns(proposal: Proposal, confirm: Confirm) -> Proposal:
+def ask_about_columns(proposal: Proposal) -> Proposal:
     """The proposal after a person's answers: a leaking column may be kept, one of many values left out.
 
     The last feature stays, whatever is answered.
@@ -173,19 +163,19 @@ def ask_about_columns(proposal: Proposal, confirm: Confirm) -> Proposal:
     for place, column in enumerate(columns):
         name = shown(column.column.name)
         if column.leaking:
-            if confirm(f"{name} alone predicts {column.leaks}: keep it as a feature?", False):
+            if typer.confirm(f"{name} alone predicts {column.leaks}: keep it as a feature?"):
                 columns[place] = replace(column, guess=column.leaking, leaking=None)
             continue
         doubtful = column.guess.kind == "hashed" and sum(other.used for other in columns) > 1
-        if doubtful and not confirm(f"{name}: {column.guess.reason}: keep it as a feature?", True):
+        if doubtful and not typer.confirm(f"{name}: {column.guess.reason}: keep it as a feature?", True):
             columns[place] = replace(column, guess=dropped("left out by the answer to a question"))
     return replace(proposal, columns=columns)
 
 
-def tasks_and_split_confirmed(proposal: Proposal, confirm: Confirm) -> bool:
+def tasks_and_split_confirmed(proposal: Proposal) -> bool:
     """Whether a person agrees to each task and to the split."""
     for task in proposal.tasks:
-        if not confirm(f"predict {shown(task.label)} as {task.kind} ({task.reason})?", True):
+        if not typer.confirm(f"predict {shown(task.label)} as {task.kind} ({task.reason})?", True):
             return False
     by = "time" if isinstance(proposal.split.split, TimeSplit) else "a hash"
-    return confirm(f"split by {by} ({proposal.split.reason})?", True)
+    return typer.confirm(f"split by {by} ({proposal.split.reason})?", True)

@@ -116,7 +116,7 @@ def schedule(client: Client, wanted: Any) -> Scheduled:
     existing = partial(_find, client, wanted.display_name, wanted.pipeline_version_reference.pipeline_id)
 
     def find_same() -> Any | None:
-        same = [run for run in existing() if is_same(run, wanted)]
+        same = [run for run in existing() if _content(run) == _content(wanted)]
         return min(same, key=lambda run: not _is_enabled(run), default=None)
 
     before = existing()
@@ -138,12 +138,8 @@ def schedule(client: Client, wanted: Any) -> Scheduled:
     return Scheduled(current.recurring_run_id, "replaced" if removed else "enabled", removed, kept)
 
 
-def is_same(run: Any, wanted: Any) -> bool:
-    """Whether two recurring runs have the same content, leaving aside whether they are enabled."""
-    return _content(run) == _content(wanted)
-
-
 def _content(run: Any) -> tuple[Any, ...]:
+    """What two recurring runs must have in common to be the same, leaving aside whether they are enabled."""
     reference, runtime, trigger = run.pipeline_version_reference, run.runtime_config, run.trigger
     cron = trigger.cron_schedule if trigger else None
     return (

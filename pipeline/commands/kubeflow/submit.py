@@ -25,11 +25,7 @@ from pipeline.kubeflow.submission import (
 
 
 def run_submit_job(
-    config: JanusConfig,
-    access: Access,
-    parameters: Sequence[str] = (),
-    dry_run: bool = False,
-    verbose: bool = False,
+    config: JanusConfig, access: Access, parameters: Sequence[str] = (), dry_run: bool = False, verbose: bool = False
 ) -> int:
     """Uploads what was not uploaded yet, starts a run, and returns the exit code."""
     with uploaded(config, access, parameters, dry_run, verbose) as (client, submission, ids):

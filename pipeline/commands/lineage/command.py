@@ -47,10 +47,7 @@ def lineage(
 
 
 def print_lineage(
-    source: str,
-    version: str | None = None,
-    shown_as: LineageFormat = LineageFormat.TREE,
-    overrides: Sequence[str] = (),
+    source: str, version: str | None = None, shown_as: LineageFormat = LineageFormat.TREE, overrides: Sequence[str] = ()
 ) -> int:
     """Prints what a version was made of, and returns the exit code.
 

@@ -88,17 +88,16 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
         if absent:
             console.print(f"not in the input, so missing in every row: {'; '.join(absent)}", markup=False)
         ready = time.monotonic()
-        if options.beam:
-            client.close()
-            from pipeline.beam import check_arguments
-            from pipeline.commands.predict.beam import predict_on_beam
-
-            arguments = config.beam.arguments()
-            if arguments:
-                check_arguments(arguments)
-            rows = predict_on_beam(model, source, signature, tasks, target, options, arguments)
-        else:
+        if not options.beam:
             rows = _write(client, source, tasks, target, options, console)
+    if options.beam:
+        from pipeline.beam import check_arguments
+        from pipeline.commands.predict.beam import predict_on_beam
+
+        arguments = config.beam.arguments()
+        if arguments:
+            check_arguments(arguments)
+        rows = predict_on_beam(model, source, signature, tasks, target, options, arguments)
     seconds = time.monotonic() - ready
     console.print(
         f"{rows:,} rows by {model} → {target} in {seconds:.1f} s ({rows / max(seconds, 1e-3):,.0f} rows/s), after "

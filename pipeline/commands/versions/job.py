@@ -16,11 +16,7 @@ from serving.errors import RequestError
 
 
 def run_rollback_job(
-    config: JanusConfig,
-    to: int | None = None,
-    reason: str | None = None,
-    force: bool = False,
-    verbose: bool = False,
+    config: JanusConfig, to: int | None = None, reason: str | None = None, force: bool = False, verbose: bool = False
 ) -> int:
     """Publishes a copy of an older version as the newest one, and returns the exit code.
 

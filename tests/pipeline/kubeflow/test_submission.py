@@ -11,17 +11,15 @@ from typer.testing import CliRunner
 
 from janus_core.errors import ConfigError
 from pipeline.cli import app
-from pipeline.kubeflow.submission import bundle_notes, checked_parameters, pipeline_name, split_parameters
+from pipeline.kubeflow.submission import bundle_notes, parameters_of, pipeline_name
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.kubeflow.kfp_server import State, running
 from tests.pipeline.small import small_raw
 
-INPUTS = {"data_path": "STRING", "span": "NUMBER_INTEGER", "epochs": "NUMBER_INTEGER"}
-
 
 def test_parameters_are_of_the_pipelines_inputs() -> None:
-    given = split_parameters(["data_path=gs://b/a=b", "epochs=5", "span=0"])
-    assert checked_parameters(given, INPUTS) == {"data_path": "gs://b/a=b", "epochs": 5, "span": 0}
+    given = parameters_of(["data_path=gs://b/a=b", "epochs=5", "span=0"])
+    assert given == {"data_path": "gs://b/a=b", "epochs": 5, "span": 0}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +37,7 @@ def test_parameters_are_of_the_pipelines_inputs() -> None:
 )
 def test_parameters_that_are_none(texts: list[str], words: str) -> None:
     with pytest.raises(ConfigError) as error:
-        checked_parameters(split_parameters(texts), INPUTS)
+        parameters_of(texts)
     assert words in str(error.value)
 
 
