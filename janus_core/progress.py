@@ -21,6 +21,7 @@ class ComponentEvent:
         seconds: it took.
         cached: whether its outputs came from the cache.
         error: what it failed of.
+        beside: whether it runs beside other components, rather than between them.
     """
 
     component: str
@@ -28,6 +29,7 @@ class ComponentEvent:
     seconds: float = 0.0
     cached: bool = False
     error: BaseException | None = None
+    beside: bool = False
 
     def __str__(self) -> str:
         if self.state == "running":

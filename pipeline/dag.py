@@ -24,6 +24,7 @@ from components.anomaly_gate.expectations import (
     LabelExpectation,
     WeightExpectation,
 )
+from components.baselines.component import Baselines
 from components.evaluator.component import ENGINES
 from components.example_gen.component import ArrowExampleGen
 from components.pusher.component import Pusher
@@ -38,6 +39,7 @@ from components.transform.component import ArrowTransform
 from janus_core.files import write_text
 from janus_core.fingerprint import source_fingerprint
 from janus_core.kinds import kind_of
+from pipeline.baselines import baselines_config
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
 from pipeline.schema import ColumnType, column_types, only_columns, read_schema, to_text
@@ -45,6 +47,7 @@ from trainer.config import Task, classes_of, column_of
 
 PREPROCESSING_FN = "trainer.preprocessing.preprocessing_fn"
 RUN_FN = "trainer.run.run_fn"
+BASELINES = "Baselines"
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
         lease_seconds=config.push.lease_seconds,
         labels=config.serving.deployment.labels.versions(),
     ).with_id("Pusher")
-    nodes = [*until.in_order(), *([base] if base else []), model_trainer, resolver, evaluator, serving_check, pusher]
+    trained = [*([base] if base else []), model_trainer, resolver, evaluator, serving_check, pusher]
+    nodes = [*until.in_order(), *_baselines(config, transform), *trained]
     return _pipeline(config, places, nodes)
 
 
@@ -287,6 +291,20 @@ def _transform(config: JanusConfig, data: _DataNodes, window: BaseNode | None, p
         # One span is analysed at one go: a cache of it would be written and never read.
         analyzer_cache=places.analyzer_cache if window else None,
     ).with_id("Transform")
+
+
+def _baselines(config: JanusConfig, transform: BaseNode) -> list[BaseNode]:
+    """Fits simple models beside the network; nothing waits for them."""
+    if not config.report.baselines:
+        return []
+    outputs = transform.outputs
+    return [
+        Baselines(
+            examples=outputs["transformed_examples"],
+            transform_graph=outputs["transform_graph"],
+            config=baselines_config(config),
+        ).with_id(BASELINES)
+    ]
 
 
 def _warm_start(config: JanusConfig, transform: BaseNode) -> BaseNode | None:

@@ -36,6 +36,7 @@ ALL = {
     "ExampleValidator",
     "AnomalyGate",
     "Transform",
+    "Baselines",
     "Trainer",
     *AFTER_TRAINING,
 }

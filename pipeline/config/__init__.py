@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from components.baselines.config import BaselineName
 from components.example_gen.precision import Role, Use
 from janus_core.kinds import metrics_of
 from janus_core.strict import Count, Name, NonNegative, Number, Positive, StrictModel, Whole, reject_bool
@@ -179,6 +180,23 @@ class ReportConfig(StrictModel):
     time_limit_seconds: Positive = Field(
         60, description="Seconds after which the importance of no further column is measured."
     )
+    baselines: list[BaselineName] = Field(
+        ["constant", "linear", "boosting"],
+        description="The simple models, one per task, that each run fits to the same rows and compares with the "
+        "network: `constant`, the best constant; `linear`, a linear model; `boosting`, gradient-boosted trees. With an "
+        "empty list, there are none.",
+    )
+    baseline_rows: Count = Field(
+        100_000, description="The number of training rows of each task, drawn by `seed`, that baselines are fitted to."
+    )
+    baseline_seconds: Positive = Field(
+        60, description="Seconds after which no more baselines are fitted. Those that are missing are reported."
+    )
+
+    @field_validator("baselines")
+    @classmethod
+    def _each_once(cls, names: list[BaselineName]) -> list[BaselineName]:
+        return list(dict.fromkeys(names))
 
 
 class JanusConfig(StrictModel):

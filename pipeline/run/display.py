@@ -24,6 +24,7 @@ class Display(logging.Handler):
         self._console = console
         self._doing = ""
         self._since = time.monotonic()
+        self._beside: dict[str, float] = {}
         self._epoch: EpochStarted | None = None
         self._epoch_since = time.monotonic()
 
@@ -39,17 +40,22 @@ class Display(logging.Handler):
         elif not isinstance(event, ComponentEvent):
             self._epoch = None if event else self._epoch
             self._console.print(Text(f"  {record.getMessage()}", style="dim"))
-        elif event.state == "running":
-            self.status(event.component)
-        else:
+        elif event.state != "running":
             self._console.print(component_line(event))
-            self.status("")
+            if self._beside.pop(event.component, None) is None:
+                self.status("")
+        elif event.beside:
+            self._beside[event.component] = time.monotonic()
+        else:
+            self.status(event.component)
 
     def running_line(self) -> Text:
         """The line of what is running."""
-        if not self._doing:
+        running = {self._doing: self._since} if self._doing else self._beside
+        if not running:
             return Text("")
-        line = f"{self._doing:<{_NAME_WIDTH}} {time.monotonic() - self._since:7.1f} s …"
+        doing, since = next(iter(running.items()))
+        line = f"{doing:<{_NAME_WIDTH}} {time.monotonic() - since:7.1f} s …"
         if self._epoch:
             line += f"  {_epoch_so_far(self._epoch, time.monotonic() - self._epoch_since)}"
         return Text(line, style="cyan", overflow="ellipsis", no_wrap=True)

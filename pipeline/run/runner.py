@@ -1,8 +1,10 @@
 """Runs a pipeline on Beam, and announces when each component starts and ends."""
 
+import logging
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,10 +16,13 @@ from tfx.orchestration.beam import beam_dag_runner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 
-from janus_core.progress import ComponentEvent, announce
-from pipeline.dag import Places
+from janus_core.progress import ComponentEvent, announce, event_of, listening
+from pipeline.dag import BASELINES, Places
 from pipeline.home import Home
 from pipeline.lineage.store import NodeExecution, executions_of_node, executions_of_run
+
+BESIDE = frozenset({BASELINES})
+"""Nodes that no other waits for: they run beside the others, which Beam runs one at a time."""
 
 _RESOLVER_TYPE = "tfx.dsl.components.common.resolver.Resolver"
 
@@ -100,6 +105,61 @@ def _ids(execution: NodeExecution) -> dict[str, list[int]]:
     return {key: [artifact.id for artifact in artifacts] for key, artifacts in execution.outputs.items()}
 
 
+class _Beside(logging.Handler):
+    """Runs a node in a thread from when the nodes before it are complete; a run does not fail because of it."""
+
+    def __init__(self, node: _Node, after: Collection[str]):
+        super().__init__()
+        self._node = node
+        self._waits_for = set(after)
+        self._thread = threading.Thread(target=self._run, name=node._node_id, daemon=True)
+        self._abandoned = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging."""
+        event = event_of(record)
+        if isinstance(event, ComponentEvent) and event.state == "complete" and event.component in self._waits_for:
+            self._waits_for.remove(event.component)
+            if not self._waits_for:
+                self._thread.start()
+
+    def wait(self) -> None:
+        """Waits until the node has ended, if it has started."""
+        if not self._waits_for:
+            self._thread.join()
+
+    def abandon(self) -> None:
+        """No longer announces the node; it ends at the latest with this process."""
+        self._abandoned = True
+
+    def _run(self) -> None:
+        node, started = self._node, time.monotonic()
+        announce(ComponentEvent(node._node_id, "running", beside=True))
+        execution = None
+        try:
+            beam_dag_runner.PipelineNodeAsDoFn._run_node(node)
+            execution = node._execution()
+        except Exception:
+            logging.getLogger(__name__).exception("%s failed", node._node_id)
+        if not self._abandoned:
+            seconds, cached = time.monotonic() - started, bool(execution and execution.cached)
+            announce(ComponentEvent(node._node_id, "complete" if execution else "failed", seconds, cached, beside=True))
+
+
+@contextmanager
+def _running_beside(nodes: Collection[_Beside]) -> Iterator[None]:
+    """Runs nodes while others run, and waits for them unless those fail."""
+    with listening(*nodes):
+        try:
+            yield
+        except BaseException:
+            for node in nodes:
+                node.abandon()
+            raise
+        for node in nodes:
+            node.wait()
+
+
 class _Runner(beam_dag_runner.BeamDagRunner):
     """BeamDagRunner with a run id of our choice, and nodes that announce what they do."""
 
@@ -118,4 +178,24 @@ class _Runner(beam_dag_runner.BeamDagRunner):
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
-        super().run_with_ir(pipeline, run_options)
+        nodes = [node.pipeline_node for node in pipeline.nodes]
+        beside = [self._beside(pipeline, node) for node in nodes if node.node_info.id in BESIDE]
+        rest = [node for node in pipeline.nodes if node.pipeline_node.node_info.id not in BESIDE]
+        del pipeline.nodes[:]
+        pipeline.nodes.extend(rest)
+        with _running_beside(beside):
+            super().run_with_ir(pipeline, run_options)
+
+    def _beside(self, pipeline: Any, pipeline_node: Any) -> _Beside:
+        deployment, name = self._extract_deployment_config(pipeline), pipeline_node.node_info.id
+        node = _Node(
+            pipeline_node=pipeline_node,
+            mlmd_connection_config=self._connection_config_from_deployment_config(deployment),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=self._extract_executor_spec(deployment, name),
+            custom_driver_spec=self._extract_custom_driver_spec(deployment, name),
+            deployment_config=deployment,
+            pipeline=pipeline,
+        )
+        return _Beside(node, pipeline_node.upstream_nodes)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from components.anomaly_gate.component import AnomalyGate
+from components.baselines.component import Baselines
+from components.baselines.executor import FITTING_PROCESS
 from components.evaluator.component import ENGINES
 from components.example_gen.component import ArrowExampleGen
 from components.serving_check.component import CHECKING_PROCESS, ServingCheck
@@ -23,6 +25,7 @@ NODES = {
     "StatisticsGen": node_modules(ArrowStatisticsGen),
     "AnomalyGate": node_modules(AnomalyGate),
     "Transform": [*node_modules(ArrowTransform), "trainer.preprocessing"],
+    "Baselines": [*node_modules(Baselines), FITTING_PROCESS],
     "Trainer": ["trainer.run"],
     "Evaluator": [*node_modules(ENGINES["batch"]), *modules_in("components.metrics")],
     "ServingCheck": [*node_modules(ServingCheck), CHECKING_PROCESS],
@@ -36,6 +39,7 @@ EDITS = {
     "StatisticsGen": (["janus_core/examples/encode.py", "janus_core/examples/shards.py"], "trainer/run.py"),
     "AnomalyGate": (["janus_core/errors.py", "components/anomaly_gate/schema_checks.py"], "trainer/run.py"),
     "Transform": (["janus_core/examples/records.py", "trainer/encoders/vector.py"], "trainer/run.py"),
+    "Baselines": (["components/baselines/models.py", "trainer/label_statistics.py"], "trainer/run.py"),
     "Trainer": (["serving/description.py", "trainer/trunks/experts.py", "janus_core/strict.py"], "pipeline/dag.py"),
     "Evaluator": (["components/metrics/ordinal.py", "components/metrics/curves.py"], "trainer/run.py"),
     "ServingCheck": (

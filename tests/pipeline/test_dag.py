@@ -67,6 +67,7 @@ def test_the_components_are_there_in_order(folder: Path) -> None:
             "ExampleValidator",
             "AnomalyGate",
             "Transform",
+            "Baselines",
             "Trainer",
             "Resolver",
             "Evaluator",
@@ -122,7 +123,9 @@ def test_no_parameter_knows_the_machine(folder: Path, tmp_path: Path) -> None:
         ({"serving": {"latency": {"batch_1_p99_ms": 5.0}}}, {"ServingCheck"}),
         ({"serving": {"warmup": "real"}}, {"ServingCheck"}),
         ({"data": {"path": "data", "split": {"by": "hash", "eval_fraction": 0.3}}}, {"ExampleGen"}),
-        ({"seed": 3}, {"ExampleGen", "Trainer"}),
+        ({"report": {"baseline_rows": 10}}, {"Baselines"}),
+        ({"evaluation": {"gates": {"delay": {"rmse": {"max": 1000.0}}}}}, {"Baselines", "Evaluator", "Trainer"}),
+        ({"seed": 3}, {"Baselines", "ExampleGen", "Trainer"}),
     ],
 )
 def test_a_change_touches_what_depends_on_it(folder: Path, changed: dict[str, Any], nodes: set[str]) -> None:
@@ -133,9 +136,10 @@ def test_a_feature_of_another_column_is_ingested_and_of_the_same_only_transforme
     same = {"distance": {"kind": "numeric", "scale": "log"}, "carrier": {"kind": "categorical", "embed": 2}}
     assert changed_nodes(folder, features=same) == {"Transform", "Trainer"}
     # A slice needs the column all the same.
-    assert changed_nodes(folder, features={"distance": {"kind": "numeric"}}) == {"AnomalyGate", "Transform", "Trainer"}
+    fewer = changed_nodes(folder, features={"distance": {"kind": "numeric"}})
+    assert fewer == {"AnomalyGate", "Transform", "Baselines", "Trainer"}
     fewer = changed_nodes(folder, features={"carrier": {"kind": "categorical"}})
-    assert fewer == {"ExampleGen", "ImportSchemaGen", "AnomalyGate", "Transform", "Trainer"}
+    assert fewer == {"ExampleGen", "ImportSchemaGen", "AnomalyGate", "Transform", "Baselines", "Trainer"}
 
 
 def test_an_edited_schema_is_imported_again(folder: Path) -> None:

@@ -25,7 +25,16 @@ SETTINGS: dict[str, Any] = {
     # A class that no label has in the last span is no reason to reject it.
     "evaluation": {"gates": {"delay": {"mae": {"max": 1000.0}}}},
 }
-AFTER_THE_GATE = {"WindowResolver", "Transform", "Trainer", "Resolver", "Evaluator", "ServingCheck", "Pusher"}
+AFTER_THE_GATE = {
+    "WindowResolver",
+    "Transform",
+    "Baselines",
+    "Trainer",
+    "Resolver",
+    "Evaluator",
+    "ServingCheck",
+    "Pusher",
+}
 
 
 def write_span(number: int, rows: int) -> None:

@@ -29,7 +29,7 @@ def test_the_command_says_that_it_is_for_vertex_ai_only(tmp_path: Path, capfd: p
     arguments = ["kubeflow", "compile", str(_written(tmp_path)), "--target", "vertex", "--output", str(output)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    assert "vertex.yaml: 12 tasks, for Vertex AI only" in capfd.readouterr().out
+    assert "vertex.yaml: 13 tasks, for Vertex AI only" in capfd.readouterr().out
     text = output.read_text()
     assert text.startswith("# Vertex AI only. Open-source Kubeflow Pipelines cannot run this file")
     spec = yaml.safe_load(text)
@@ -38,8 +38,8 @@ def test_the_command_says_that_it_is_for_vertex_ai_only(tmp_path: Path, capfd: p
     tasks = spec["root"]["dag"]["tasks"]
     # TFX makes two of the Resolver.
     assert set(tasks) == {
-        "ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "AnomalyGate", "Transform", "Trainer",
-        "Resolver-model-blessing-resolver", "Resolver-model-resolver", "Evaluator", "ServingCheck", "Pusher",
+        "ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "AnomalyGate", "Transform", "Baselines",
+        "Trainer", "Resolver-model-blessing-resolver", "Resolver-model-resolver", "Evaluator", "ServingCheck", "Pusher",
     }  # fmt: skip
     baseline = tasks["Evaluator"]["inputs"]["artifacts"]["baseline_model"]["taskOutputArtifact"]
     assert baseline["producerTask"] == "Resolver-model-resolver"

@@ -1,0 +1,263 @@
+"""The baselines themselves: fitted to arrays, without TensorFlow."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.optimize import minimize
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+
+from components.baselines.config import BaselineName, BaselineTask, InputKind
+from trainer.label_statistics import weighted_quantiles
+
+CATEGORIES = 254
+"""At most so many values of a category, the most frequent; HistGradientBoosting takes no more."""
+ROUNDS = 300
+"""Most rounds of boosting; it stops early when 10 rounds bring nothing on a tenth of the rows."""
+LINEAR_ITERATIONS = 100
+
+Predict = Callable[[np.ndarray], np.ndarray]
+"""Inputs, float32 [n, columns] → predictions, [n, width]."""
+
+
+class NothingToFitError(ValueError):
+    """The labels leave nothing to learn."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a matrix of transformed features becomes the inputs of the models, as the training rows have it.
+
+    Attributes:
+        numbers: places of the columns that hold numbers.
+        circles: places of the first of the two columns that hold a point on a circle.
+        categories: place of a column that holds ids → the ids that are known, the most frequent first.
+        mean, deviation: of the columns of numbers and of points, [numbers + 2 · circles].
+    """
+
+    numbers: list[int]
+    circles: list[int]
+    categories: dict[int, np.ndarray]
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @property
+    def is_category(self) -> list[bool]:
+        """Of each column of `for_trees`."""
+        return [False] * (len(self.numbers) + len(self.circles)) + [True] * len(self.categories)
+
+    def for_trees(self, matrix: np.ndarray) -> np.ndarray:
+        """float32 [n, columns]: a point on a circle is its place as a share of a turn, an unknown id is missing."""
+        turns = [_turn(matrix[:, place], matrix[:, place + 1]) for place in self.circles]
+        ids = [self._codes(matrix, place) for place in self.categories]
+        ids = [np.where(codes < 0, np.nan, codes) for codes in ids]
+        return np.column_stack([matrix[:, self.numbers], *turns, *ids]).astype(np.float32)
+
+    def for_linear(self, matrix: np.ndarray) -> sp.csr_matrix:
+        """float64 [n, columns], standardised numbers and a column per id, all 0 for an unknown one."""
+        standard = sp.csr_matrix((self._dense(matrix) - self.mean) / self.deviation)
+        return sp.hstack([standard, *(self._one_hot(matrix, place) for place in self.categories)]).tocsr()
+
+    def _dense(self, matrix: np.ndarray) -> np.ndarray:
+        points = [place + part for place in self.circles for part in (0, 1)]
+        return matrix[:, [*self.numbers, *points]].astype(np.float64)
+
+    def _codes(self, matrix: np.ndarray, place: int) -> np.ndarray:
+        known, ids = self.categories[place], matrix[:, place]
+        order = np.argsort(known)
+        found = np.minimum(np.searchsorted(known[order], ids), len(known) - 1)
+        return np.where(known[order][found] == ids, order[found], -1)
+
+    def _one_hot(self, matrix: np.ndarray, place: int) -> sp.csr_matrix:
+        codes = self._codes(matrix, place)
+        rows = np.flatnonzero(codes >= 0)
+        shape = (len(matrix), len(self.categories[place]))
+        return sp.csr_matrix((np.ones(len(rows)), (rows, codes[rows])), shape)
+
+
+def columns_of(inputs: Mapping[str, tuple[InputKind, int]], matrix: np.ndarray) -> Columns:
+    """Learns the columns from training rows, at least one.
+
+    Args:
+        inputs: feature → what its numbers are, and how many there are; in the matrix's order.
+        matrix: float32 [n, columns].
+    """
+    numbers: list[int] = []
+    circles: list[int] = []
+    categories: dict[int, np.ndarray] = {}
+    start = 0
+    for kind, width in inputs.values():
+        if kind == "category":
+            ids, counts = np.unique(matrix[:, start], return_counts=True)
+            categories[start] = ids[np.argsort(-counts, kind="stable")][:CATEGORIES]
+        elif kind == "circle":
+            circles.append(start)
+        else:
+            numbers += range(start, start + width)
+        start += width
+    empty = Columns(numbers, circles, categories, np.zeros(0), np.ones(0))
+    dense = empty._dense(matrix)
+    deviation = dense.std(axis=0)
+    return Columns(numbers, circles, categories, dense.mean(axis=0), np.where(deviation > 1e-9, deviation, 1.0))
+
+
+def fit(
+    name: BaselineName,
+    task: BaselineTask,
+    columns: Columns,
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    seed: int,
+) -> Predict:
+    """Fits a baseline to a task's training rows.
+
+    Args:
+        name: which.
+        task: what is fitted.
+        columns: of the matrix.
+        matrix: float32 [n, columns], at least one row.
+        labels: [n, width] as `trainer.names.label_name` says.
+        weights: [n], above 0.
+        seed: of the rows that are held out for early stopping.
+
+    Raises:
+        NothingToFitError: all labels are the same.
+        ValueError: the model cannot be fitted to these rows.
+    """
+    values = labels[:, 0] if task.form != "classes" else labels
+    # The linear models' penalties are relative to the sum of the weights.
+    weights = weights / weights.mean()
+    if name == "constant":
+        constant = _constant(task, values, weights)
+        return lambda rows: np.tile(constant, (len(rows), 1))
+    if task.form != "classes" and np.all(values == values[0]):
+        label = f"'{task.classes[int(values[0])]}'" if task.classes else f"{values[0]:g}"
+        raise NothingToFitError(f"every label in the training rows is {label}: a constant says it all")
+    encode = columns.for_linear if name == "linear" else columns.for_trees
+    one: _Model = _linear if name == "linear" else _boosting(columns.is_category, seed)
+    encoded = encode(matrix)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if task.form == "classes":
+            classes = [_class_or_constant(one, task, encoded, flags, weights) for flags in values.T]
+            return lambda rows: _side_by_side(classes, encode(rows))
+        if task.loss == "quantile":
+            levels = [one(task, encoded, values, weights, level) for level in task.levels]
+            return lambda rows: np.sort(_side_by_side(levels, encode(rows)), axis=1)
+        model = one(task, encoded, values, weights, 0.5)
+    return lambda rows: model(encode(rows))
+
+
+_Model = Callable[[BaselineTask, np.ndarray | sp.csr_matrix, np.ndarray, np.ndarray, float], Predict]
+"""(task, inputs, labels [n], weights [n], level of a quantile) → predictions of inputs like these."""
+
+
+def _side_by_side(models: list[Predict], inputs: np.ndarray | sp.csr_matrix) -> np.ndarray:
+    return np.concatenate([model(inputs) for model in models], axis=1)
+
+
+def _class_or_constant(
+    one: _Model, task: BaselineTask, inputs: np.ndarray | sp.csr_matrix, flags: np.ndarray, weights: np.ndarray
+) -> Predict:
+    """The probability of one of several classes that may apply, [n, 1]."""
+    if np.all(flags == flags[0]):
+        return lambda rows: np.full((rows.shape[0], 1), flags[0])
+    model = one(task.model_copy(update={"classes": ["no", "yes"]}), inputs, flags, weights, 0.5)
+    return lambda rows: model(rows)[:, 1:]
+
+
+def _constant(task: BaselineTask, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The best constant by the task's loss, [width]."""
+    if task.form == "classes":
+        return np.average(labels, axis=0, weights=weights)
+    if task.form == "class":
+        return np.bincount(labels.astype(np.int64), weights, len(task.classes)) / weights.sum()
+    if task.loss in ("absolute", "quantile"):
+        return weighted_quantiles(labels, weights, task.levels or [0.5])
+    return np.average(labels.astype(np.float64), weights=weights, keepdims=True)
+
+
+def _linear(
+    task: BaselineTask, inputs: sp.csr_matrix, labels: np.ndarray, weights: np.ndarray, level: float
+) -> Predict:
+    """A linear model with scikit-learn's default penalty."""
+    if task.form in ("class", "classes"):
+        model = LogisticRegression(max_iter=LINEAR_ITERATIONS).fit(inputs, labels, weights)
+        return _probabilities(model, len(task.classes))
+    if task.loss == "poisson":
+        # Its penalty is that of a mean, the others' is that of a sum.
+        model = PoissonRegressor(alpha=1 / len(labels), max_iter=LINEAR_ITERATIONS).fit(inputs, labels, weights)
+        return lambda rows: model.predict(rows)[:, None]
+    if task.loss == "squared":
+        model = Ridge().fit(inputs, labels, weights)
+        return lambda rows: model.predict(rows)[:, None]
+    return _linear_quantile(inputs, labels, weights, level)
+
+
+def _linear_quantile(inputs: sp.csr_matrix, labels: np.ndarray, weights: np.ndarray, level: float) -> Predict:
+    """A linear model of a quantile: the pinball loss, smoothed less and less, by L-BFGS (He et al. 2023).
+
+    scikit-learn's QuantileRegressor is a linear programme, which takes minutes for as many rows.
+    """
+    middle = float(weighted_quantiles(labels, weights, [level])[0])
+    scale = float(np.average(np.abs(labels - middle), weights=weights)) or 1.0
+    wanted, share = (labels - middle) / scale, weights / weights.sum()
+    coefficients = np.zeros(inputs.shape[1] + 1)
+
+    def loss(at: np.ndarray, width: float) -> tuple[float, np.ndarray]:
+        residuals = (wanted - inputs @ at[:-1] - at[-1]) / width
+        # softplus(-r) + level · r is the pinball loss of r as the width goes to 0.
+        pinball = width * (np.logaddexp(0.0, -residuals) + level * residuals)
+        slopes = share * (1 / (1 + np.exp(np.clip(residuals, -500, 500))) - level)
+        gradient = np.append(inputs.T @ slopes + at[:-1] / len(labels), slopes.sum())
+        return float(share @ pinball + at[:-1] @ at[:-1] / (2 * len(labels))), gradient
+
+    for width in (1.0, 0.1, 0.02):
+        options = {"maxiter": LINEAR_ITERATIONS // 2}
+        coefficients = minimize(loss, coefficients, (width,), "L-BFGS-B", jac=True, options=options).x
+    return lambda rows: ((rows @ coefficients[:-1] + coefficients[-1]) * scale + middle)[:, None]
+
+
+def _boosting(is_category: list[bool], seed: int) -> _Model:
+    """Gradient-boosted trees with scikit-learn's defaults, but for early stopping."""
+
+    def one(task: BaselineTask, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, level: float) -> Predict:
+        settings = {"categorical_features": is_category, "max_iter": ROUNDS, "random_state": seed}
+        if task.form in ("class", "classes"):
+            counts = np.unique(labels, return_counts=True)[1]
+            # Of a class with one row, none can be held out.
+            early = counts.min() > 1 and len(labels) >= 10 * len(counts)
+            classifier = HistGradientBoostingClassifier(early_stopping=bool(early), **settings)
+            return _probabilities(classifier.fit(inputs, labels, weights), len(task.classes))
+        losses = {"squared": "squared_error", "absolute": "absolute_error", "quantile": "quantile"}
+        model = HistGradientBoostingRegressor(
+            loss=losses.get(task.loss, task.loss),
+            quantile=level if task.loss == "quantile" else None,
+            early_stopping=len(labels) >= 20,
+            **settings,
+        ).fit(inputs, labels, weights)
+        return lambda rows: model.predict(rows)[:, None]
+
+    return one
+
+
+def _probabilities(model: LogisticRegression | HistGradientBoostingClassifier, classes: int) -> Predict:
+    """Of all classes, also of those that no training row has."""
+
+    def predict(rows: np.ndarray | sp.csr_matrix) -> np.ndarray:
+        probabilities = np.zeros((rows.shape[0], classes))
+        probabilities[:, model.classes_.astype(np.int64)] = model.predict_proba(rows)
+        return probabilities
+
+    return predict
+
+
+def _turn(sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
+    """The place on the circle in [0, 1); NaN at its centre, where the value is missing."""
+    missing = (sine == 0) & (cosine == 0)
+    return np.where(missing, np.nan, np.arctan2(sine, cosine) / (2 * np.pi) % 1)

@@ -1,0 +1,70 @@
+"""The result of the Baselines component, as the report reads it."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import TypeAdapter
+from tfx.dsl.io import fileio
+
+from components.baselines.job import Outcome
+
+OUTCOMES_FILE, ARRAYS_FILE = "outcomes.json", "predictions.npz"
+
+_OUTCOMES = TypeAdapter(list[Outcome])
+
+
+@dataclass(frozen=True)
+class EvaluatedTask:
+    """A task's labelled rows of the eval split.
+
+    Attributes:
+        rows: int64 [n], their places in the split, ascending.
+        labels: [n, width] as `trainer.names.label_name` says.
+        weights: float32 [n], above 0.
+        predictions: baseline → float32 [n, width], the probability of each class, the number, or its quantiles.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    predictions: dict[str, np.ndarray]
+
+
+def write_result(uri: str, outcomes: list[Outcome], tasks: Mapping[str, EvaluatedTask]) -> None:
+    """Writes the result into the folder of the artifact."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, task in tasks.items():
+        arrays |= {f"{name}/rows": task.rows, f"{name}/labels": task.labels, f"{name}/weights": task.weights}
+        arrays |= {f"{name}/predictions/{baseline}": values for baseline, values in task.predictions.items()}
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    for file, data in ((ARRAYS_FILE, content.getvalue()), (OUTCOMES_FILE, _OUTCOMES.dump_json(outcomes, indent=1))):
+        with fileio.open(f"{uri}/{file}", "wb") as opened:
+            opened.write(data)
+
+
+def read_outcomes(uri: str) -> list[Outcome]:
+    """How each baseline's fitting ended."""
+    with fileio.open(f"{uri}/{OUTCOMES_FILE}", "rb") as file:
+        return _OUTCOMES.validate_json(file.read())
+
+
+def read_tasks(uri: str) -> dict[str, EvaluatedTask]:
+    """Task → its labelled rows and predictions; empty where nothing was fitted."""
+    with fileio.open(f"{uri}/{ARRAYS_FILE}", "rb") as file:
+        arrays = dict(np.load(io.BytesIO(file.read())))
+    return {
+        name: EvaluatedTask(
+            rows=arrays[f"{name}/rows"],
+            labels=arrays[f"{name}/labels"],
+            weights=arrays[f"{name}/weights"],
+            predictions={
+                key.rpartition("/")[2]: values
+                for key, values in arrays.items()
+                if key.startswith(f"{name}/predictions/")
+            },
+        )
+        for name in (key.partition("/")[0] for key in arrays if key.endswith("/rows"))
+    }
