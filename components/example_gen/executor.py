@@ -21,14 +21,15 @@ from tfx.utils import proto_utils
 from components.artifacts import Artifacts
 from components.example_gen.bad_rows import describe, merge_bad_rows
 from components.example_gen.driver import TRAINING_SPANS_KEY
-from components.example_gen.parameters import Parameters, read_parameters
-from components.example_gen.precision import merge_roundings, precision_problems
-from components.example_gen.settings import (
+from components.example_gen.parameters import (
     COLUMNS_PROPERTY,
     SETTINGS_PROPERTY,
     TRAINING_SPANS_PROPERTY,
+    Parameters,
+    read_parameters,
     settings_digest,
 )
+from components.example_gen.precision import merge_roundings, precision_problems
 from components.example_gen.work import (
     SPLITS,
     Job,

@@ -3,8 +3,10 @@
 import abc
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import numpy as np
 
@@ -12,6 +14,31 @@ from serving.client.signature import Signature
 from serving.errors import Code, RequestError
 from serving.rows import columns_of_rows, require_values
 from serving.signatures import COLUMNS
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """A model's name, and its version or label; with neither, the server answers by its newest version.
+
+    Raises:
+        ValueError: both are given.
+    """
+
+    name: str
+    version: int | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.version is not None and self.label is not None:
+            raise ValueError("give a version or a label, not both")
+
+    @property
+    def path(self) -> str:
+        """The model's path in URLs of the REST API."""
+        part = f"/v1/models/{quote(self.name, safe='')}"
+        if self.version is not None:
+            return f"{part}/versions/{self.version}"
+        return f"{part}/labels/{quote(self.label, safe='')}" if self.label is not None else part
 
 
 class Client(abc.ABC):

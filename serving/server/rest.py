@@ -27,8 +27,8 @@ from janus_core.templates import templates_of
 from serving.errors import Code, RequestError
 from serving.server import json_requests, json_responses
 from serving.server.inference import Inference
+from serving.server.manager import GREATEST
 from serving.server.page import page_routes
-from serving.server.versions import GREATEST
 from serving.signatures import EXAMPLES
 
 MAX_BODY_BYTES = 256 << 20

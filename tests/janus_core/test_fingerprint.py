@@ -37,11 +37,11 @@ EDITS = {
         "trainer/run.py",
     ),
     "StatisticsGen": (["janus_core/examples/encode.py", "janus_core/examples/shards.py"], "trainer/run.py"),
-    "AnomalyGate": (["janus_core/errors.py", "components/anomaly_gate/schema_checks.py"], "trainer/run.py"),
+    "AnomalyGate": (["janus_core/errors.py", "components/anomaly_gate/checks.py"], "trainer/run.py"),
     "Transform": (["janus_core/examples/records.py", "trainer/encoders/vector.py"], "trainer/run.py"),
     "Baselines": (["components/baselines/models.py", "trainer/label_statistics.py"], "trainer/run.py"),
     "Trainer": (["serving/description.py", "trainer/trunks/experts.py", "janus_core/strict.py"], "pipeline/dag.py"),
-    "Evaluator": (["components/metrics/ordinal.py", "components/metrics/curves.py"], "trainer/run.py"),
+    "Evaluator": (["components/metrics/classification.py", "components/metrics/curves.py"], "trainer/run.py"),
     "ServingCheck": (
         ["serving/check/trial.py", "janus_core/examples/records.py"],
         "trainer/run.py",
