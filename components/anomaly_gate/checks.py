@@ -8,12 +8,7 @@ from dataclasses import dataclass, replace
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.anomaly_gate.column import Column
-from components.anomaly_gate.expectations import (
-    Expectations,
-    FeatureExpectation,
-    LabelExpectation,
-    WeightExpectation,
-)
+from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation, WeightExpectation
 from janus_core.tables.missing_markers import is_number
 
 

@@ -19,10 +19,7 @@ class Executor(base_executor.BaseExecutor):
     """Raises `DataError` with all that is wrong, or does nothing."""
 
     def Do(  # noqa: N802 - the name is TFX's
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
         """Called by TFX.
 

@@ -177,10 +177,7 @@ class MedianConfusion(Statistic):
         cumulative = np.cumsum(np.where(finite[:, None], probabilities, 1.0), axis=1)
         medians = np.argmax(cumulative >= 0.5, axis=1)
         counts = grouped_counts(
-            labels * self.classes + medians,
-            self.classes**2,
-            np.where(finite, rows.weights, np.nan),
-            membership,
+            labels * self.classes + medians, self.classes**2, np.where(finite, rows.weights, np.nan), membership
         )
         return list(counts.reshape(membership.count, self.classes, self.classes))
 

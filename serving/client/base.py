@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from serving.client.signature import Signature
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.rows import columns_of_rows, require_values
 from serving.signatures import COLUMNS
 
@@ -83,10 +83,7 @@ class Client(abc.ABC):
         signature = self.signature
         unknown = [name for name in outputs or () if name not in signature.outputs]
         if unknown:
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                f"the model has no output '{unknown[0]}'; there are {', '.join(sorted(signature.outputs))}",
-            )
+            raise invalid(f"the model has no output '{unknown[0]}'; there are {', '.join(sorted(signature.outputs))}")
         arrays = signature.arrays(columns)
         if self.signature_name == COLUMNS:
             require_values(signature, arrays)
@@ -101,7 +98,7 @@ class Client(abc.ABC):
             RequestError: as `predict`; a wrong value is named by its row, from 1, and column.
         """
         if not rows:
-            raise RequestError(Code.INVALID_ARGUMENT, "a request must have at least one row")
+            raise invalid("a request must have at least one row")
         return self.predict(columns_of_rows(self.signature, rows), outputs)
 
     @abc.abstractmethod

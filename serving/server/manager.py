@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from serving.description import ModelDescription, read_description
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.saved_model import LoadedModel
 from serving.signatures import SAVED_MODEL
 
@@ -124,7 +124,7 @@ class ModelManager:
             RequestError: INVALID_ARGUMENT, there is no such label.
         """
         if label not in self.labels:
-            raise RequestError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+            raise invalid(f"Unrecognized servable version label: {label}")
         return self.labels[label]
 
     def statuses(self) -> list[VersionStatus]:
