@@ -22,11 +22,10 @@ from apache_beam.utils.shared import Shared
 from janus_core.errors import DataError, JanusError, ServingError
 from janus_core.files import replacing
 from janus_core.tables.pieces import WorkItem
-from pipeline.commands.predict.chunks import read_chunks
+from pipeline.commands.predict.chunks import output_schema, predict_chunk, read_chunks
 from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.options import PredictOptions
 from pipeline.commands.predict.output import TableWriter, TaskColumns, whole_folder
-from pipeline.commands.predict.predictor import output_schema, predict_chunk
 from serving.client import LocalClient, RequestError, Signature
 
 _LOCAL = (None, "DirectRunner", "SwitchingDirectRunner")

@@ -1,8 +1,10 @@
-"""Reads files in chunks of rows, each with the model's inputs and the columns that the output repeats."""
+"""Rows in chunks: read from files, with the columns that the output repeats, as the model's inputs, and predicted."""
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from janus_core.errors import DataError
+from janus_core.errors import DataError, ServingError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import CellError, text_to_kind, to_kind
@@ -20,7 +22,8 @@ from janus_core.tables.lists import is_list, list_offsets
 from janus_core.tables.pieces import Piece
 from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.json_reader import JsonRow, read_json_rows
-from serving.client import RequestError, Signature, TensorInfo
+from pipeline.commands.predict.output import TaskColumns, outputs_of
+from serving.client import Client, RequestError, Signature, TensorInfo
 from serving.rows import EXACT, MISSING, columns_of_rows
 from serving.signatures import DOUBLE, FLOAT, STRING, strings
 
@@ -330,3 +333,52 @@ def _flat(values: pa.Array, info: TensorInfo) -> np.ndarray:
 
 def _first(rows: np.ndarray) -> int:
     return int(np.flatnonzero(rows)[0])
+
+
+# --- predictions -----------------------------------------------------------------------------------------------------
+
+
+def output_schema(source: Source, tasks: Sequence[TaskColumns]) -> pa.Schema:
+    """The columns that `predict_chunk` makes: the input's, then each task's."""
+    return pa.schema([*source.schema, *(field for task in tasks for field in task.fields)])
+
+
+def predict_chunk(client: Client, tasks: Sequence[TaskColumns], chunk: Chunk, first: bool = False) -> list[pa.Array]:
+    """The output's columns of some rows: the input's, and each task's; of the first, classes' names are checked too.
+
+    Raises:
+        DataError: a value is wrong.
+        ServingError: the model does not answer, or not as it should.
+    """
+    inputs = chunk.inputs()
+    try:
+        # Columns that the rows lack are given as missing by the client.
+        answer = client.predict(inputs, outputs_of(tasks, first))
+    except RequestError as error:
+        rows = f"{chunk.rows} rows" if chunk.rows > 1 else "1 row"
+        raise ServingError(f"{chunk.where} and on ({rows}): {error.code.name}: {error}") from error
+    columns = chunk.repeated()
+    for task in tasks:
+        columns += task.columns(answer, chunk.rows)
+    return columns
+
+
+def predict_in_order(
+    client: Client, tasks: Sequence[TaskColumns], chunks: Iterable[Chunk], concurrency: int
+) -> Iterator[tuple[Chunk, list[pa.Array]]]:
+    """Each chunk and its columns, in the chunks' order, with up to `concurrency` requests under way."""
+    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="predict")
+    waiting: deque[tuple[Chunk, Future[list[pa.Array]]]] = deque()
+    try:
+        first = True
+        for chunk in chunks:
+            waiting.append((chunk, pool.submit(predict_chunk, client, tasks, chunk, first)))
+            first = False
+            # One more than are under way, so that none waits for the writer.
+            if len(waiting) > concurrency:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -14,11 +14,10 @@ from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError, ServingError
 from janus_core.files import delete_unfinished
 from janus_core.progress import readable_seconds
-from pipeline.commands.predict.chunks import Chunk, read_chunks
+from pipeline.commands.predict.chunks import Chunk, output_schema, predict_in_order, read_chunks
 from pipeline.commands.predict.input_files import Source, absent_columns, open_source
 from pipeline.commands.predict.options import PredictOptions
 from pipeline.commands.predict.output import PREFIX, TaskColumns, named_apart, require_free, tasks_of, whole_file
-from pipeline.commands.predict.predictor import output_schema, predict_in_order
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home

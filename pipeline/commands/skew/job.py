@@ -21,7 +21,7 @@ from trainer.config import classes_of
 
 if TYPE_CHECKING:
     from pipeline.commands.skew.predictions import PredictionDrift
-    from pipeline.drift.features import FeatureSkew
+    from pipeline.drift import FeatureSkew
 
 TRAINING_ROWS, EVAL_ROWS = 20_000, 5000
 """Drawn from the training split for the numbers' distributions, from the eval split for predictions."""
@@ -114,7 +114,7 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
 
     from components.anomaly_gate.column import STATISTICS_FILE
     from pipeline.commands.skew.predictions import prediction_drifts
-    from pipeline.drift.features import Sample, batches_of, feature_skews, sample_of
+    from pipeline.drift import Sample, batches_of, feature_skews, sample_of
     from pipeline.lineage.store import executions_of_run, open_store
     from pipeline.report.analysis.sample import draw_records
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from pipeline.drift.features import FeatureSkew
+from pipeline.drift import FeatureSkew
 
 OK, SKEWED, UNJUDGED = "#1a7f5a", "#b3261e", "#6b7280"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.drift.distances import JENSEN_SHANNON, L_INFINITY, bins_of, distance
+from pipeline.drift import JENSEN_SHANNON, L_INFINITY, bins_of, distance
 
 
 @dataclass(frozen=True)

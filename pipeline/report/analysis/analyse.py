@@ -107,7 +107,7 @@ def _part(analysis: Analysis, what: str, add: Callable[[], Any]) -> None:
 
 
 def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:
-    from pipeline.drift.features import batches_of
+    from pipeline.drift import batches_of
     from pipeline.report.analysis.columns import EVAL, TRAIN, anomalies_of, columns_of
     from pipeline.report.analysis.sample import draw_records
 

@@ -9,8 +9,7 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.anomaly_gate.column import STATISTICS_FILE, read_columns
-from pipeline.drift.distances import Bins
-from pipeline.drift.features import Sample, feature_skews, features_by_name
+from pipeline.drift import Bins, Sample, feature_skews, features_by_name
 from pipeline.report.analysis.analysis_json import AnomalyLine, Bar, ColumnAnalysis, ColumnSide
 from pipeline.report.report_json import finite
 

@@ -12,8 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from janus_core.errors import ConfigError
 from pipeline.commands.skew.job import Result, SkewOptions, run_skew_job
 from pipeline.commands.skew.predictions import prediction_drifts
-from pipeline.drift.distances import bins_of, distance, jensen_shannon
-from pipeline.drift.features import FeatureSkew, feature_skews, sample_of
+from pipeline.drift import FeatureSkew, bins_of, distance, feature_skews, jensen_shannon, sample_of
 from serving.request_log import RequestLog
 from tests.pipeline.small import small_config
 from tests.serving.test_request_log import predict_log

@@ -363,7 +363,7 @@ def test_a_part_keeps_its_places() -> None:
 
 def write_statistics(folder: Path, split: str, rows: list[example_pb2.Example]) -> Any:
     """The rows' batches, after their statistics have been written."""
-    from pipeline.drift.features import sample_of
+    from pipeline.drift import sample_of
 
     path = folder / f"Split-{split}" / "FeatureStats.pb"
     path.parent.mkdir(parents=True)
