@@ -17,7 +17,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -220,17 +220,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--attempt", action="store_true", help="do the work in this process, once")
     parser.add_argument("--pipeline-root", metavar="URI", help="TFX's pipeline root, instead of the compiled one")
     parser.add_argument("--data-path", metavar="PATH", help="instead of data.path; empty: as compiled")
-    parser.add_argument("--span", type=_span, metavar="N", help="the span to ingest; empty or below 0: the newest")
-    parser.add_argument("--epochs", type=_epochs, metavar="N", help="instead of training.epochs; 0: as compiled")
+    parser.add_argument("--span", type=_from(0), metavar="N", help="the span to ingest; empty or below 0: the newest")
+    parser.add_argument("--epochs", type=_from(1), metavar="N", help="instead of training.epochs; 0: as compiled")
     return parser
 
 
-def _span(text: str) -> int | None:
-    return int(text) if text and int(text) >= 0 else None
-
-
-def _epochs(text: str) -> int | None:
-    return int(text) if text and int(text) > 0 else None
+def _from(least: int) -> Callable[[str], int | None]:
+    """Reads a number; None, as compiled, where it is empty or less."""
+    return lambda text: int(text) if text and int(text) >= least else None
 
 
 if __name__ == "__main__":

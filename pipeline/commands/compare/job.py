@@ -241,10 +241,6 @@ def _determined_by() -> dict[str, str]:
 
 
 def _check(options: CompareOptions) -> None:
-    if options.seeds < 1:
-        raise ConfigError(f"--seeds: expected 1 or more, got {options.seeds}")
-    if options.epochs is not None and options.epochs < 1:
-        raise ConfigError(f"--epochs: expected 1 or more, got {options.epochs}")
     if not 0 < options.confidence < 1:
         raise ConfigError(f"--confidence: expected a share between 0 and 1, such as 0.95, got {options.confidence:g}")
     output = options.output

@@ -37,12 +37,12 @@ class PredictOptions:
     name: Annotated[str | None, typer.Option("--name", help="Of the model on the server; default: CONFIG's.")] = None
     version: Annotated[int | None, typer.Option("--version", help="On the server; default: the newest.")] = None
     label: Annotated[str | None, typer.Option("--label", help="On the server, instead of a version.")] = None
-    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", help="Rows of a request.")] = 1024
+    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Rows of a request.")] = 1024
     deadline_seconds: Annotated[
         float, typer.Option("--deadline", metavar="SECONDS", help="Of a request, retries included.")
     ] = 10
-    retries: Annotated[int, typer.Option("--retries", metavar="N", help="Attempts after the first.")] = 4
-    concurrency: Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests under way at a time.")] = 4
+    retries: Annotated[int, typer.Option("--retries", metavar="N", min=0, help="Attempts after the first.")] = 4
+    concurrency: Annotated[int, typer.Option("--concurrency", metavar="N", min=1, help="Requests at a time.")] = 4
     beam: Annotated[bool, typer.Option("--beam", help="Divide the work by Beam, run with beam.args.")] = False
     force: Annotated[bool, typer.Option("--force", help="Replace the output.")] = False
     only_predictions: Annotated[
@@ -69,11 +69,8 @@ class PredictOptions:
             raise ConfigError("give --version or --label, not both")
         if self.beam and self.url is not None:
             raise ConfigError("--beam loads the model in each worker, it asks no server: give --model, not --url")
-        for key in ("batch_size", "concurrency"):
-            if getattr(self, key) < 1:
-                raise ConfigError(f"--{key.replace('_', '-')} must be at least 1")
-        if self.deadline_seconds <= 0 or self.retries < 0:
-            raise ConfigError("--deadline must be above 0, and --retries not below")
+        if self.deadline_seconds <= 0:
+            raise ConfigError("--deadline must be above 0")
 
     @property
     def target(self) -> Path:
