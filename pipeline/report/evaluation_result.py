@@ -170,7 +170,6 @@ def _is_blessed(blessing_uri: str, problems: list[str]) -> bool:
 
 # --- one task ---------------------------------------------------------------------------------------------------
 
-
 _Keys = Mapping[str, _Key]
 """A task's metric → its key in TFMA's result."""
 

@@ -161,7 +161,7 @@ def _log(count: str, wanted: Planned, training: Training, headlines: Mapping[str
     PROGRESS.info("%s  %s, seed %d: %s  %.1f s%s", count, wanted.label, seed, figures, training.seconds, left)
 
 
-# --- the Evaluator's metrics of predictions in memory ----------------------------------------------------------------
+# --- the Evaluator's metrics of predictions in memory -------------------------------------------------------------
 
 
 def metrics_plan(config: JanusConfig) -> Plan:

@@ -60,7 +60,7 @@ def guess_dialect(files: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]
     return keys, reasons
 
 
-# --- encoding ---------------------------------------------------------------------------------------------------
+# --- encoding -----------------------------------------------------------------------------------------------------
 
 
 def _marked_encoding(head: bytes) -> str | None:
@@ -108,7 +108,7 @@ def _excerpt(text: str, around: int = 0) -> str:
     return f"'{text[begin : begin + 40]}'"
 
 
-# --- delimiter, title lines, quotes -----------------------------------------------------------------------------
+# --- delimiter, title lines, quotes -------------------------------------------------------------------------------
 
 
 def _best(text: str) -> tuple[Dialect, int]:
@@ -189,8 +189,7 @@ def _is_title(cells: Sequence[str], width: int) -> bool:
     return filled == 0 or (filled == 1 and width > 1 and not (width == 2 and len(cells) == 2)) or comment
 
 
-# --- rows at the end that do not belong to the table -----------------------------------------------------------------
-
+# --- rows at the end that do not belong to the table --------------------------------------------------------------
 
 MOST_ROWS = 4
 """More rows than this belong to the table."""

@@ -81,7 +81,7 @@ def guess_feature(column: Profile) -> Guess:
     return _guess_text(column) if column.numbers is None else _guess_number(column)
 
 
-# --- lists and text ---------------------------------------------------------------------------------------------
+# --- lists and text -----------------------------------------------------------------------------------------------
 
 
 def _guess_list(column: Profile) -> Guess:
@@ -176,7 +176,7 @@ def _category(column: Profile, what: str, as_text: bool = False) -> Guess:
     return Guess("hashed", f"{what} of high cardinality, {values}", {"buckets": buckets}, as_text)
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------
+# --- numbers ------------------------------------------------------------------------------------------------------
 
 
 def _guess_number(column: Profile) -> Guess:

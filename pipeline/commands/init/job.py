@@ -119,7 +119,7 @@ def _check(texts: dict[Path, str], config: Path, schema: Path) -> None:
         check_schema(read_schema(Path(folder) / schema.name), schema, loaded)
 
 
-# --- names ------------------------------------------------------------------------------------------------------
+# --- names --------------------------------------------------------------------------------------------------------
 
 
 def _relative(table: str) -> str:
@@ -151,7 +151,7 @@ def _command(options: InitOptions) -> str:
     return f"janus init {shlex.quote(table)} --targets {shlex.quote(','.join(options.targets))}{name}"
 
 
-# --- questions, for `--interactive` ----------------------------------------------------------------------------------
+# --- questions, for `--interactive` -------------------------------------------------------------------------------
 
 
 def ask_about_columns(proposal: Proposal) -> Proposal:

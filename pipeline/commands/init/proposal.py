@@ -219,7 +219,7 @@ def _best_only(columns: list[ColumnProposal]) -> list[ColumnProposal]:
     ]
 
 
-# --- warnings ---------------------------------------------------------------------------------------------------
+# --- warnings -----------------------------------------------------------------------------------------------------
 
 
 def _warnings(proposal: Proposal, repeated: int) -> list[str]:

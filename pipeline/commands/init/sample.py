@@ -123,7 +123,7 @@ def table_format(path: str) -> str:
     return "parquet" if place.suffix.lower() == ".parquet" else "csv"
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------
+# --- CSV ----------------------------------------------------------------------------------------------------------
 
 _Blocks = list[tuple[str, Block]]
 """Blocks of rows, each with its file."""
@@ -236,7 +236,7 @@ def _parse(block: Block, file: csv_reader.CsvFile, placed: bool) -> dict[str, pa
         raise DataError(f"{file.path}, after byte {block.start:,}: {str(error).partition(': ')[2]}") from error
 
 
-# --- Parquet ----------------------------------------------------------------------------------------------------
+# --- Parquet ------------------------------------------------------------------------------------------------------
 
 
 def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:

@@ -161,7 +161,7 @@ def _parts(value: Any, separator: str | None) -> list[str]:
     return [part.strip() for part in as_text(value).split(separator) if part.strip()]
 
 
-# --- one target -------------------------------------------------------------------------------------------------
+# --- one target ---------------------------------------------------------------------------------------------------
 
 
 def _task(column: Profile, values: Mapping[str, int]) -> TaskProposal:

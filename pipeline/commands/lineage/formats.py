@@ -152,8 +152,7 @@ def _entity(character: str) -> str:
     return " " if character in "\r\n" else character
 
 
-# --- details of steps and artifacts ----------------------------------------------------------------------------------
-
+# --- details of steps and artifacts -------------------------------------------------------------------------------
 
 _HYPERPARAMETERS = ("model", "training")
 _CODES_SHOWN, _DIGEST_SHOWN = 33, 16

@@ -55,7 +55,7 @@ def read_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
     return read[source.format](source, signature, piece, rows)
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------
+# --- CSV ----------------------------------------------------------------------------------------------------------
 
 
 def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
@@ -91,7 +91,7 @@ def _typed_text(cells: pa.StringArray, wanted: pa.DataType) -> pa.Array:
     return text_to_kind(cells, "float" if pa.types.is_floating(wanted) else "int")
 
 
-# --- Parquet ----------------------------------------------------------------------------------------------------
+# --- Parquet ------------------------------------------------------------------------------------------------------
 
 
 def _parquet_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
@@ -115,7 +115,7 @@ def _parquet_chunks(source: Source, signature: Signature, piece: Piece, rows: in
         yield from _slices(signature, batch, rows, batch.rows * size, repeat)
 
 
-# --- JSON -------------------------------------------------------------------------------------------------------
+# --- JSON ---------------------------------------------------------------------------------------------------------
 
 
 def _json_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
@@ -178,7 +178,7 @@ def _whole(value: Any) -> int | None:
         return None if math.isnan(number) else int(number)
 
 
-# --- TFRecord ---------------------------------------------------------------------------------------------------
+# --- TFRecord -----------------------------------------------------------------------------------------------------
 
 
 def _record_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
@@ -213,7 +213,7 @@ def _of_record(column: pa.Array | None, start: int, count: int, wanted: pa.DataT
     return part.cast(wanted)
 
 
-# --- all --------------------------------------------------------------------------------------------------------
+# --- all ----------------------------------------------------------------------------------------------------------
 
 
 def _slices(
@@ -230,8 +230,7 @@ def _slices(
         )
 
 
-# --- the model's inputs ----------------------------------------------------------------------------------------------
-
+# --- the model's inputs -------------------------------------------------------------------------------------------
 
 REQUIRED = (
     f"{MISSING}: the schema demands a value in every row; fill it, or, for the model to take missing values (the "
@@ -335,7 +334,7 @@ def _first(rows: np.ndarray) -> int:
     return int(np.flatnonzero(rows)[0])
 
 
-# --- predictions -----------------------------------------------------------------------------------------------------
+# --- predictions --------------------------------------------------------------------------------------------------
 
 
 def output_schema(source: Source, tasks: Sequence[TaskColumns]) -> pa.Schema:

@@ -248,8 +248,7 @@ def _field(name: str, found: pa.DataType, typed: bool) -> pa.Field:
     return pa.field(name, pa.string(), metadata=None if is_list(found) else AS_IT_IS)
 
 
-# --- types of columns in files without types -------------------------------------------------------------------------
-
+# --- types of columns in files without types ----------------------------------------------------------------------
 
 _WHOLE = r"^(0|-?[1-9]\d*)$"
 _NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"

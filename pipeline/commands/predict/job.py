@@ -174,8 +174,7 @@ def newest_version(config: JanusConfig, model: str | None) -> str:
     raise JanusError(f"push.path: there is no model in '{base}' yet; run the pipeline, or give --model or --url")
 
 
-# --- progress --------------------------------------------------------------------------------------------------------
-
+# --- progress -----------------------------------------------------------------------------------------------------
 
 LINE_SECONDS = 10.0
 """Between two lines where there is no terminal."""

@@ -168,8 +168,7 @@ def _columns_of(
     return TaskColumns(name, kind, found[0], classes, levels, names, prefix, dtype, decision)
 
 
-# --- the table that is written ---------------------------------------------------------------------------------------
-
+# --- the table that is written ------------------------------------------------------------------------------------
 
 GROUP_ROWS = 1 << 16
 """Of a Parquet row group: many small ones, as chunks are, would make a file large and slow to read."""

@@ -182,7 +182,7 @@ def _values(one: "FeatureSkew") -> str:
     return f" {one.training_range[0]:g} to {one.training_range[1]:g}: {', '.join([*named, *more])}"
 
 
-# --- on the terminal --------------------------------------------------------------------------------------------
+# --- on the terminal ----------------------------------------------------------------------------------------------
 
 
 def _view(result: Result) -> RenderableType:

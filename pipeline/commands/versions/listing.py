@@ -118,7 +118,7 @@ def _headlines(home: Home, run_id: str, notes: list[str]) -> dict[str, Headline]
         return {}
 
 
-# --- on the terminal -------------------------------------------------------------------------------------------------
+# --- on the terminal ----------------------------------------------------------------------------------------------
 
 
 def listing_view(listing: Listing) -> RenderableType:
