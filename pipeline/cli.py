@@ -20,6 +20,7 @@ from pipeline.commands.schema.command import schema
 from pipeline.commands.serve.command import serve
 from pipeline.commands.skew.command import skew
 from pipeline.commands.tensorboard import tensorboard
+from pipeline.commands.tune.command import tune
 from pipeline.commands.versions.command import rollback, versions
 
 app = typer.Typer(
@@ -54,7 +55,7 @@ def _options(
     del version
 
 
-for _command in (run, init, schema, report, compare):
+for _command in (run, init, schema, report, compare, tune):
     app.command()(_command)
 app.command("schema-of-config")(schema_of_config)
 for _command in (runs, lineage, diff, explain, tensorboard, serve, predict, skew, versions, rollback, deployment):

@@ -14,7 +14,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import range_config_pb2, trainer_pb2, transform_pb2
+from tfx.proto import range_config_pb2, trainer_pb2, transform_pb2, tuner_pb2
 from tfx.types import Channel, standard_artifacts
 
 from components.anomaly_gate.component import AnomalyGate
@@ -28,25 +28,29 @@ from components.baselines.component import Baselines
 from components.evaluator.component import ENGINES
 from components.example_gen.component import ArrowExampleGen
 from components.pusher.component import Pusher
-from components.resolver.models import LastBlessedModelBefore, LastOtherBlessedModel
+from components.resolver.baseline import LastOtherBlessedModel
+from components.resolver.warm_start import LastBlessedModelBefore
 from components.resolver.window import NewestSpans
 from components.serving_check.component import ServingCheck
 from components.serving_check.config import CheckConfig
 from components.serving_check.infra_validator import infra_validator
 from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
+from components.tuner.component import ParallelTuner
 from janus_core.files import write_text
-from janus_core.fingerprint import source_fingerprint
+from janus_core.fingerprint import node_modules, source_fingerprint
 from janus_core.kinds import kind_of
 from pipeline.baselines import baselines_config
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config
 from pipeline.schema import ColumnType, column_types, only_columns, read_schema, to_text
 from trainer.config import Task, classes_of, column_of
+from trainer.config.tune import TuneConfig
 
 PREPROCESSING_FN = "trainer.preprocessing.preprocessing_fn"
 RUN_FN = "trainer.run.run_fn"
 BASELINES = "Baselines"
+TUNER_FN = "trainer.tune.tuner_fn"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Places:
         schemas_at: where these copies lie when the pipeline runs; None where it runs here.
         checkpoints: where a killed training finds its state again; None for no checkpoints.
         analyzer_cache: where Transform finds again what it knows of earlier spans; None: it reads them again.
+        tunings: where a killed tuning finds its state again; None: it starts again.
     """
 
     root: str
@@ -68,6 +73,7 @@ class Places:
     checkpoints: str | None
     analyzer_cache: str | None = None
     schemas_at: str | None = None
+    tunings: str | None = None
 
 
 def create_pipeline(config: JanusConfig, places: Places, span: int | None = None) -> Pipeline:
@@ -79,7 +85,8 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
     until = _until_transform(config, places, span)
     data, transform = until.data, until.transform
     base = _warm_start(config, transform)
-    model_trainer = _trainer(config, transform, data, base, places)
+    tuner = _tuner(config, config.tune, transform, places) if config.tune and config.tune.use else None
+    model_trainer = _trainer(config, transform, data, base, tuner, places)
     model_trainer.add_upstream_node(until.gate)
     resolver = Resolver(
         strategy_class=LastOtherBlessedModel,
@@ -108,7 +115,7 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
         lease_seconds=config.push.lease_seconds,
         labels=config.serving.deployment.labels.versions(),
     ).with_id("Pusher")
-    trained = [*([base] if base else []), model_trainer, resolver, evaluator, serving_check, pusher]
+    trained = [*(node for node in (base, tuner) if node), model_trainer, resolver, evaluator, serving_check, pusher]
     nodes = [*until.in_order(), *_baselines(config, transform), *trained]
     return _pipeline(config, places, nodes)
 
@@ -116,6 +123,12 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
 def create_data_pipeline(config: JanusConfig, places: Places) -> Pipeline:
     """The part that ends with transformed examples; what it makes is cached for the whole pipeline, and the reverse."""
     return _pipeline(config, places, _until_transform(config, places).in_order())
+
+
+def create_tuning_pipeline(config: JanusConfig, tune: TuneConfig, places: Places) -> Pipeline:
+    """The part that ends with the Tuner, whose result is cached for a whole pipeline with `tune.use`."""
+    until = _until_transform(config, places)
+    return _pipeline(config, places, [*until.in_order(), _tuner(config, tune, until.transform, places)])
 
 
 def create_schema_pipeline(config: JanusConfig, places: Places) -> Pipeline:
@@ -318,14 +331,38 @@ def _warm_start(config: JanusConfig, transform: BaseNode) -> BaseNode | None:
     ).with_id("WarmStartResolver")
 
 
+def _tuner(config: JanusConfig, tune: TuneConfig, transform: BaseNode, places: Places) -> BaseNode:
+    return ParallelTuner(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        tuner_fn=TUNER_FN,
+        # The trials are compared on rows of the train split; the eval split is not theirs.
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["train"]),
+        tune_args=tuner_pb2.TuneArgs(num_parallel_trials=tune.workers),
+        custom_config={
+            "trainer": config.trainer_config().model_dump_json(),
+            "tune": tune.model_dump_json(exclude={"workers", "use"}),
+            "code": source_fingerprint(_module(TUNER_FN), *node_modules(ParallelTuner)),
+            "state_root": places.tunings,
+        },
+    ).with_id("Tuner")
+
+
 def _trainer(
-    config: JanusConfig, transform: BaseNode, data: _DataNodes, base: BaseNode | None, places: Places
+    config: JanusConfig,
+    transform: BaseNode,
+    data: _DataNodes,
+    base: BaseNode | None,
+    tuner: BaseNode | None,
+    places: Places,
 ) -> BaseNode:
     return Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=data.schema_gen.outputs["schema"],
         base_model=base.outputs["model"] if base else None,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         run_fn=RUN_FN,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),

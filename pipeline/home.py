@@ -60,6 +60,11 @@ class Home:
         return self.folder / "compare"
 
     @property
+    def tune(self) -> Path:
+        """The newest tuning's result, and the states from which killed ones continue."""
+        return self.folder / "tune"
+
+    @property
     def latest(self) -> Path:
         """Links to the newest run's folder."""
         return self.folder / "latest"

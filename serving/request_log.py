@@ -23,7 +23,7 @@ import google_crc32c
 import numpy as np
 
 from janus_core.files import try_lock
-from serving.errors import Code, RequestError, invalid
+from serving.errors import Code, RequestError
 from serving.rows import examples_of_input
 from serving.signatures import COLUMNS, EXAMPLES
 
@@ -57,7 +57,7 @@ class RequestLog:
             OSError: the file cannot be written.
         """
         if not 0.0 <= sampling <= 1.0:
-            raise invalid(f"the share of requests to log must be in [0, 1], got {sampling}")
+            raise RequestError(Code.INVALID_ARGUMENT, f"the share of requests to log must be in [0, 1], got {sampling}")
         self.path = Path(path)
         self.sampling = sampling
         self._random = random.Random(seed)
@@ -179,7 +179,9 @@ def read_log(pattern: str, warn: Warn | None = None) -> "Iterator[PredictionLog]
             except DecodeError:
                 log = PredictionLog()
             if log.WhichOneof("log_type") is None:
-                raise invalid(f"{path}: its records are no PredictionLogs, so it is not a request log")
+                raise RequestError(
+                    Code.INVALID_ARGUMENT, f"{path}: its records are no PredictionLogs, so it is not a request log"
+                )
             yield log
 
 
@@ -298,7 +300,7 @@ def examples_of_columns(columns: Mapping[str, np.ndarray]) -> list[bytes]:
     sizes = {len(values) for values in columns.values()}
     rows = max(sizes, default=0)
     if sizes - {1, rows}:
-        raise invalid(f"columns of different lengths: {sorted(sizes)}")
+        raise RequestError(Code.INVALID_ARGUMENT, f"columns of different lengths: {sorted(sizes)}")
     examples = [example_pb2.Example() for _ in range(rows)]
     for name, values in columns.items():
         flat = values.reshape(len(values), -1)
@@ -336,7 +338,7 @@ def _predict_rows(request: Any, response: Any) -> LoggedRows:
     elif all(array.ndim for array in values):
         examples = examples_of_columns(inputs)
     else:
-        raise invalid("a Predict request with an input that has no rows")
+        raise RequestError(Code.INVALID_ARGUMENT, "a Predict request with an input that has no rows")
     outputs = response.outputs.items() if response is not None else ()
     return _checked(LoggedRows(examples, {name: tf.make_ndarray(tensor) for name, tensor in outputs}))
 

@@ -25,6 +25,7 @@ from trainer.callbacks import (
     ShuffleEpoch,
 )
 from trainer.config import TrainerConfig, TrainingConfig, classes_of
+from trainer.config.tune import with_hyperparameters
 from trainer.decision import choose_decisions
 from trainer.description import describe_model
 from trainer.distribution import is_chief, make_strategy, replicas
@@ -45,13 +46,16 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains on the transformed examples and exports the SavedModel to `fn_args.serving_model_dir`.
 
     `fn_args.custom_config` has `trainer`, the JSON of a `TrainerConfig`, and may have `checkpoint_root`, the folder of
-    the checkpoints from which a killed training resumes.
+    the checkpoints from which a killed training resumes. `fn_args.hyperparameters`, the best of a tuning, come before
+    the values of the configuration.
 
     Raises:
         DataError: a task has no label, the split is too small to hold rows out, or a column makes a loss NaN.
         JanusError: a loss is NaN, and no column explains it.
     """
-    config = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"])
+    config = with_hyperparameters(
+        TrainerConfig.model_validate_json(fn_args.custom_config["trainer"]), fn_args.hyperparameters
+    )
     # First, since the workers must be connected before any other use of TensorFlow.
     strategy = make_strategy(config.training.distribution)
     keras.backend.clear_session()
@@ -212,5 +216,6 @@ def _checkpoint_folder(fn_args: FnArgs) -> Path | None:
         return None
     parts = [custom["trainer"], str(custom.get("code")), fn_args.transform_graph_path, *sorted(fn_args.train_files)]
     parts += [fn_args.base_model] if fn_args.base_model else []
+    parts += [json.dumps(fn_args.hyperparameters)] if fn_args.hyperparameters else []
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return Path(root) / key

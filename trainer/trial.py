@@ -1,8 +1,9 @@
 """A training of which only the figures are used: nothing is exported, logged or checkpointed."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.balancings import make_balancing
-from trainer.callbacks import AveragedWeights, BalancingEpoch, BestWeights, EpochHistory, ShuffleEpoch
+from trainer.callbacks import AveragedWeights, BalancingEpoch, BestWeights, Checkpoint, EpochHistory, ShuffleEpoch
 from trainer.config import TrainerConfig
 from trainer.decision import choose_decisions
 from trainer.divergence import fit
@@ -29,7 +30,7 @@ class Trial:
     """A trained network, with the weights of its best epoch.
 
     Attributes:
-        network: transformed features → each task's raw output.
+        structure: the network, with what it is made of.
         heads: by task.
         parameters: trained numbers.
         seconds: wall time of the training, validation and the graph's tracing included.
@@ -38,7 +39,7 @@ class Trial:
         validation_loss: that epoch's task-balanced validation loss.
     """
 
-    network: keras.Model
+    structure: Network
     heads: Mapping[str, Head]
     parameters: int
     seconds: float
@@ -46,9 +47,22 @@ class Trial:
     best_epoch: int
     validation_loss: float
 
+    @property
+    def network(self) -> keras.Model:
+        """Transformed features → each task's raw output."""
+        return self.structure.model
+
 
 def train_trial(
-    config: TrainerConfig, transform: tft.TFTransformOutput, data: TrainingData, repetition: int = 0
+    config: TrainerConfig,
+    transform: tft.TFTransformOutput,
+    data: TrainingData,
+    repetition: int = 0,
+    *,
+    epochs: int | None = None,
+    checkpoints: Path | None = None,
+    decide: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trial:
     """Trains as the Trainer does.
 
@@ -57,6 +71,10 @@ def train_trial(
         transform: the output of the Transform that wrote the examples.
         data: the training split; may hold more tasks than the configuration names.
         repetition: decides the initial weights and the shuffle; the rows held out are always the same.
+        epochs: the greatest number that is trained now; by default, the configuration's.
+        checkpoints: a folder for this training alone, from which it continues if it was ended earlier.
+        decide: whether thresholds of decisions are chosen.
+        callbacks: further ones.
 
     Raises:
         DataError, JanusError: a loss is not finite; see `divergence.fit`.
@@ -68,12 +86,21 @@ def train_trial(
     model = make_model(seeded, transform, heads, data)
     best, history = BestWeights(seeded.training.early_stopping), EpochHistory()
     started = time.monotonic()
-    callbacks = [_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history]
-    callbacks += [AveragedWeights()] if seeded.training.ema else []
-    fit(model, data, seeded, callbacks, epochs=seeded.training.epochs_for(data.rows))
-    choose_decisions(model.network, heads, data.validation)
+    every: list[Any] = [_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history]
+    every += [AveragedWeights()] if seeded.training.ema else []
+    checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
+    first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
+    every += [checkpoint] if checkpoint else []
+    last = epochs or seeded.training.epochs_for(data.rows)
+    if first < last and not stopped:
+        fit(model, data, seeded, [*every, *callbacks], initial_epoch=first, epochs=last)
+    else:
+        best.set_model(model)
+        best.on_train_end()
+    if decide:
+        choose_decisions(model.network, heads, data.validation)
     return Trial(
-        network=model.network,
+        structure=model.structure,
         heads=heads,
         parameters=count_parameters(model.network),
         seconds=time.monotonic() - started,

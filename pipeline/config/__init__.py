@@ -13,7 +13,7 @@ from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
 from pipeline.config.kubeflow import KubeflowConfig
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
-from serving.deployment.server import serving_release
+from serving.deployment.release import serving_release
 from trainer.config import (
     Feature,
     ModelConfig,
@@ -27,6 +27,7 @@ from trainer.config import (
     task_problems,
     unit_of,
 )
+from trainer.config.tune import TuneConfig
 
 LONGEST_PIPELINE_NAME = 63
 """TFX's own limit (`MAX_PIPELINE_NAME_LENGTH` in tfx/orchestration/pipeline.py)."""
@@ -228,6 +229,7 @@ class JanusConfig(StrictModel):
     serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
     report: ReportConfig = ReportConfig()
+    tune: TuneConfig | None = Field(None, description="Which values of other keys `janus tune` tries.")
     kubeflow: KubeflowConfig | None = Field(None, description="Where and how the pipeline runs on Kubeflow Pipelines.")
 
     @model_validator(mode="after")

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.config.keys import Key, json_schema, keys_of, place_of
+from pipeline.config.tune import tune_problems
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class UniqueKeyLoader(yaml.SafeLoader):
     """YAML's safe loader, but a key given twice is an error, not silently the last one."""
 
 
-def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict:
+def _construct_mapping(loader: UniqueKeyLoader, node: yaml.MappingNode) -> dict:
     loader.flatten_mapping(node)
     mapping: dict = {}
     for key_node, value_node in node.value:
@@ -34,7 +35,7 @@ def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict
     return mapping
 
 
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> JanusConfig:
@@ -47,7 +48,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> JanusConfig:
     Raises:
         ConfigError: the file is missing or no valid configuration; the message names every wrong key.
     """
-    raw = _read_yaml(Path(path))
+    raw = read_yaml(Path(path))
     for override in overrides:
         _apply_override(raw, override)
     return parse_config(raw, source=str(path))
@@ -56,11 +57,21 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> JanusConfig:
 def parse_config(raw: dict[str, Any], source: str = "configuration") -> JanusConfig:
     """Validates an already loaded mapping; see `load_config`."""
     try:
-        return JanusConfig.model_validate(raw)
+        config = JanusConfig.model_validate(raw)
+        lines = [] if config.tune is None else list(tune_problems(config.tune, raw, keys_of(JanusConfig), _problems_of))
     except ValidationError as error:
-        keys = keys_of(JanusConfig)
-        lines = [_explain(item, keys) for item in error.errors()]
-        raise ConfigError("\n".join([f"{source} is not a valid configuration:", *(f"  {x}" for x in lines)])) from error
+        lines = _explained(error)
+    if lines:
+        raise ConfigError("\n".join([f"{source} is not a valid configuration:", *(f"  {x}" for x in lines)]))
+    return config
+
+
+def _problems_of(raw: dict[str, Any]) -> list[str]:
+    try:
+        JanusConfig.model_validate(raw)
+    except ValidationError as error:
+        return _explained(error)
+    return []
 
 
 def config_json_schema() -> str:
@@ -68,7 +79,12 @@ def config_json_schema() -> str:
     return json.dumps(json_schema(JanusConfig), indent=2)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A file's mapping.
+
+    Raises:
+        ConfigError: there is none, or it is no mapping.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -78,7 +94,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     try:
-        raw = yaml.load(text, Loader=_UniqueKeyLoader)
+        raw = yaml.load(text, Loader=UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(raw, dict):
@@ -117,6 +133,11 @@ def _list_item(node: list, part: str, override: str) -> Any:
     if not part.isdigit() or int(part) >= len(node):
         raise ConfigError(f"--set {override}: '{part}' is no index of a list of {len(node)}")
     return node[int(part)]
+
+
+def _explained(error: ValidationError) -> list[str]:
+    keys = keys_of(JanusConfig)
+    return [_explain(item, keys) for item in error.errors()]
 
 
 def _explain(error: Any, keys: Sequence[Key]) -> str:

@@ -271,6 +271,8 @@ def _plain_shape(node: Schema) -> tuple[str, str]:
     limits = [f"{sign} {node[name]}" for name, sign in _LIMITS.items() if name in node]
     lengths = [f"length {sign} {node[name]}" for name, sign in _LENGTHS.items() if name in node]
     item = _item(node)
+    if node.get("type") == "array" and node.get("items") == {}:
+        return "list of any values", _join(lengths)
     if node.get("type") == "array" and item is not None:
         type_, allowed = shape_of(item)
         return f"list of {type_}", _join([*lengths, allowed and f"each: {allowed}"])

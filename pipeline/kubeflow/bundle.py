@@ -55,6 +55,7 @@ def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> A
         schemas_at=kubeflow.bundle,
         checkpoints=f"{home}/checkpoints" if local else None,
         analyzer_cache=f"{home}/analyzer_cache" if local else None,
+        tunings=f"{home}/tunings" if local else None,
     )
     return compiler.Compiler().compile(create_pipeline(config, places, span))
 

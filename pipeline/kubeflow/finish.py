@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     from tfx.orchestration import metadata as tfx_metadata
 
     from pipeline.kubeflow.metadata import check_reachable, connection_config
+    from pipeline.lineage.run_config import as_trained
     from pipeline.lineage.store import executions_of_run
     from pipeline.report.analysis.analyse import analyse
     from pipeline.report.outcome import add_outcome
@@ -74,6 +76,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     )
     with tfx_metadata.Metadata(connection) as handle:
         executions = executions_of_run(handle.store, run_id)
+        bundle = replace(bundle, config=as_trained(bundle.config, executions))
         add_outcome(report, bundle.config, executions)
         analysis = analyse(bundle.config, executions, handle.store)
     nodes = [node.pipeline_node.node_info.id for node in bundle.ir.nodes]

@@ -1,13 +1,19 @@
 """A run's configuration, in its folder."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from janus_core.errors import JanusError
 from janus_core.files import write_text
 from pipeline.config import JanusConfig
+from trainer.config.tune import with_hyperparameters
+
+if TYPE_CHECKING:
+    from pipeline.lineage.store import NodeExecution
 
 CONFIG_FILE = "config.yaml"
 
@@ -20,6 +26,18 @@ def write_config(config: JanusConfig, folder: Path) -> Path:
     """
     content = config.model_dump(mode="json", by_alias=True)
     return write_text(folder / CONFIG_FILE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def as_trained(config: JanusConfig, executions: "Mapping[str, NodeExecution]") -> JanusConfig:
+    """The configuration that a run trained: with the best values of its Tuner, if it has one (`tune.use`)."""
+    best = executions["Tuner"].output("best_hyperparameters") if "Tuner" in executions else None
+    if best is None:
+        return config
+    from tfx.dsl.io import fileio
+
+    with fileio.open(f"{best.uri}/best_hyperparameters.txt", "r") as file:
+        trained = with_hyperparameters(config.trainer_config(), json.load(file))
+    return config.model_copy(update={key: getattr(trained, key) for key in ("features", "tasks", "model", "training")})
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from janus_core.progress import PROGRESS
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
-from pipeline.lineage.run_config import write_config
+from pipeline.lineage.run_config import as_trained, write_config
 from pipeline.preflight import check_before_run
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
 from pipeline.report.report_json import (
@@ -184,6 +184,9 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
 
     store = open_store(run.home.metadata)
     executions = executions_of_run(store, run.run_id)
+    if run.config.tune and run.config.tune.use:
+        run.config = as_trained(run.config, executions)
+        write_config(run.config, run.folder)
     add_outcome(run.report, run.config, executions)
     if run.inputs and run.report.pushed and not run.report.exit_code:
         record_inputs(store, run.run_id, run.inputs.digest)

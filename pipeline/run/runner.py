@@ -40,6 +40,7 @@ def places_in(home: Home, train: bool = True) -> Places:
         schemas=home.schemas,
         checkpoints=str(home.checkpoints) if train else None,
         analyzer_cache=str(home.analyzer_cache),
+        tunings=str(home.tune / "states"),
     )
 
 

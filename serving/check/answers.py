@@ -36,7 +36,11 @@ def _unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) 
 
 
 def differences(
-    who: str, answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], rows: Sequence[str], source: str
+    who: str,
+    answers: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    rows: Sequence[str],
+    source: str,
 ) -> list[str]:
     """A sentence for each output that is not as expected, by more than `TOLERANCE`.
 
@@ -51,7 +55,11 @@ def differences(
 
 
 def _differences(
-    who: str, answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], rows: Sequence[str], source: str
+    who: str,
+    answers: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    rows: Sequence[str],
+    source: str,
 ) -> Iterator[str]:
     for output in sorted(set(answers) ^ set(expected)):
         yield f"{who}: output {output} is {'given' if output in answers else 'absent'}, other than in {source}"

@@ -15,6 +15,7 @@ from components.example_gen.component import ArrowExampleGen
 from components.serving_check.component import CHECKING_PROCESS, ServingCheck
 from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
+from components.tuner.component import ParallelTuner
 from janus_core import fingerprint
 from janus_core.fingerprint import folder_fingerprint, import_closure, modules_in, node_modules, source_fingerprint
 from janus_core.packages import PACKAGES, ROOT
@@ -26,6 +27,7 @@ NODES = {
     "AnomalyGate": node_modules(AnomalyGate),
     "Transform": [*node_modules(ArrowTransform), "trainer.preprocessing"],
     "Baselines": [*node_modules(Baselines), FITTING_PROCESS],
+    "Tuner": ["trainer.tune", *node_modules(ParallelTuner)],
     "Trainer": ["trainer.run"],
     "Evaluator": [*node_modules(ENGINES["batch"]), *modules_in("components.metrics")],
     "ServingCheck": [*node_modules(ServingCheck), CHECKING_PROCESS],
@@ -37,11 +39,12 @@ EDITS = {
         "trainer/run.py",
     ),
     "StatisticsGen": (["janus_core/examples/encode.py", "janus_core/examples/shards.py"], "trainer/run.py"),
-    "AnomalyGate": (["janus_core/errors.py", "components/anomaly_gate/checks.py"], "trainer/run.py"),
+    "AnomalyGate": (["janus_core/errors.py", "components/anomaly_gate/schema_checks.py"], "trainer/run.py"),
     "Transform": (["janus_core/examples/records.py", "trainer/encoders/vector.py"], "trainer/run.py"),
     "Baselines": (["components/baselines/models.py", "trainer/label_statistics.py"], "trainer/run.py"),
+    "Tuner": (["components/tuner/parallel.py", "trainer/trunks/experts.py"], "pipeline/dag.py"),
     "Trainer": (["serving/description.py", "trainer/trunks/experts.py", "janus_core/strict.py"], "pipeline/dag.py"),
-    "Evaluator": (["components/metrics/classification.py", "components/metrics/curves.py"], "trainer/run.py"),
+    "Evaluator": (["components/metrics/ordinal.py", "components/metrics/curves.py"], "trainer/run.py"),
     "ServingCheck": (
         ["serving/check/trial.py", "janus_core/examples/records.py"],
         "trainer/run.py",

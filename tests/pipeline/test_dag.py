@@ -10,8 +10,10 @@ from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.dag import (
     Places,
+    create_data_pipeline,
     create_pipeline,
     create_schema_pipeline,
+    create_tuning_pipeline,
     example_gen_of,
     expectations_of,
 )
@@ -154,6 +156,41 @@ def test_an_edited_schema_is_imported_again(folder: Path) -> None:
     copy = read_schema(Path(after["ImportSchemaGen"]["schema_file"]))
     assert [feature.name for feature in copy.feature] == ["distance", "carrier", "late", "delay"]
     assert copy.feature[0].type == schema_pb2.FLOAT
+
+
+TUNE = {"space": {"training.learning_rate": {"min": 0.001, "max": 0.01}}, "trials": 3}
+
+
+def test_a_tuning_is_a_node_of_its_own_pipeline_and_of_a_run_that_uses_it(folder: Path) -> None:
+    places = Places(root="root", metadata=None, schemas=Path("schemas"), checkpoints=None)
+    used = small_config(folder, schema="small.pbtxt", tune={**TUNE, "use": True})
+    assert used.tune is not None
+    whole = {node.id: node for node in create_pipeline(used, places).components}
+    alone = {node.id: node for node in create_tuning_pipeline(used, used.tune, places).components}
+    assert "Tuner" not in {node.id for node in build(folder, tune=TUNE).components}
+    assert alone.keys() - {"Tuner"} == {node.id for node in create_data_pipeline(used, places).components}
+    assert str(whole["Tuner"].exec_properties) == str(alone["Tuner"].exec_properties), "the one's result is the other's"
+    assert whole["Trainer"].inputs["hyperparameters"] == whole["Tuner"].outputs["best_hyperparameters"]
+    assert whole["Tuner"].inputs["examples"] == whole["Transform"].outputs["transformed_examples"]
+    arguments = str(whole["Tuner"].exec_properties["train_args"]) + str(whole["Tuner"].exec_properties["eval_args"])
+    assert "eval" not in arguments.replace("eval_args", ""), "the eval split is not the trials'"
+
+
+@pytest.mark.parametrize(
+    ("changed", "nodes"),
+    [
+        ({"tune": {**TUNE, "trials": 4}}, {"Tuner"}),
+        ({"tune": {**TUNE, "workers": 2}}, {"Tuner"}),
+        ({"training": {"epochs": 2, "batch_size": 32}}, {"Tuner", "Trainer"}),
+        ({"push": {"path": "serving", "keep": 3}}, {"Pusher"}),
+    ],
+)
+def test_what_a_tuning_depends_on(folder: Path, changed: dict[str, Any], nodes: set[str]) -> None:
+    tune = {**TUNE, "use": True}
+    before, after = (
+        parameters(build(folder, **{**given, "tune": {**tune, **given.get("tune", {})}})) for given in ({}, changed)
+    )
+    assert {node for node in before if before[node] != after[node]} == nodes
 
 
 def test_an_edited_source_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """One `janus compare`: prepares the examples, trains, summarises, shows and writes the result."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -26,8 +26,9 @@ from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home, now
 from pipeline.report.report_json import janus_version, stack_versions
-from pipeline.run.display import Display, console_on, shown_on
-from pipeline.run.interruption import Interruption, interruptible
+from pipeline.run.display import Display, console_on
+from pipeline.run.interruption import Interruption
+from pipeline.run.part import attend
 from pipeline.run.record import RunRecord
 from trainer.config import TrainerConfig, unit_of
 
@@ -94,32 +95,11 @@ class _Job:
 
 
 def _carry_out(job: _Job) -> int:
-    working_folder, record = Path.cwd(), RunRecord()
-
     console = console_on(job.progress_stream)
-
-    def end_now(exit_code: int) -> None:
-        if console.is_terminal:
-            # Erases the progress line, and shows the cursor again.
-            job.progress_stream.write("\r\x1b[2K\x1b[?25h")
-        report_interruption()
-
-    def report_interruption() -> None:
-        print("interrupted; the same command continues after the last finished training", file=job.terminal.err)
-
-    with interruptible(end_now) as interruption:
-        try:
-            with shown_on(console) as display:
-                comparison = _compare(job, display, record, interruption)
-        except (Exception, KeyboardInterrupt):
-            # TFX and Beam change it for a while.
-            os.chdir(working_folder)
-            if interruption.exit_code:
-                report_interruption()
-                return interruption.exit_code
-            if record.failure:
-                raise record.failure.error from None
-            raise
+    continues = "the same command continues after the last finished training"
+    comparison = attend(partial(_compare, job), console, job.terminal, continues)
+    if isinstance(comparison, int):
+        return comparison
     folder = write_comparison(comparison, job.home.compare, job.options.output)
     if job.options.as_json:
         print(comparison.model_dump_json(indent=2), file=job.terminal.out)

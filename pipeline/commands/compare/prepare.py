@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import JanusConfig
-from pipeline.home import Home, now
-from pipeline.preflight import check_data, check_metadata, check_schema_file
+from pipeline.home import Home
 from pipeline.run.display import Display
 from pipeline.run.interruption import Interruption
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.part import run_part
+from pipeline.run.record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,9 @@ def prepare(
         DataError: the data or the schema are rejected.
         JanusError: the metadata database cannot be used, or a run of the pipeline is under way.
     """
-    with home.lock(), recorded(record, interruption):
-        display.status("checking")
-        check_metadata(home.metadata)
-        check_data(config)
-        check_schema_file(config)
-        home.move_orphans()
-        display.status("loading TFX")
-        from components.anomaly_gate.column import read_split
-        from pipeline.dag import create_data_pipeline
-        from pipeline.lineage.store import executions_of_run, open_store
-        from pipeline.run.runner import places_in, run_on_beam
+    executions = run_part("compare", config, home, display, record, interruption)
+    from components.anomaly_gate.column import read_split
 
-        run_id = f"compare-{now()}"
-        run_on_beam(create_data_pipeline(config, places_in(home, train=False)), run_id)
-        executions = executions_of_run(open_store(home.metadata), run_id)
     graph = executions["Transform"].output("transform_graph")
     examples = executions["Transform"].outputs.get("transformed_examples", [])
     statistics = executions["StatisticsGen"].output("statistics")

@@ -50,6 +50,19 @@ def test_it_is_of_the_version_that_kubeflow_takes_and_of_containers_alone(compil
     assert len(executors) == len(compiled.bundle.ir.nodes) + 1
 
 
+def test_a_run_that_tunes_has_a_step_for_it(tmp_path: Path) -> None:
+    space = {"tasks.late.class_weights": {"choices": [None, "balanced"]}, "training.ema": {"min": 0.0, "max": 0.9}}
+    tune = {"use": True, "workers": 2, "minutes": 30, "space": space}
+    config = parse_config(small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path), tune=tune))
+    bundle = write_bundle(config, tmp_path / "bundle")
+    assert read_bundle(tmp_path / "bundle").config.tune == config.tune
+    assert edges(bundle.ir)["Tuner"] == ["Transform"]
+    assert "Tuner" in edges(bundle.ir)["Trainer"]
+    spec = yaml.safe_load_all(compile_pipeline(bundle, tmp_path / "pipeline.yaml").read_text())
+    tasks = next(spec)["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+    assert tasks["tuner"]["dependentTasks"] == ["transform"]
+
+
 def test_the_tasks_depend_on_each_other_as_the_nodes_do(compiled: Compiled) -> None:
     tasks = compiled.spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
     found = {name: sorted(task.get("dependentTasks", [])) for name, task in tasks.items()}

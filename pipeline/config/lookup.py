@@ -34,7 +34,9 @@ def _unknown(asked: str, path: str, part: str, keys: Sequence[Key]) -> str:
     section = ".".join(asked.strip().split(".")[: path.count(".") + 1]) if path else ""
     allowed = list(dict.fromkeys(key.name for key in children_of(path, keys) if key.name != ANY))
     near = difflib.get_close_matches(part, allowed, n=1, cutoff=0.5)
-    suggestion = f"{section}.{near[0]}".lstrip(".") if near else _elsewhere(asked, keys)
+    # A key's own name without its section: `learning_rate` is not meant to be `serving`.
+    lone = not path and any(key.name == asked.strip() for key in keys)
+    suggestion = _elsewhere(asked, keys) if lone or not near else f"{section}.{near[0]}".lstrip(".")
     hint = f" Did you mean '{suggestion}'?" if suggestion else ""
     if not allowed:
         return f"{asked}: unknown key.{hint} '{section}' is a value, it has no keys"

@@ -3,10 +3,10 @@
 import pytest
 
 from janus_core.errors import ConfigError
-from pipeline.commands.explain.lookup import find
 from pipeline.commands.explain.markdown import reference_page
 from pipeline.config import JanusConfig
 from pipeline.config.keys import Key, keys_of
+from pipeline.config.lookup import find
 
 KEYS = keys_of(JanusConfig)
 
@@ -37,7 +37,7 @@ def test_keys_are_found_as_they_stand_in_a_file(asked: str, path: str) -> None:
     [
         (
             "model.trunks",
-            "Did you mean 'model.trunk'? Keys of 'model': trunk, towers, tower_dropout, encoding, balancing",
+            "Did you mean 'model.trunk'? Keys of 'model': trunk, towers, tower_dropout, encoding, members, ",
         ),
         ("trainning", "Did you mean 'training'?"),
         ("tasks.late.los", "Did you mean 'tasks.late.loss'? Keys of 'tasks.late': kind,"),

@@ -1,0 +1,1 @@
+"""Tries other values of the configuration's keys: TFX's Tuner on keras-tuner."""
