@@ -5,8 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from pipeline.commands.compare.comparison import Comparison
-from pipeline.commands.compare.statistics import Change, Estimate
+from pipeline.commands.compare.comparison import Change, Comparison, Estimate
 from pipeline.commands.compare.table import EQUAL_NAME, SINGLE_NAME
 
 COLOURS = {"shares well": "#1a7f5a", "neutral": "#6b7280", "negative transfer": "#b3261e"}

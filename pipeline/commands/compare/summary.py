@@ -5,14 +5,18 @@ from dataclasses import dataclass
 
 from pipeline.commands.compare.comparison import (
     CandidateResult,
+    Change,
     Cost,
     SingleResult,
     TaskChange,
     TaskInfo,
     TaskMetrics,
     Training,
+    change,
+    estimate,
+    mean_over_tasks,
+    relative_changes,
 )
-from pipeline.commands.compare.statistics import Change, change, estimate, mean_over_tasks, relative_changes
 from pipeline.commands.compare.variants import Candidate
 
 Repetitions = Sequence[Training]

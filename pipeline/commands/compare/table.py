@@ -5,8 +5,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.commands.compare.comparison import CandidateResult, Comparison, Cost, SingleResult, TaskInfo
-from pipeline.commands.compare.statistics import Change, Estimate
+from pipeline.commands.compare.comparison import (
+    CandidateResult,
+    Change,
+    Comparison,
+    Cost,
+    Estimate,
+    SingleResult,
+    TaskInfo,
+)
 
 DASH = "–"
 SINGLE_NAME, EQUAL_NAME = "single-task", "single-task, equal size"

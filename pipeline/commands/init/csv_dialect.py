@@ -33,31 +33,28 @@ def guess_dialect(files: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]
 
     The beginning of the first file decides, but all files are searched for bytes that are not UTF-8.
     """
-    keys: dict[str, Any] = {}
-    reasons: dict[str, str] = {}
+    found: dict[str, tuple[Any, str]] = {}
     head = next(_chunks(files[0]), b"")[: 4 * _HEAD_CHARACTERS]
     encoding = _marked_encoding(head)
     if encoding:
-        keys["encoding"], reasons["encoding"] = encoding, "by its first bytes"
+        found["encoding"] = encoding, "by its first bytes"
     elif not head.startswith(BOM) and (line := _line_not_utf8(files)) is not None:
-        keys["encoding"] = "cp1252"
-        reasons["encoding"] = f"guessed: the file is not UTF-8; another is right if these letters are wrong: {line}"
-    text = head.decode(keys.get("encoding", "utf-8"), errors="replace").removeprefix("\ufeff")
+        encoding = "cp1252"
+        why = f"guessed: the file is not UTF-8; another is right if these letters are wrong: {line}"
+        found["encoding"] = encoding, why
+    text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     dialect, leading = _best(text)
     if dialect.delimiter != ",":
-        keys["delimiter"] = dialect.delimiter
-        reasons["delimiter"] = f"the cells are separated by {DELIMITERS.get(dialect.delimiter, 'it')}"
+        mark = DELIMITERS.get(dialect.delimiter, "it")
+        found["delimiter"] = dialect.delimiter, f"the cells are separated by {mark}"
     if leading:
-        keys["skip_rows"] = leading
-        reasons["skip_rows"] = f"the header comes after {_excerpt(text.lstrip().partition(chr(10))[0])}"
+        found["skip_rows"] = leading, f"the header comes after {_excerpt(text.lstrip().partition(chr(10))[0])}"
     if dialect.escape_char:
-        keys["escape_char"] = dialect.escape_char
-        reasons["escape_char"] = "backslashes stand before quotes in quoted cells"
+        found["escape_char"] = dialect.escape_char, "backslashes stand before quotes in quoted cells"
     if dialect.skip_initial_space:
-        keys["skip_initial_space"] = True
-        reasons["skip_initial_space"] = "blanks stand after the delimiters"
-    return keys, reasons
+        found["skip_initial_space"] = True, "blanks stand after the delimiters"
+    return {key: value for key, (value, _) in found.items()}, {key: why for key, (_, why) in found.items()}
 
 
 # --- encoding -----------------------------------------------------------------------------------------------------

@@ -145,7 +145,8 @@ def number_form_of(
     missing = is_missing(values)
     rest = np.flatnonzero(~missing)
     head = rest[:HEAD]
-    if not len(rest) or _matches(values.take(pa.array(head))).mean() < 0.3:
+    like_numbers = pc.match_substring_regex(values.take(pa.array(head)), _NUMBER_WITH_UNIT)
+    if not len(rest) or like_numbers.to_numpy(zero_copy_only=False).astype(bool).mean() < 0.3:
         return None
     words = {values[place].as_py(): int(counts[place]) for place in np.flatnonzero(missing).tolist()}
     words = {word: rows for word, rows in words.items() if word.strip()}
@@ -184,10 +185,6 @@ def is_missing(values: pa.StringArray) -> np.ndarray:
     plain = pc.utf8_lower(pc.utf8_trim_whitespace(values))
     known = pa.array(["", *sorted(MISSING_MARKERS)])
     return pc.is_in(plain, value_set=known).to_numpy(zero_copy_only=False).astype(bool)
-
-
-def _matches(values: pa.StringArray) -> np.ndarray:
-    return pc.match_substring_regex(values, _NUMBER_WITH_UNIT).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def _tally(parts: pa.StructArray, counts: np.ndarray) -> dict[str, int]:

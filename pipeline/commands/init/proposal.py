@@ -16,7 +16,7 @@ from pipeline.commands.init.leakage import Label, Score
 from pipeline.commands.init.number_forms import NumberForm, with_number_forms
 from pipeline.commands.init.profile import Profile, profile, repeated_rows
 from pipeline.commands.init.sample import Sample
-from pipeline.commands.init.split import SplitProposal, propose_split, time_columns, without_unseen
+from pipeline.commands.init.split import SplitProposal, propose_split, time_column, without_unseen
 from pipeline.commands.init.tasks import TaskProposal, check_targets, label_of, propose_tasks, words_for_missing
 from pipeline.commands.init.whole_table import WholeColumn, find_odd_values, read_whole_columns
 from pipeline.commands.init.wording import counted, shown
@@ -136,15 +136,15 @@ def propose(
         raise DataError("\n".join(unusable), unusable)
     target_columns = [profiles[column] for column in targets]
     others = [column for column in profiles.values() if column.name not in targets]
-    times, unfit = time_columns(others)
+    time, unfit = time_column(others)
     whole: dict[str, WholeColumn] = {}
     if not sample.complete:
         status("reading all rows for the targets' values")
-        needed = [*target_columns, *times[:1]]
+        needed = [*target_columns, *([time] if time else [])]
         whole = read_whole_columns(sample, [c.name for c in needed if not c.listed and c.present])
     tasks = propose_tasks(target_columns, whole)
     labels = {task.label: label for task in tasks if (label := label_of(task)) is not None}
-    split = propose_split(sample, times[:1], labels, whole, unfit)
+    split = propose_split(sample, time, labels, whole, unfit)
     columns = _columns(others, sample.unusable, labels, split, status)
     if not any(column.used for column in columns):
         reasons = "; ".join(f"{shown(column.column.name)}: {column.guess.reason}" for column in columns[:10])

@@ -45,8 +45,8 @@ class SplitProposal:
     notes: tuple[str, ...] = ()
 
 
-def time_columns(columns: Sequence[Profile]) -> tuple[list[Profile], list[str]]:
-    """Columns of times to split by, the best first, and why other columns of times cannot be split by."""
+def time_column(columns: Sequence[Profile]) -> tuple[Profile | None, list[str]]:
+    """The best column of times to split by, and why other columns of times cannot be split by."""
     fit, notes = [], []
     for column in columns:
         times = time_form_of(column)
@@ -56,7 +56,7 @@ def time_columns(columns: Sequence[Profile]) -> tuple[list[Profile], list[str]]:
             notes.append(f"no split by {shown(column.name)}: {reason}")
         else:
             fit.append((times.form in ("epoch", "yyyymmdd"), -len(column.values), column))
-    return [column for *_, column in sorted(fit, key=lambda entry: entry[:2])], notes
+    return min(fit, key=lambda entry: entry[:2])[-1] if fit else None, notes
 
 
 def _unfit(column: Profile, times: TimeForm) -> str | None:
@@ -78,32 +78,29 @@ def _unfit(column: Profile, times: TimeForm) -> str | None:
 
 def propose_split(
     sample: Sample,
-    times: Sequence[Profile],
+    time: Profile | None,
     labels: Mapping[str, Label],
     whole: Mapping[str, WholeColumn],
     unfit: Sequence[str] = (),
 ) -> SplitProposal:
-    """By the first time column that leaves labels of every class in both parts, else by a hash of all columns.
+    """By a column of times if it leaves labels of every class in both parts, else by a hash of all columns.
 
     Args:
-        times: columns of times, the best first.
+        time: the best column of times, if there is one.
         labels: target → its labels.
         whole: the columns in all rows, where the sample is not the whole table.
         unfit: why other columns of times cannot be split by.
     """
     notes = [*unfit]
-    for column in times:
-        found = whole.get(column.name)
-        if found and found.missing:
-            notes.append(f"no split by {shown(column.name)}: it is missing in {found.missing:,} rows of the table")
-            continue
-        by_time = _by_time(sample, column)
-        lacking = _lacking(by_time.evaluated, labels) if by_time else None
+    if time:
+        missing = whole[time.name].missing if time.name in whole else 0
+        by_time = None if missing else _by_time(sample, time)
+        lacking = _lacking(by_time.evaluated, labels) if by_time else "too many rows share one time"
         if by_time and lacking is None:
             return replace(by_time, notes=tuple(notes))
-        notes.append(f"no split by {shown(column.name)}: {lacking or 'too many rows share one time'}")
-    why = "no column was recognised as a time"
-    tried = ""
+        reason = f"it is missing in {missing:,} rows of the table" if missing else lacking
+        notes.append(f"no split by {shown(time.name)}: {reason}")
+    why, tried = "no column was recognised as a time", ""
     if notes:
         why, tried = "no column of times can split the table", f" ({notes[0].partition(', write')[0]})"
     by_hash = _by_hash(sample, labels, why)

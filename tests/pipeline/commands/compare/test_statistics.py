@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.commands.compare.statistics import change, estimate, mean_over_tasks, relative_changes
+from pipeline.commands.compare.comparison import change, estimate, mean_over_tasks, relative_changes
 
 
 def test_mean_and_standard_error() -> None:
