@@ -83,9 +83,12 @@ DECIDED_ACCURACY = replace(ACCURACY, reads="decision")
 DECIDED_F1 = replace(F1, reads="decision")
 """Of two classes: by the threshold that is exported with the model."""
 
-CLASS_DISTANCE = Metric("mae", "ordinal.ClassDistance", better="low", unit="classes")
+CLASS_DISTANCE = Metric("mae", "classification.ClassDistance", better="low", unit="classes")
 QWK = Metric(
-    "qwk", "ordinal.QuadraticWeightedKappa", better="high", undefined="labels and predictions are all of one class"
+    "qwk",
+    "classification.QuadraticWeightedKappa",
+    better="high",
+    undefined="labels and predictions are all of one class",
 )
 
 MULTILABEL_ACCURACY = Metric("accuracy", "multilabel.DecisionAccuracy", better="high", share=True)
@@ -100,5 +103,5 @@ RMSE = Metric("rmse", "regression.RootSquaredError", better="low", unit="label")
 R2 = Metric("r2", "regression.RSquared", better="high", undefined="the labels do not vary", implausible=0.999)
 BIAS = Metric("bias", "regression.MeanBias", better="zero", unit="label")
 DEVIANCE = Metric("deviance", "regression.PoissonDeviance", better="low")
-PINBALL = Metric("pinball", "quantiles.PinballLoss", better="low", unit="label", reads="quantiles", levels=1)
-COVERAGE = Metric("coverage", "quantiles.IntervalCoverage", better="nominal", share=True, reads="quantiles", levels=2)
+PINBALL = Metric("pinball", "regression.PinballLoss", better="low", unit="label", reads="quantiles", levels=1)
+COVERAGE = Metric("coverage", "regression.IntervalCoverage", better="nominal", share=True, reads="quantiles", levels=2)

@@ -28,8 +28,7 @@ from components.baselines.component import Baselines
 from components.evaluator.component import ENGINES
 from components.example_gen.component import ArrowExampleGen
 from components.pusher.component import Pusher
-from components.resolver.baseline import LastOtherBlessedModel
-from components.resolver.warm_start import LastBlessedModelBefore
+from components.resolver.models import LastBlessedModelBefore, LastOtherBlessedModel
 from components.resolver.window import NewestSpans
 from components.serving_check.component import ServingCheck
 from components.serving_check.config import CheckConfig

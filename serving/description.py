@@ -26,6 +26,11 @@ class ColumnDescription(BaseModel):
     features: list[str] = Field([], description="The features that are made from it.")
     kinds: list[str] = Field([], description="The kinds of these features, such as `numeric` and `cyclical`.")
 
+    @property
+    def single(self) -> bool:
+        """Whether a row holds one value, rather than a vector or a list."""
+        return self.length is None and not self.many
+
 
 class DecisionDescription(BaseModel):
     """How a binary task's output `<task>/decision` follows from the probability of the second class."""

@@ -33,3 +33,8 @@ class RequestError(Exception):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.code, str(self))
+
+
+def invalid(message: str) -> RequestError:
+    """The error for a request that does not fit the API, the model or the signature."""
+    return RequestError(Code.INVALID_ARGUMENT, message)

@@ -23,7 +23,7 @@ import google_crc32c
 import numpy as np
 
 from janus_core.files import try_lock
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.rows import examples_of_input
 from serving.signatures import COLUMNS, EXAMPLES
 
@@ -57,7 +57,7 @@ class RequestLog:
             OSError: the file cannot be written.
         """
         if not 0.0 <= sampling <= 1.0:
-            raise RequestError(Code.INVALID_ARGUMENT, f"the share of requests to log must be in [0, 1], got {sampling}")
+            raise invalid(f"the share of requests to log must be in [0, 1], got {sampling}")
         self.path = Path(path)
         self.sampling = sampling
         self._random = random.Random(seed)
@@ -179,9 +179,7 @@ def read_log(pattern: str, warn: Warn | None = None) -> "Iterator[PredictionLog]
             except DecodeError:
                 log = PredictionLog()
             if log.WhichOneof("log_type") is None:
-                raise RequestError(
-                    Code.INVALID_ARGUMENT, f"{path}: its records are no PredictionLogs, so it is not a request log"
-                )
+                raise invalid(f"{path}: its records are no PredictionLogs, so it is not a request log")
             yield log
 
 
@@ -300,7 +298,7 @@ def examples_of_columns(columns: Mapping[str, np.ndarray]) -> list[bytes]:
     sizes = {len(values) for values in columns.values()}
     rows = max(sizes, default=0)
     if sizes - {1, rows}:
-        raise RequestError(Code.INVALID_ARGUMENT, f"columns of different lengths: {sorted(sizes)}")
+        raise invalid(f"columns of different lengths: {sorted(sizes)}")
     examples = [example_pb2.Example() for _ in range(rows)]
     for name, values in columns.items():
         flat = values.reshape(len(values), -1)
@@ -338,7 +336,7 @@ def _predict_rows(request: Any, response: Any) -> LoggedRows:
     elif all(array.ndim for array in values):
         examples = examples_of_columns(inputs)
     else:
-        raise RequestError(Code.INVALID_ARGUMENT, "a Predict request with an input that has no rows")
+        raise invalid("a Predict request with an input that has no rows")
     outputs = response.outputs.items() if response is not None else ()
     return _checked(LoggedRows(examples, {name: tf.make_ndarray(tensor) for name, tensor in outputs}))
 

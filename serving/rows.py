@@ -5,7 +5,6 @@ Whole numbers are float64 in arrays, as in `serving_columns`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite, isnan, nan
 from numbers import Integral, Real
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from serving.description import ColumnDescription, ModelDescription
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.signatures import DOUBLE, FLOAT, STRING
 
 EXACT = 2**53 - 1
@@ -28,28 +27,11 @@ Cell = Any
 """The value of a column in a row: None if it is missing, else bytes, float or int, or a list of these."""
 
 
-@dataclass(frozen=True)
-class _Column:
-    """The form of a raw column.
-
-    Attributes:
-        dtype: `string`, `float` or `int`.
-        required: whether every row must have it.
-        length: the length of a vector; None for a single value or a list.
-        many: whether a row may hold any number of values.
-        limit: the largest absolute value of its whole numbers.
-    """
+class _Column(ColumnDescription):
+    """A raw column in the conversion of rows; `limit` is the largest absolute value of its whole numbers."""
 
     name: str
-    dtype: str
-    required: bool
-    length: int | None
-    many: bool
-    limit: int
-
-    @property
-    def single(self) -> bool:
-        return self.length is None and not self.many
+    limit: int = EXACT
 
 
 class _WrongValueError(Exception):
@@ -122,7 +104,7 @@ def _refuse(name: str, wrong: np.ndarray, values: np.ndarray, what: str) -> None
     if wrong.any():
         place = tuple(np.argwhere(wrong)[0])
         message = f"row {place[0] + 1}: column '{name}' {what.format(values[place])}"
-        raise RequestError(Code.INVALID_ARGUMENT, message)
+        raise invalid(message)
 
 
 def example_of_row(description: ModelDescription, row: Mapping[str, Any]) -> bytes:
@@ -143,7 +125,7 @@ def example_of_row(description: ModelDescription, row: Mapping[str, Any]) -> byt
             if column.dtype == "int" and isinstance(cell, list) and any(value != value for value in cell):
                 raise _WrongValueError("has a missing value in it, which a list of whole numbers cannot hold")
         except _WrongValueError as error:
-            raise RequestError(Code.INVALID_ARGUMENT, f"column '{name}' {error}") from error
+            raise invalid(f"column '{name}' {error}") from error
         if cell is not None:
             values = getattr(example.features.feature[name], _LISTS[column.dtype][0]).value
             values.extend([cell] if column.single else cell)
@@ -207,11 +189,11 @@ def _of_signature(name: str, definition: Any) -> _Column:
         )
     length = sizes[1] if len(sizes) == 2 and sizes[1] > 0 else None
     many = len(sizes) == 2 and length is None
-    return _Column(name, dtype, name not in definition.defaults, length, many, EXACT)
+    return _Column(name=name, dtype=dtype, required=name not in definition.defaults, length=length, many=many)
 
 
 def _described(name: str, described: ColumnDescription) -> _Column:
-    return _Column(name, described.dtype, False, described.length, described.many, 2**63 - 1)
+    return _Column(**{**described.model_dump(), "name": name, "required": False, "limit": 2**63 - 1})
 
 
 def _parse(records: Sequence[bytes]) -> list[Any]:
@@ -224,9 +206,7 @@ def _parse(records: Sequence[bytes]) -> list[Any]:
         try:
             rows.append(example_pb2.Example.FromString(record).features.feature)
         except DecodeError as error:
-            raise RequestError(
-                Code.INVALID_ARGUMENT, f"row {len(rows) + 1}: not a serialized tf.Example: {error}"
-            ) from error
+            raise invalid(f"row {len(rows) + 1}: not a serialized tf.Example: {error}") from error
     return rows
 
 
@@ -249,7 +229,7 @@ def _cells(
                 raise _WrongValueError(MISSING)
             cells.append(cell)
     except _WrongValueError as error:
-        raise RequestError(Code.INVALID_ARGUMENT, f"row {len(cells) + 1}: column '{column.name}' {error}") from error
+        raise invalid(f"row {len(cells) + 1}: column '{column.name}' {error}") from error
     return cells
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 
 _CALLABLES = 64
 """How many combinations of inputs and outputs stay prepared; clients may ask for any subset of the outputs."""
@@ -79,10 +79,9 @@ class LoadedModel:
         names = list(outputs or sorted(definition.outputs))
         unknown = [name for name in names if name not in definition.outputs]
         if unknown:
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
+            raise invalid(
                 f"output tensor alias not found in signature: {unknown[0]} "
-                f"Outputs expected to be in the set {{{','.join(sorted(definition.outputs))}}}.",
+                f"Outputs expected to be in the set {{{','.join(sorted(definition.outputs))}}}."
             )
         return dict(zip(names, self.run_tensors(feeds, [definition.outputs[name].name for name in names]), strict=True))
 
@@ -101,7 +100,7 @@ class LoadedModel:
             raise RequestError(Code(error.error_code), error.message) from error
         except UnicodeDecodeError as error:
             # The message, which TensorFlow's binding decodes, quotes bytes of the request.
-            raise RequestError(Code.INVALID_ARGUMENT, error.object.decode(errors="replace")) from error
+            raise invalid(error.object.decode(errors="replace")) from error
 
     def signature(self, name: str) -> Any:
         """A SignatureDef.
@@ -140,9 +139,8 @@ class LoadedModel:
             what += "; " if wrong and missing else ""
             what += f"missing but required: {{{','.join(missing)}}}" if missing else ""
             # Not in TensorFlow Serving's words: the server checks the names before, in those.
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                f"input keys do not match the signature's: {what}; expected: {{{','.join(sorted(expected))}}}",
+            raise invalid(
+                f"input keys do not match the signature's: {what}; expected: {{{','.join(sorted(expected))}}}"
             )
         return inputs
 

@@ -7,16 +7,9 @@ loaded model, or raises RequestError. The response's model_spec is for the calle
 from typing import Any
 
 import numpy as np
-from tensorflow_serving.apis import (
-    classification_pb2,
-    inference_pb2,
-    input_pb2,
-    model_pb2,
-    predict_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import classification_pb2, inference_pb2, input_pb2, model_pb2, predict_pb2, regression_pb2
 
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.rows import examples_of_input
 from serving.saved_model import LoadedModel
 from serving.signatures import CLASSIFY, EXAMPLES, REGRESS, strings
@@ -31,7 +24,7 @@ def predict(model: LoadedModel, request: predict_pb2.PredictRequest) -> predict_
     wanted = list(request.output_filter)
     for output in wanted:
         if wanted.count(output) > 1:
-            raise RequestError(Code.INVALID_ARGUMENT, f"duplicate output tensor alias: {output}")
+            raise invalid(f"duplicate output tensor alias: {output}")
     inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
     response = predict_pb2.PredictResponse()
     for output, value in model.run(name, inputs, wanted or None).items():
@@ -68,17 +61,14 @@ def multi_inference(
     outputs: set[str] = set()
     for task in request.tasks:
         if not task.model_spec.name:
-            raise RequestError(Code.INVALID_ARGUMENT, "Found ModelSpec with an empty model name.")
+            raise invalid("Found ModelSpec with an empty model name.")
         if task.model_spec.name != request.tasks[0].model_spec.name:
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
-            )
+            raise invalid("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
         name = task.model_spec.signature_name or EXAMPLES
         if name in signatures:
-            raise RequestError(Code.INVALID_ARGUMENT, f"Duplicate evaluation of signature: {name}")
+            raise invalid(f"Duplicate evaluation of signature: {name}")
         if name not in model.signatures:
-            raise RequestError(Code.INVALID_ARGUMENT, f"Requested signature not found in model graph: {name}")
+            raise invalid(f"Requested signature not found in model graph: {name}")
         signature = signatures[name] = model.signatures[name]
         if task.method_name == CLASSIFY:
             outputs.update(_check_classify(signature))
@@ -102,25 +92,22 @@ def multi_inference(
 def _check_inputs(signature: Any, request: predict_pb2.PredictRequest) -> None:
     given, expected = set(request.inputs), set(signature.inputs)
     if len(given) > len(expected) or (len(given) < len(expected) and not signature.defaults):
-        raise RequestError(
-            Code.INVALID_ARGUMENT,
+        raise invalid(
             f"input size does not match signature: {len(given)}!={len(expected)} "
             f"len({_set(given)}) != len({_set(expected)}). Sent extra: {_set(given - expected)}. "
-            f"Missing but required: {_set(expected - given)}.",
+            f"Missing but required: {_set(expected - given)}."
         )
     # The words are those of GetInputValues in TensorFlow's cc/saved_model/util.cc.
     for alias in sorted(expected - given - set(signature.defaults)):
-        raise RequestError(
-            Code.INVALID_ARGUMENT,
+        raise invalid(
             f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found in request and no "
             f"default value provided. Inputs expected to be in the request {_set(given)}, or default input alias set: "
-            + ",".join(sorted(signature.defaults)),
+            + ",".join(sorted(signature.defaults))
         )
     if given - expected:
-        raise RequestError(
-            Code.INVALID_ARGUMENT,
+        raise invalid(
             f"Inputs contains invalid name. Used request inputs: {','.join(sorted(given & expected))}, request input: "
-            + ",".join(sorted(given)),
+            + ",".join(sorted(given))
         )
 
 
@@ -131,7 +118,7 @@ def _set(names: set[str]) -> str:
 def _serialized_examples(given: input_pb2.Input) -> list[bytes]:
     examples = examples_of_input(given)
     if not examples:
-        raise RequestError(Code.INVALID_ARGUMENT, "Input is empty.")
+        raise invalid("Input is empty.")
     return examples
 
 
@@ -143,23 +130,22 @@ def _run(model: LoadedModel, inputs: list[str], outputs: list[str], examples: li
 def _signature_for(model: LoadedModel, spec: model_pb2.ModelSpec) -> Any:
     name = spec.signature_name or EXAMPLES
     if name not in model.signatures:
-        raise RequestError(Code.INVALID_ARGUMENT, f"No signature was found with the name: {name}")
+        raise invalid(f"No signature was found with the name: {name}")
     return model.signatures[name]
 
 
 def _check_classify(signature: Any) -> list[str]:
     if len(signature.inputs) != 1:
-        raise RequestError(Code.INVALID_ARGUMENT, "Expected one input Tensor.")
+        raise invalid("Expected one input Tensor.")
     if len(signature.outputs) not in (1, 2):
-        raise RequestError(Code.INVALID_ARGUMENT, f"Expected one or two output Tensors, found {len(signature.outputs)}")
+        raise invalid(f"Expected one or two output Tensors, found {len(signature.outputs)}")
     if "inputs" not in signature.inputs:
-        raise RequestError(Code.INVALID_ARGUMENT, f"No classification inputs found in SignatureDef: {signature}")
+        raise invalid(f"No classification inputs found in SignatureDef: {signature}")
     names = [signature.outputs[output].name for output in ("classes", "scores") if output in signature.outputs]
     if not names:
-        raise RequestError(
-            Code.INVALID_ARGUMENT,
+        raise invalid(
             'Expected classification signature outputs to contain at least one of "classes" or "scores". '
-            f"Signature was: {signature}",
+            f"Signature was: {signature}"
         )
     return names
 
@@ -173,9 +159,8 @@ def _classifications(
         if value is not None:
             _check_class_tensor(kind, value, dtype, rows)
     if classes is not None and scores is not None and classes.shape[1] != scores.shape[1]:
-        raise RequestError(
-            Code.INVALID_ARGUMENT,
-            f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. {scores.shape[1]}",
+        raise invalid(
+            f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. {scores.shape[1]}"
         )
     result = classification_pb2.ClassificationResult()
     labels = classes.tolist() if classes is not None else None
@@ -193,40 +178,35 @@ def _classifications(
 
 def _check_class_tensor(kind: str, value: np.ndarray, dtype: str, rows: int) -> None:
     if value.ndim != 2:
-        raise RequestError(
-            Code.INVALID_ARGUMENT, f"Expected Tensor shape: [batch_size num_classes] but got {_shape(value)}"
-        )
+        raise invalid(f"Expected Tensor shape: [batch_size num_classes] but got {_shape(value)}")
     if _type(value) != dtype:
-        raise RequestError(Code.INVALID_ARGUMENT, f"Expected {kind} Tensor of {dtype}. Got: {_type(value)}")
+        raise invalid(f"Expected {kind} Tensor of {dtype}. Got: {_type(value)}")
     if len(value) != rows:
-        raise RequestError(Code.INVALID_ARGUMENT, f"Expected {kind} output batch size of {rows}. Got: {len(value)}")
+        raise invalid(f"Expected {kind} output batch size of {rows}. Got: {len(value)}")
 
 
 def _check_regress(signature: Any) -> list[str]:
     if len(signature.inputs) != 1:
-        raise RequestError(Code.INVALID_ARGUMENT, "Expected one input Tensor.")
+        raise invalid("Expected one input Tensor.")
     if len(signature.outputs) != 1:
-        raise RequestError(Code.INVALID_ARGUMENT, "Expected one output Tensor.")
+        raise invalid("Expected one output Tensor.")
     if "inputs" not in signature.inputs:
-        raise RequestError(Code.INVALID_ARGUMENT, f"No regression inputs found in SignatureDef: {signature}")
+        raise invalid(f"No regression inputs found in SignatureDef: {signature}")
     if "outputs" not in signature.outputs:
-        raise RequestError(Code.INVALID_ARGUMENT, f"No regression outputs found in SignatureDef: {signature}")
+        raise invalid(f"No regression outputs found in SignatureDef: {signature}")
     return [signature.outputs["outputs"].name]
 
 
 def _regressions(signature: Any, rows: int, values: dict[str, np.ndarray]) -> regression_pb2.RegressionResult:
     value = values[signature.outputs["outputs"].name]
     if not (value.ndim == 1 or (value.ndim == 2 and value.shape[1] == 1)):
-        raise RequestError(
-            Code.INVALID_ARGUMENT,
-            f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {_shape(value)}",
+        raise invalid(
+            f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {_shape(value)}"
         )
     if len(value) != rows:
-        raise RequestError(
-            Code.INVALID_ARGUMENT, f"Input batch size did not match output batch size: {rows} vs. {len(value)}"
-        )
+        raise invalid(f"Input batch size did not match output batch size: {rows} vs. {len(value)}")
     if _type(value) != "DT_FLOAT":
-        raise RequestError(Code.INVALID_ARGUMENT, f"Expected output Tensor of DT_FLOAT.  Got: {_type(value)}")
+        raise invalid(f"Expected output Tensor of DT_FLOAT.  Got: {_type(value)}")
     result = regression_pb2.RegressionResult()
     for number in value.reshape(-1).tolist():
         result.regressions.add(value=number)

@@ -6,7 +6,7 @@ import numpy as np
 from tensorflow import dtypes
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.errors import Code, RequestError
+from serving.errors import RequestError, invalid
 from serving.signatures import strings
 
 _FIELDS = {
@@ -98,4 +98,4 @@ def _filled(values: np.ndarray, count: int, default: object, name: str) -> np.nd
 
 
 def _parsing_error(name: str) -> RequestError:
-    return RequestError(Code.INVALID_ARGUMENT, f"tensor parsing error: {name}")
+    return invalid(f"tensor parsing error: {name}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from janus_core.files import replacing
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.rows import columns_of_examples, only_columns
 from serving.saved_model import LoadedModel
 from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, read_meta_graph, strings
@@ -113,12 +113,10 @@ def _require_methods(model: LoadedModel, calls: Sequence[tuple[Any, str]]) -> No
         name = spec.signature_name or EXAMPLES
         definition = model.signature(name)
         if method not in (CLASSIFY, REGRESS) or definition.method_name != method:
-            raise RequestError(
-                Code.INVALID_ARGUMENT, f"signature {name} has the method {definition.method_name}, not {method}"
-            )
+            raise invalid(f"signature {name} has the method {definition.method_name}, not {method}")
         inputs.update(info.name for info in definition.inputs.values())
     if len(inputs) > 1:
-        raise RequestError(Code.INVALID_ARGUMENT, "Input tensor must be the same for all Signatures.")
+        raise invalid("Input tensor must be the same for all Signatures.")
 
 
 def _logs(definitions: dict[str, Any], rows: Sequence[bytes]) -> Iterator[Any]:

@@ -8,11 +8,9 @@ from tfx.components.example_validator import executor as validator
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
+from components.anomaly_gate.checks import Finding, check_anomalies, check_split
 from components.anomaly_gate.column import read_split
-from components.anomaly_gate.config_checks import check_split
 from components.anomaly_gate.expectations import Expectations
-from components.anomaly_gate.finding import Finding
-from components.anomaly_gate.schema_checks import check_anomalies
 from components.artifacts import Artifacts, read_schema
 from janus_core.errors import DataError
 
@@ -21,10 +19,7 @@ class Executor(base_executor.BaseExecutor):
     """Raises `DataError` with all that is wrong, or does nothing."""
 
     def Do(  # noqa: N802 - the name is TFX's
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
         """Called by TFX.
 

@@ -8,9 +8,19 @@ from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.tfma_internals import ExampleCountCombiner, separate_computations
-from components.evaluator.weight_sum import WeightSum
 from components.metrics.metric import StatisticCombineFn
-from components.metrics.statistic import Statistic
+from components.metrics.rows import Membership, Rows
+from components.metrics.statistic import Statistic, grouped_sums
+
+
+class WeightSum(Statistic):
+    """float64 [1]: the sum of weights. Labels and predictions play no part."""
+
+    name = "weight_sum"
+
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        """See `Statistic`."""
+        return list(grouped_sums(rows.weights[:, None], membership))
 
 
 class NotBatchedError(Exception):

@@ -12,7 +12,7 @@ from tensorflow_model_analysis import constants
 from tfx_bsl.tfxio import record_based_tfxio
 
 from janus_core.examples.records import record_batches
-from janus_core.examples.source import spread
+from janus_core.examples.shards import spread
 
 _DTYPES = {schema_pb2.BYTES: tf.string, schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32}
 

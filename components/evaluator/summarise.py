@@ -9,9 +9,8 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.utils import util
 
-from components.evaluator.plan import Computation, EvaluationPlan
+from components.evaluator.plan import Computation, EvaluationPlan, WeightSum
 from components.evaluator.slices import BatchFeatures, SliceKey, find_slices
-from components.evaluator.weight_sum import WeightSum
 from components.metrics.rows import Membership, Rows, labelled, make_rows
 
 States = list[np.ndarray]

@@ -21,23 +21,16 @@ from tfx.utils import proto_utils
 from components.artifacts import Artifacts
 from components.example_gen.bad_rows import describe, merge_bad_rows
 from components.example_gen.driver import TRAINING_SPANS_KEY
-from components.example_gen.parameters import Parameters, read_parameters
-from components.example_gen.precision import merge_roundings, precision_problems
-from components.example_gen.settings import (
+from components.example_gen.parameters import (
     COLUMNS_PROPERTY,
     SETTINGS_PROPERTY,
     TRAINING_SPANS_PROPERTY,
+    Parameters,
+    read_parameters,
     settings_digest,
 )
-from components.example_gen.work import (
-    SPLITS,
-    Job,
-    Result,
-    infer_kinds,
-    result_path,
-    shard_path,
-    write_shards,
-)
+from components.example_gen.precision import merge_roundings, precision_problems
+from components.example_gen.work import SPLITS, Job, Result, infer_kinds, result_path, shard_path, write_shards
 from janus_core.errors import DataError
 from janus_core.examples.threads import Threaded, worker_threads
 from janus_core.tables import parquet_reader
@@ -57,10 +50,7 @@ class ArrowExampleGenExecutor(BaseBeamExecutor):
     """Reads files by Arrow and writes tf.Examples, split into train and eval."""
 
     def Do(  # noqa: N802 (TFX's name)
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
         """Fills the one Examples artifact of `output_dict`.
 
@@ -223,6 +213,5 @@ def _publish(results: list[Result], staging: str, artifact: types.Artifact) -> N
         filled = [result.index for result in results if result.rows[split]]
         names = [f"data_tfrecord-{number:05d}-of-{len(filled):05d}.gz" for number in range(len(filled))]
         FileSystems.rename(
-            [shard_path(staging, index, split) for index in filled],
-            [FileSystems.join(folder, name) for name in names],
+            [shard_path(staging, index, split) for index in filled], [FileSystems.join(folder, name) for name in names]
         )

@@ -1,7 +1,8 @@
-"""What ArrowExampleGen is asked for."""
+"""What ArrowExampleGen is asked for, and which examples may be trained on together by it."""
 
+import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from google.protobuf.struct_pb2 import Value
@@ -14,6 +15,7 @@ from components.example_gen.precision import Use
 from janus_core.strict import StrictModel
 from janus_core.tables.column_kinds import Kind
 from janus_core.tables.config import DataConfig
+from janus_core.tables.csv_dialect import RFC_4180
 
 
 def _sorted_names(names: Any) -> Any:
@@ -67,3 +69,44 @@ def read_parameters(exec_properties: dict[str, Any]) -> Parameters:
     proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
     config.custom_config.Unpack(value)
     return Parameters.model_validate_json(value.string_value)
+
+
+SETTINGS_PROPERTY = "janus_settings"
+"""Custom property of the Examples artifact: the digest of the settings that it was ingested with."""
+
+COLUMNS_PROPERTY = "janus_columns"
+"""Custom property of the Examples artifact: JSON of the columns that were ingested; absent where all of them were."""
+
+TRAINING_SPANS_PROPERTY = "training_spans"
+"""Custom property of the Examples artifact of a split by span: JSON of the spans that train, with their rows."""
+
+
+def settings_digest(parameters: Mapping[str, Any]) -> str:
+    """16 hex digits over the settings that decide what an ingested row means and which split it may be in.
+
+    `parameters` are those of ArrowExampleGen. The code is left out: the examples of an earlier version stay usable. So
+    are the ingested columns, of which there may be more than are used, and the point in time of a split by time, which
+    moves on with the spans; a key that is hashed to eval, on the other hand, must not be in the train split of another
+    span.
+    """
+    data = parameters["data"]
+    by_time, by_hash = data["split"]["by"] == "time", data["split"]["by"] == "hash"
+    settings = {
+        "path": data["path"],
+        "format": data["format"],
+        "split": {"by": "time", "column": data["split"]["column"]} if by_time else data["split"],
+        "seed": parameters["seed"] if by_hash else None,
+        "column_types": parameters["column_types"],
+        "domains": parameters["domains"],
+    }
+    # Only where they are set, so that what was ingested before there were such keys stays usable.
+    if data.get("null_values"):
+        words = data["null_values"]
+        settings["null_values"] = words if isinstance(words, dict) else sorted(words)
+    if data.get("decimal", ".") != ".":
+        settings["decimal"] = data["decimal"]
+    settings |= {key: value for key in ("thousands",) if (value := data.get(key))}
+    settings |= {key: parameters[key] for key in ("units", "offsets") if parameters.get(key)}
+    usual = vars(RFC_4180)
+    settings |= {key: data[key] for key, value in usual.items() if data.get(key, value) != value}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

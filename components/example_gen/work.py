@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
-from components.example_gen.bad_rows import BadRows, merge_bad_rows
-from components.example_gen.domains import check_domains
+from components.example_gen.bad_rows import BadRows, check_domains, merge_bad_rows
 from components.example_gen.parameters import Parameters
 from components.example_gen.precision import Rounding, merge_roundings, roundings
 from components.example_gen.splits import eval_rows

@@ -9,13 +9,7 @@ import numpy as np
 
 from components.metrics.metric import StatisticMetric
 from components.metrics.rows import Membership, Rows
-from components.metrics.statistic import (
-    Statistic,
-    class_indices,
-    class_probabilities,
-    finite_rows,
-    label_flags,
-)
+from components.metrics.statistic import Statistic, class_indices, class_probabilities, finite_rows, label_flags
 
 MOST_CELLS = 1 << 18
 CELLS_PER_CLASS = 1 << 13

@@ -106,12 +106,7 @@ class StatisticMetric(tfma.metrics.Metric, metaclass=abc.ABCMeta):
         """The metric's value; NaN where it is not defined. `state` holds no NaN."""
 
     def _computations(
-        self,
-        name: str,
-        model_name: str = "",
-        output_name: str = "",
-        example_weighted: bool = False,
-        **settings: Any,
+        self, name: str, model_name: str = "", output_name: str = "", example_weighted: bool = False, **settings: Any
     ) -> metric_types.MetricComputations:
         statistic = self.statistic()
         key = metric_types.MetricKey(

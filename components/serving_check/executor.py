@@ -1,11 +1,13 @@
 """Tests the model, and writes the blessing together with the model as it is to be pushed."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
@@ -15,9 +17,12 @@ from components.anomaly_gate.column import STATISTICS_FILE
 from components.serving_check.check import check_model
 from components.serving_check.config import CheckConfig
 from components.serving_check.result import write_check
-from components.serving_check.rows import first_rows
-from components.serving_check.stamp import stamp
 from components.serving_check.synthetic import synthetic_rows, without_values
+from janus_core.errors import DataError
+from janus_core.examples.records import record_batches
+from janus_core.examples.shards import shard_files
+from janus_core.files import replacing
+from serving.warmup import write_warmup
 
 CONFIG = "config"
 MODEL_ID = "current_model_id"
@@ -69,3 +74,35 @@ def _warmup_rows(rows: Sequence[bytes], statistics_uri: str, config: CheckConfig
     real = list(rows[: config.warmup_rows]) if config.warmup == "real" else []
     made = synthetic_rows(rows, statistics, len(real) or config.warmup_rows, config.sensitive)
     return without_values(real, made, config.sensitive) if real else made
+
+
+def first_rows(examples: Sequence[types.Artifact], split: str, count: int) -> list[bytes]:
+    """The first rows of a split, in the order of its files, as serialized tf.Examples; all where there are fewer.
+
+    Raises:
+        DataError: the split is empty or damaged.
+    """
+    rows: list[bytes] = []
+    for uri in artifact_utils.get_split_uris(list(examples), split):
+        for path in shard_files(uri):
+            for batch in record_batches(path):
+                rows += batch[: count - len(rows)].numpy().tolist()
+                if len(rows) == count:
+                    return rows
+    if not rows:
+        raise DataError(f"the {split} split has no rows, so that the model cannot be tested")
+    return rows
+
+
+def stamp(model: Path, target: Path, warmup: Sequence[bytes]) -> None:
+    """Copies a model and adds warm-up requests; the copy appears whole or not at all.
+
+    Args:
+        model: the exported SavedModel.
+        target: the copy, which must not exist.
+        warmup: serialized tf.Examples; none: no file of requests.
+    """
+    with replacing(target) as staging:
+        shutil.copytree(model, staging)
+        if warmup:
+            write_warmup(staging, list(warmup))

@@ -29,11 +29,7 @@ class Ended:
 
 
 def run_limited(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    log: Path,
-    time_limit_seconds: float,
-    memory_limit_mb: float,
+    command: Sequence[str], environment: Mapping[str, str], log: Path, time_limit_seconds: float, memory_limit_mb: float
 ) -> Ended:
     """Runs a command to its end, or kills it and all processes that it started when it exceeds a limit.
 

@@ -14,8 +14,7 @@ from tfx.utils import json_utils, stats_utils
 from components.artifacts import Artifacts
 from janus_core.examples.decode import decode_batches
 from janus_core.examples.records import record_batches
-from janus_core.examples.shards import holds_tf_examples, shard_files
-from janus_core.examples.source import read_shards
+from janus_core.examples.shards import holds_tf_examples, read_shards, shard_files
 
 _UNSUPPORTED = (specs.STATS_OPTIONS_JSON_KEY, specs.SAMPLE_RATE_BY_SPLIT_KEY, specs.SHARDED_STATS_OUTPUT_KEY)
 

@@ -16,7 +16,7 @@ from components.transform.cache import Cache
 from janus_core.errors import DataError
 from janus_core.examples.columns import parse_columns
 from janus_core.examples.records import record_batches
-from janus_core.examples.source import read_shards
+from janus_core.examples.shards import read_shards
 from janus_core.tables.column_kinds import Kind, kind_of_type
 
 PreprocessingFn = Callable[..., Any]

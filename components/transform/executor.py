@@ -22,8 +22,7 @@ from components.artifacts import Artifacts, read_schema
 from components.transform.analysis import Dataset, analyze, analyze_with_cache
 from components.transform.cache import Cache, analysis_name, dataset_name, opened
 from components.transform.shards import Shard, TransformShards
-from janus_core.examples.shards import holds_tf_examples, shard_files
-from janus_core.examples.source import spread
+from janus_core.examples.shards import holds_tf_examples, shard_files, spread
 from janus_core.examples.threads import worker_threads
 
 ANALYZER_CACHE_KEY = "analyzer_cache"

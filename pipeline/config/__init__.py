@@ -13,7 +13,7 @@ from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
 from pipeline.config.kubeflow import KubeflowConfig
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
-from serving.deployment.release import serving_release
+from serving.deployment.server import serving_release
 from trainer.config import (
     Feature,
     ModelConfig,

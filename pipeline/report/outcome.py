@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from components.anomaly_gate.column import Column, read_split
-from components.example_gen.settings import TRAINING_SPANS_PROPERTY
+from components.example_gen.parameters import TRAINING_SPANS_PROPERTY
 from components.pusher.rollback import withdrawal_notice
 from components.serving_check.result import FILE as CHECK_FILE
 from components.serving_check.result import read_check

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components.example_gen.settings import SETTINGS_PROPERTY
+from components.example_gen.parameters import SETTINGS_PROPERTY
 from components.pusher.layout import join
 from components.pusher.versions import versions
 from pipeline.lineage.store import CONTEXT_RUN, artifacts_of_type, executions_of_run

@@ -36,11 +36,7 @@ def _unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) 
 
 
 def differences(
-    who: str,
-    answers: Mapping[str, np.ndarray],
-    expected: Mapping[str, np.ndarray],
-    rows: Sequence[str],
-    source: str,
+    who: str, answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], rows: Sequence[str], source: str
 ) -> list[str]:
     """A sentence for each output that is not as expected, by more than `TOLERANCE`.
 
@@ -55,11 +51,7 @@ def differences(
 
 
 def _differences(
-    who: str,
-    answers: Mapping[str, np.ndarray],
-    expected: Mapping[str, np.ndarray],
-    rows: Sequence[str],
-    source: str,
+    who: str, answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], rows: Sequence[str], source: str
 ) -> Iterator[str]:
     for output in sorted(set(answers) ^ set(expected)):
         yield f"{who}: output {output} is {'given' if output in answers else 'absent'}, other than in {source}"

@@ -3,15 +3,42 @@
 import abc
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import numpy as np
 
 from serving.client.signature import Signature
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.rows import columns_of_rows, require_values
 from serving.signatures import COLUMNS
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """A model's name, and its version or label; with neither, the server answers by its newest version.
+
+    Raises:
+        ValueError: both are given.
+    """
+
+    name: str
+    version: int | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.version is not None and self.label is not None:
+            raise ValueError("give a version or a label, not both")
+
+    @property
+    def path(self) -> str:
+        """The model's path in URLs of the REST API."""
+        part = f"/v1/models/{quote(self.name, safe='')}"
+        if self.version is not None:
+            return f"{part}/versions/{self.version}"
+        return f"{part}/labels/{quote(self.label, safe='')}" if self.label is not None else part
 
 
 class Client(abc.ABC):
@@ -56,10 +83,7 @@ class Client(abc.ABC):
         signature = self.signature
         unknown = [name for name in outputs or () if name not in signature.outputs]
         if unknown:
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                f"the model has no output '{unknown[0]}'; there are {', '.join(sorted(signature.outputs))}",
-            )
+            raise invalid(f"the model has no output '{unknown[0]}'; there are {', '.join(sorted(signature.outputs))}")
         arrays = signature.arrays(columns)
         if self.signature_name == COLUMNS:
             require_values(signature, arrays)
@@ -74,7 +98,7 @@ class Client(abc.ABC):
             RequestError: as `predict`; a wrong value is named by its row, from 1, and column.
         """
         if not rows:
-            raise RequestError(Code.INVALID_ARGUMENT, "a request must have at least one row")
+            raise invalid("a request must have at least one row")
         return self.predict(columns_of_rows(self.signature, rows), outputs)
 
     @abc.abstractmethod

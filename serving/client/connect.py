@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from serving.client.base import Client
-from serving.client.remote_model import RemoteModel
+from serving.client.base import Client, RemoteModel
 from serving.client.retries import Policy
 from serving.signatures import COLUMNS
 

@@ -10,8 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from serving.client.base import Client, no_signature
-from serving.client.remote_model import RemoteModel
+from serving.client.base import Client, RemoteModel, no_signature
 from serving.client.retries import Policy
 from serving.client.signature import Signature, signature_of, with_assumed_defaults
 from serving.errors import Code, RequestError

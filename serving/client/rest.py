@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from serving.client.base import Client, no_signature
-from serving.client.remote_model import RemoteModel
+from serving.client.base import Client, RemoteModel, no_signature
 from serving.client.retries import Policy
 from serving.client.signature import Signature, TensorInfo, signature_of_json, with_assumed_defaults
 from serving.errors import Code, RequestError

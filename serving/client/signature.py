@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.signatures import DOUBLE, FLOAT, STRING
 
 ASSUMED = (
@@ -108,17 +108,17 @@ class Signature:
         """
         unknown = [name for name in columns if name not in self.inputs]
         if unknown:
-            raise _wrong(f"the model has no input '{unknown[0]}'{nearest(unknown[0], self.inputs)}")
+            raise invalid(f"the model has no input '{unknown[0]}'{nearest(unknown[0], self.inputs)}")
         missing = [name for name in self.inputs if name not in columns and name not in self.defaults]
         if missing:
-            raise _wrong(f"input '{missing[0]}' is missing, but required{nearest(missing[0], columns)}")
+            raise invalid(f"input '{missing[0]}' is missing, but required{nearest(missing[0], columns)}")
         if not columns:
-            raise _wrong("a request must give at least one input")
+            raise invalid("a request must give at least one input")
         given = {name: _array(name, self.inputs[name], values) for name, values in columns.items()}
         rows = {name: len(values) for name, values in given.items()}
         if len(set(rows.values())) > 1:
             (first, some), (other, more) = sorted(rows.items(), key=lambda item: item[1])[:: len(rows) - 1]
-            raise _wrong(f"input '{first}' has {some} rows, but '{other}' {more}")
+            raise invalid(f"input '{first}' has {some} rows, but '{other}' {more}")
         count = next(iter(rows.values()))
         absent = {name: value for name, value in self.defaults.items() if name not in given}
         return given | {name: np.repeat(value, count, axis=0) for name, value in absent.items()}
@@ -177,13 +177,13 @@ def _array(name: str, info: TensorInfo, values: Any) -> np.ndarray:
     try:
         array = _texts(values) if info.dtype == STRING else np.asarray(values).astype(info.numpy, casting="same_kind")
     except (TypeError, ValueError) as error:
-        raise _wrong(f"input '{name}' cannot be read as {np.dtype(info.numpy).name}: {error}") from error
+        raise invalid(f"input '{name}' cannot be read as {np.dtype(info.numpy).name}: {error}") from error
     if len(info.sizes) == 1 and array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if info.sizes and array.ndim != len(info.sizes):
-        raise _wrong(f"input '{name}' has the shape {list(array.shape)} instead of {info.sizes}")
+        raise invalid(f"input '{name}' has the shape {list(array.shape)} instead of {info.sizes}")
     if array.ndim == 0:
-        raise _wrong(f"input '{name}' is one value instead of one per row")
+        raise invalid(f"input '{name}' is one value instead of one per row")
     return array
 
 
@@ -199,10 +199,6 @@ def _texts(values: Any) -> np.ndarray:
         else:
             raise TypeError(f"row {index // max(1, math.prod(given.shape[1:])) + 1} holds {text!r}, which is not text")
     return array
-
-
-def _wrong(message: str) -> RequestError:
-    return RequestError(Code.INVALID_ARGUMENT, message)
 
 
 def _info(info: Any) -> TensorInfo:

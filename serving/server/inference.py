@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving import signature_calls
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.server.manager import ModelManager, ServedVersion, not_found
 from serving.signatures import EXAMPLES
 
@@ -48,7 +48,7 @@ class Inference:
             RequestError: INVALID_ARGUMENT, no model's name or an unknown label; NOT_FOUND, it is not loaded.
         """
         if not spec.name:
-            raise RequestError(Code.INVALID_ARGUMENT, "ModelSpec has no name specified.")
+            raise invalid("ModelSpec has no name specified.")
         choice = spec.WhichOneof("version_choice")
         version = spec.version.value if choice == "version" else None
         if choice == "version_label":
@@ -105,12 +105,10 @@ class Inference:
         """PredictionService.GetModelMetadata."""
         _require_model_spec(request)
         if not request.metadata_field:
-            raise RequestError(
-                Code.INVALID_ARGUMENT, "GetModelMetadataRequest must specify at least one metadata_field"
-            )
+            raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
             if field != "signature_def":
-                raise RequestError(Code.INVALID_ARGUMENT, f"Metadata field {field} is not supported")
+                raise invalid(f"Metadata field {field} is not supported")
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         with self.servable(request.model_spec) as served:
             signatures = get_model_metadata_pb2.SignatureDefMap(
@@ -157,7 +155,7 @@ class Inference:
 
 def _require_model_spec(request: Any) -> None:
     if not request.HasField("model_spec"):
-        raise RequestError(Code.INVALID_ARGUMENT, "Missing ModelSpec")
+        raise invalid("Missing ModelSpec")
 
 
 def _answered_by(spec: model_pb2.ModelSpec, served: ServedVersion) -> model_pb2.ModelSpec:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from tensorflow.core.example import example_pb2
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import classification_pb2, predict_pb2, regression_pb2
 
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.signatures import strings
 from serving.tensors import to_proto, type_name
 
@@ -45,16 +45,16 @@ def parse_body(body: bytes) -> dict[str, Any]:
     # Bytes that are not UTF-8 are passed on to the tensors, as in TensorFlow Serving.
     text = body.decode("utf-8-sig", errors="surrogateescape").lstrip(" \t\r\n")
     if not text:
-        raise _invalid("JSON Parse error: The document is empty")
+        raise invalid("JSON Parse error: The document is empty")
     try:
         document, _ = json.JSONDecoder(parse_float=_parse_float).raw_decode(text)
     except json.JSONDecodeError as error:
-        raise _invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except RecursionError:
-        raise _invalid("JSON Parse error: nested too deeply") from None
+        raise invalid("JSON Parse error: nested too deeply") from None
     except ValueError as error:
         # A number of more digits than Python converts.
-        raise _invalid(f"JSON Parse error: {error}") from None
+        raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):
         raise _malformed(document, "Is not object")
     return document
@@ -91,7 +91,7 @@ def fill_predict(document: Mapping[str, Any], inputs: Mapping[str, Any], request
     """
     if not inputs:
         name = request.model_spec.signature_name or "DEFAULT"
-        raise _invalid(f"Failed to get input map for signature: {name}")
+        raise invalid(f"Failed to get input map for signature: {name}")
     if "instances" in document and "inputs" in document:
         raise _malformed(
             document, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
@@ -108,7 +108,7 @@ def fill_predict(document: Mapping[str, Any], inputs: Mapping[str, Any], request
         columns = _columns(document["inputs"], inputs)
         form = "columnar"
     else:
-        raise _invalid("Missing 'inputs' or 'instances' key")
+        raise invalid("Missing 'inputs' or 'instances' key")
     for name, column in columns.items():
         request.inputs[name].CopyFrom(to_proto(column.array()))
     return form
@@ -122,7 +122,6 @@ class _Column:
 
     def __init__(self, dtype: int, batched: bool):
         self.batched = batched
-        self.convert = _converter(dtype)
         self.dtype = dtype
         self.values: list[Any] = []
         self.shape: list[int] | None = None
@@ -138,14 +137,14 @@ class _Column:
                 break
             probe = probe[0]
         before = len(self.values)
-        _collect(item, 0, shape, self.convert, self.values)
+        _collect(item, 0, shape, self.dtype, self.values)
         size = len(self.values) - before
         if self.shape is None:
             self.shape, self.size = shape, size
         elif size != self.size:
-            raise _invalid(f"Expecting tensor size: {self.size} but got: {size}")
+            raise invalid(f"Expecting tensor size: {self.size} but got: {size}")
         elif shape != self.shape:
-            raise _invalid(f"Expecting shape {_brackets(self.shape)} but got: {_brackets(shape)}")
+            raise invalid(f"Expecting shape {_brackets(self.shape)} but got: {_brackets(shape)}")
         self.items += 1
 
     def array(self) -> np.ndarray:
@@ -159,7 +158,7 @@ class _Column:
                 return np.array(self.values, np.float64).astype(FLOATS[self.dtype]).reshape(shape)
         if self.dtype not in INTS:
             # An empty list has no value that the conversion could have refused.
-            self.convert([])
+            _element([], self.dtype)
         dtype, _, above = INTS[self.dtype]
         wide = np.uint64 if above > 2**63 else np.int64
         return np.array(self.values, wide).astype(dtype).reshape(shape)
@@ -168,7 +167,7 @@ class _Column:
 def _rows(instances: list[Any], inputs: Mapping[str, Any]) -> dict[str, _Column]:
     first = instances[0]
     if not isinstance(first, dict) and len(inputs) > 1:
-        raise _invalid(
+        raise invalid(
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
@@ -177,20 +176,20 @@ def _rows(instances: list[Any], inputs: Mapping[str, Any]) -> dict[str, _Column]
         column = next(iter(columns.values()))
         for index, item in enumerate(instances):
             if _is_object(item):
-                raise _invalid(f"Expecting value/list but got object at item {index} of input list")
+                raise invalid(f"Expecting value/list but got object at item {index} of input list")
             with_place = f"Failed to process element: {index} of 'instances' list."
             _add(column, item, with_place)
         return columns
     for index, item in enumerate(instances):
         if not _is_object(item):
-            raise _invalid(f"Expecting object but got list at item {index} of input list")
+            raise invalid(f"Expecting object but got list at item {index} of input list")
         for name, value in item.items():
             place = f"Failed to process element: {index} key: {name} of 'instances' list."
             if name not in columns:
-                raise _invalid(f"{place} Error: INVALID_ARGUMENT: JSON object: does not have named input: {name}")
+                raise invalid(f"{place} Error: INVALID_ARGUMENT: JSON object: does not have named input: {name}")
             _add(columns[name], value, place)
         if len(item) != len(columns):
-            raise _invalid(
+            raise invalid(
                 f"Failed to process element: {index} of 'instances' list. JSON object: {_debug(item)} "
                 f"keys must be equal to: {','.join(sorted(inputs))}"
             )
@@ -201,13 +200,13 @@ def _add(column: _Column, item: Any, place: str) -> None:
     try:
         column.add(item)
     except RequestError as error:
-        raise _invalid(f"{place} Error: {error.code.name}: {error}") from None
+        raise invalid(f"{place} Error: {error.code.name}: {error}") from None
 
 
 def _columns(given: Any, inputs: Mapping[str, Any]) -> dict[str, _Column]:
     if not _is_object(given):
         if len(inputs) > 1:
-            raise _invalid(
+            raise invalid(
                 "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
                 "tensorinfo_map"
             )
@@ -215,74 +214,44 @@ def _columns(given: Any, inputs: Mapping[str, Any]) -> dict[str, _Column]:
     columns = {}
     for name, info in inputs.items():
         if name not in given:
-            raise _invalid(f"Missing named input: {name} in 'inputs' object.")
+            raise invalid(f"Missing named input: {name} in 'inputs' object.")
         columns[name] = _Column(info.dtype, batched=False)
         columns[name].add(given[name])
     return columns
 
 
-def _collect(value: Any, level: int, shape: list[int], convert: Callable[[Any], Any], collected: list[Any]) -> None:
+def _collect(value: Any, level: int, shape: list[int], dtype: int, collected: list[Any]) -> None:
     if not isinstance(value, list):
         if level != len(shape):
             raise _malformed(
                 value, f"found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {len(shape)}"
             )
-        collected.append(convert(value))
+        collected.append(_element(value, dtype))
         return
     if level >= len(shape):
-        raise _invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+        raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
     if len(value) != shape[level]:
-        raise _invalid(
+        raise invalid(
             f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
         )
     for item in value:
-        _collect(item, level + 1, shape, convert, collected)
+        _collect(item, level + 1, shape, dtype, collected)
 
 
-def _converter(dtype: int) -> Callable[[Any], Any]:
-    """The function that converts a JSON value to an element; unlike in Python, booleans are no numbers."""
-    if dtype in FLOATS:
-
-        def to_float(value: Any) -> float:
-            if type(value) is float:
-                return value
-            if type(value) is int:
-                return _float(value)
-            raise _type_error(value, dtype)
-
-        return to_float
-    if dtype in INTS:
-        _, least, above = INTS[dtype]
-
-        def to_int(value: Any) -> int:
-            if type(value) is int and least <= value < above:
-                return value
-            raise _type_error(value, dtype)
-
-        return to_int
-    if dtype == types_pb2.DT_STRING:
-
-        def to_bytes(value: Any) -> bytes:
-            if type(value) is str:
-                return _text(value)
-            if isinstance(value, dict):
-                return _base64(value)
-            raise _type_error(value, dtype)
-
-        return to_bytes
-    if dtype == types_pb2.DT_BOOL:
-
-        def to_bool(value: Any) -> bool:
-            if type(value) is bool:
-                return value
-            raise _type_error(value, dtype)
-
-        return to_bool
-
-    def refuse(value: Any) -> Any:
-        raise RequestError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_debug(value)} to type: {type_name(dtype)}")
-
-    return refuse
+def _element(value: Any, dtype: int) -> Any:
+    """A JSON value as an element of a tensor; unlike in Python, booleans are no numbers."""
+    kind = type(value)
+    if dtype in FLOATS and kind in (float, int):
+        return _float(value)
+    if dtype in INTS and kind is int and INTS[dtype][1] <= value < INTS[dtype][2]:
+        return value
+    if dtype == types_pb2.DT_BOOL and kind is bool:
+        return value
+    if dtype == types_pb2.DT_STRING and kind in (str, dict):
+        return _text(value) if kind is str else _base64(value)
+    if dtype in (*FLOATS, *INTS, types_pb2.DT_BOOL, types_pb2.DT_STRING):
+        raise _type_error(value, dtype)
+    raise RequestError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_debug(value)} to type: {type_name(dtype)}")
 
 
 # --- classify, regress ------------------------------------------------------------------------------------------
@@ -314,7 +283,7 @@ def with_examples(body: bytes, request: _ExamplesRequest) -> _ExamplesRequest:
 
 def _example(value: Any) -> example_pb2.Example:
     if not isinstance(value, dict):
-        raise _invalid(f"Example must be JSON object but got JSON {_json_type(value)}")
+        raise invalid(f"Example must be JSON object but got JSON {_json_type(value)}")
     example = example_pb2.Example()
     for name, content in value.items():
         feature = example.features.feature[_text(name).decode(errors="replace")]
@@ -338,12 +307,12 @@ def _add_to_feature(value: Any, name: str, feature: Any) -> None:
         with np.errstate(over="ignore"):
             kind, element = "float_list", float(np.float32(_float(value)))
     else:
-        raise _invalid(f"Feature: {name} has element with unexpected JSON type: {_json_type(value)}")
+        raise invalid(f"Feature: {name} has element with unexpected JSON type: {_json_type(value)}")
     present = feature.WhichOneof("kind")
     if present not in (None, kind):
-        raise _invalid(f"Unexpected element type in feature: {name} expecting type: {present.removesuffix('_list')}")
+        raise invalid(f"Unexpected element type in feature: {name} expecting type: {present.removesuffix('_list')}")
     if kind == "int64_list" and element >= 2**63:
-        raise _invalid(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
+        raise invalid(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
     getattr(feature, kind).value.append(element)
 
 
@@ -365,21 +334,21 @@ def _base64(value: dict[str, Any]) -> bytes:
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:
-        raise _invalid("Unable to base64 decode") from None
+        raise invalid("Unable to base64 decode") from None
 
 
 def _text(value: str) -> bytes:
     try:
         return value.encode("utf-8", errors="surrogateescape")
     except UnicodeEncodeError:
-        raise _invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
 
 
 def _parse_float(text: str) -> float:
     """A number; Python reads 1e400 as infinity, RapidJSON refuses it."""
     number = float(text)
     if math.isinf(number):
-        raise _invalid("JSON Parse error: Number too big to be stored in double.")
+        raise invalid("JSON Parse error: Number too big to be stored in double.")
     return number
 
 
@@ -387,7 +356,7 @@ def _float(value: int | float) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise _invalid("JSON Parse error: Number too big to be stored in double.") from None
+        raise invalid("JSON Parse error: Number too big to be stored in double.") from None
 
 
 def _json_type(value: Any) -> str:
@@ -411,12 +380,8 @@ def _brackets(shape: list[int]) -> str:
     return f"[{','.join(map(str, shape))}]"
 
 
-def _invalid(message: str) -> RequestError:
-    return RequestError(Code.INVALID_ARGUMENT, message)
-
-
 def _malformed(value: Any, what: str) -> RequestError:
-    return _invalid(f"JSON Value: {_debug(value)} {what}")
+    return invalid(f"JSON Value: {_debug(value)} {what}")
 
 
 def _type_error(value: Any, dtype: int) -> RequestError:

@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 from google.protobuf import json_format, message
 from tensorflow.core.framework import tensor_pb2, types_pb2
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, get_model_status_pb2, regression_pb2
 
-from serving.errors import Code, RequestError
+from serving.errors import invalid
 from serving.server.json_requests import FLOATS, INTS, Format
 from serving.signatures import strings
 from serving.tensors import to_array, type_name
@@ -37,19 +32,17 @@ def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], form: Format) -> 
         RequestError: INVALID_ARGUMENT, these outputs cannot be written in this format.
     """
     if not outputs:
-        raise RequestError(Code.INVALID_ARGUMENT, "Cannot convert empty tensor map to JSON")
+        raise invalid("Cannot convert empty tensor map to JSON")
     if form == "columnar":
         columns = {name: _values(name, tensor) for name, tensor in sorted(outputs.items())}
         return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
     batch = None
     for name, tensor in sorted(outputs.items()):
         if not tensor.tensor_shape.dim:
-            raise RequestError(Code.INVALID_ARGUMENT, f"Tensor name: {name} has no shape information ")
+            raise invalid(f"Tensor name: {name} has no shape information ")
         size = tensor.tensor_shape.dim[0].size
         if batch is not None and size != batch:
-            raise RequestError(
-                Code.INVALID_ARGUMENT, f"Tensor name: {name} has inconsistent batch size: {size} expecting: {batch}"
-            )
+            raise invalid(f"Tensor name: {name} has inconsistent batch size: {size} expecting: {batch}")
         batch = size
     columns = {name: _values(name, tensor) for name, tensor in sorted(outputs.items())}
     if len(columns) == 1:
@@ -60,7 +53,7 @@ def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], form: Format) -> 
 def classifications(result: classification_pb2.ClassificationResult) -> dict[str, Any]:
     """`results`: per example [[label, score], ...]."""
     if not result.classifications:
-        raise RequestError(Code.INVALID_ARGUMENT, "Cannot convert empty ClassificationResults to JSON")
+        raise invalid("Cannot convert empty ClassificationResults to JSON")
     rows = [row.classes for row in result.classifications]
     scores = iter(_decimals(np.array([one.score for row in rows for one in row], np.float32)))
     return {"results": [[[one.label, next(scores)] for one in row] for row in rows]}
@@ -69,7 +62,7 @@ def classifications(result: classification_pb2.ClassificationResult) -> dict[str
 def regressions(result: regression_pb2.RegressionResult) -> dict[str, Any]:
     """`results`: a number per example."""
     if not result.regressions:
-        raise RequestError(Code.INVALID_ARGUMENT, "Cannot convert empty RegressionResults to JSON")
+        raise invalid("Cannot convert empty RegressionResults to JSON")
     return {"results": _decimals(np.array([one.value for one in result.regressions], np.float32))}
 
 
@@ -105,7 +98,7 @@ def _values(name: str, tensor: tensor_pb2.TensorProto) -> Any:
         array = to_array(tensor, name)
         as_base64 = name.endswith(BYTES_SUFFIX)
         return _nested([_string(value, as_base64) for value in array.reshape(-1).tolist()], array.shape)
-    raise RequestError(Code.INVALID_ARGUMENT, f"Failed to write JSON value for tensor type: {type_name(dtype)}")
+    raise invalid(f"Failed to write JSON value for tensor type: {type_name(dtype)}")
 
 
 def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:

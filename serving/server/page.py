@@ -41,35 +41,20 @@ _HEADERS = {
 _FLOATS = ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16")
 _INTS = ("DT_INT8", "DT_INT16", "DT_INT32", "DT_INT64", "DT_UINT8", "DT_UINT16", "DT_UINT32", "DT_UINT64")
 
+_SENT = {"name", "dtype", "length", "many", "values", "missing"}
+"""What the page's script knows of a field."""
+
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Field:
-    """An input field of the form, for one column.
+class Field(ColumnDescription):
+    """An input field of the form, for one column; `missing` is the JSON text of a missing value, if it may be missing.
 
-    Attributes:
-        dtype: `string`, `float` or `int`.
-        length: the length of a vector; None for a single value or a list.
-        many: whether any number of values may be given.
-        values: known values to choose from; others are allowed.
-        missing: the JSON text of a missing value; None if a value is required.
+    Other values than the known ones are allowed.
     """
 
     name: str
-    dtype: str
-    length: int | None
-    many: bool
-    values: list[str]
     missing: str | None
-
-    @property
-    def required(self) -> bool:
-        return self.missing is None
-
-    @property
-    def single(self) -> bool:
-        return self.length is None and not self.many
 
     @property
     def hint(self) -> str:
@@ -163,13 +148,9 @@ def answer_tasks(definition: Any, description: ModelDescription | None) -> list[
 
 def example_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]:
     """The rows of the warm-up requests: the text to fill in for each field, empty if the value is missing."""
-    columns = {
-        field.name: ColumnDescription(dtype=field.dtype, required=field.required, length=field.length, many=field.many)
-        for field in fields
-    }
+    described = ModelDescription(tasks={}, columns={field.name: field for field in fields})
     try:
-        records = warmup_rows(served.path)[:MOST_ROWS]
-        rows = rows_of_examples(ModelDescription(tasks={}, columns=columns), records)
+        rows = rows_of_examples(described, warmup_rows(served.path)[:MOST_ROWS])
     except RequestError as error:
         log.warning("the page of version %d has no example rows: %s", served.version, error)
         return []
@@ -205,7 +186,7 @@ def _context(served: ServedVersion) -> dict[str, Any]:
         "model": {
             "signature": COLUMNS,
             "outputs": sorted(definition.outputs),
-            "fields": [asdict(field) for field in fields],
+            "fields": [field.model_dump(include=_SENT) for field in fields],
             "tasks": [asdict(task) for task in tasks],
             "rows": rows,
         },
@@ -226,7 +207,10 @@ def _field(name: str, definition: Any, known: ColumnDescription | None) -> Field
     if known and known.dtype == "int" and dtype == "float":
         # Whole numbers are float64 in the signature.
         dtype = "int"
-    return Field(name, dtype, length, many, known.values if known else [], missing)
+    values = known.values if known else []
+    return Field(
+        name=name, dtype=dtype, required=missing is None, length=length, many=many, values=values, missing=missing
+    )
 
 
 def _type(name: str, tensor: Any) -> tuple[str, int | None, bool]:

@@ -24,11 +24,11 @@ from tensorflow_serving.apis import (
 )
 
 from janus_core.templates import templates_of
-from serving.errors import Code, RequestError
+from serving.errors import Code, RequestError, invalid
 from serving.server import json_requests, json_responses
 from serving.server.inference import Inference
+from serving.server.manager import GREATEST
 from serving.server.page import page_routes
-from serving.server.versions import GREATEST
 from serving.signatures import EXAMPLES
 
 MAX_BODY_BYTES = 256 << 20
@@ -150,17 +150,17 @@ def _too_large(most: int) -> Response:
 def _process(inference: Inference, method: str, target: str, body: bytes) -> bytes:
     match = {"POST": _PREDICTION, "GET": _STATUS}[method].fullmatch(target) if method in ("POST", "GET") else None
     if match is None:
-        raise RequestError(Code.INVALID_ARGUMENT, f"Malformed request: {method} {target}")
+        raise invalid(f"Malformed request: {method} {target}")
     spec = _model_spec(match["name"], match["version"], match["label"])
     kind = match["method"]
     if method == "POST":
         # The path is matched case-insensitively, the verb is not.
         known = {"predict": _predict, "classify": _classify, "regress": _regress}
         if kind not in known:
-            raise RequestError(Code.INVALID_ARGUMENT, f"Malformed request: {method} {target}")
+            raise invalid(f"Malformed request: {method} {target}")
         return json_responses.encode(known[kind](inference, spec, body))
     if not spec.name:
-        raise RequestError(Code.INVALID_ARGUMENT, "Missing model name in request.")
+        raise invalid("Missing model name in request.")
     if kind == "metadata":
         return json_responses.encode(_metadata(inference, spec))
     status = inference.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
@@ -171,7 +171,7 @@ def _model_spec(name: str | None, version: str | None, label: str | None) -> mod
     spec = model_pb2.ModelSpec(name=unquote(name or ""))
     if version is not None:
         if len(version) > len(str(GREATEST)) or int(version) > GREATEST:
-            raise RequestError(Code.INVALID_ARGUMENT, f"Failed to convert version: {version} to numeric.")
+            raise invalid(f"Failed to convert version: {version} to numeric.")
         spec.version.value = int(version)
     elif label is not None:
         spec.version_label = unquote(label)
@@ -185,7 +185,7 @@ def _predict(inference: Inference, spec: model_pb2.ModelSpec, body: bytes) -> di
     with inference.servable(spec) as served:
         name = spec.signature_name or EXAMPLES
         if name not in served.model.signatures:
-            raise RequestError(Code.INVALID_ARGUMENT, f'Serving signature name: "{name}" not found in signature def')
+            raise invalid(f'Serving signature name: "{name}" not found in signature def')
         form = json_requests.fill_predict(document, served.model.signatures[name].inputs, request)
         response = inference.predict_by(served, request)
     return json_responses.predictions(response.outputs, form)

@@ -12,9 +12,8 @@ from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from serving.deployment.config import DeploymentConfig
 from serving.deployment.files import differing, edited, write
-from serving.deployment.release import release_warning, serving_release
 from serving.deployment.render import render
-from serving.deployment.server import server_of
+from serving.deployment.server import release_warning, server_of, serving_release
 from serving.signatures import SAVED_MODEL, meta_graph_of
 
 OUTPUT = Path("deploy/serving")

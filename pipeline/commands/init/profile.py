@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.domains import as_text
+from components.example_gen.bad_rows import as_text
 from janus_core.tables.column_kinds import Kind, kind_of_type
 from janus_core.tables.lists import is_list, list_offsets
 from janus_core.tables.times import parse_times

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.example_gen.domains import as_text
+from components.example_gen.bad_rows import as_text
 from components.example_gen.precision import offset_against_rounding
 from janus_core.errors import ConfigError, DataError
 from janus_core.kinds import KINDS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.domains import as_text
+from components.example_gen.bad_rows import as_text
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import Kind, kind_of_type

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from components.pusher.journal import origin
 from components.pusher.layout import join
-from components.pusher.retention import read_labels
+from components.pusher.push import read_labels
 from components.pusher.state import read_state
 from components.pusher.storage import storage_of
 from janus_core.errors import ConfigError, JanusError

@@ -4,16 +4,14 @@ from typing import Any
 
 import pytest
 
+from components.anomaly_gate.checks import Finding, check_anomalies, check_split
 from components.anomaly_gate.column import Column, read_columns
-from components.anomaly_gate.config_checks import check_split
 from components.anomaly_gate.expectations import (
     Expectations,
     FeatureExpectation,
     LabelExpectation,
     WeightExpectation,
 )
-from components.anomaly_gate.finding import Finding
-from components.anomaly_gate.schema_checks import check_anomalies
 from tests.components.anomaly_gate.statistics import anomalies_of, schema_of, statistics_of
 
 # TFDV's mean of infinite values.

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from components.example_gen.settings import COLUMNS_PROPERTY
+from components.example_gen.parameters import COLUMNS_PROPERTY
 from janus_core.errors import DataError
 from janus_core.tables.inspect import check_columns, inspect_source
 from tests.components.example_gen.helpers import data_config, records, rows, run, write_csv

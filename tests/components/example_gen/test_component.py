@@ -16,7 +16,7 @@ from tfx.utils import proto_utils
 
 from components.example_gen import executor
 from components.example_gen.component import ArrowExampleGen
-from components.example_gen.settings import SETTINGS_PROPERTY, settings_digest
+from components.example_gen.parameters import SETTINGS_PROPERTY, settings_digest
 from janus_core.errors import DataError
 from janus_core.tables import pieces as plan
 from janus_core.tables.config import DataConfig

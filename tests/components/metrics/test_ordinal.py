@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from components.metrics.ordinal import ClassDistance, QuadraticWeightedKappa
+from components.metrics.classification import ClassDistance, QuadraticWeightedKappa
 from tests.components.metrics.values import metric_value
 
 BOTH = [ClassDistance, QuadraticWeightedKappa]

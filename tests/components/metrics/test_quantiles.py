@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from components.metrics.quantiles import IntervalCoverage, PinballLoss
+from components.metrics.regression import IntervalCoverage, PinballLoss
 from tests.components.metrics.values import metric_value
 from tests.formulas import quantile_metrics
 

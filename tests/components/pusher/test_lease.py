@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher import lease
+from components.pusher import lock
 from components.pusher.layout import Location
-from components.pusher.lease import PREFIX, Ticket, leased
 from components.pusher.local import read_text, text_names
-from components.pusher.lock import Claim, exclusive
+from components.pusher.lock import CLOCK_SKEW_SECONDS, PREFIX, Claim, Ticket, exclusive, leased
 from components.pusher.storage import storage_of
 from janus_core.errors import JanusError
 
@@ -33,7 +32,7 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
 
 @pytest.fixture
 def on_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    monkeypatch.setattr(lease, "POLL_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr(lock, "POLL_SECONDS", (0.01, 0.05))
     return lambda name: monkeypatch.setattr(socket, "gethostname", lambda: name)
 
 
@@ -72,7 +71,7 @@ def test_the_loser_waits_for_its_turn(base: Location, on_host: Callable[[str], N
 
 
 def test_many_contenders_never_hold_it_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "POLL_SECONDS", (0.001, 0.03))
+    monkeypatch.setattr(lock, "POLL_SECONDS", (0.001, 0.03))
     names = threading.local()
     monkeypatch.setattr(socket, "gethostname", lambda: names.host)
     inside: list[str] = []
@@ -116,10 +115,10 @@ def test_the_dead_are_not_waited_for(
     on_host("pod-b")
     now = time.time()
     # Within what the clocks may differ by, it may live.
-    monkeypatch.setattr(time, "time", lambda: now + SECONDS + lease.CLOCK_SKEW_SECONDS - 5)
+    monkeypatch.setattr(time, "time", lambda: now + SECONDS + CLOCK_SKEW_SECONDS - 5)
     with pytest.raises(JanusError, match="counts as dead in"):
         leased(base, "run 2", SECONDS, 0.0).__enter__()
-    monkeypatch.setattr(time, "time", lambda: now + SECONDS + lease.CLOCK_SKEW_SECONDS + 5)
+    monkeypatch.setattr(time, "time", lambda: now + SECONDS + CLOCK_SKEW_SECONDS + 5)
     with leased(base, "run 2", SECONDS, 0.0):
         assert f"{PREFIX}dead" not in _tickets(base)
 

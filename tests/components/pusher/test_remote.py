@@ -11,8 +11,7 @@ import tensorflow as tf
 from components.pusher import remote
 from components.pusher.journal import JOURNAL, history
 from components.pusher.layout import is_url, join
-from components.pusher.lease import PREFIX
-from components.pusher.lock import Claim, exclusive
+from components.pusher.lock import PREFIX, Claim, exclusive
 from components.pusher.push import push
 from components.pusher.rollback import roll_back
 from components.pusher.state import read_state

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.pusher import local
-from components.pusher.push import push
-from components.pusher.retention import LABELS_FILE, protected, read_labels
+from components.pusher.push import LABELS_FILE, protected, push, read_labels
 from components.pusher.rollback import roll_back
 from components.pusher.state import State, read_state
 from components.pusher.versions import versions

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher.push import push
-from components.pusher.retention import retain
+from components.pusher.push import push, retain
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, remove_leftovers, version_for, versions
 from janus_core.errors import JanusError

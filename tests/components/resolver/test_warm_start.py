@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
-from components.resolver.warm_start import LastBlessedModelBefore
-from tests.components.resolver.test_baseline import blessing, model
+from components.resolver.models import LastBlessedModelBefore
+from tests.components.resolver.test_models import blessing, model
 
 
 @pytest.fixture

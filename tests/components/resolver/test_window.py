@@ -9,7 +9,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.types import standard_artifacts
 
-from components.example_gen.settings import COLUMNS_PROPERTY, SETTINGS_PROPERTY
+from components.example_gen.parameters import COLUMNS_PROPERTY, SETTINGS_PROPERTY
 from components.resolver.window import NewestSpans
 
 GATE = "components.anomaly_gate.component.AnomalyGate"

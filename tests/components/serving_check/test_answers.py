@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from serving.check.answers import differences, read_answers, unusable, write_answers
-from serving.check.latency import LEAST_CALLS, measure
+from serving.check.trial import LEAST_CALLS, measure
 
 NAMES = ["row 1", "row 2", "row 3"]
 

@@ -15,13 +15,10 @@ from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.types import standard_artifacts
 
 from components.serving_check import executor as executor_module
-from components.serving_check import stamp as stamp_module
 from components.serving_check.config import CheckConfig
 from components.serving_check.driver import FAILURES, Driver
-from components.serving_check.executor import Executor
+from components.serving_check.executor import Executor, first_rows, stamp
 from components.serving_check.result import CheckResult, read_check
-from components.serving_check.rows import first_rows
-from components.serving_check.stamp import stamp
 from janus_core.errors import DataError
 from serving.check.findings import read_findings
 from serving.saved_model import LoadedModel
@@ -134,7 +131,7 @@ def test_a_broken_stamp_leaves_nothing(tmp_path: Path, good_model: Path, monkeyp
         assert (model / "saved_model.pb").exists()
         raise OSError("disk full")
 
-    monkeypatch.setattr(stamp_module, "write_warmup", fail)
+    monkeypatch.setattr(executor_module, "write_warmup", fail)
     with pytest.raises(OSError, match="disk full"):
         stamp(good_model, tmp_path / "stamped", ROWS)
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.example_gen.parameters import Parameters
-from components.example_gen.settings import settings_digest
+from components.example_gen.parameters import Parameters, settings_digest
 from components.example_gen.work import Job, infer_kinds
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader

@@ -10,7 +10,7 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel, standard_artifacts
 
-from components.resolver.baseline import LastOtherBlessedModel
+from components.resolver.models import LastOtherBlessedModel
 from janus_core.errors import DataError
 from pipeline.lineage.store import executions_of_node, executions_of_run, open_store
 from pipeline.run.interruption import Interruption

@@ -3,8 +3,7 @@
 import pytest
 
 from serving.deployment.config import DeploymentConfig
-from serving.deployment.release import release_warning, serving_release
-from serving.deployment.server import arguments, server_of
+from serving.deployment.server import arguments, release_warning, server_of, serving_release
 from tests.serving.deployment.rendered import flags, rendered
 
 # Flags that tensorflow_serving/model_servers/main.cc declares in all of 2.16.1, 2.17.1, 2.18.1, 2.19.1 and 2.20.0.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
-from components.resolver.baseline import LastOtherBlessedModel
+from components.resolver.models import LastOtherBlessedModel
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The strategy of the Resolver: the last blessed model that is not the candidate itself."""
+"""The strategies of the Resolver and the WarmStartResolver: the last blessed model, to compare with or start from."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -41,3 +41,22 @@ def last_blessed(models: Iterable[Artifact], blessings: Iterable[Artifact]) -> A
         if model is not None and model.get_int_custom_property(WITHDRAWN) != 1 and fileio.exists(model.uri):
             return {MODEL: [model], BLESSING: [blessing]}
     return {MODEL: [], BLESSING: []}
+
+
+EXAMPLES = "examples"
+
+
+class LastBlessedModelBefore(ResolverStrategy):
+    """Resolves `model` and `model_blessing` to those of the last blessing of a model older than `examples`.
+
+    The last blessed model of all would be another one after each run, and a run that changes nothing would train
+    again. A model that is older than the examples was not trained on them, and stays the answer as long as they do.
+    One that a rollback withdrew does not count.
+    """
+
+    def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
+        """Called by TFX; `model` and `model_blessing` are empty where there is no such model."""
+        examples = input_dict[EXAMPLES]
+        oldest = min(artifact.id for artifact in examples)
+        models = [artifact for artifact in input_dict[MODEL] if artifact.id < oldest]
+        return {**last_blessed(models, input_dict[BLESSING]), EXAMPLES: examples}
