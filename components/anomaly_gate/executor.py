@@ -18,9 +18,7 @@ from janus_core.errors import DataError
 class Executor(base_executor.BaseExecutor):
     """Raises `DataError` with all that is wrong, or does nothing."""
 
-    def Do(  # noqa: N802 - the name is TFX's
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX.
 
         Raises:

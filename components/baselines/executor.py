@@ -31,9 +31,7 @@ MEMORY_LIMIT_MB = 8192
 class Executor(BaseExecutor):
     """Writes a result in any case; what went wrong is part of it."""
 
-    def Do(  # noqa: N802 - the name is TFX's
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX."""
         self._log_startup(input_dict, output_dict, exec_properties)
         config = BaselinesConfig.model_validate_json(exec_properties["config"])

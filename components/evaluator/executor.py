@@ -24,9 +24,7 @@ from janus_core.examples.shards import holds_tf_examples, shard_files
 class StockExecutor(stock.Executor):
     """TFX's own executor, but a baseline that lacks a task does not fail the run."""
 
-    def Do(  # noqa: N802 - the name is TFX's
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its Evaluator."""
         super().Do(*_with_fitting_baseline(input_dict, output_dict, exec_properties))
 
@@ -34,9 +32,7 @@ class StockExecutor(stock.Executor):
 class BatchExecutor(stock.Executor):
     """Computes metrics from batches; leaves what cannot be computed this way to TFX's own executor."""
 
-    def Do(  # noqa: N802 - the name is TFX's
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its Evaluator."""
         input_dict, output_dict, exec_properties = _with_fitting_baseline(input_dict, output_dict, exec_properties)
         config = tfma.utils.update_eval_config_with_defaults(

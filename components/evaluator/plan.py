@@ -19,7 +19,6 @@ class WeightSum(Statistic):
     name = "weight_sum"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         return list(grouped_sums(rows.weights[:, None], membership))
 
 

@@ -49,9 +49,7 @@ _MAX_SHOWN = 20
 class ArrowExampleGenExecutor(BaseBeamExecutor):
     """Reads files by Arrow and writes tf.Examples, split into train and eval."""
 
-    def Do(  # noqa: N802 (TFX's name)
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Fills the one Examples artifact of `output_dict`.
 
         Raises DataError for whatever is wrong with the data; nothing is published then.

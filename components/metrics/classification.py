@@ -38,7 +38,6 @@ class ClassCounts(Statistic):
         self.name = f"class_counts:classes={classes}" + (f",decided={json.dumps(self.decided)}" if decided else "")
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         labels = class_indices(rows, self.classes)
         if self.decided:
             matches = np.stack([rows.predictions[:, 0] == name.encode() for name in self.decided], axis=1).astype(bool)
@@ -63,7 +62,6 @@ class ClassAccuracy(StatisticMetric):
     statistic_class = ClassCounts
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         right, labelled, _ = state.sum(axis=1)
         return ratio(right, labelled)
 
@@ -78,7 +76,6 @@ class MacroF1(StatisticMetric):
     statistic_class = ClassCounts
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return mean_f1(*(state[:, 1:] if state.shape[1] == 2 else state))
 
 
@@ -94,7 +91,6 @@ class PresentClasses(StatisticMetric):
     statistic_class = ClassCounts
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return float(np.count_nonzero(state[1]))
 
 
@@ -106,7 +102,6 @@ class LogLossSums(RowSums):
         self.name = f"log_loss_sums:classes={classes}"
 
     def of_rows(self, rows: Rows) -> np.ndarray:
-        """See `RowSums`."""
         labels = class_indices(rows, self.classes)
         of_label = class_probabilities(rows, self.classes)[np.arange(len(labels)), labels]
         return -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1.0))
@@ -130,7 +125,6 @@ class ConfidenceBins(Statistic):
         self.name = f"confidence_bins:classes={classes},bins={bins}"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         probabilities = class_probabilities(rows, self.classes)
         finite = finite_rows(probabilities)
         probabilities = np.where(finite[:, None], probabilities, 0.0)
@@ -154,7 +148,6 @@ class ExpectedCalibrationError(StatisticMetric):
     statistic_class = ConfidenceBins
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return ratio(np.abs(state[:, 1]).sum(), state[:, 0].sum())
 
 
@@ -170,7 +163,6 @@ class MedianConfusion(Statistic):
         self.name = f"median_confusion:classes={classes}"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         probabilities = class_probabilities(rows, self.classes)
         labels = class_indices(rows, self.classes)
         finite = finite_rows(probabilities)
@@ -188,7 +180,6 @@ class ClassDistance(StatisticMetric):
     statistic_class = MedianConfusion
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return ratio(np.sum(state * _distances(len(state))), state.sum())
 
 
@@ -203,7 +194,6 @@ class QuadraticWeightedKappa(StatisticMetric):
     statistic_class = MedianConfusion
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         disagreement = _distances(len(state)) ** 2
         # Both sums times the total weight, so that nothing is divided by a weight of 0.
         expected = np.sum(disagreement * np.outer(state.sum(axis=1), state.sum(axis=0)))

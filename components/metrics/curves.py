@@ -40,7 +40,6 @@ class ScoreHistogram(Statistic):
         """Probabilities, float64 [n, classes], and which rows have the class, bool [n, classes]."""
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         probabilities, positive = self.scores(rows)
         finite = finite_rows(probabilities)
         cells = _places(np.where(finite[:, None], probabilities, 0.0))
@@ -57,7 +56,6 @@ class ScoreHistogram(Statistic):
         ]
 
     def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
-        """See `Statistic`."""
         if len(states) == 1:
             return states[0]
         cells = np.concatenate([state[1:, 0] for state in states]).astype(np.int64)
@@ -84,7 +82,6 @@ class ExclusiveScores(ScoreHistogram):
         self.name = f"score_histogram:classes={classes}"
 
     def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-        """See `ScoreHistogram`."""
         probabilities = class_probabilities(rows, self.classes)
         positive = np.equal.outer(class_indices(rows, self.classes), np.arange(self.classes))
         return (probabilities[:, 1:], positive[:, 1:]) if self.classes == 2 else (probabilities, positive)
@@ -98,7 +95,6 @@ class MultilabelScores(ScoreHistogram):
         self.name = f"multilabel_score_histogram:classes={classes}"
 
     def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-        """See `ScoreHistogram`."""
         return rows.predictions, label_flags(rows, self.classes)
 
 
@@ -138,7 +134,6 @@ class _Area(StatisticMetric):
         """The area under one class's curve."""
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         areas = [self.area(curve) for curve in curves(state)]
         return float(np.mean(areas)) if areas else np.nan
 
@@ -165,7 +160,6 @@ class OneVsRestAUCPR(_Area):
     """
 
     def area(self, curve: Curve) -> float:
-        """See `_Area`."""
         positive = curve.positive[::-1]
         true = np.cumsum(positive)
         predicted = true + np.cumsum(curve.negative[::-1])

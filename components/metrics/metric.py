@@ -137,5 +137,4 @@ class WeightedMean(StatisticMetric):
     column: ClassVar[int] = 1
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return ratio(state[self.column], state[0])

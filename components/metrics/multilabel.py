@@ -35,7 +35,6 @@ class MultilabelCounts(RowSums):
         self.name = f"multilabel_counts:classes={classes}"
 
     def of_rows(self, rows: Rows) -> np.ndarray:
-        """See `RowSums`."""
         labelled, predicted = label_flags(rows, self.classes), rows.predictions > 0.5
         exact = (labelled == predicted).all(axis=1)
         return np.concatenate([exact[:, None], labelled & predicted, labelled, predicted], axis=1)
@@ -56,7 +55,6 @@ class DecisionAccuracy(StatisticMetric):
     statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         found = decisions(state)
         wrong = np.sum(found.labelled + found.predicted - 2 * found.right)
         return 1 - ratio(wrong, found.total * len(found.right))
@@ -77,7 +75,6 @@ class MultilabelF1(StatisticMetric):
     statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         found = decisions(state)
         return mean_f1(found.right, found.labelled, found.predicted)
 
@@ -88,7 +85,6 @@ class MultilabelPresentClasses(StatisticMetric):
     statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return float(np.count_nonzero(decisions(state).labelled))
 
 
@@ -100,7 +96,6 @@ class MultilabelLogLossSums(RowSums):
         self.name = f"multilabel_log_loss_sums:classes={classes}"
 
     def of_rows(self, rows: Rows) -> np.ndarray:
-        """See `RowSums`."""
         flags = label_flags(rows, self.classes)
         of_outcome = np.where(flags, rows.predictions, 1 - rows.predictions)
         return -np.log(np.clip(of_outcome, SMALLEST_PROBABILITY, 1.0)).mean(axis=1)

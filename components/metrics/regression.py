@@ -23,7 +23,6 @@ class ErrorMoments(Statistic):
     name = "error_moments"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         labels = single_labels(rows).astype(np.float64)
         errors = _single_predictions(rows) - labels
         weights = np.where(np.isfinite(errors), rows.weights, np.nan)
@@ -44,7 +43,6 @@ class ErrorMoments(Statistic):
         return list(np.concatenate([sums, (origins + offset)[:, None], spread[:, None]], axis=1))
 
     def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
-        """See `Statistic`."""
         stacked = np.stack(states)
         weights, means = stacked[:, 0], stacked[:, 4]
         merged = stacked.sum(axis=0)
@@ -66,7 +64,6 @@ class RootSquaredError(StatisticMetric):
     statistic_class = ErrorMoments
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return np.sqrt(ratio(state[3], state[0]))
 
 
@@ -87,7 +84,6 @@ class RSquared(StatisticMetric):
     statistic_class = ErrorMoments
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return 1 - ratio(state[3], state[5])
 
 
@@ -97,7 +93,6 @@ class DevianceSums(RowSums):
     name = "poisson_deviance_sums"
 
     def of_rows(self, rows: Rows) -> np.ndarray:
-        """See `RowSums`."""
         labels = single_labels(rows).astype(np.float64)
         if (labels < 0).any():
             raise ValueError("a label of a count task is below 0")
@@ -133,7 +128,6 @@ class QuantileSums(RowSums):
         self.name = f"quantile_sums:levels={'_'.join(map(repr, self.levels))}"
 
     def of_rows(self, rows: Rows) -> np.ndarray:
-        """See `RowSums`."""
         quantiles, levels = rows.predictions, np.array(self.levels)
         if quantiles.shape[1] != len(levels):
             raise ValueError(f"the model predicts {quantiles.shape[1]} quantiles, the task has {len(levels)}")

@@ -13,7 +13,6 @@ class RowCount(Statistic):
     name = "row_count"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         ones = np.ones(len(membership.rows))
         return list(weighted_counts(membership.groups, ones, membership.count)[:, None])
 
@@ -24,5 +23,4 @@ class LabelledRows(StatisticMetric):
     statistic_class = RowCount
 
     def value(self, state: np.ndarray) -> float:
-        """See `StatisticMetric`."""
         return float(state[0])

@@ -49,7 +49,6 @@ class RowSums(Statistic):
         """
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        """See `Statistic`."""
         finite = finite_rows(rows.predictions)
         values = self.of_rows(replace(rows, predictions=np.where(finite[:, None], rows.predictions, 1.0)))
         weights = np.where(finite, rows.weights, np.nan)[:, None]

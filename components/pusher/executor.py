@@ -6,9 +6,10 @@ from typing import Any
 
 from tfx.components.pusher import executor as stock
 from tfx.proto import pusher_pb2
-from tfx.types import Artifact, artifact_utils, standard_component_specs
+from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils, proto_utils
 
+from components.artifacts import Artifacts
 from components.pusher.lock import Claim
 from components.pusher.push import push
 from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT
@@ -20,19 +21,14 @@ _HAS_MODEL = "has_model"
 class Executor(stock.Executor):
     """Pushes to the version that the driver chose, unless a rollback has withdrawn the model."""
 
-    def GetModelPath(self, input_dict: dict[str, list[Artifact]]) -> str:  # noqa: N802 - the name is TFX's
+    def GetModelPath(self, input_dict: Artifacts) -> str:
         """The model that the serving check stamped, if it did: it carries the warm-up requests; else the Trainer's."""
         for blessing in input_dict.get(standard_component_specs.INFRA_BLESSING_KEY) or []:
             if blessing.get_int_custom_property(_HAS_MODEL):
                 return str(path_utils.stamped_model_path(blessing.uri))
         return str(super().GetModelPath(input_dict))
 
-    def Do(  # noqa: N802 - the name is TFX's
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX."""
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])

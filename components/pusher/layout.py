@@ -1,6 +1,12 @@
-"""Paths and URLs of a folder of versions, and the names in it."""
+"""Paths and URLs of a folder of versions, the names in it, and a model's files wherever they are."""
 
+import hashlib
 import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
 Location = str | os.PathLike[str]
 """A path, or a URL such as gs://bucket/models. A URL must stay text: pathlib would take a slash from it."""
@@ -19,3 +25,37 @@ def join(base: Location, *names: str | int) -> str:
 def is_version(name: str) -> bool:
     """Whether a folder of this name is a version: its number, without leading zeros."""
     return name.isascii() and name.isdigit() and str(int(name)) == name
+
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of a model.
+
+    Attributes:
+        folder: where they are.
+        sizes: name relative to the model's folder → bytes.
+        open_file: opens a file of this name to read bytes.
+    """
+
+    folder: Location
+    sizes: Mapping[str, int]
+    open_file: Callable[[str], AbstractContextManager[Any]]
+
+    def digest(self) -> str:
+        """The SHA-256 of all names, sizes and contents, in hexadecimal digits."""
+        digest = hashlib.sha256()
+        for name in sorted(self.sizes, key=lambda name: name.split("/")):
+            digest.update(f"{name}\0{self.sizes[name]}\0".encode())
+            with self.open_file(name) as file:
+                for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
+                    digest.update(block)
+        return digest.hexdigest()
+
+    def copy(self, open_target: Callable[[str], AbstractContextManager[Any]]) -> None:
+        """Copies all files; `open_target` opens the copy of this name to write bytes, and makes its folder."""
+        for name in sorted(self.sizes):
+            with self.open_file(name) as read, open_target(name) as written:
+                shutil.copyfileobj(read, written, _BLOCK_BYTES)

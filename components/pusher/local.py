@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from components.pusher.layout import Location, is_url, is_version
-from components.pusher.source import Source
+from components.pusher.layout import Location, Source, is_url, is_version
 from janus_core.files import STAGING, delete, replacing, sync, sync_tree, try_to_write
 from serving.signatures import SAVED_MODEL
 

@@ -25,8 +25,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.pusher.layout import Location, is_version, join
-from components.pusher.source import Source
+from components.pusher.layout import Location, Source, is_version, join
 from janus_core.files import STAGING
 from serving.signatures import SAVED_MODEL
 

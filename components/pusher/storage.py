@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from components.pusher import local
-from components.pusher.layout import Location, is_url, join
-from components.pusher.source import Source
+from components.pusher.layout import Location, Source, is_url, join
 
 
 class Storage(Protocol):

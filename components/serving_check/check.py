@@ -69,12 +69,8 @@ def check_model(model: Path, rows: Sequence[bytes], config: CheckConfig) -> Chec
     )
 
 
-def latency_problems(latency: Mapping[str, Mapping[str, Latency]], limits: LatencyLimits) -> list[str]:
+def latency_problems(latency: Mapping[str, Mapping[str, Latency]], limits: LatencyLimits) -> Iterator[str]:
     """A sentence for each limit that a signature's latency is above."""
-    return list(_latency_problems(latency, limits))
-
-
-def _latency_problems(latency: Mapping[str, Mapping[str, Latency]], limits: LatencyLimits) -> Iterator[str]:
     for signature, sizes in latency.items():
         for size, measured in sizes.items():
             for quantile, words in (("p50_ms", "the median"), ("p99_ms", "the 99th percentile")):
@@ -98,7 +94,7 @@ def _comparison(model: Path, rows: Sequence[bytes], answers: Mapping[str, Answer
 
 def compare(answers: Mapping[str, Answers], expected: Mapping[str, Answers]) -> list[str]:
     """A sentence for each output that differs from the reference."""
-    problems = []
+    problems: list[str] = []
     for signature, outputs in answers.items():
         if signature in expected:
             count = len(next(iter(outputs.values()), ()))

@@ -9,11 +9,12 @@ from absl import logging
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
-from tfx.types import Artifact, artifact_utils
+from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import path_utils
 
 from components.anomaly_gate.column import STATISTICS_FILE
+from components.artifacts import Artifacts
 from components.serving_check.check import check_model
 from components.serving_check.config import CheckConfig
 from components.serving_check.result import write_check
@@ -34,12 +35,7 @@ BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 class Executor(base_executor.BaseExecutor):
     """Blesses the model or not; the component succeeds in both cases."""
 
-    def Do(  # noqa: N802 - the name is TFX's
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX.
 
         Raises:

@@ -22,9 +22,7 @@ _UNSUPPORTED = (specs.STATS_OPTIONS_JSON_KEY, specs.SAMPLE_RATE_BY_SPLIT_KEY, sp
 class Executor(stock.Executor):
     """Statistics of tf.Examples with TFDV's default options; anything else is left to TFX's own executor."""
 
-    def Do(  # noqa: N802 (TFX's name)
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its StatisticsGen. Raises DataError for files that cannot be read."""
         examples = artifact_utils.get_single_instance(input_dict[specs.EXAMPLES_KEY])
         special = input_dict.get(specs.SCHEMA_KEY) or any(exec_properties.get(key) for key in _UNSUPPORTED)

@@ -14,7 +14,7 @@ from tfx_bsl.public.tfxio import TensorAdapter, TensorAdapterConfig
 from components.transform.accumulators import read_accumulators, write_accumulators
 from components.transform.cache import Cache
 from janus_core.errors import DataError
-from janus_core.examples.columns import parse_columns
+from janus_core.examples.decode import parse_columns
 from janus_core.examples.records import record_batches
 from janus_core.examples.shards import read_shards
 from janus_core.tables.column_kinds import Kind, kind_of_type

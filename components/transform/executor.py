@@ -34,9 +34,7 @@ _STAGING = ".staging"
 class Executor(BaseBeamExecutor):
     """Analyses some splits and transforms some, as TFX's executor does without statistics."""
 
-    def Do(  # noqa: N802 (TFX's name)
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its Transform.
 
         Raises:

@@ -20,7 +20,7 @@ TRIALS_FILE = "trials.json"
 class Executor(base_executor.BaseExecutor):
     """Runs a tuner_fn's tuner."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],

@@ -13,7 +13,7 @@ Answers = dict[str, np.ndarray]
 """Output of a signature → its values, a row each."""
 
 
-def unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) -> list[str]:
+def unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) -> Iterator[str]:
     """A sentence for each output that is not one finite value, or vector of them, per row.
 
     Args:
@@ -21,10 +21,6 @@ def unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) -
         answers: its outputs.
         rows: the rows' names.
     """
-    return list(_unusable(who, answers, rows))
-
-
-def _unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) -> Iterator[str]:
     for output, values in sorted(answers.items()):
         if values.shape[:1] != (len(rows),):
             yield f"{who}: output {output} has the shape {list(values.shape)} for {_count(len(rows))}"
@@ -37,7 +33,7 @@ def _unusable(who: str, answers: Mapping[str, np.ndarray], rows: Sequence[str]) 
 
 def differences(
     who: str, answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], rows: Sequence[str], source: str
-) -> list[str]:
+) -> Iterator[str]:
     """A sentence for each output that is not as expected, by more than `TOLERANCE`.
 
     Args:
@@ -47,12 +43,6 @@ def differences(
         rows: the rows' names.
         source: where the expected values are from, as in "as <source>".
     """
-    return list(_differences(who, answers, expected, rows, source))
-
-
-def _differences(
-    who: str, answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], rows: Sequence[str], source: str
-) -> Iterator[str]:
     for output in sorted(set(answers) ^ set(expected)):
         yield f"{who}: output {output} is {'given' if output in answers else 'absent'}, other than in {source}"
     for output in sorted(set(answers) & set(expected)):

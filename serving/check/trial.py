@@ -168,7 +168,7 @@ class _Trial:
                 answers = self._model.run(signature, take(self._inputs[signature], rows))
             except RequestError as error:
                 return [f"{who}: {names[0]} is not answered: {error}"]
-            problems = differences(who, answers, take(expected, rows), names, f"a batch of {len(self._rows)}")
+            problems = list(differences(who, answers, take(expected, rows), names, f"a batch of {len(self._rows)}"))
             if problems:
                 return problems
         return []
@@ -207,7 +207,7 @@ def _other_rows(row: bytes, columns: Any) -> Iterator[_Other]:
 def _disagreement(answers: dict[str, Answers], names: Sequence[str]) -> list[str]:
     if EXAMPLES not in answers or COLUMNS not in answers:
         return []
-    return differences(COLUMNS, answers[COLUMNS], answers[EXAMPLES], names, EXAMPLES)
+    return list(differences(COLUMNS, answers[COLUMNS], answers[EXAMPLES], names, EXAMPLES))
 
 
 CALLS = {1: 200, 128: 50}

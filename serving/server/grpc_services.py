@@ -1,5 +1,6 @@
 """TensorFlow Serving's gRPC services (model_servers/prediction_service_impl.cc, model_service_impl.cc)."""
 
+import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +37,21 @@ def create_server(inference: Inference, servicer: health.HealthServicer, threads
         threads: the number of requests that are answered at the same time.
     """
     server = grpc.server(ThreadPoolExecutor(threads, thread_name_prefix="grpc"), options=_OPTIONS)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(inference), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(inference), server)
+    predictions = _answering(
+        prediction_service_pb2_grpc.PredictionServiceServicer(),
+        Predict=inference.predict,
+        Classify=inference.classify,
+        Regress=inference.regress,
+        MultiInference=inference.multi_inference,
+        GetModelMetadata=inference.metadata,
+    )
+    models = _answering(
+        model_service_pb2_grpc.ModelServiceServicer(),
+        GetModelStatus=inference.status,
+        HandleReloadConfigRequest=_refuse_reload,
+    )
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return server
 
@@ -49,38 +63,16 @@ def set_health(servicer: health.HealthServicer, serving: bool) -> None:
         servicer.set(name, status)
 
 
-class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, inference: Inference):
-        self._inference = inference
-
-    # The names are the service's.
-    def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(self._inference.predict, request, context)
-
-    def Classify(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(self._inference.classify, request, context)
-
-    def Regress(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(self._inference.regress, request, context)
-
-    def MultiInference(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(self._inference.multi_inference, request, context)
-
-    def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(self._inference.metadata, request, context)
+def _answering(servicer: Any, **answers: Callable[[Any], Any]) -> Any:
+    """The servicer, whose methods of these names answer requests."""
+    for method, answer in answers.items():
+        setattr(servicer, method, functools.partial(_answer, answer))
+    return servicer
 
 
-class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, inference: Inference):
-        self._inference = inference
-
-    def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(self._inference.status, request, context)
-
-    def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        context.abort(
-            grpc.StatusCode.UNIMPLEMENTED, "This development server takes its model from the command line only."
-        )
+def _refuse_reload(request: Any) -> Any:
+    del request
+    raise RequestError(Code.UNIMPLEMENTED, "This development server takes its model from the command line only.")
 
 
 def _answer(answer: Callable[[Any], Any], request: Any, context: grpc.ServicerContext) -> Any:

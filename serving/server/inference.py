@@ -22,6 +22,7 @@ from tensorflow_serving.apis import (
 
 from serving import signature_calls
 from serving.errors import Code, RequestError, invalid
+from serving.saved_model import LoadedModel
 from serving.server.manager import ModelManager, ServedVersion, not_found
 from serving.signatures import EXAMPLES
 
@@ -60,34 +61,19 @@ class Inference:
 
     def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         """PredictionService.Predict."""
-        _require_model_spec(request)
-        with self.servable(request.model_spec) as served:
-            return self.predict_by(served, request)
+        return self._single("predict_log", signature_calls.predict, request)
 
     def predict_by(self, served: ServedVersion, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         """Predict, by a version that the caller holds."""
-        response = signature_calls.predict(served.model, request)
-        response.model_spec.CopyFrom(_answered_by(request.model_spec, served))
-        self._record("predict_log", request, response)
-        return response
+        return self._answered("predict_log", signature_calls.predict, served, request)
 
     def classify(self, request: classification_pb2.ClassificationRequest) -> classification_pb2.ClassificationResponse:
         """PredictionService.Classify."""
-        _require_model_spec(request)
-        with self.servable(request.model_spec) as served:
-            response = signature_calls.classify(served.model, request)
-            response.model_spec.CopyFrom(_answered_by(request.model_spec, served))
-        self._record("classify_log", request, response)
-        return response
+        return self._single("classify_log", signature_calls.classify, request)
 
     def regress(self, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
         """PredictionService.Regress."""
-        _require_model_spec(request)
-        with self.servable(request.model_spec) as served:
-            response = signature_calls.regress(served.model, request)
-            response.model_spec.CopyFrom(_answered_by(request.model_spec, served))
-        self._record("regress_log", request, response)
-        return response
+        return self._single("regress_log", signature_calls.regress, request)
 
     def multi_inference(self, request: inference_pb2.MultiInferenceRequest) -> inference_pb2.MultiInferenceResponse:
         """PredictionService.MultiInference: several classify and regress signatures by one run of the graph."""
@@ -138,6 +124,18 @@ class Inference:
             added.state = get_model_status_pb2.ModelVersionStatus.State.Value(status.state.value)
             added.status.error_code = status.code
             added.status.error_message = status.error
+        return response
+
+    def _single(self, kind: str, call: Callable[[LoadedModel, Any], Any], request: Any) -> Any:
+        """Answers a request that names one signature of one model."""
+        _require_model_spec(request)
+        with self.servable(request.model_spec) as served:
+            return self._answered(kind, call, served, request)
+
+    def _answered(self, kind: str, call: Callable[[LoadedModel, Any], Any], served: ServedVersion, request: Any) -> Any:
+        response = call(served.model, request)
+        response.model_spec.CopyFrom(_answered_by(request.model_spec, served))
+        self._record(kind, request, response)
         return response
 
     def _record(self, kind: str, request: Any, response: Any) -> None:

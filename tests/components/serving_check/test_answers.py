@@ -11,7 +11,7 @@ NAMES = ["row 1", "row 2", "row 3"]
 
 
 def compared(values: list[float], expected: list[float]) -> list[str]:
-    return differences("s", {"y": np.array(values)}, {"y": np.array(expected)}, NAMES, "the other")
+    return list(differences("s", {"y": np.array(values)}, {"y": np.array(expected)}, NAMES, "the other"))
 
 
 def test_rounding_is_no_difference() -> None:
@@ -32,26 +32,28 @@ def test_more_than_rounding_is() -> None:
 
 def test_other_outputs_shapes_and_texts() -> None:
     one, two = np.zeros([3, 1]), np.zeros([3, 2])
-    assert differences("s", {"a": one, "b": one}, {"a": two, "c": one}, NAMES, "the other") == [
+    assert list(differences("s", {"a": one, "b": one}, {"a": two, "c": one}, NAMES, "the other")) == [
         "s: output b is given, other than in the other",
         "s: output c is absent, other than in the other",
         "s: output a has the shape [3, 1], but [3, 2] in the other",
     ]
     texts = np.array([[b"on", b"off"]] * 3, object)
     others = texts.copy()
-    assert differences("s", {"a": texts}, {"a": others}, NAMES, "the other") == []
+    assert list(differences("s", {"a": texts}, {"a": others}, NAMES, "the other")) == []
     others[2, 1] = b"out"
-    assert differences("s", {"a": texts}, {"a": others}, NAMES, "the other") == [
+    assert list(differences("s", {"a": texts}, {"a": others}, NAMES, "the other")) == [
         "s: output a of row 3 is off, but out in the other"
     ]
 
 
 def test_unusable_answers() -> None:
-    assert unusable("s", {"y": np.array([1, 2, 3], np.float32), "names": np.array([b"a"] * 3, object)}, NAMES) == []
-    assert unusable("s", {"y": np.array([[1, 2], [3, np.nan], [np.inf, 6]], np.float32)}, NAMES) == [
+    assert (
+        list(unusable("s", {"y": np.array([1, 2, 3], np.float32), "names": np.array([b"a"] * 3, object)}, NAMES)) == []
+    )
+    assert list(unusable("s", {"y": np.array([[1, 2], [3, np.nan], [np.inf, 6]], np.float32)}, NAMES)) == [
         "s: output y of row 2 and of 1 row more is nan"
     ]
-    assert unusable("s", {"y": np.array(1, np.float32), "z": np.array([1, 2], np.float32)}, NAMES) == [
+    assert list(unusable("s", {"y": np.array(1, np.float32), "z": np.array([1, 2], np.float32)}, NAMES)) == [
         "s: output y has the shape [] for 3 rows",
         "s: output z has the shape [2] for 3 rows",
     ]
@@ -84,6 +86,6 @@ def test_a_decision_may_differ_where_the_probability_does_in_its_last_digits() -
     def found(probability: float, decision: bytes) -> dict[str, np.ndarray]:
         return {"a": np.array([[probability]], np.float32), "a/decision": np.array([[decision]], object)}
 
-    assert differences("s", found(0.3000001, b"yes"), found(0.3, b"no"), ["row 1"], "the model") == []
+    assert list(differences("s", found(0.3000001, b"yes"), found(0.3, b"no"), ["row 1"], "the model")) == []
     (problem,) = differences("s", found(0.3, b"yes"), found(0.3, b"no"), ["row 1"], "the model")
     assert "output a/decision of row 1 is yes, but no" in problem

@@ -159,9 +159,9 @@ def test_a_slow_model(good_model: Path, tmp_path: Path) -> None:
 def test_each_limit_of_latency() -> None:
     measured = {"serving_default": {"1": Latency(p50_ms=1, p99_ms=2), "128": Latency(p50_ms=3, p99_ms=4)}}
     at = LatencyLimits(batch_1_p50_ms=1, batch_1_p99_ms=2, batch_128_p50_ms=3, batch_128_p99_ms=4)
-    assert latency_problems(measured, at) == []
+    assert list(latency_problems(measured, at)) == []
     below = LatencyLimits(batch_1_p50_ms=0.5, batch_1_p99_ms=1.5, batch_128_p50_ms=2.5, batch_128_p99_ms=3.5)
-    assert latency_problems(measured, below) == [
+    assert list(latency_problems(measured, below)) == [
         "serving_default: the median of 1 row is 1 ms (serving.latency.batch_1_p50_ms: 0.5)",
         "serving_default: the 99th percentile of 1 row is 2 ms (serving.latency.batch_1_p99_ms: 1.5)",
         "serving_default: the median of 128 rows is 3 ms (serving.latency.batch_128_p50_ms: 2.5)",

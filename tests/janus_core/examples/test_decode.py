@@ -10,8 +10,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from janus_core.errors import DataError
 from janus_core.examples import decode
-from janus_core.examples.columns import parse_columns
-from janus_core.examples.decode import decode_batches, example_sizes
+from janus_core.examples.decode import decode_batches, example_sizes, parse_columns
 from tests.components.examples import Value, example
 
 Row = dict[str, Value]
