@@ -121,7 +121,7 @@ def _prepared() -> tuple[Path, list[bytes], Any, dict[str, np.ndarray], dict[str
     from pipeline.home import Home
     from pipeline.lineage.store import executions_of_run, open_store
     from pipeline.report.report_json import read_latest
-    from trainer.network import build_network
+    from trainer.network import build_network, feature_edges
     from trainer.run import make_heads, read_examples
 
     config = load_config(Path(CONFIG))
@@ -135,7 +135,7 @@ def _prepared() -> tuple[Path, list[bytes], Any, dict[str, np.ndarray], dict[str
     transform = tft.TFTransformOutput(graph.uri)
     trained = config.trainer_config()
     data = read_examples([f"{examples.uri}/Split-train/*"], transform, trained)
-    network = build_network(trained, transform, make_heads(data, trained)).model
+    network = build_network(trained, transform, make_heads(data, trained), feature_edges(trained, data.sample)).model
     files = shard_files(f"{raw.uri}/Split-eval")
     rows = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(max(CALLS)).as_numpy_iterator())
     spec = transform.raw_feature_spec()
