@@ -262,6 +262,16 @@ def recomputed(name: str, task: Task, finished: Finished, keep: np.ndarray) -> d
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_every_task_stands_beside_simple_models(finished: Finished, task: str) -> None:
+    baselines = finished.report["tasks"][task]["baselines"]
+    assert list(baselines) == ["constant", "linear", "boosting"]
+    for name, one in baselines.items():
+        assert one["problem"] == ""
+        assert one["network_is"] in ("better", "level", "worse"), name
+        assert one["low"] <= one["difference"] <= one["high"]
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_the_pushed_model_has_the_metrics_of_the_report(finished: Finished, task: str) -> None:
     config, found = make_config().tasks[task], finished.report["tasks"][task]
     everywhere = np.ones(len(finished.rows), bool)

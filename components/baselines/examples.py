@@ -60,18 +60,24 @@ def eval_rows(
     inputs: Sequence[str],
     tasks: Sequence[str],
     matrix_to: Callable[[np.ndarray], Any],
-) -> dict[str, TaskRows]:
-    """Task → its labelled rows, of all rows; the matrix goes to `matrix_to`, batch by batch.
+) -> tuple[np.ndarray, dict[str, TaskRows]]:
+    """The number of rows in each file, and task → its labelled rows, of all rows.
+
+    The matrix goes to `matrix_to`, batch by batch.
 
     Raises:
         DataError: a file is damaged.
     """
     parts: list[dict[str, np.ndarray]] = []
-    for columns in (_parsed(records, spec, inputs, tasks) for file in files for records in record_batches(file)):
-        matrix_to(columns.pop("matrix"))
-        parts.append(columns)
+    shards = np.zeros(len(files), np.int64)
+    for place, file in enumerate(files):
+        for records in record_batches(file):
+            columns = _parsed(records, spec, inputs, tasks)
+            matrix_to(columns.pop("matrix"))
+            parts.append(columns)
+            shards[place] += len(records)
     columns = _joined(parts)
-    return {task: _task_rows(columns, task) for task in tasks}
+    return shards, {task: _task_rows(columns, task) for task in tasks}
 
 
 def _parsed(records: tf.Tensor, spec: Spec, inputs: Sequence[str], tasks: Sequence[str]) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from components.artifacts import Artifacts
 from components.baselines.config import BaselinesConfig
 from components.baselines.examples import eval_rows, training_rows, widths
 from components.baselines.job import Job, JobFolder, Outcome, TaskRows
-from components.baselines.result import EvaluatedTask, write_result
+from components.baselines.result import EvaluatedSplit, EvaluatedTask, write_result
 from components.serving_check.process import run_limited
 from janus_core.errors import readable
 from janus_core.examples.shards import shard_files
@@ -37,16 +37,17 @@ class Executor(BaseExecutor):
         config = BaselinesConfig.model_validate_json(exec_properties["config"])
         graph = artifact_utils.get_single_uri(input_dict["transform_graph"])
         outcomes: list[Outcome] = []
-        tasks: dict[str, EvaluatedTask] = {}
+        split = EvaluatedSplit(np.zeros(0, np.int64), {})
         problem = f"not fitted within report.baseline_seconds {config.seconds:g}"
         try:
             with tempfile.TemporaryDirectory(prefix="baselines-") as name:
                 folder = JobFolder(Path(name))
-                evaluated = _write_job(folder, config, input_dict["examples"], graph)
+                shards, evaluated = _write_job(folder, config, input_dict["examples"], graph)
                 ended = _fit(folder, config)
                 if ended and "was killed after" not in ended:
                     problem = f"the process that fits the baselines {ended}"
                 outcomes, tasks = _results(folder, evaluated)
+                split = EvaluatedSplit(shards, tasks)
         # Whatever it is: a run does not fail because of a baseline.
         except Exception as error:
             logging.exception("The baselines were not fitted")
@@ -54,11 +55,13 @@ class Executor(BaseExecutor):
         known = {(outcome.task, outcome.baseline) for outcome in outcomes}
         wanted = [(task, baseline) for task in config.tasks for baseline in config.names]
         outcomes += [Outcome(task=t, baseline=b, problem=problem) for t, b in wanted if (t, b) not in known]
-        write_result(artifact_utils.get_single_uri(output_dict["predictions"]), outcomes, tasks)
+        write_result(artifact_utils.get_single_uri(output_dict["predictions"]), outcomes, split)
 
 
-def _write_job(folder: JobFolder, config: BaselinesConfig, examples: list[Any], graph: str) -> dict[str, TaskRows]:
-    """Writes what the process reads, and returns the tasks' labelled rows of the eval split."""
+def _write_job(
+    folder: JobFolder, config: BaselinesConfig, examples: list[Any], graph: str
+) -> tuple[np.ndarray, dict[str, TaskRows]]:
+    """Writes what the process reads, and returns the eval split's rows per file and the tasks' labelled rows."""
     spec = tft.TFTransformOutput(graph).transformed_feature_spec()
     inputs, tasks = list(config.inputs), list(config.tasks)
     files = [file for uri in artifact_utils.get_split_uris(examples, "train") for file in shard_files(uri)]

@@ -1,7 +1,6 @@
 """The result of the Baselines component, as the report reads it."""
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +31,23 @@ class EvaluatedTask:
     predictions: dict[str, np.ndarray]
 
 
-def write_result(uri: str, outcomes: list[Outcome], tasks: Mapping[str, EvaluatedTask]) -> None:
+@dataclass(frozen=True)
+class EvaluatedSplit:
+    """The eval split.
+
+    Attributes:
+        shards: int64 [files], the number of rows in each of its files.
+        tasks: task → its labelled rows and predictions; empty where nothing was fitted.
+    """
+
+    shards: np.ndarray
+    tasks: dict[str, EvaluatedTask]
+
+
+def write_result(uri: str, outcomes: list[Outcome], split: EvaluatedSplit) -> None:
     """Writes the result into the folder of the artifact."""
-    arrays: dict[str, np.ndarray] = {}
-    for name, task in tasks.items():
+    arrays: dict[str, np.ndarray] = {"shards": split.shards}
+    for name, task in split.tasks.items():
         arrays |= {f"{name}/rows": task.rows, f"{name}/labels": task.labels, f"{name}/weights": task.weights}
         arrays |= {f"{name}/predictions/{baseline}": values for baseline, values in task.predictions.items()}
     content = io.BytesIO()
@@ -51,11 +63,11 @@ def read_outcomes(uri: str) -> list[Outcome]:
         return _OUTCOMES.validate_json(file.read())
 
 
-def read_tasks(uri: str) -> dict[str, EvaluatedTask]:
-    """Task → its labelled rows and predictions; empty where nothing was fitted."""
+def read_split(uri: str) -> EvaluatedSplit:
+    """The eval split with the predictions for it."""
     with fileio.open(f"{uri}/{ARRAYS_FILE}", "rb") as file:
         arrays = dict(np.load(io.BytesIO(file.read())))
-    return {
+    tasks = {
         name: EvaluatedTask(
             rows=arrays[f"{name}/rows"],
             labels=arrays[f"{name}/labels"],
@@ -68,3 +80,4 @@ def read_tasks(uri: str) -> dict[str, EvaluatedTask]:
         )
         for name in (key.partition("/")[0] for key in arrays if key.endswith("/rows"))
     }
+    return EvaluatedSplit(arrays["shards"], tasks)

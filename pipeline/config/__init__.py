@@ -191,7 +191,7 @@ class ReportConfig(StrictModel):
         100_000, description="The number of training rows of each task, drawn by `seed`, that baselines are fitted to."
     )
     baseline_seconds: Positive = Field(
-        60, description="Seconds after which no more baselines are fitted. Those that are missing are reported."
+        120, description="Seconds after which no more baselines are fitted. Those that are missing are reported."
     )
 
     @field_validator("baselines")

@@ -67,7 +67,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     from pipeline.lineage.run_config import as_trained
     from pipeline.lineage.store import executions_of_run
     from pipeline.report.analysis.analyse import analyse
-    from pipeline.report.outcome import add_outcome
+    from pipeline.report.outcome import add_analysis, add_outcome
 
     connection = connection_config()
     check_reachable(connection)
@@ -79,6 +79,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
         bundle = replace(bundle, config=as_trained(bundle.config, executions))
         add_outcome(report, bundle.config, executions)
         analysis = analyse(bundle.config, executions, handle.store)
+    add_analysis(report, bundle.config, analysis)
     nodes = [node.pipeline_node.node_info.id for node in bundle.ir.nodes]
     _add_components(report, nodes, executions)
     if any(component.state != "complete" for component in report.components.values()) or len(report.components) < len(

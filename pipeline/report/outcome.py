@@ -14,7 +14,10 @@ from janus_core.errors import GateError, ServingError
 from janus_core.tables.spans import has_spans
 from pipeline.config import JanusConfig
 from pipeline.lineage.store import NodeExecution, StoredArtifact
+from pipeline.report.analysis.analysis_json import Analysis
+from pipeline.report.baselines import add_baselines, baseline_warnings
 from pipeline.report.evaluation_result import read_evaluation
+from pipeline.report.plausibility import class_doubts, doubts
 from pipeline.report.report_json import RunReport, finite
 from pipeline.report.training_history import kept_epoch, read_history, read_labelled
 from pipeline.report.wording import failed_gate
@@ -49,6 +52,12 @@ def add_outcome(report: RunReport, config: JanusConfig, executions: _Executions)
         notice = withdrawal_notice(config.push.path, pushed.properties)
         report.problems += [notice] if notice else []
     judge(report)
+
+
+def add_analysis(report: RunReport, config: JanusConfig, analysis: Analysis) -> None:
+    """Adds the baselines, and what a person should look at."""
+    add_baselines(report, analysis.baselines)
+    report.warnings = [*class_doubts(config.tasks), *doubts(report, analysis), *baseline_warnings(report)]
 
 
 def judge(report: RunReport) -> None:

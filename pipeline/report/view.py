@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.report.baselines import baseline_lines
 from pipeline.report.report_json import RunReport
 from pipeline.report.wording import (
     GateLine,
@@ -22,6 +23,7 @@ def report_view(report: RunReport) -> RenderableType:
     parts: list[RenderableType] = []
     if any(task.get("metrics") for task in report.tasks.values()):
         parts.append(metrics_table(report))
+        parts += [Text(line) for line in baseline_lines(report)]
         parts += [Text(line) for line in mixture_lines(report)]
     parts += [Text(line) for line in serving_check_lines(report)]
     parts += [Text(f"! {warning}", style="yellow") for warning in report.warnings]

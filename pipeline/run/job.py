@@ -198,11 +198,11 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
 
 def _analyse(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
     from pipeline.report.analysis.analyse import analyse
-    from pipeline.report.plausibility import class_doubts, doubts
+    from pipeline.report.outcome import add_analysis
 
     with run.events_shown() as display:
         run.analysis = analyse(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
-    run.report.warnings = [*class_doubts(run.config.tasks), *doubts(run.report, run.analysis)]
+    add_analysis(run.report, run.config, run.analysis)
 
 
 def _add_plot(run: _Run) -> None:

@@ -54,6 +54,7 @@ def analyse(
     if analysis is None:
         analysis = Analysis(key=key)
         _part(analysis, "the data's statistics", lambda: _add_data(analysis, config, artifacts))
+        _part(analysis, "the baselines", lambda: _add_baselines(analysis, config, artifacts))
         _part(analysis, "the model", lambda: _add_model(analysis, config, artifacts, progress))
     _part(analysis, "the lineage", lambda: setattr(analysis, "lineage", lineage_of(store, executions)))
     return analysis
@@ -66,6 +67,7 @@ def _artifacts(executions: "Mapping[str, NodeExecution]") -> "dict[str, StoredAr
         "schema": [("ImportSchemaGen", "schema"), ("SchemaGen", "schema")],
         "anomalies": [("ExampleValidator", "anomalies")],
         "model": [("Trainer", "model")],
+        "baselines": [("Baselines", "predictions")],
     }
     artifacts = {}
     for name, places in wanted.items():
@@ -131,6 +133,13 @@ def _schema(uri: str) -> "schema_pb2.Schema":
     return read_schema(Path(uri) / "schema.pbtxt")
 
 
+def _add_baselines(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:
+    from pipeline.report.analysis.baselines import baselines_of
+
+    if "baselines" in artifacts:
+        analysis.baselines = baselines_of(config, artifacts["baselines"].uri)
+
+
 def _add_model(
     analysis: Analysis,
     config: JanusConfig,
@@ -152,24 +161,34 @@ def _add_model(
     until = time.monotonic() + config.report.time_limit_seconds
     progress("analysing")
     model = LoadedModel(path_utils.serving_model_path(artifacts["model"].uri))
+    baselines = artifacts["baselines"].uri if "baselines" in artifacts else None
+    split = f"{artifacts['examples'].uri}/Split-eval"
     try:
-        _add_predictions(analysis, config, model, f"{artifacts['examples'].uri}/Split-eval", until, progress)
+        _add_predictions(analysis, config, model, split, baselines, until, progress)
     finally:
         model.close()
 
 
 def _add_predictions(
-    analysis: Analysis, config: JanusConfig, model: Any, split: str, until: float, progress: Callable[[str], None]
+    analysis: Analysis,
+    config: JanusConfig,
+    model: Any,
+    split: str,
+    baselines: str | None,
+    until: float,
+    progress: Callable[[str], None],
 ) -> None:
     import numpy as np
     from tensorflow.core.example import example_pb2
 
+    from pipeline.report.analysis.baselines import add_errors
     from pipeline.report.analysis.curves import curves_of
     from pipeline.report.analysis.importance import REPEATS, importance_metric, importances
-    from pipeline.report.analysis.sample import draw_records, part_of, predicted_tasks, slices_of
+    from pipeline.report.analysis.sample import draw_rows, part_of, predicted_tasks, slices_of
     from pipeline.report.analysis.standard_errors import GROUPS, metrics_by_task, standard_errors
 
-    records, analysis.read = draw_records(split, config.report.sample, config.seed)
+    drawn = draw_rows(split, config.report.sample, config.seed)
+    records, analysis.read = drawn.records, drawn.read
     analysis.sampled, analysis.jackknife_groups = len(records), GROUPS
     if not records:
         return
@@ -191,6 +210,12 @@ def _add_predictions(
                 errors = standard_errors(metrics[name], shown, inside, groups[inside.rows])
                 task.slice_errors[of_slice] = errors
         analysis.tasks[name] = task
+    if baselines is not None:
+        _part(
+            analysis,
+            "the intervals of the baselines",
+            lambda: add_errors(analysis.baselines, config, baselines, predicted, drawn.places, groups),
+        )
     if not config.report.importance_rows:
         return
     count = min(config.report.importance_rows, len(records))

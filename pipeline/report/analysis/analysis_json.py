@@ -91,6 +91,26 @@ class TaskAnalysis(BaseModel):
     importance: list[Importance] = []
 
 
+class BaselineAnalysis(BaseModel):
+    """A simple model of a task, by all labelled rows of the eval split."""
+
+    rows: int = Field(0, description="Training rows that it was fitted to.")
+    seconds: float = 0.0
+    problem: str = Field("", description="Why there is none.")
+    metrics: dict[str, float | None] = Field({}, description="Metric → value, of those that need no threshold.")
+    error: float | None = Field(
+        None, description="Standard error of the network's compared metric less this model's, over the sampled rows."
+    )
+
+
+class TaskBaselines(BaseModel):
+    """The simple models of a task."""
+
+    metric: str = Field(description="The metric by which they are compared with the network.")
+    sampled: int = Field(0, description="Labelled rows among those sampled.")
+    models: dict[str, BaselineAnalysis] = {}
+
+
 class ColumnSide(BaseModel):
     """A column in one split; a number that does not apply is None."""
 
@@ -156,6 +176,7 @@ class Analysis(BaseModel):
     importance_repeats: int = 0
     jackknife_groups: int = 0
     tasks: dict[str, TaskAnalysis] = {}
+    baselines: dict[str, TaskBaselines] = {}
     columns: list[ColumnAnalysis] = []
     anomalies: list[AnomalyLine] | None = None
     lineage: list[NodeLineage] = []

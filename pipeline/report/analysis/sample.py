@@ -50,8 +50,29 @@ def part_of(predicted: Predicted, rows: np.ndarray) -> Predicted:
     return Predicted(**parts)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Rows that were drawn from a split, in its order.
+
+    Attributes:
+        records: serialized tf.Examples.
+        places: int64 [n, 2], of each its file among the split's, and its place in the file.
+        read: how many rows they were drawn from.
+    """
+
+    records: list[bytes]
+    places: np.ndarray
+    read: int
+
+
 def draw_records(split_uri: str, wanted: int, seed: int, whole: bool = False) -> tuple[list[bytes], int]:
-    """Serialized tf.Examples, drawn without replacement and kept in the split's order, and how many were read.
+    """The records of `draw_rows`, and how many were read."""
+    drawn = draw_rows(split_uri, wanted, seed, whole)
+    return drawn.records, drawn.read
+
+
+def draw_rows(split_uri: str, wanted: int, seed: int, whole: bool = False) -> Drawn:
+    """Draws rows without replacement.
 
     Args:
         split_uri: the folder of the split.
@@ -65,15 +86,16 @@ def draw_records(split_uri: str, wanted: int, seed: int, whole: bool = False) ->
     random = np.random.default_rng(seed)
     files = shard_files(split_uri)
     taken, read, priorities = [], 0, np.empty(0)
-    for place in random.permutation(len(files)):
-        for batch in record_batches(files[place]):
+    for file in random.permutation(len(files)):
+        before = read
+        for batch in record_batches(files[file]):
             keys = random.random(len(batch))
             # The rows with the least keys are a uniform draw, of which only as many are held as are wanted.
             limit = np.partition(np.append(priorities, keys), wanted - 1)[wanted - 1] if read >= wanted else 1.0
             near = np.flatnonzero(keys <= limit)
             records = batch.numpy()[near].tolist()
             taken += [
-                (key, int(place), read + int(row), record)
+                (key, int(file), read - before + int(row), record)
                 for key, row, record in zip(keys[near], near, records, strict=True)
             ]
             read += len(keys)
@@ -83,7 +105,8 @@ def draw_records(split_uri: str, wanted: int, seed: int, whole: bool = False) ->
         if not whole and read >= READ_PER_SAMPLED * wanted:
             break
     chosen = sorted(sorted(taken)[:wanted], key=lambda item: item[1:3])
-    return [record for *_, record in chosen], read
+    places = np.array([item[1:3] for item in chosen], np.int64).reshape(-1, 2)
+    return Drawn([record for *_, record in chosen], places, read)
 
 
 def predict(model: LoadedModel, records: Sequence[bytes], outputs: Sequence[str]) -> dict[str, np.ndarray]:

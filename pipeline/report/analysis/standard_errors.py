@@ -81,6 +81,23 @@ def standard_error(metric: TaskMetric, predicted: Predicted, groups: np.ndarray)
         predicted: the rows.
         groups: [n], each row's group.
     """
+    values = _without_each_group(metric, predicted, groups)
+    return None if values is None else _jackknife(values)
+
+
+def paired_error(metric: TaskMetric, one: Predicted, other: Predicted, groups: np.ndarray) -> float | None:
+    """The standard error of the difference of a metric between two models' predictions for the same rows."""
+    values = [_without_each_group(metric, predicted, groups) for predicted in (one, other)]
+    return None if values[0] is None or values[1] is None else _jackknife(values[0] - values[1])
+
+
+def _jackknife(values: np.ndarray) -> float:
+    count = len(values)
+    return math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))
+
+
+def _without_each_group(metric: TaskMetric, predicted: Predicted, groups: np.ndarray) -> np.ndarray | None:
+    """The metric without each group in turn, [groups]; None where a value is not defined, or there are few groups."""
     _, places = np.unique(groups, return_inverse=True)
     count = int(places.max()) + 1 if len(places) else 0
     if count < FEWEST_GROUPS:
@@ -99,9 +116,7 @@ def standard_error(metric: TaskMetric, predicted: Predicted, groups: np.ndarray)
         before[-1],
     ]
     values = np.array([_value(metric.metric, state) for state in others])
-    if not np.isfinite(values).all():
-        return None
-    return math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))
+    return values if np.isfinite(values).all() else None
 
 
 def standard_errors(

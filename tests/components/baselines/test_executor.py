@@ -14,7 +14,7 @@ from components.baselines.config import BaselinesConfig, BaselineTask
 from components.baselines.examples import training_rows
 from components.baselines.executor import Executor
 from components.baselines.job import Outcome
-from components.baselines.result import EvaluatedTask, read_outcomes, read_tasks
+from components.baselines.result import EvaluatedTask, read_outcomes, read_split
 from janus_core.examples.shards import shard_files
 from tests.components.examples import artifact_at, example, examples_artifact, run_executor
 
@@ -67,7 +67,7 @@ def run(
     made = artifact_at(standard_artifacts.InferenceResult, folder / "made")
     inputs = {"examples": examples, "transform_graph": graph}
     run_executor(Executor, inputs, {"predictions": made}, {"config": config.model_dump_json()})
-    return read_outcomes(made.uri), read_tasks(made.uri)
+    return read_outcomes(made.uri), read_split(made.uri).tasks
 
 
 def problems(outcomes: list[Outcome]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pipeline.report.analysis.analysis_json import Bar, Importance, NodeLineage,
 from pipeline.report.analysis.columns import anomalies_of, columns_of
 from pipeline.report.analysis.curves import OTHERS, curves_of
 from pipeline.report.analysis.importance import importance_metric, importances, mark_chance
-from pipeline.report.analysis.sample import Predicted, draw_records, part_of, slices_of
+from pipeline.report.analysis.sample import Predicted, draw_records, draw_rows, part_of, slices_of
 from pipeline.report.analysis.slices import interval, slice_values, split_name, worst_slices
 from pipeline.report.analysis.standard_errors import TaskMetric, metrics_by_task, standard_error
 from pipeline.report.page.graph import graph_of
@@ -84,6 +84,11 @@ def test_all_files_of_a_large_split_are_read_where_it_matters(split: str) -> Non
     records, read = draw_records(split, 3, seed=1)
     assert (len({record[:1] for record in records}), read) == (1, 100)
     assert draw_records(split, 3, seed=1, whole=True)[1] == 300
+
+
+def test_the_places_of_drawn_rows_are_known(split: str) -> None:
+    drawn = draw_rows(split, 50, seed=2)
+    assert [f"{file * 100 + row:03}".encode() for file, row in drawn.places] == drawn.records
 
 
 def test_all_of_a_small_split_is_the_sample(split: str) -> None:
