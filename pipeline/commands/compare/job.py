@@ -10,7 +10,6 @@ from janus_core.errors import ConfigError
 from janus_core.files import exclusive
 from janus_core.kinds import headline_of
 from pipeline.commands.compare.comparison import Comparison, TaskInfo
-from pipeline.commands.compare.prepare import prepare
 from pipeline.commands.compare.result_files import RESULT_FILE, write_comparison
 from pipeline.commands.compare.variants import (
     Candidate,
@@ -27,13 +26,12 @@ from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home, now
 from pipeline.report.report_json import janus_version, stack_versions
 from pipeline.run.display import Display, console_on
-from pipeline.run.interruption import Interruption
-from pipeline.run.part import attend
-from pipeline.run.record import RunRecord
+from pipeline.run.part import attend, run_part
 from trainer.config import TrainerConfig, unit_of
 
 if TYPE_CHECKING:
     from pipeline.commands.compare.training import Examples
+    from pipeline.lineage.store import NodeExecution
 
 _SINGLE, _EQUAL = "single-task {}", "single-task {} of equal size"
 """The labels of a task's single-task networks."""
@@ -111,16 +109,15 @@ def _carry_out(job: _Job) -> int:
     return 0
 
 
-def _compare(job: _Job, display: Display, record: RunRecord, interruption: Interruption) -> Comparison:
-    prepared = prepare(job.config, job.home, display, record, interruption)
+def _compare(job: _Job, display: Display) -> Comparison:
+    graph, transformed, rows = _prepared(run_part("compare", job.config, job.home, display))
     display.status("reading examples")
     from pipeline.commands.compare.journal import Journal, content_digest
     from pipeline.commands.compare.summary import Trained, notes_on, summarise
     from pipeline.commands.compare.training import Planned, carry_out, metrics_plan, open_examples
     from pipeline.evaluation import LABELLED_COUNT
 
-    digest = content_digest([prepared.transform_graph, *prepared.examples])
-    examples = open_examples(prepared.transform_graph, prepared.examples, job.base, digest)
+    examples = open_examples(graph, transformed, job.base, content_digest([graph, *transformed]))
     display.status("counting parameters")
     wanted, notes = _distinct(job.candidates, examples)
     single = {task: single_task(job.base, task) for task in job.base.tasks}
@@ -172,13 +169,26 @@ def _compare(job: _Job, display: Display, record: RunRecord, interruption: Inter
         confidence=job.options.confidence,
         seeds=[job.base.seed + repetition for repetition in seeds],
         epochs=job.base.training.epochs,
-        examples=prepared.rows,
+        examples=rows,
         tasks=tasks,
         candidates=ranked,
         single=single_result,
         equal=equal_result,
         notes=[*notes, *notes_on(ranked, tasks, job.options.seeds, job.options.confidence)],
     )
+
+
+def _prepared(executions: "Mapping[str, NodeExecution]") -> tuple[Path, list[Path], dict[str, int]]:
+    """Transform's graph and examples, the newest span's first, and the rows of each split."""
+    from components.anomaly_gate.column import read_split
+
+    graph = executions["Transform"].output("transform_graph")
+    examples = executions["Transform"].outputs.get("transformed_examples", [])
+    statistics = executions["StatisticsGen"].output("statistics")
+    if graph is None or statistics is None or not examples:
+        raise RuntimeError("the pipeline gave no transformed examples, no transform graph or no statistics")
+    rows = {split: read_split(statistics.uri, split)[0] for split in ("train", "eval")}
+    return Path(graph.uri), [Path(artifact.uri) for artifact in examples], rows
 
 
 # --- what is trained ----------------------------------------------------------------------------------------------

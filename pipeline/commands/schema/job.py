@@ -1,5 +1,6 @@
 """One `janus schema`: infers a schema from the data, compares it with the frozen one, and may freeze it."""
 
+from functools import partial
 from pathlib import Path
 
 from rich.table import Table
@@ -11,11 +12,9 @@ from janus_core.files import write_text
 from pipeline.commands.output import plain_table
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
-from pipeline.home import Home, now
-from pipeline.preflight import check_data, check_metadata
-from pipeline.run.display import console_on, shown_on
-from pipeline.run.interruption import interruptible
-from pipeline.run.record import RunRecord, recorded
+from pipeline.home import Home
+from pipeline.run.display import Display, console_on
+from pipeline.run.part import attend, run_part
 from pipeline.schema import ColumnDifference, column_differences, only_columns, read_schema, to_freeze, to_text
 
 
@@ -30,25 +29,12 @@ def run_schema_job(config: JanusConfig, write: bool, verbose: bool = False) -> i
     home = Home(config.name)
     home.create()
     path = Path(config.schema_ or f"schema/{config.name}.pbtxt")
-    with home.lock(), library_output_to(home.folder / "schema.log", verbose) as terminal:
+    with library_output_to(home.folder / "schema.log", verbose) as terminal:
         console = console_on(terminal.out)
-        record = RunRecord()
-        with interruptible(lambda exit_code: print("interrupted", file=terminal.err)) as interruption:
-            try:
-                with shown_on(console) as display, recorded(record, interruption):
-                    display.status("checking")
-                    check_metadata(home.metadata)
-                    check_data(config)
-                    home.move_orphans()
-                    display.status("loading TFX")
-                    inferred, rows, columns = _infer(config, home)
-            except (Exception, KeyboardInterrupt):
-                if interruption.exit_code:
-                    print("interrupted", file=terminal.err)
-                    return interruption.exit_code
-                if record.failure:
-                    raise record.failure.error from None
-                raise
+        found = attend(partial(_infer, config, home), console, terminal, "nothing was written")
+        if isinstance(found, int):
+            return found
+        inferred, rows, columns = found
         known = only_columns(read_schema(path), config.named_columns()) if path.exists() else None
         differing = column_differences(known or schema_pb2.Schema(), inferred, rows, columns)
         if differing:
@@ -79,15 +65,9 @@ def difference_table(differing: list[ColumnDifference], path: Path, exists: bool
     return table
 
 
-def _infer(config: JanusConfig, home: Home) -> tuple[schema_pb2.Schema, int, dict[str, Column]]:
+def _infer(config: JanusConfig, home: Home, display: Display) -> tuple[schema_pb2.Schema, int, dict[str, Column]]:
     """The schema of the training split, its rows, and their statistics."""
-    from pipeline.dag import create_schema_pipeline
-    from pipeline.lineage.store import executions_of_run, open_store
-    from pipeline.run.runner import places_in, run_on_beam
-
-    run_id = f"schema-{now()}"
-    run_on_beam(create_schema_pipeline(config, places_in(home, train=False)), run_id)
-    executions = executions_of_run(open_store(home.metadata), run_id)
+    executions = run_part("schema", config, home, display)
     schema = executions["SchemaGen"].output("schema")
     statistics = executions["StatisticsGen"].output("statistics")
     if schema is None or statistics is None:

@@ -11,9 +11,7 @@ from pipeline.config.edit import with_values_in
 from pipeline.environment import library_output_to
 from pipeline.home import Home
 from pipeline.run.display import Display, console_on
-from pipeline.run.interruption import Interruption
 from pipeline.run.part import attend, run_part
-from pipeline.run.record import RunRecord
 
 RESULT_FILE, BEST_FILE, PLOT_FILE = "tune.json", "best.yaml", "tune.png"
 
@@ -54,8 +52,8 @@ def run_tune_job(
         with home.lock():
             delete(home.tune / "states")
 
-    def work(display: Display, record: RunRecord, interruption: Interruption) -> Tuning:
-        executions = run_part("tune", config, home, display, record, interruption)
+    def work(display: Display) -> Tuning:
+        executions = run_part("tune", config, home, display)
         results = executions["Tuner"].output("tuner_results")
         if results is None:
             raise RuntimeError("the Tuner has no result")
