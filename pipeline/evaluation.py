@@ -34,7 +34,7 @@ PRESENT_CLASSES = "present_classes"
 _METRICS = "components.metrics"
 """TFMA imports metrics by module and class where it needs them, on any Beam worker."""
 
-_LABELLED_ROWS = "row_count.LabelledRows"
+_LABELLED_ROWS = "metric.LabelledRows"
 _PRESENT_CLASSES: dict[LabelForm, str] = {
     "class": "classification.PresentClasses",
     "classes": "multilabel.MultilabelPresentClasses",

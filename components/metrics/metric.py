@@ -11,7 +11,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from components.metrics.rows import labelled, make_rows, one_group
-from components.metrics.statistic import Statistic, ratio
+from components.metrics.statistic import RowCount, Statistic, ratio
 
 BUFFERED_ROWS = 1024
 """Rows that are gathered before arrays are made of them: enough to make numpy's cost per call small."""
@@ -138,3 +138,12 @@ class WeightedMean(StatisticMetric):
 
     def value(self, state: np.ndarray) -> float:
         return ratio(state[self.column], state[0])
+
+
+class LabelledRows(StatisticMetric):
+    """Rows with a label and a weight above 0; TFMA's ExampleCount is the sum of their weights."""
+
+    statistic_class = RowCount
+
+    def value(self, state: np.ndarray) -> float:
+        return float(state[0])

@@ -56,6 +56,16 @@ class RowSums(Statistic):
         return list(grouped_sums(np.concatenate([weights, weights * values], axis=1), membership))
 
 
+class RowCount(Statistic):
+    """float64 [1]: rows that are not masked. Labels and predictions play no part."""
+
+    name = "row_count"
+
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        ones = np.ones(len(membership.rows))
+        return list(weighted_counts(membership.groups, ones, membership.count)[:, None])
+
+
 def ratio(total: float, weight: float) -> float:
     """A sum over a weight; NaN where the weight is 0."""
     return total / weight if weight else np.nan

@@ -1,4 +1,7 @@
-"""Versions on a local disk: each appears by one rename, after all its files have reached the disk."""
+"""Versions on a local disk: each appears by one rename, after all its files have reached the disk.
+
+The functions are those of `components.pusher.storage.Storage`, which describes them.
+"""
 
 import os
 import shutil
@@ -12,30 +15,25 @@ from serving.signatures import SAVED_MODEL
 
 
 def exists(base: Location) -> bool:
-    """Whether the folder is there."""
     return Path(base).is_dir()
 
 
 def numbers(base: Location) -> list[int]:
-    """The numbered folders, oldest first, complete or not."""
     if not Path(base).is_dir():
         return []
     return sorted(int(path.name) for path in Path(base).iterdir() if is_version(path.name) and path.is_dir())
 
 
 def complete(base: Location) -> list[int]:
-    """The versions that may be served, oldest first."""
     return [number for number in numbers(base) if (Path(base) / str(number) / SAVED_MODEL).is_file()]
 
 
 def files(folder: Location) -> dict[str, int]:
-    """All files below a folder: relative name → bytes."""
     root = Path(folder)
     return {path.relative_to(root).as_posix(): path.stat().st_size for path in root.rglob("*") if path.is_file()}
 
 
 def open_file(path: Location) -> BinaryIO:
-    """Opens a file to read bytes."""
     return Path(path).open("rb")
 
 
@@ -78,13 +76,11 @@ def remove(base: Location, version: int) -> None:
 
 
 def remove_leftovers(base: Location) -> None:
-    """Removes what interrupted pushes left behind."""
     for leftover in Path(base).glob(f"{STAGING}*"):
         delete(leftover)
 
 
 def read_text(base: Location, name: str) -> str | None:
-    """A small file's content; None if it is not there."""
     try:
         return (Path(base) / name).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
@@ -99,12 +95,10 @@ def write_text(base: Location, name: str, text: str) -> None:
 
 
 def remove_text(base: Location, name: str) -> None:
-    """Removes a small file, if it is there."""
     (Path(base) / name).unlink(missing_ok=True)
 
 
 def text_names(base: Location, prefix: str) -> list[str]:
-    """The names of the small files that begin with `prefix`."""
     return sorted(path.name for path in Path(base).iterdir() if path.name.startswith(prefix))
 
 

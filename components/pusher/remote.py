@@ -12,6 +12,8 @@ folder that no server can load until the next push or rollback removes it: runni
 and a server that is started meanwhile serves none.
 
 Every filesystem that TensorFlow's file interface supports can be used: gs:// and hdfs://, and s3:// with tensorflow-io.
+
+The functions are those of `components.pusher.storage.Storage`, which describes them.
 """
 
 import contextlib
@@ -36,12 +38,10 @@ _gfile = tf.io.gfile
 
 
 def exists(base: Location) -> bool:
-    """Whether the folder is there."""
     return bool(_gfile.exists(base))
 
 
 def numbers(base: Location) -> list[int]:
-    """The numbered folders, oldest first, complete or not."""
     try:
         names = [name.rstrip("/") for name in _gfile.listdir(base)]
     except tf.errors.NotFoundError:
@@ -63,7 +63,6 @@ def files(folder: Location) -> dict[str, int]:
 
 
 def open_file(path: Location) -> Any:
-    """Opens a file to read bytes."""
     return _gfile.GFile(path, "rb")
 
 
@@ -124,7 +123,6 @@ def remove_leftovers(base: Location) -> None:
 
 
 def read_text(base: Location, name: str) -> str | None:
-    """A small file's content; None if it is not there."""
     try:
         with _gfile.GFile(join(base, name)) as file:
             return str(file.read())
@@ -140,13 +138,11 @@ def write_text(base: Location, name: str, text: str) -> None:
 
 
 def remove_text(base: Location, name: str) -> None:
-    """Removes a small file, if it is there."""
     with contextlib.suppress(tf.errors.NotFoundError):
         _gfile.remove(join(base, name))
 
 
 def text_names(base: Location, prefix: str) -> list[str]:
-    """The names of the small files that begin with `prefix`."""
     return sorted(name.rstrip("/") for name in _gfile.listdir(base) if name.startswith(prefix))
 
 

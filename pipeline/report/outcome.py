@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfx.dsl.io import fileio
+
 from components.anomaly_gate.column import Column, read_split
 from components.example_gen.parameters import TRAINING_SPANS_PROPERTY
 from components.pusher.rollback import withdrawal_notice
@@ -19,7 +21,6 @@ from pipeline.report.baselines import add_baselines, baseline_warnings
 from pipeline.report.evaluation_result import read_evaluation
 from pipeline.report.plausibility import class_doubts, doubts
 from pipeline.report.report_json import RunReport, finite
-from pipeline.report.training_history import kept_epoch, read_history, read_labelled
 from pipeline.report.wording import failed_gate
 from serving.description import read_description
 from trainer.config import Task
@@ -159,3 +160,45 @@ def _add_serving_check(report: RunReport, blessing: StoredArtifact | None) -> No
     report.serving_check = {"passed": blessing.properties.get("blessed") == 1}
     if not report.serving_check["passed"]:
         report.problems.append("serving check: TensorFlow Serving did not answer as it must; see run.log")
+
+
+HISTORY_FILE, LABELLED_FILE = "history.json", "labelled.json"
+MONITOR = "val_balanced_loss"
+
+Epoch = dict[str, float]
+"""Name → value at the end of an epoch."""
+
+
+def read_history(model_run_uri: str) -> list[Epoch]:
+    """The epochs of a training, in order; empty if there is no history.
+
+    Args:
+        model_run_uri: folder of the Trainer's `model_run` artifact.
+    """
+    return _read(f"{model_run_uri}/{HISTORY_FILE}", [])
+
+
+def read_labelled(model_run_uri: str) -> dict[str, int]:
+    """Task → rows of the train split with a label and a weight above 0; empty if the training has not ended."""
+    return _read(f"{model_run_uri}/{LABELLED_FILE}", {})
+
+
+def _read(path: str, default: Any) -> Any:
+    if not fileio.exists(path):
+        return default
+    with fileio.open(path, "r") as file:
+        return json.load(file)
+
+
+def kept_epoch(history: list[Epoch], min_delta: float = 0.0) -> Epoch | None:
+    """The epoch whose weights were exported: `trainer.callbacks.BestWeights` keeps the first of the least loss.
+
+    Args:
+        history: the epochs.
+        min_delta: the least fall that counts, `training.early_stopping.min_delta`.
+    """
+    kept: Epoch | None = None
+    for epoch in history:
+        if kept is None or epoch[MONITOR] < kept[MONITOR] - min_delta:
+            kept = epoch
+    return kept

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from serving.rows import columns_of_examples
-from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, STRING, strings
+from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, strings
 
 UNSEEN = b"\xef\xbf\xbd unseen by training \xef\xbf\xbd"
 """A value that no column of a training table has."""
@@ -50,16 +50,6 @@ def with_unseen(row: bytes, column: str) -> bytes:
     example.features.feature[column].Clear()
     example.features.feature[column].bytes_list.value.append(UNSEEN)
     return example.SerializeToString(deterministic=True)
-
-
-def string_columns(definition: Any) -> list[str]:
-    """The string inputs of serving_columns."""
-    return sorted(name for name, info in definition.inputs.items() if info.dtype == STRING)
-
-
-def required_columns(definition: Any) -> list[str]:
-    """The inputs of serving_columns that a request may not leave out."""
-    return sorted(set(definition.inputs) - set(definition.defaults))
 
 
 def values_to_refuse(definition: Any) -> Iterator[tuple[str, np.ndarray]]:

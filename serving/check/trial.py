@@ -10,13 +10,10 @@ import numpy as np
 
 from serving.check.answers import Answers, differences, unusable
 from serving.check.findings import Findings, Latency
-from serving.check.operations import operation_problems
 from serving.check.requests import (
     Inputs,
     inputs_of,
-    required_columns,
     signatures_of,
-    string_columns,
     take,
     values_to_refuse,
     with_unseen,
@@ -24,7 +21,7 @@ from serving.check.requests import (
 from serving.errors import Code, RequestError
 from serving.rows import only_columns
 from serving.saved_model import LoadedModel
-from serving.signatures import COLUMNS, EXAMPLES, read_meta_graph
+from serving.signatures import COLUMNS, EXAMPLES, STRING, read_meta_graph
 
 BATCH_SIZES = (1, 7, 1024)
 _REQUESTS_PER_SIZE = 16
@@ -198,9 +195,9 @@ class _Other:
 
 
 def _other_rows(row: bytes, columns: Any) -> Iterator[_Other]:
-    required = only_columns([row], required_columns(columns))[0]
+    required = only_columns([row], set(columns.inputs) - set(columns.defaults))[0]
     yield _Other("the row without optional columns", required, frozenset(columns.defaults))
-    for column in string_columns(columns):
+    for column in sorted(name for name, info in columns.inputs.items() if info.dtype == STRING):
         yield _Other(f"the row with an unseen value in {column}", with_unseen(row, column))
 
 
@@ -240,3 +237,41 @@ def measure(call: Callable[[int], object], calls: int, budget_seconds: float = B
         taken.append(time.perf_counter() - before)
     p50, p99 = np.percentile(taken, [50, 99]) * 1000
     return Latency(p50_ms=round(float(p50), 3), p99_ms=round(float(p99), 3))
+
+
+PYTHON_OPERATIONS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+"""Registered by TensorFlow itself, but they call back into the Python process that made the model."""
+
+
+def operation_problems(meta_graph: Any) -> list[str]:
+    """A sentence for each operation that TF Serving would not have.
+
+    An operation counts as TensorFlow's own if this process knows it: call it where nothing but TensorFlow is imported.
+    """
+    from tensorflow.python.framework import op_def_registry
+
+    graph = meta_graph.graph_def
+    functions = {function.signature.name for function in graph.library.function}
+    problems = []
+    for name, place in sorted(_operations(graph).items()):
+        if name in PYTHON_OPERATIONS:
+            problems.append(f"{place} is a {name}: it calls Python, which TensorFlow Serving does not have")
+        elif name not in functions and op_def_registry.get(name) is None:
+            problems.append(f"{place} is a {name}: not one of TensorFlow's core operations")
+    return problems
+
+
+def _operations(graph: Any) -> dict[str, str]:
+    """Operation → where it occurs first."""
+    first: dict[str, str] = {}
+    for operation, place in _nodes(graph):
+        first.setdefault(operation, place)
+    return first
+
+
+def _nodes(graph: Any) -> Iterator[tuple[str, str]]:
+    for node in graph.node:
+        yield node.op, f"the graph's node {node.name}"
+    for function in graph.library.function:
+        for node in function.node_def:
+            yield node.op, f"node {node.name} of the function {function.signature.name}"

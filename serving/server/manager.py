@@ -103,14 +103,12 @@ class ModelManager:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def use(self, version: int | None = None, label: str | None = None) -> Iterator[ServedVersion]:
+    def use(self, version: int | None = None) -> Iterator[ServedVersion]:
         """Holds a loaded version, by default the newest, while a request is answered.
 
         Raises:
-            RequestError: NOT_FOUND, it is not loaded; INVALID_ARGUMENT, there is no such label.
+            RequestError: NOT_FOUND, it is not loaded.
         """
-        if label is not None:
-            version = self.version_of(label)
         entry = self._acquire(version)
         try:
             yield entry.served

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.metrics.row_count import LabelledRows
+from components.metrics.metric import LabelledRows
 from components.metrics.rows import Membership, labelled, make_rows, one_group
 from tests.components.metrics.values import metric_value
 

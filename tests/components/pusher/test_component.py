@@ -8,8 +8,7 @@ import pytest
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.types import Channel, standard_artifacts
 
-from components.pusher.component import Pusher
-from components.pusher.driver import Driver
+from components.pusher.component import Driver, Pusher
 from components.pusher.executor import VERSION, Executor, base_directory
 from components.pusher.lock import LOCK_FILE
 from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT, roll_back, withdrawal_notice

@@ -15,8 +15,8 @@ from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.types import standard_artifacts
 
 from components.serving_check import executor as executor_module
+from components.serving_check.component import FAILURES, Driver
 from components.serving_check.config import CheckConfig
-from components.serving_check.driver import FAILURES, Driver
 from components.serving_check.executor import Executor, first_rows, stamp
 from components.serving_check.result import CheckResult, read_check
 from janus_core.errors import DataError

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.report.outcome import MONITOR, kept_epoch, read_history
 from pipeline.report.report_json import finite
-from pipeline.report.training_history import MONITOR, kept_epoch, read_history
 from trainer.callbacks import MONITOR as WATCHED
 from trainer.callbacks import BestWeights
 from trainer.config import EarlyStoppingConfig

@@ -165,13 +165,13 @@ def test_versions_with_a_label_stay_loaded(publish: Publish, tmp_path: Path) -> 
     manager = ModelManager("tiny", tmp_path, labels={"stable": 1, "canary": 9})
     manager.poll()
     assert states(manager) == {3: "AVAILABLE", 1: "AVAILABLE"}
-    with manager.use(label="stable") as served:
+    with manager.use(manager.version_of("stable")) as served:
         assert (served.version, delay(served)) == (1, 1.0)
     assert newest(manager) == 3
     with pytest.raises(RequestError, match=r"Specific\(tiny, 9\)"):
-        manager.use(label="canary").__enter__()
+        manager.use(manager.version_of("canary")).__enter__()
     with pytest.raises(RequestError, match="^Unrecognized servable version label: other$") as error:
-        manager.use(label="other").__enter__()
+        manager.use(manager.version_of("other")).__enter__()
     assert error.value.code == Code.INVALID_ARGUMENT
     publish(tmp_path, 9, 9)
     manager.poll()

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.commands.tune.result import Tuning
 from pipeline.config.file import load_config
-from pipeline.report.training_history import read_history
+from pipeline.report.outcome import read_history
 from tests.pipeline.small import small_raw, write_table
 
 SPACE = {
