@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,8 +115,11 @@ class ConfigTuner(BaseTuner):
     def __init__(self, base: TrainerConfig, tune: TuneConfig, examples: _Examples, folder: Path):
         self._base, self._tune, self._examples, self.folder = base, tune, examples, folder
         self._seconds, self._began = 0.0, time.monotonic()
-        epochs = base.training.epochs_for(examples.of(base).rows if base.training.min_steps else 1)
-        oracle = _ORACLES[tune.search](tune, base, epochs)
+        arguments = {}
+        if tune.search == "hyperband":
+            epochs = base.training.epochs_for(examples.of(base).rows if base.training.min_steps else 1)
+            arguments = {"max_epochs": epochs, "hyperband_iterations": None}
+        oracle = _ORACLES[tune.search](tune, base, **arguments)
         space = oracle.get_space().get_config()["space"]
         try:
             super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
@@ -136,7 +140,8 @@ class ConfigTuner(BaseTuner):
         delete(self.folder / "checkpoints")
 
     def pre_create_trial(self) -> None:
-        """Called before each trial."""
+        """Called before each request for a trial, which the oracle may put off."""
+        time.sleep(0.1 if self._is_worker() else 0.0)
         if time.monotonic() > self._deadline():
             raise _OutOfTimeError
 
@@ -236,7 +241,7 @@ class _Oracle(keras_tuner.Oracle):
             ranges = {hp.name: hp for hp in self.hyperparameters.space}
             answer["values"] = {
                 name: float(np.clip(float(f"{value:.{DIGITS}g}"), ranges[name].min_value, ranges[name].max_value))
-                if _is_float(value)
+                if isinstance(value, float)
                 else value
                 for name, value in answer["values"].items()
             }
@@ -262,23 +267,20 @@ class _Oracle(keras_tuner.Oracle):
 
 
 class _Random(_Oracle, keras_tuner.oracles.RandomSearchOracle):
-    def __init__(self, tune: TuneConfig, base: TrainerConfig, epochs: int):
-        super().__init__(tune, base)
-
-
-class _Bayesian(_Oracle, keras_tuner.oracles.BayesianOptimizationOracle):
-    def __init__(self, tune: TuneConfig, base: TrainerConfig, epochs: int):
-        super().__init__(tune, base)
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        # So that a search that continues chooses as one that was never ended.
-        self._random_state = np.random.RandomState(self.seed + len(self.trials))
-        return super().populate_space(trial_id)
+    """Random values."""
 
 
 class _Hyperband(_Oracle, keras_tuner.oracles.HyperbandOracle):
-    def __init__(self, tune: TuneConfig, base: TrainerConfig, epochs: int):
-        super().__init__(tune, base, max_epochs=epochs, hyperband_iterations=None)
+    """Random values for few epochs, and the best of them for more."""
+
+
+class _Bayesian(_Oracle, keras_tuner.oracles.BayesianOptimizationOracle):
+    """Values of which a Gaussian process expects most."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Chooses in a search that continues as in one that was never ended."""
+        self._random_state = np.random.RandomState(self.seed + len(self.trials))
+        return super().populate_space(trial_id)
 
 
 _ORACLES = {"bayesian": _Bayesian, "hyperband": _Hyperband, "random": _Random}
@@ -328,19 +330,18 @@ def _record(trial: OracleTrial, own: Mapping[str, Any], tasks: list[str]) -> Tri
 
 
 def _log(trial: OracleTrial, ended: list[OracleTrial], best: OracleTrial, wanted: int) -> None:
-    number = int(trial.trial_id) + 1
     values = config_values(trial.hyperparameters.values).items()
     shown = ", ".join(f"{path.partition('.')[2]} {value}" for path, value in values)
-    seconds = [of_all.metrics.get_last_value("seconds") for of_all in ended if of_all.status == TrialStatus.COMPLETED]
+    seconds = [of_all.metrics.get_last_value("seconds") for of_all in ended if of_all.score is not None]
+    left = fmean(seconds) * (wanted - len(ended)) if seconds else 0.0
     PROGRESS.info(
-        "trial %d/%d  %s  %s  best: %s, trial %d%s",
-        number,
+        "trial %d/%d  %s  %s%s%s",
+        int(trial.trial_id) + 1,
         wanted,
         "failed" if trial.score is None else f"{SCORE} {trial.score:.4f}",
         "as it stands" if _is_first(trial) else shown,
-        "none" if best.score is None else f"{best.score:.4f}",
-        int(best.trial_id) + 1,
-        f"  {readable_seconds(fmean(seconds) * (wanted - len(ended)))} left" if seconds and len(ended) < wanted else "",
+        "" if best.score is None else f"  best: {best.score:.4f}, trial {int(best.trial_id) + 1}",
+        f"  {readable_seconds(left)} left" if left else "",
     )
 
 
@@ -350,7 +351,7 @@ def _state_folder(fn_args: FnArgs, tune: TuneConfig) -> Path:
     determined_by = tune.model_dump_json(include={"space", "search"})
     parts = [custom["trainer"], determined_by, str(custom.get("code")), fn_args.transform_graph_path]
     key = hashlib.sha256("\n".join([*parts, *sorted(fn_args.train_files)]).encode()).hexdigest()[:16]
-    root = Path(custom.get("state_root") or fn_args.working_dir)
+    root = Path(custom.get("state_root") or tempfile.mkdtemp())
     if root.is_dir() and not (root / key).exists() and any(root.iterdir()):
         PROGRESS.info("space, configuration, code or data are others than in the tunings before: it starts again")
     return root / key
@@ -366,7 +367,3 @@ def _is_first(trial: OracleTrial) -> bool:
 
 def _ended(trial: OracleTrial) -> bool:
     return trial.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)
-
-
-def _is_float(value: Any) -> bool:
-    return isinstance(value, float)

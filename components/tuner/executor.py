@@ -8,6 +8,7 @@ from tfx.components.tuner.executor import get_tune_args, write_best_hyperparamet
 from tfx.components.util import udf_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
+from tfx.utils import io_utils
 
 from components.tuner.parallel import search_in_parallel
 from janus_core.errors import JanusError
@@ -42,8 +43,8 @@ class Executor(base_executor.BaseExecutor):
         if not any(record.score is not None for record in records):
             raise JanusError("no trial ended in time: the same command continues it with a greater `tune.minutes`")
         write_best_hyperparameters(tuner, output_dict)
-        folder = Path(artifact_utils.get_single_uri(output_dict["tuner_results"]))
-        (folder / TRIALS_FILE).write_bytes(TRIALS.dump_json(records, indent=1))
+        results = artifact_utils.get_single_uri(output_dict["tuner_results"])
+        io_utils.write_string_file(f"{results}/{TRIALS_FILE}", TRIALS.dump_json(records, indent=1).decode())
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:

@@ -22,7 +22,7 @@ from janus_core.errors import JanusError
 from trainer.tune import ConfigTuner
 
 HOST = "127.0.0.1"
-_PASSED = ("train_files", "transform_graph_path", "custom_config", "working_dir")
+_PASSED = ("train_files", "transform_graph_path", "custom_config")
 
 
 def search_in_parallel(tuner: ConfigTuner, fn_args: FnArgs, tuner_fn: str, workers: int) -> None:

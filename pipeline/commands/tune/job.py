@@ -69,6 +69,7 @@ def run_tune_job(
             print(tuning.model_dump_json(indent=2), file=terminal.out)
         else:
             console.print(result_view(tuning))
+            console.print(f"  {tuning.command}", soft_wrap=True)
         if write and tuning.changes:
             write_text(path, with_values_in(path, {key: change.after for key, change in tuning.changes.items()}))
             console.print(f"{path}: written", style="bold")

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from janus_core.files import replacing
 from pipeline.commands.tune.result import Tuning, scored
@@ -37,6 +37,10 @@ def plot_tuning(tuning: Tuning, path: Path) -> None:
             values = [names.index(text) for text in texts]
         else:
             axis.set_xscale(range_.scale)
+            if range_.scale == "log":
+                axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.scatter([math.nan if value is None else value for value in values], scores, c=colours, s=24, zorder=3)
         axis.set_xlabel(key)
     for axis in axes[1 + len(tuning.space) :]:

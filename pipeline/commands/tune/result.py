@@ -23,7 +23,7 @@ from pipeline.report.report_json import janus_version, stack_versions
 from trainer.config.tune import RangeConfig, set_value
 from trainer.trial_record import TrialRecord
 
-SHOWN = 10
+SHOWN = 5
 """The trials that are printed; tune.json has all."""
 
 
@@ -59,10 +59,6 @@ class Tuning(BaseModel):
     changes: dict[str, Change]
     diff: str
     command: str
-
-    def by_score(self) -> list[TrialRecord]:
-        """The trials, the best first, and those without a score last."""
-        return sorted(self.trials, key=lambda trial: (trial.score is None, trial.score))
 
     def best_yaml(self) -> str:
         """The best values of the changed keys, as a configuration has them."""
@@ -114,56 +110,41 @@ def tuning_of(config: JanusConfig, results: Path, path: Path, overrides: Sequenc
 
 def result_view(tuning: Tuning) -> RenderableType:
     """The best trials, and the change of the configuration, on a terminal."""
-    keys = {key: key.partition(".")[2] for key in tuning.space}
-    tasks = [f"{task} loss" for task in tuning.trials[0].losses]
-    columns = ("trial", "score", *tasks, *keys.values(), "epochs", "seconds")
-    table = plain_table("trials, the best first", columns, right=("trial", "score", *tasks, "epochs", "seconds"))
-    ranked = tuning.by_score()
-    for trial in [*ranked[:SHOWN], *(trial for trial in ranked[SHOWN:] if trial.number == 1)]:
-        values = [_shown(trial.values.get(key)) for key in keys]
-        losses = [f"{trial.losses[task]:.4f}" if task in trial.losses else "" for task in tuning.trials[0].losses]
+    first = tuning.trials[0]
+    right = ("trial", "score", *(f"{task} loss" for task in first.losses), "epochs", "seconds")
+    table = plain_table("trials, the best first", (*right, "values"), right=right)
+    ranked = sorted(tuning.trials, key=lambda trial: (trial.score is None, trial.score))
+    for trial in [*ranked[:SHOWN], *(trial for trial in ranked[SHOWN:] if trial is first)]:
+        values = ", ".join(f"{key.partition('.')[2]} {_shown(value)}" for key, value in trial.values.items())
+        losses = [f"{trial.losses[task]:.4f}" if trial.losses else "" for task in first.losses]
         score = "failed" if trial.score is None else f"{trial.score:.4f}"
-        style = "bold green" if trial.number == tuning.best else "bold" if trial.number == 1 else None
-        cells = (str(trial.number), score, *losses, *values, str(trial.epochs), f"{trial.seconds:.1f}")
-        table.add_row(*(escape(cell) for cell in cells), style=style)
-    first = next(trial for trial in tuning.trials if trial.number == 1)
+        style = "green" if trial.number == tuning.best else "bold" if trial is first else None
+        cells = (str(trial.number), score, *losses, str(trial.epochs), f"{trial.seconds:.1f}", escape(values))
+        table.add_row(*cells, style=style)
     took = readable_seconds(sum(trial.seconds for trial in tuning.trials))
-    parts: list[RenderableType] = [
-        table,
-        Text(
-            "A loss of 1 is that of the best constant prediction; the score is the tasks' mean, on validation rows.",
-            "dim",
-        ),
-    ]
-    if not tuning.changes:
-        words = (
-            f"Of {len(tuning.trials)} trials in {took}, none is better than the configuration as it stands (trial 1)."
-        )
-        return Group(*parts, Text(words, "yellow"))
-    share = tuning.gain / first.score if first.score else 0.0
-    words = f"Trial {tuning.best} is {share:.1%} better than the configuration as it stands (trial 1), after {took}."
+    note = "A loss of 1 is that of the best constant prediction; the score is the tasks' mean, on validation rows."
+    if not tuning.changes or not first.score:
+        words = f"None of {len(tuning.trials)} trials in {took} is better than the configuration as it stands, trial 1."
+        return Group(table, Text(note, "dim"), Text(words, "yellow"))
+    share = tuning.gain / first.score
+    words = f"Trial {tuning.best} is {share:.1%} better than the configuration as it stands, trial 1, after {took}."
     return Group(
-        *parts,
+        table,
+        Text(note, "dim"),
         Text(words, "green"),
-        *(Text(line, _colour(line)) for line in tuning.diff.splitlines()),
-        Text("The best of many trials looks better on the rows that chose it. Its metrics on the eval split:", "dim"),
-        Text(f"  {tuning.command}"),
+        *(Text(line, {"+": "green", "-": "red"}.get(line[:1], "dim")) for line in tuning.diff.splitlines()),
+        Text("On the rows that chose it, the best of many looks better than it is. For its metrics on the eval split:"),
     )
 
 
 def _diff(path: Path, values: dict[str, Any]) -> str:
-    """A unified diff of the file; of the values alone, where the file's form is beyond `with_values_in`."""
-    before = path.read_text(encoding="utf-8")
+    """A unified diff of the file; empty if only a person can change it."""
+    before = path.read_text(encoding="utf-8").splitlines()
     try:
-        after = with_values_in(path, values)
+        after = with_values_in(path, values).splitlines()
     except ConfigError:
-        return "".join(f"+{key}: {json.dumps(value)}\n" for key, value in values.items())
-    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), str(path), str(path), n=0)
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-
-def _colour(line: str) -> str:
-    return {"+": "green", "-": "red"}.get(line[:1], "dim")
+        return ""
+    return "\n".join(difflib.unified_diff(before, after, str(path), str(path), n=0, lineterm=""))
 
 
 def _shown(value: Any) -> str:
