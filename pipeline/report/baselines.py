@@ -8,6 +8,7 @@ from janus_core.kinds import reported_metric
 from pipeline.report.analysis.analysis_json import BaselineAnalysis, TaskBaselines
 from pipeline.report.analysis.slices import interval, interval_text
 from pipeline.report.report_json import RunReport
+from pipeline.report.wording import metric_label
 
 NetworkIs = Literal["better", "worse", "level"]
 _WORDS: dict[str, str] = {"better": "better than", "level": "level with", "worse": "worse than"}
@@ -24,6 +25,7 @@ class BaselineLine:
     """A row of a task's table of baselines, as text."""
 
     name: str
+    metric: str
     value: str
     difference: str
     interval: str
@@ -72,6 +74,7 @@ def baseline_table(task: Mapping[str, Any]) -> list[BaselineLine]:
     return [
         BaselineLine(
             name=name,
+            metric=metric_label(one["metric"], task),
             value=_number(one["value"]),
             difference="–" if one["difference"] is None else f"{one['difference']:+.3g}",
             interval=interval_text(one["low"], one["high"]),

@@ -12,6 +12,7 @@ from janus_core.kinds import headline_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.analysis.slices import SliceValue, slice_values, worst_slices
+from pipeline.report.baselines import BaselineLine, baseline_table
 from pipeline.report.jinja import template
 from pipeline.report.report_json import RunReport
 from pipeline.report.wording import MetricLine, metric_lines, number, outcome_line
@@ -39,6 +40,7 @@ class CardTask:
     name: str
     summary: str
     metrics: Sequence[MetricLine]
+    baselines: Sequence[BaselineLine]
     slices: Sequence[str]
 
 
@@ -157,7 +159,9 @@ def _task(
         f"{one.name}: {headline_of(configured).name} {number(one.value)} ({one.interval}), {one.rows:,} rows"
         for one in worst
     ]
-    return CardTask(name, f"{summary}.", list(metric_lines(task, analysis.tasks.get(name))), slices)
+    return CardTask(
+        name, f"{summary}.", list(metric_lines(task, analysis.tasks.get(name))), baseline_table(task), slices
+    )
 
 
 def _worst(name: str, report: RunReport, config: JanusConfig, analysis: Analysis) -> list[SliceValue]:

@@ -11,11 +11,13 @@ from janus_core.kinds import headline_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis, TaskAnalysis
 from pipeline.report.analysis.slices import SliceValue, slice_values, worst_slices
+from pipeline.report.baselines import BaselineLine, baseline_table
 from pipeline.report.jinja import template
 from pipeline.report.model_card import ModelCard
 from pipeline.report.page.graph import graph_of
 from pipeline.report.page.plots import (
     Plot,
+    baselines_plot,
     importance_plot,
     slices_plot,
     task_plots,
@@ -42,6 +44,7 @@ class TaskPart:
     kind: str
     labelled: Mapping[str, int]
     metrics: Sequence[MetricLine]
+    baselines: Sequence[BaselineLine]
     plots: Sequence[Plot]
     notes: Sequence[str]
     sampled: int
@@ -111,6 +114,8 @@ def _task(
     training: Sequence[Plot],
 ) -> TaskPart:
     plots, key = list(training), f"k{place}"
+    if any(one["value"] is not None for one in task.get("baselines", {}).values()):
+        plots.append(baselines_plot(f"{key}-base", task["metrics"], task["baselines"]))
     if analysis is not None:
         plots += task_plots(key, name, task, analysis)
     worst = []
@@ -130,6 +135,7 @@ def _task(
         kind=task.get("kind", ""),
         labelled=task.get("labelled", {}),
         metrics=list(metric_lines(task, analysis)),
+        baselines=baseline_table(task),
         plots=plots,
         notes=task.get("notes", []),
         sampled=analysis.rows if analysis else 0,

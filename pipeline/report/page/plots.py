@@ -72,6 +72,38 @@ def task_plots(key: str, name: str, task: Mapping[str, Any], analysis: TaskAnaly
     return plots
 
 
+def baselines_plot(key: str, metrics: Mapping[str, float | None], baselines: Mapping[str, Mapping[str, Any]]) -> Plot:
+    """The network's value as a line, and each simple model's with the interval of the difference around it."""
+    models = {name: one for name, one in baselines.items() if one["value"] is not None}
+    metric = next(iter(models.values()))["metric"]
+    network = metrics.get(metric)
+
+    def paint(axis: Axes) -> None:
+        for place, one in enumerate(models.values()):
+            colour = WRONG if one["network_is"] == "worse" else SERIES[0]
+            axis.plot([one["value"]], [place], color=colour, marker="o", markersize=6)
+            if network is not None and one["low"] is not None:
+                axis.plot([network - one["high"], network - one["low"]], [place, place], color=colour, linewidth=2)
+        if network is not None:
+            axis.axvline(network, color=TEXT, linewidth=1.2, linestyle="--", label="network")
+            axis.legend(loc="best")
+        axis.set_yticks(range(len(models)), list(models))
+        axis.set_ylim(len(models) - 0.5, -0.5)
+        axis.set_xlabel(metric)
+        axis.grid(axis="x")
+
+    return Plot(
+        key,
+        "Beside simple models",
+        f"{metric} of the network ({number(network)}, the dashed line) and of simple models on the same rows, with the "
+        "95 % interval of the difference. Where it does not reach the line, the difference is beyond chance.",
+        paint,
+        0.9 + 0.35 * len(models),
+        ("model", metric),
+        [("network", number(network)), *((name, number(one["value"])) for name, one in models.items())],
+    )
+
+
 def importance_plot(key: str, metric: str, base: float | None, importance: Sequence[Importance]) -> Plot:
     """How much worse the metric becomes without each column; those within chance are in the table alone."""
     needed = [b for b in importance if b.beyond_chance]

@@ -124,6 +124,26 @@ def report_of(table: KindsTable, of: JanusConfig, **changed: Any) -> RunReport:
             "gates": [],
             "notes": [HOSTILE],
         }
+        headline = headline_of(task).name
+        tasks[name]["baselines"] = {
+            baseline: {
+                "metric": headline,
+                "value": values[headline] * factor,
+                "difference": values[headline] * (1 - factor),
+                "low": values[headline] * (1 - factor) - 0.01,
+                "high": values[headline] * (1 - factor) + 0.01,
+                "network_is": state,
+                "metrics": {headline: values[headline] * factor},
+                "rows": 900,
+                "seconds": 0.2,
+                "problem": "",
+            }
+            for baseline, factor, state in (("constant", 0.5, "worse"), ("linear", 1.0, "level"))
+        }
+        missing = {"metric": headline, "value": None, "difference": None, "low": None, "high": None}
+        tasks[name]["baselines"]["boosting"] = {
+            **missing, "network_is": None, "metrics": {}, "rows": 0, "seconds": 0.0, "problem": HOSTILE,
+        }  # fmt: skip
     tasks["delay"]["unit"] = HOSTILE
     tasks["delay"]["gates"] = [
         {"metric": "mae", "rule": "max", "limit": 5.0, "value": tasks["delay"]["metrics"]["mae"], "passed": False}

@@ -65,10 +65,12 @@ def test_it_is_small_and_has_all_that_a_run_has(written: Path, open_page: Page) 
         for place, name in enumerate(names)
     }
     assert plots["click"] == [
-        "loss", "gate", "Calibration", "ROC", "Precision and recall", "Confusion matrix", "By origin",
-        "Permutation importance",
+        "loss", "gate", "Beside simple models", "Calibration", "ROC", "Precision and recall", "Confusion matrix",
+        "By origin", "Permutation importance",
     ]  # fmt: skip
-    assert plots["visits"] == ["loss", "Residuals", "Predicted and true", "By origin", "Permutation importance"]
+    assert plots["visits"] == [
+        "loss", "Beside simple models", "Residuals", "Predicted and true", "By origin", "Permutation importance",
+    ]  # fmt: skip
     assert "Confusion matrix" not in plots["topics"]
     assert "Calibration of the quantiles" in plots["delay"]
     assert "max 5" in open_page.locator(".verdict").inner_text()
