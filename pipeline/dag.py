@@ -17,13 +17,13 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import range_config_pb2, trainer_pb2, transform_pb2, tuner_pb2
 from tfx.types import Channel, standard_artifacts
 
-from components.anomaly_gate.component import AnomalyGate
-from components.anomaly_gate.expectations import (
+from components.anomaly_gate.checks import (
     Expectations,
     FeatureExpectation,
     LabelExpectation,
     WeightExpectation,
 )
+from components.anomaly_gate.component import AnomalyGate
 from components.baselines.component import Baselines
 from components.evaluator.component import ENGINES
 from components.example_gen.component import ArrowExampleGen

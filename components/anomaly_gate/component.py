@@ -4,8 +4,8 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.anomaly_gate.checks import Expectations
 from components.anomaly_gate.executor import Executor
-from components.anomaly_gate.expectations import Expectations
 from janus_core.fingerprint import node_fingerprint
 
 

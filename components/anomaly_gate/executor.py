@@ -8,9 +8,8 @@ from tfx.components.example_validator import executor as validator
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
-from components.anomaly_gate.checks import Finding, check_anomalies, check_split
+from components.anomaly_gate.checks import Expectations, Finding, check_anomalies, check_split
 from components.anomaly_gate.column import read_split
-from components.anomaly_gate.expectations import Expectations
 from components.artifacts import Artifacts, read_schema
 from janus_core.errors import DataError
 

@@ -13,9 +13,9 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import BaseChannel
 
 from components.pusher.executor import VERSION, Executor, base_directory, claim_of
-from components.pusher.journal import history, settle, withdrawals
 from components.pusher.lock import exclusive
 from components.pusher.rollback import WITHDRAWN_AT
+from components.pusher.state import history, settle, withdrawals
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import remove_leftovers, version_for
 

@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from components.pusher.journal import Rollback, history, settle, withdrawals
 from components.pusher.layout import Location, join
 from components.pusher.lock import Claim, exclusive
-from components.pusher.state import State, read_state
+from components.pusher.state import Rollback, State, history, read_state, settle, withdrawals
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, remove_leftovers, version_for
 from janus_core.errors import JanusError

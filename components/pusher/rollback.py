@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from components.pusher.journal import JOURNAL, Rollback, begin, settle
 from components.pusher.layout import Location, join
 from components.pusher.lock import Claim, exclusive
-from components.pusher.state import State, read_state
+from components.pusher.state import JOURNAL, Rollback, State, begin, read_state, settle
 from components.pusher.storage import storage_of
 from components.pusher.versions import new_version, publish, remove_leftovers, versions
 from janus_core.errors import ConfigError, JanusError

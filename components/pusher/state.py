@@ -1,11 +1,99 @@
-"""A folder of versions as it was at one moment: what is served, what was withdrawn, what a rollback would go to."""
+"""A folder of versions as it was at one moment: what is served, what was withdrawn, what a rollback would go to; and
+the record of rollbacks beside the versions, which says what was withdrawn and what is a copy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from components.pusher.journal import Rollback, history, withdrawals
-from components.pusher.layout import Location
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.pusher.layout import Location, join
+from components.pusher.storage import storage_of
 from components.pusher.versions import digest_of, versions
+from janus_core.errors import JanusError
+
+JOURNAL = ".rollbacks.jsonl"
+
+WITHDRAWN = "withdrawn"
+"""The property of a Model and a PushedModel in ML Metadata that is 1 while the model must not be pushed again."""
+
+
+class Rollback(BaseModel):
+    """One rollback: a copy of an older version was published under a new number.
+
+    `published` is false from just before that copy appears until just after.
+    """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    time: str = Field(description="When, in UTC, as ISO 8601 has it.")
+    from_version: int = Field(alias="from", description="What was served before.")
+    to_version: int = Field(alias="to", description="What was copied.")
+    new_version: int = Field(description="The copy.")
+    from_digest: str = Field(description="The content digest of what was served before.")
+    to_digest: str = Field(description="The content digest of what was copied; if it was withdrawn, it is no longer.")
+    withdrawn: bool = Field(description="Whether the model that was served before must not be pushed again.")
+    user: str
+    reason: str | None = None
+    published: bool = False
+
+
+def history(base: Location) -> list[Rollback]:
+    """The rollbacks that took place, oldest first, without those that were killed before their copy appeared.
+
+    Raises:
+        JanusError: the record cannot be read.
+    """
+    present = set(versions(base))
+    return [record for record in _read(base) if record.published or record.new_version in present]
+
+
+def begin(base: Location, record: Rollback) -> None:
+    """Records a rollback just before its copy appears; the caller holds the folder's lock."""
+    _write(base, [*history(base), record])
+
+
+def settle(base: Location) -> None:
+    """Marks rollbacks whose copy appeared as published, and drops those that were killed before; the caller holds the
+    folder's lock."""
+    settled = [record.model_copy(update={"published": True}) for record in history(base)]
+    if settled != _read(base):
+        _write(base, settled)
+
+
+def withdrawals(records: Iterable[Rollback]) -> dict[str, Rollback]:
+    """Content digest of each model that must not be pushed again → the rollback that withdrew it."""
+    withdrawn: dict[str, Rollback] = {}
+    for record in records:
+        if record.withdrawn:
+            withdrawn[record.from_digest] = record
+        withdrawn.pop(record.to_digest, None)
+    return withdrawn
+
+
+def origin(records: Iterable[Rollback], version: int) -> int:
+    """The version that a run pushed and of which this one is a copy, if it is one; else itself."""
+    sources = {record.new_version: record.to_version for record in records}
+    while version in sources:
+        version = sources[version]
+    return version
+
+
+def _read(base: Location) -> list[Rollback]:
+    text = storage_of(base).read_text(base, JOURNAL) or ""
+    records = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            records.append(Rollback.model_validate_json(line))
+        except ValidationError as error:
+            raise JanusError(
+                f"{join(base, JOURNAL)}, line {number}, is no record of a rollback: repair or remove the line"
+            ) from error
+    return records
+
+
+def _write(base: Location, records: Sequence[Rollback]) -> None:
+    lines = [record.model_dump_json(by_alias=True) + "\n" for record in records]
+    storage_of(base).write_text(base, JOURNAL, "".join(lines))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
 from components.artifacts import Artifacts
-from components.pusher.journal import WITHDRAWN
+from components.pusher.state import WITHDRAWN
 
 MODEL, BLESSING, CANDIDATE = "model", "model_blessing", "candidate"
 

@@ -11,8 +11,7 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.beam.analyzer_cache import DatasetCache, DatasetKey
 from tfx_bsl.public.tfxio import TensorAdapter, TensorAdapterConfig
 
-from components.transform.accumulators import read_accumulators, write_accumulators
-from components.transform.cache import Cache
+from components.transform.cache import Cache, read_accumulators, write_accumulators
 from janus_core.errors import DataError
 from janus_core.examples.decode import parse_columns
 from janus_core.examples.records import record_batches

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components.pusher.journal import WITHDRAWN, Rollback, withdrawals
 from components.pusher.rollback import CONTENT_DIGEST
-from components.pusher.state import read_state
+from components.pusher.state import WITHDRAWN, Rollback, read_state, withdrawals
 from pipeline.config import JanusConfig
 from pipeline.home import Home
 from pipeline.lineage.store import artifacts_of_type, first_makers, open_store, run_of_execution

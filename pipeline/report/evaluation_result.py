@@ -267,9 +267,7 @@ def _missing_slices(slices: Sequence[Sequence[str]], metrics: _Metrics) -> list[
 
 
 def _gates(
-    gates: Mapping[str, GateConfig],
-    values: Mapping[str, float | None],
-    baseline: Mapping[str, float | None],
+    gates: Mapping[str, GateConfig], values: Mapping[str, float | None], baseline: Mapping[str, float | None]
 ) -> list[GateResult]:
     return [
         _gate(metric, rule, limit, values[metric], baseline)

@@ -233,14 +233,9 @@ def _missing(default: Any) -> str:
     """The first row of a default, as JSON; NaN is written as such, which TensorFlow Serving reads."""
     import tensorflow as tf
 
-    return json.dumps(_decoded(tf.make_ndarray(default)[0]))
-
-
-def _decoded(value: Any) -> Any:
-    value = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    value = tf.make_ndarray(default)[0]
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    return json.dumps(plain, default=lambda text: text.decode("utf-8", "replace"))
 
 
 def _quoted(text: str) -> str:

@@ -11,8 +11,7 @@ from components.pusher.versions import versions
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from serving.deployment.config import DeploymentConfig
-from serving.deployment.files import differing, edited, write
-from serving.deployment.render import render
+from serving.deployment.render import differing, edited, render, write
 from serving.deployment.server import release_warning, server_of, serving_release
 from serving.signatures import SAVED_MODEL, meta_graph_of
 

@@ -12,8 +12,8 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 from pydantic import BaseModel, Field
 
-from components.pusher.journal import Rollback, history, origin
 from components.pusher.layout import is_url
+from components.pusher.state import Rollback, history, origin
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig

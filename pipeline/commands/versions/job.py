@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ml_metadata.errors import StatusError
 
-from components.pusher.journal import Rollback
 from components.pusher.rollback import roll_back
+from components.pusher.state import Rollback
 from janus_core.errors import JanusError, ServingError
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to

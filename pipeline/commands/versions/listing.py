@@ -8,10 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from components.pusher.journal import origin
 from components.pusher.layout import join
 from components.pusher.push import read_labels
-from components.pusher.state import read_state
+from components.pusher.state import origin, read_state
 from components.pusher.storage import storage_of
 from janus_core.errors import ConfigError, JanusError
 from pipeline.commands.output import plain_table

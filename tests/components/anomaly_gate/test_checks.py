@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 
-from components.anomaly_gate.checks import Finding, check_anomalies, check_split
-from components.anomaly_gate.column import Column, read_columns
-from components.anomaly_gate.expectations import (
+from components.anomaly_gate.checks import (
     Expectations,
     FeatureExpectation,
+    Finding,
     LabelExpectation,
     WeightExpectation,
+    check_anomalies,
+    check_split,
 )
+from components.anomaly_gate.column import Column, read_columns
 from tests.components.anomaly_gate.statistics import anomalies_of, schema_of, statistics_of
 
 # TFDV's mean of infinite values.

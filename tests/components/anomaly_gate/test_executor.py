@@ -8,9 +8,9 @@ import pytest
 from tfx.components.example_validator import executor as validator
 from tfx.types import Channel, artifact_utils, standard_artifacts
 
+from components.anomaly_gate.checks import Expectations, FeatureExpectation, LabelExpectation
 from components.anomaly_gate.component import AnomalyGate
 from components.anomaly_gate.executor import Executor
-from components.anomaly_gate.expectations import Expectations, FeatureExpectation, LabelExpectation
 from janus_core.errors import DataError
 from tests.components.anomaly_gate.statistics import anomalies_of, schema_of, write_split
 

@@ -9,12 +9,11 @@ import pytest
 import tensorflow as tf
 
 from components.pusher import remote
-from components.pusher.journal import JOURNAL, history
 from components.pusher.layout import is_url, join
 from components.pusher.lock import PREFIX, Claim, exclusive
 from components.pusher.push import push
 from components.pusher.rollback import roll_back
-from components.pusher.state import read_state
+from components.pusher.state import JOURNAL, history, read_state
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, versions
 from janus_core.errors import JanusError

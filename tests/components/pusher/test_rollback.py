@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from components.pusher.journal import JOURNAL, history, origin
 from components.pusher.lock import LOCK_FILE
 from components.pusher.push import push
 from components.pusher.rollback import roll_back
-from components.pusher.state import read_state
+from components.pusher.state import JOURNAL, history, origin, read_state
 from components.pusher.versions import versions
 from janus_core.errors import ConfigError, JanusError
 from tests.components.pusher.models import accept, write_model

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from components.transform.accumulators import UnreadableError, read_accumulators, read_entries, write_accumulators
+from components.transform.cache import UnreadableError, read_accumulators, read_entries, write_accumulators
 
 ENTRIES = [b"__v1__sum\xff", b"empty", b"vocabulary"]
 VALUES = [(0, b"\x00\x01"), (2, b"oslo"), (2, b""), (2, b"rome" * 500)]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.deployment.config import BatchingConfig, DeploymentConfig, LabelsConfig
-from serving.deployment.files import differing, edited, is_sealed, write
+from serving.deployment.render import differing, edited, is_sealed, write
 from tests.serving.deployment.rendered import flags, rendered
 from tests.serving.deployment.test_kubernetes import as_kubernetes_reads_it
 from tests.serving.deployment.test_server import DECLARED

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.pusher.journal import JOURNAL, Rollback
+from components.pusher.state import JOURNAL, Rollback
 from janus_core.errors import ConfigError
 from pipeline.commands.lineage.command import LineageFormat, print_lineage
 from pipeline.commands.lineage.formats import lineage_dot, lineage_mermaid
