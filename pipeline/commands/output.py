@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from pydantic import BaseModel
 from rich.console import RenderableType
@@ -14,12 +14,14 @@ from pipeline.run.display import console_on
 Result = TypeVar("Result", bound=BaseModel)
 
 
-def print_result(result: Result, as_json: bool, view: Callable[[Result], RenderableType]) -> int:
-    """Prints a command's result, as JSON or by `view`, and returns the exit code of success."""
+def print_result(
+    result: Result, as_json: bool, view: Callable[[Result], RenderableType], stream: TextIO | None = None
+) -> int:
+    """Prints a command's result, as JSON or by `view`, to stdout or a stream; returns the exit code of success."""
     if as_json:
-        print(result.model_dump_json(indent=2))
+        print(result.model_dump_json(indent=2), file=stream)
     else:
-        console_on(sys.stdout).print(view(result))
+        console_on(stream or sys.stdout).print(view(result))
     return 0
 
 

@@ -75,8 +75,7 @@ class EvaluationConfig(StrictModel):
     engine: Literal["batch", "tfma"] = Field(
         "batch",
         description="How metrics are computed: `batch`, from batches of rows; or `tfma`, row by row by TFMA itself, "
-        "which is "
-        "much slower.",
+        "which is much slower.",
     )
 
 
@@ -128,8 +127,7 @@ class ServingConfig(StrictModel):
     image_tag: str | None = Field(
         None,
         description="The tag of the image tensorflow/serving that `janus serve` and `infra_validator` run. By default, "
-        "the "
-        "image of `deployment` is used.",
+        "the image of `deployment` is used.",
     )
     check_rows: Count = Field(64, description="The number of rows of the eval split that are sent to each signature.")
     warmup_rows: Annotated[int, BeforeValidator(reject_bool), Field(ge=0, le=1000)] = Field(
@@ -172,8 +170,7 @@ class ReportConfig(StrictModel):
 
     sample: Count = Field(
         20000,
-        description="The number of rows of the eval split, drawn by `seed`, from which curves and intervals are "
-        "computed.",
+        description="The rows of the eval split, drawn by `seed`, from which curves and intervals are computed.",
     )
     importance_rows: Whole = Field(
         2000, description="The number of rows of the sample on which permutation importance is measured; 0: not at all."
@@ -216,8 +213,7 @@ class JanusConfig(StrictModel):
         description="A curated TFDV schema (.pbtxt). By default, it is inferred from the training split.",
     )
     features: Annotated[dict[Name, Feature], Field(min_length=1)] = Field(
-        description="The network's inputs, by name. A feature reads the column of its own name unless `column` is "
-        "given."
+        description="The network's inputs, by name. A feature reads the column of its name unless `column` is given."
     )
     tasks: Annotated[dict[Name, Task], Field(min_length=1)] = Field(
         description="What is predicted, by name, which is also the name of the served model's output and of the gates."

@@ -21,6 +21,7 @@ from pipeline.commands.compare.variants import (
     rebalanced,
     single_task,
 )
+from pipeline.commands.output import print_result
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home, now
@@ -99,12 +100,9 @@ def _carry_out(job: _Job) -> int:
     if isinstance(comparison, int):
         return comparison
     folder = write_comparison(comparison, job.home.compare, job.options.output)
-    if job.options.as_json:
-        print(comparison.model_dump_json(indent=2), file=job.terminal.out)
-    else:
-        from pipeline.commands.compare.table import comparison_view
+    from pipeline.commands.compare.table import comparison_view
 
-        console.print(comparison_view(comparison))
+    print_result(comparison, job.options.as_json, comparison_view, job.terminal.out)
     console.print(f"result: {folder}/{RESULT_FILE}", style="dim", soft_wrap=True)
     return 0
 

@@ -1,6 +1,5 @@
 """The command line of `janus lineage`, which changes nothing."""
 
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -62,7 +61,7 @@ def print_lineage(
         target_of_config,
         target_of_path,
     )
-    from pipeline.run.display import console_on
+    from pipeline.commands.output import print_result
 
     if is_version_path(source):
         if version is not None or overrides:
@@ -71,10 +70,7 @@ def print_lineage(
     else:
         target = target_of_config(load(Path(source), list(overrides)), version)
     lineage = read_lineage(target)
-    if shown_as is LineageFormat.TREE:
-        console_on(sys.stdout).print(lineage_tree(lineage))
-    elif shown_as is LineageFormat.JSON:
-        print(lineage.model_dump_json(indent=2))
-    else:
-        print({LineageFormat.DOT: lineage_dot, LineageFormat.MERMAID: lineage_mermaid}[shown_as](lineage), end="")
+    if shown_as in (LineageFormat.TREE, LineageFormat.JSON):
+        return print_result(lineage, shown_as is LineageFormat.JSON, lineage_tree)
+    print({LineageFormat.DOT: lineage_dot, LineageFormat.MERMAID: lineage_mermaid}[shown_as](lineage), end="")
     return 0

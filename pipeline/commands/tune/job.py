@@ -5,6 +5,7 @@ from pathlib import Path
 
 from janus_core.errors import ConfigError
 from janus_core.files import delete, write_text
+from pipeline.commands.output import print_result
 from pipeline.commands.tune.result import Tuning, result_view, tuning_of
 from pipeline.config import JanusConfig
 from pipeline.config.edit import with_values_in
@@ -65,10 +66,8 @@ def run_tune_job(
         if isinstance(tuning, int):
             return tuning
         _write(tuning, home.tune)
-        if as_json:
-            print(tuning.model_dump_json(indent=2), file=terminal.out)
-        else:
-            console.print(result_view(tuning))
+        print_result(tuning, as_json, result_view, terminal.out)
+        if not as_json:
             console.print(f"  {tuning.command}", soft_wrap=True)
         if write and tuning.changes:
             write_text(path, with_values_in(path, {key: change.after for key, change in tuning.changes.items()}))
