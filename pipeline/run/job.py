@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, exit_code_of, readable
-from janus_core.progress import PROGRESS
+from janus_core.progress import PROGRESS, listening
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
@@ -37,7 +37,7 @@ from pipeline.report.wording import did_fail
 from pipeline.run.display import Display, console_on, shown_on
 from pipeline.run.interruption import interruptible
 from pipeline.run.json_lines import JsonLines, write_end, write_event, written_to
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 from pipeline.run.spans import Inputs, check_span, nothing_new
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
             if run.as_json:
                 started = {"pipeline": run.config.name, "run_id": run.run_id, "folder": str(run.folder)}
                 write_event(run.terminal.out, "run_started", **started)
-            with run.events_shown() as display, recorded(run.record, interruption):
+            with run.events_shown() as display, listening(interruption, run.record):
                 display.status("checking")
                 check_before_run(run.config, run.home, run.span)
                 run.inputs = check_span(run.config, run.home, run.span)

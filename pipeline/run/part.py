@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from rich.console import Console
 
+from janus_core.progress import listening
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal
 from pipeline.home import Home, now
 from pipeline.preflight import check_data, check_metadata, check_schema_file
 from pipeline.run.display import Display, shown_on
 from pipeline.run.interruption import interruptible
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 
 if TYPE_CHECKING:
     from pipeline.lineage.store import NodeExecution
@@ -82,7 +83,7 @@ def attend(work: Callable[[Display], Result], console: Console, terminal: Termin
     with interruptible(end_now) as interruption:
         try:
             # TFX and Beam change the working folder for a while.
-            with chdir("."), shown_on(console) as display, recorded(record, interruption):
+            with chdir("."), shown_on(console) as display, listening(interruption, record):
                 return work(display)
         except (Exception, KeyboardInterrupt):
             if interruption.exit_code:

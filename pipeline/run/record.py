@@ -1,12 +1,9 @@
 """What happened in a run: the events of its components, and the first failure."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from janus_core.progress import ComponentEvent, event_of, listening
-from pipeline.run.interruption import Interruption
+from janus_core.progress import ComponentEvent, event_of
 
 
 @dataclass
@@ -17,36 +14,18 @@ class Failure:
     error: BaseException
 
 
-@dataclass
-class RunRecord:
-    """What happened in a run, in order."""
+class RunRecord(logging.Handler):
+    """The last event of each component, in order, and the first failure."""
 
-    components: dict[str, ComponentEvent] = field(default_factory=dict)
-    failure: Failure | None = None
-
-    def add(self, event: ComponentEvent) -> None:
-        """Adds an event; of several failures the first is kept."""
-        self.components[event.component] = event
-        if event.state == "failed" and self.failure is None and event.error is not None:
-            self.failure = Failure(event.component, event.error)
-
-
-class Recorder(logging.Handler):
-    """Collects the events of components in a `RunRecord`."""
-
-    def __init__(self, record: RunRecord):
+    def __init__(self) -> None:
         super().__init__()
-        self._record = record
+        self.components: dict[str, ComponentEvent] = {}
+        self.failure: Failure | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
         event = event_of(record)
         if isinstance(event, ComponentEvent):
-            self._record.add(event)
-
-
-@contextmanager
-def recorded(record: RunRecord, interruption: Interruption) -> Iterator[None]:
-    """Adds what happens to the record, and starts no component after an interruption."""
-    with listening(interruption, Recorder(record)):
-        yield
+            self.components[event.component] = event
+            if event.state == "failed" and self.failure is None and event.error is not None:
+                self.failure = Failure(event.component, event.error)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from janus_core.progress import listening
 from pipeline.dag import Places, create_pipeline
 from pipeline.run.interruption import Interruption
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 from pipeline.run.runner import run_on_beam
 from tests.pipeline.small import small_config, write_table
 
@@ -22,7 +23,7 @@ def run(folder: Path, run_id: str, caplog: pytest.LogCaptureFixture) -> tuple[se
     )
     record = RunRecord()
     caplog.clear()
-    with caplog.at_level(logging.INFO, logger="janus.progress"), recorded(record, Interruption()):
+    with caplog.at_level(logging.INFO, logger="janus.progress"), listening(Interruption(), record):
         run_on_beam(create_pipeline(config, places), run_id)
     worked = {name for name, event in record.components.items() if not event.cached}
     return worked, [line for line in caplog.messages if line.startswith("warm start")]

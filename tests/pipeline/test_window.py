@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from janus_core.progress import listening
 from pipeline.dag import Places, create_pipeline
 from pipeline.home import Home
 from pipeline.lineage.store import executions_of_run, open_store
 from pipeline.report.outcome import add_outcome
 from pipeline.report.report_json import RunReport
 from pipeline.run.interruption import Interruption
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 from pipeline.run.runner import run_on_beam
 from tests.pipeline.small import small_config
 
@@ -82,7 +83,7 @@ def run(run_id: str) -> Run:
     logger = logging.getLogger("janus.progress")
     logger.addHandler(lines)
     try:
-        with recorded(record, Interruption()):
+        with listening(Interruption(), record):
             run_on_beam(create_pipeline(config, places), run_id)
     finally:
         logger.removeHandler(lines)

@@ -9,10 +9,10 @@ import re
 import pytest
 from rich.console import Console
 
-from janus_core.progress import PROGRESS, ComponentEvent, EpochEnded, EpochStarted, announce
+from janus_core.progress import PROGRESS, ComponentEvent, EpochEnded, EpochStarted, announce, listening
 from pipeline.run.display import console_on, shown_on
 from pipeline.run.interruption import Interruption
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 
 
 def announce_failure() -> None:
@@ -95,7 +95,7 @@ def test_an_epoch_is_a_line_with_each_tasks_figures() -> None:
 
 def test_a_record_keeps_the_first_failure_itself() -> None:
     record = RunRecord()
-    with recorded(record, Interruption()):
+    with listening(Interruption(), record):
         announce_failure()
         announce(ComponentEvent("Evaluator", "failed", error=RuntimeError("later")))
     announce(ComponentEvent("Pusher", "complete"))

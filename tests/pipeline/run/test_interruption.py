@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from janus_core.progress import ComponentEvent, announce
+from janus_core.progress import ComponentEvent, announce, listening
 from pipeline.run.interruption import interruptible
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 
 
 def never(exit_code: int) -> None:
@@ -33,7 +33,7 @@ def test_a_request_is_raised_and_remembered(number: int, exit_code: int) -> None
 
 
 def test_a_request_that_was_swallowed_stops_the_next_component() -> None:
-    with interruptible(never) as interruption, recorded(RunRecord(), interruption):
+    with interruptible(never) as interruption, listening(interruption, RunRecord()):
         announce(ComponentEvent("Transform", "running"))
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)

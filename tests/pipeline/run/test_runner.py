@@ -12,9 +12,10 @@ from tfx.types import Channel, standard_artifacts
 
 from components.resolver.models import LastOtherBlessedModel
 from janus_core.errors import DataError
+from janus_core.progress import listening
 from pipeline.lineage.store import executions_of_node, executions_of_run, open_store
 from pipeline.run.interruption import Interruption
-from pipeline.run.record import RunRecord, recorded
+from pipeline.run.record import RunRecord
 from pipeline.run.runner import run_on_beam
 
 
@@ -46,7 +47,7 @@ def run(folder: Path, run_id: str, size: int) -> RunRecord:
         metadata_connection_config=sqlite_metadata_connection_config(str(folder / "metadata.db")),
     )
     record = RunRecord()
-    with recorded(record, Interruption()):
+    with listening(Interruption(), record):
         run_on_beam(pipeline, run_id)
     return record
 
@@ -79,7 +80,7 @@ def test_what_did_not_change_is_cached_the_resolver_included(tmp_path: Path) -> 
 
 def test_a_failure_is_known_as_it_was_raised(tmp_path: Path) -> None:
     record = RunRecord()
-    with pytest.raises(Exception, match="a size of -1") as caught, recorded(record, Interruption()):
+    with pytest.raises(Exception, match="a size of -1") as caught, listening(Interruption(), record):
         run(tmp_path, "first", size=-1)
     assert record.failure is not None
     assert record.failure.component == "Trainer"
