@@ -1,6 +1,5 @@
 """Changes values in a configuration's text, whose comments and form stay."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,10 +63,6 @@ def _nested(parts: list[str], value: Any) -> Any:
 
 
 def _flow(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_flow(entry) for entry in value) + "]"
-    # JSON's 1e-05 is a text for YAML 1.1.
-    shown = yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
-    return shown if isinstance(value, float) else json.dumps(value) if not isinstance(value, str) else shown
+    """A value on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"))
+    return text.removesuffix("...\n").strip()

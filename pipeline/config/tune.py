@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from janus_core.errors import ConfigError
-from pipeline.config.keys import Key
-from pipeline.config.lookup import find
+from pipeline.config.keys import Key, find
 from trainer.config.tune import RangeConfig, TuneConfig, set_value
 
 OPEN = (

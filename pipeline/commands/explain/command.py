@@ -19,8 +19,7 @@ def explain(
     """Print the reference of a key of the configuration: type, default, what is allowed, and the keys in it."""
     from pipeline.commands.explain.terminal import explanation, overview
     from pipeline.config import JanusConfig
-    from pipeline.config.keys import keys_of
-    from pipeline.config.lookup import find
+    from pipeline.config.keys import find, keys_of
     from pipeline.run.display import console_on
 
     keys = keys_of(JanusConfig)

@@ -5,8 +5,7 @@ import pytest
 from janus_core.errors import ConfigError
 from pipeline.commands.explain.markdown import reference_page
 from pipeline.config import JanusConfig
-from pipeline.config.keys import Key, keys_of
-from pipeline.config.lookup import find
+from pipeline.config.keys import Key, find, keys_of
 
 KEYS = keys_of(JanusConfig)
 
