@@ -13,7 +13,7 @@ import numpy as np
 
 from serving.description import ColumnDescription, ModelDescription
 from serving.errors import Code, RequestError, invalid
-from serving.signatures import DOUBLE, FLOAT, STRING
+from serving.signatures import DOUBLE, FLOAT, STRING, Signature
 
 EXACT = 2**53 - 1
 """The largest absolute value up to which every whole number has a float64 of its own; 2^53 + 1 is rounded to 2^53."""
@@ -38,14 +38,14 @@ class _WrongValueError(Exception):
     """A wrong value in one row; the message continues "column 'x' …"."""
 
 
-def columns_of_examples(definition: Any, records: Sequence[bytes]) -> dict[str, np.ndarray]:
+def columns_of_examples(signature: Signature, records: Sequence[bytes]) -> dict[str, np.ndarray]:
     """Serialized raw tf.Examples → the inputs of `serving_columns`.
 
     If a column of single values has several, the first one is used, and a vector is cut or padded to its length, as the
     model itself does with tf.Examples.
 
     Args:
-        definition: the SignatureDef of `serving_columns`.
+        signature: `serving_columns`.
         records: the rows.
 
     Returns:
@@ -56,16 +56,16 @@ def columns_of_examples(definition: Any, records: Sequence[bytes]) -> dict[str, 
         RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column.
     """
     rows = _parse(records)
-    return _columns(definition, lambda column: _cells(column, rows, _stored, _usual_stored))
+    return _columns(signature, lambda column: _cells(column, rows, _stored, _usual_stored))
 
 
-def columns_of_rows(definition: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def columns_of_rows(signature: Signature, rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Rows of plain values, as of JSON or CSV → the inputs of `serving_columns`.
 
     A number may be given as text, and a text as a number. Keys that are no input are ignored.
 
     Args:
-        definition: the SignatureDef of `serving_columns`.
+        signature: `serving_columns`.
         rows: column → value; a list of values for a vector or list.
 
     Returns:
@@ -74,14 +74,14 @@ def columns_of_rows(definition: Any, rows: Sequence[Mapping[str, Any]]) -> dict[
     Raises:
         RequestError: INVALID_ARGUMENT, naming the row, counted from 1, and the column.
     """
-    return _columns(definition, lambda column: _cells(column, rows, _given, _usual_given))
+    return _columns(signature, lambda column: _cells(column, rows, _given, _usual_given))
 
 
-def require_values(definition: Any, columns: Mapping[str, np.ndarray]) -> None:
+def require_values(signature: Signature, columns: Mapping[str, np.ndarray]) -> None:
     """Refuses inputs of `serving_columns` that the model would refuse too.
 
     Args:
-        definition: the SignatureDef of `serving_columns`.
+        signature: `serving_columns`.
         columns: input → array [rows, …] of the signature's dtype.
 
     Raises:
@@ -89,7 +89,7 @@ def require_values(definition: Any, columns: Mapping[str, np.ndarray]) -> None:
             a whole number is not whole, or beyond `EXACT`.
     """
     for name, values in columns.items():
-        column = _of_signature(name, definition)
+        column = _of_signature(name, signature)
         missing = values == b"" if column.dtype == "string" else np.isnan(values)
         if column.required:
             _refuse(name, missing.reshape(len(values), -1).all(axis=1), values, MISSING)
@@ -164,11 +164,11 @@ def examples_of_input(given: Any) -> list[bytes]:
     return [context + example.SerializeToString() for example in given.example_list_with_context.examples]
 
 
-def _columns(definition: Any, cells_of: Callable[[_Column], list[Cell]]) -> dict[str, np.ndarray]:
+def _columns(signature: Signature, cells_of: Callable[[_Column], list[Cell]]) -> dict[str, np.ndarray]:
     """The arrays of a signature's inputs."""
     cells: dict[str, tuple[_Column, list[Cell]]] = {}
-    for name in sorted(definition.inputs):
-        column = _of_signature(name, definition)
+    for name in sorted(signature.inputs):
+        column = _of_signature(name, signature)
         cells[name] = column, cells_of(column)
     present = {
         name: both for name, both in cells.items() if both[0].required or any(cell is not None for cell in both[1])
@@ -177,10 +177,10 @@ def _columns(definition: Any, cells_of: Callable[[_Column], list[Cell]]) -> dict
     return {name: _array(*both) for name, both in (present or cells).items()}
 
 
-def _of_signature(name: str, definition: Any) -> _Column:
-    tensor = definition.inputs[name]
+def _of_signature(name: str, signature: Signature) -> _Column:
+    tensor = signature.inputs[name]
     dtype = {FLOAT: "float", DOUBLE: "int", STRING: "string"}.get(tensor.dtype)
-    sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
+    sizes = tensor.sizes
     if dtype is None or len(sizes) not in (1, 2):
         raise RequestError(
             Code.UNIMPLEMENTED,
@@ -189,7 +189,7 @@ def _of_signature(name: str, definition: Any) -> _Column:
         )
     length = sizes[1] if len(sizes) == 2 and sizes[1] > 0 else None
     many = len(sizes) == 2 and length is None
-    return _Column(name=name, dtype=dtype, required=name not in definition.defaults, length=length, many=many)
+    return _Column(name=name, dtype=dtype, required=name not in signature.defaults, length=length, many=many)
 
 
 def _described(name: str, described: ColumnDescription) -> _Column:

@@ -14,7 +14,7 @@ from janus_core.files import replacing
 from serving.errors import Code, RequestError, invalid
 from serving.rows import columns_of_examples, only_columns
 from serving.saved_model import LoadedModel
-from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, read_meta_graph, strings
+from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, read_meta_graph, signature_of, strings
 
 FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 """Relative to the model's folder."""
@@ -152,7 +152,7 @@ def _all_columns(definition: Any, rows: Sequence[bytes]) -> dict[str, np.ndarray
     request, and so the model."""
     import tensorflow as tf
 
-    inputs = columns_of_examples(definition, rows)
+    inputs = columns_of_examples(signature_of(definition), rows)
     for name in set(definition.inputs) - set(inputs):
         inputs[name] = np.repeat(tf.make_ndarray(definition.defaults[name]), len(rows), axis=0)
     return inputs

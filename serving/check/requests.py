@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from serving.rows import columns_of_examples
-from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, strings
+from serving.signatures import CLASSIFY, COLUMNS, EXAMPLES, REGRESS, signature_of, strings
 
 UNSEEN = b"\xef\xbf\xbd unseen by training \xef\xbf\xbd"
 """A value that no column of a training table has."""
@@ -30,7 +30,7 @@ def inputs_of(signature: str, definition: Any, rows: Sequence[bytes]) -> Inputs:
         ValueError: the signature takes neither columns nor serialized tf.Examples.
     """
     if signature == COLUMNS:
-        return dict(columns_of_examples(definition, list(rows)))
+        return columns_of_examples(signature_of(definition), rows)
     names = list(definition.inputs)
     if len(names) != 1:
         raise ValueError(f"{signature} has the inputs {', '.join(sorted(names))} instead of one of serialized examples")

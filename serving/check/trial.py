@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -118,19 +117,19 @@ class _Trial:
         """The problems of the answers to a row without optional columns, to unseen values in string columns, and to
         values that must be refused."""
         problems = []
-        for other in _other_rows(self._rows[0], self._model.signature(COLUMNS)):
+        for name, row, left_out in _other_rows(self._rows[0], self._model.signature(COLUMNS)):
             answers: dict[str, Answers] = {}
             for signature in self._inputs:
                 try:
-                    inputs = inputs_of(signature, self._model.signature(signature), [other.row])
+                    inputs = inputs_of(signature, self._model.signature(signature), [row])
                     if signature == COLUMNS:
-                        inputs = {column: value for column, value in inputs.items() if column not in other.left_out}
+                        inputs = {column: value for column, value in inputs.items() if column not in left_out}
                     answers[signature] = self._model.run(signature, inputs)
                 except RequestError as error:
-                    problems.append(f"{signature}: {other.name} is not answered: {error}")
+                    problems.append(f"{signature}: {name} is not answered: {error}")
                     continue
-                problems += unusable(signature, answers[signature], [other.name])
-            problems += _disagreement(answers, [other.name])
+                problems += unusable(signature, answers[signature], [name])
+            problems += _disagreement(answers, [name])
         return problems + self._unrefused() if COLUMNS in self._inputs else problems
 
     def _unrefused(self) -> list[str]:
@@ -185,20 +184,12 @@ class _Trial:
         return lambda number: self._model.run(signature, prepared[number % count])
 
 
-@dataclass(frozen=True)
-class _Other:
-    """A row that no data has: its name, the row, and the columns to leave out of a request to serving_columns."""
-
-    name: str
-    row: bytes
-    left_out: frozenset[str] = frozenset()
-
-
-def _other_rows(row: bytes, columns: Any) -> Iterator[_Other]:
+def _other_rows(row: bytes, columns: Any) -> Iterator[tuple[str, bytes, set[str]]]:
+    """Rows that no data has: name, row, and the columns to leave out of a request to serving_columns."""
     required = only_columns([row], set(columns.inputs) - set(columns.defaults))[0]
-    yield _Other("the row without optional columns", required, frozenset(columns.defaults))
+    yield "the row without optional columns", required, set(columns.defaults)
     for column in sorted(name for name, info in columns.inputs.items() if info.dtype == STRING):
-        yield _Other(f"the row with an unseen value in {column}", with_unseen(row, column))
+        yield f"the row with an unseen value in {column}", with_unseen(row, column), set()
 
 
 def _disagreement(answers: dict[str, Answers], names: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ nor gRPC. If a request cannot be answered, RequestError has the reason and one o
 from serving.client.base import Client
 from serving.client.connect import connect
 from serving.client.local import LocalClient
-from serving.client.signature import Signature, TensorInfo
 from serving.errors import Code, RequestError
+from serving.signatures import Signature, TensorInfo
 
 __all__ = ["Client", "Code", "LocalClient", "RequestError", "Signature", "TensorInfo", "connect"]

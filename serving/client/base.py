@@ -10,10 +10,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from serving.client.signature import Signature
 from serving.errors import Code, RequestError, invalid
 from serving.rows import columns_of_rows, require_values
-from serving.signatures import COLUMNS
+from serving.signatures import COLUMNS, Signature
 
 
 @dataclass(frozen=True)

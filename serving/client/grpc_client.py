@@ -12,9 +12,8 @@ from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_p
 
 from serving.client.base import Client, RemoteModel, no_signature
 from serving.client.retries import Policy
-from serving.client.signature import Signature, signature_of, with_assumed_defaults
 from serving.errors import Code, RequestError
-from serving.signatures import COLUMNS
+from serving.signatures import COLUMNS, Signature, signature_of, with_assumed_defaults
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),

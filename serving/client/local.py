@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from serving.client.base import Client, no_signature
-from serving.client.signature import Signature, signature_of
 from serving.description import ModelDescription, read_description
-from serving.signatures import COLUMNS
+from serving.signatures import COLUMNS, Signature, signature_of
 
 
 class LocalClient(Client):

@@ -12,9 +12,8 @@ import numpy as np
 
 from serving.client.base import Client, RemoteModel, no_signature
 from serving.client.retries import Policy
-from serving.client.signature import Signature, TensorInfo, signature_of_json, with_assumed_defaults
 from serving.errors import Code, RequestError
-from serving.signatures import COLUMNS, STRING
+from serving.signatures import COLUMNS, STRING, Signature, TensorInfo, signature_of_json, with_assumed_defaults
 
 _CODES = {
     400: Code.INVALID_ARGUMENT,

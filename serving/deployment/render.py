@@ -1,6 +1,7 @@
 """All files of a deployment, from what is deployed, each with a digest that reveals edits by hand."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +48,7 @@ def render(server: Server, model_folder: str) -> dict[str, str | None]:
             (f"./{name}", f"{CONFIG_FOLDER}/{name}") for name in (MODELS_CONFIG, BATCHING_CONFIG, MONITORING_CONFIG)
         ],
         "configs": configs,
-        "checksum": content_hash(configs),
+        "checksum": _digest(json.dumps(configs, sort_keys=True)),
         "deployments": deployments,
     }
     contents = configs | {name: _filled(name, server, **values) for name in (COMPOSE, KUBERNETES, "README.md")}
@@ -63,14 +64,6 @@ def config_files(server: Server) -> dict[str, str]:
         MONITORING_CONFIG: _filled(MONITORING_CONFIG, server),
     }
     return files | ({CANARY_MODELS_CONFIG: _models(server, {"canary": labels["canary"]})} if server.has_canary else {})
-
-
-def content_hash(files: Mapping[str, str]) -> str:
-    """SHA-256 of all files, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        digest.update(f"{name}\0{len(content.encode())}\0{content}".encode())
-    return digest.hexdigest()
 
 
 def _models(server: Server, labels: Mapping[str, int]) -> str:

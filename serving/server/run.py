@@ -15,8 +15,8 @@ import grpc
 import uvicorn
 from grpc_health.v1 import health
 
-from janus_core.errors import ConfigError
 from serving.request_log import RequestLog
+from serving.server.addresses import AddressError, bound, bracketed, in_use
 from serving.server.grpc_services import create_server, set_health
 from serving.server.inference import Inference
 from serving.server.manager import ModelManager, State, VersionStatus, complete_versions
@@ -97,7 +97,8 @@ def running(options: ServerOptions, report: Callable[[str], None] = log.info) ->
     manager = ModelManager(options.name, options.base_path, options.poll_seconds, options.labels, on_change, report)
     inference = Inference(manager, requests.record if requests else None)
     try:
-        with _listener(options) as listener:
+        with bound("--rest-port", options.host, options.rest_port) as listener:
+            listener.listen(1024)
             grpc_server = create_server(inference, servicer, threads=4 * (os.cpu_count() or 1))
             grpc_port = _add_grpc_port(grpc_server, options)
             set_health(servicer, serving=False)
@@ -166,13 +167,6 @@ def _report(name: str, status: VersionStatus, report: Callable[[str], None]) -> 
         report(f"version {status.version} of {name} is unloaded")
 
 
-@contextmanager
-def _listener(options: ServerOptions) -> Iterator[socket.socket]:
-    with bound("--rest-port", options.host, options.rest_port) as listener:
-        listener.listen(1024)
-        yield listener
-
-
 def _add_grpc_port(server: grpc.Server, options: ServerOptions) -> int:
     # The address is tested by a socket first, since gRPC's message does not give the reason.
     with bound("--grpc-port", options.host, options.grpc_port):
@@ -206,45 +200,3 @@ def _rest_server(inference: Inference, options: ServerOptions, listener: socket.
     finally:
         server.should_exit = True
         thread.join()
-
-
-class AddressError(ConfigError):
-    """The server cannot listen on the address that an option names."""
-
-
-def bound(option: str, host: str, port: int) -> socket.socket:
-    """A socket bound to an address.
-
-    Args:
-        option: the command line option that names the port, for the error.
-        host: a name or an address.
-        port: 0 picks a free one.
-
-    Raises:
-        AddressError: the port is in use, or the host is none of this machine's.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise AddressError(f"--host {host}: {error.strerror or error}") from None
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise in_use(option, host, port, error) from None
-    return listener
-
-
-def in_use(option: str, host: str, port: int, error: object) -> AddressError:
-    """The error for an address that another process uses."""
-    reason = getattr(error, "strerror", None) or error
-    return AddressError(
-        f"{option}: cannot listen on {bracketed(host)}:{port}: {reason}; choose another port, or 0 for a free one"
-    )
-
-
-def bracketed(host: str) -> str:
-    """A host as it is written before a port: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.description import ColumnDescription, ModelDescription
 from serving.errors import Code, RequestError
@@ -19,22 +18,16 @@ from serving.rows import (
     require_values,
     rows_of_examples,
 )
+from serving.signatures import Signature, TensorInfo
 from tests.trainer import harness
 
 FLOAT, DOUBLE, STRING = 1, 2, 7
 
 
-def signature(**inputs: tuple[int, list[int], bool]) -> Any:
+def signature(**inputs: tuple[int, list[int], bool]) -> Signature:
     """Input → dtype, shape, whether it is optional."""
-    definition = meta_graph_pb2.SignatureDef()
-    for name, (dtype, shape, optional) in inputs.items():
-        tensor = definition.inputs[name]
-        tensor.dtype = dtype
-        for size in shape:
-            tensor.tensor_shape.dim.add(size=size)
-        if optional:
-            definition.defaults[name].dtype = dtype
-    return definition
+    infos = {name: TensorInfo(dtype, shape) for name, (dtype, shape, _) in inputs.items()}
+    return Signature(infos, {}, {name: np.zeros(1) for name, (_, _, optional) in inputs.items() if optional})
 
 
 SIGNATURE = signature(

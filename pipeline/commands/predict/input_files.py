@@ -21,8 +21,7 @@ from janus_core.tables.lists import is_list
 from janus_core.tables.pieces import Piece, WorkItem, plan_work
 from pipeline.commands.predict.json_reader import read_json_rows
 from serving.client import Signature, TensorInfo
-from serving.client.signature import nearest
-from serving.signatures import DOUBLE, FLOAT, STRING
+from serving.signatures import DOUBLE, FLOAT, STRING, nearest
 
 Format = Literal["csv", "parquet", "json", "tfrecord"]
 

@@ -24,7 +24,7 @@ from pipeline.home import Home
 from pipeline.run.display import console_on
 from pipeline.run.interruption import interruptible
 from serving.client import Client, LocalClient, RequestError, connect
-from serving.client.signature import ASSUMED
+from serving.signatures import ASSUMED
 
 
 def run_predict_job(config: JanusConfig, options: PredictOptions, verbose: bool = False) -> int:

@@ -13,7 +13,7 @@ from janus_core.errors import ConfigError, JanusError
 from pipeline.commands.deployment.job import trained_with
 from pipeline.config import JanusConfig
 from serving.deployment.server import BINARY, PROGRAM, image_reference, plain_arguments, release_warning
-from serving.server.run import bound, bracketed
+from serving.server.addresses import bound, bracketed
 
 DOCKER_SECONDS = 5.0
 """How long `docker info` may take until Docker counts as absent."""

@@ -13,9 +13,9 @@ import pytest
 
 from serving.client import Client, LocalClient, RequestError, Signature, TensorInfo, connect, grpc_client, rest
 from serving.client.retries import Policy
-from serving.client.signature import Dimension, Shape, signature_of_json, with_assumed_defaults
 from serving.errors import Code
 from serving.rows import columns_of_rows, require_values
+from serving.signatures import signature_of_json, with_assumed_defaults
 
 COLUMNS = {"distance": [1.0, -2.0, 0.5], "carrier": ["EV", "", "UA"], "stops": [1.0, float("nan"), 2.0]}
 
@@ -185,7 +185,7 @@ def test_metadata_without_defaults_leave_the_model_to_say_what_is_required(
     known = signature_of_json(whole["serving_columns"])
     assert with_assumed_defaults(known) is known
     # A vector is missing in all its places.
-    vector = TensorInfo(1, Shape((Dimension(-1), Dimension(3))))
+    vector = TensorInfo(1, [-1, 3])
     assert with_assumed_defaults(Signature({"v": vector}, {})).defaults["v"].shape == (1, 3)
 
 

@@ -20,7 +20,8 @@ from tensorflow_serving.apis import inference_pb2
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from serving.request_log import read_log
-from serving.server.run import AddressError, ServerOptions, running
+from serving.server.addresses import AddressError
+from serving.server.run import ServerOptions, running
 from tests.project import SOURCES
 from tests.serving.server.requests import (
     classify_request,

@@ -18,7 +18,8 @@ from pipeline.commands.serve import job as serve_job
 from pipeline.commands.serve.job import ServeOptions, docker_command, parse_labels, run_serve_job, run_until_signal
 from serving.deployment.server import serving_release
 from serving.server import run as server_run
-from serving.server.run import AddressError, ServerOptions
+from serving.server.addresses import AddressError
+from serving.server.run import ServerOptions
 from tests.pipeline.small import small_config
 from tests.serving.deployment.rendered import flags
 from tests.serving.deployment.test_server import DECLARED
