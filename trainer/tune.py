@@ -1,5 +1,6 @@
 """The tuner_fn that the Tuner calls: trials of a configuration with other values, chosen by keras-tuner's oracles."""
 
+import contextlib
 import gc
 import hashlib
 import json
@@ -10,9 +11,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import keras
 import keras_tuner
 import numpy as np
+import tensorflow as tf
 import tensorflow_transform as tft
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial as OracleTrial
@@ -26,6 +27,7 @@ from janus_core.progress import PROGRESS, readable_seconds
 from trainer.callbacks import Progress
 from trainer.config import TrainerConfig
 from trainer.config.tune import HYPERBAND, TuneConfig, config_values, value_at, with_values
+from trainer.heads.base import Head
 from trainer.input import TrainingData
 from trainer.multitask import BALANCED_LOSS, MultiTaskModel
 from trainer.names import log_name
@@ -83,20 +85,17 @@ class _OutOfTimeError(Exception):
     """The minutes are over."""
 
 
-class _TimeLimit(keras.callbacks.Callback):
-    """Ends a trial between epochs. What it has trained is in its checkpoint."""
+class _Epochs(Progress):
+    """Announces the beginning of each epoch, and ends the trial there when the time is over: it has a checkpoint."""
 
-    def __init__(self, deadline: float):
-        super().__init__()
+    def __init__(self, heads: Mapping[str, Head], epochs: int, deadline: float):
+        super().__init__(heads, epochs)
         self._deadline = deadline
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         if time.monotonic() > self._deadline:
             raise _OutOfTimeError
-
-
-class _Epochs(Progress):
-    """Announces the beginning of each epoch only."""
+        super().on_epoch_begin(epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._seconds.append(time.monotonic() - self._started)
@@ -124,7 +123,7 @@ class ConfigTuner(BaseTuner):
         try:
             super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
             intact = self._is_worker() or oracle.get_space().get_config()["space"] == space
-        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OSError, tf.errors.OpError) as error:
             raise _stale(folder, f"cannot be read ({type(error).__name__}: {error})") from error
         if not intact:
             raise _stale(folder, "is of another space")
@@ -132,12 +131,15 @@ class ConfigTuner(BaseTuner):
     def search(self, *arguments: Any, **options: Any) -> None:
         """Runs trials until there are enough of them, the space is exhausted, or the minutes are over."""
         self.save()
-        try:
+        with contextlib.suppress(_OutOfTimeError):
             super().search(*arguments, **options)
-        except _OutOfTimeError:
+
+    def finish(self) -> None:
+        """Removes what only a search that continues needs, once no other process searches."""
+        if time.monotonic() > self._deadline():
             PROGRESS.info("the %g minutes are over", self._tune.minutes)
-            return
-        delete(self.folder / "checkpoints")
+        else:
+            delete(self.folder / "checkpoints")
 
     def pre_create_trial(self) -> None:
         """Called before each request for a trial, which the oracle may put off."""
@@ -151,25 +153,19 @@ class ConfigTuner(BaseTuner):
         data = self._examples.of(config)
         epochs = trial.hyperparameters.values.get(f"{HYPERBAND}epochs")
         checkpoints = self.folder / "checkpoints" / hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
-        heads = make_heads(data, self._base)
+        heads, last = make_heads(data, self._base), epochs or config.training.epochs_for(data.rows)
         trained = train_trial(
             config,
             self._examples.transform,
             data,
-            epochs=epochs,
+            epochs=last,
             checkpoints=checkpoints,
             decide=False,
-            callbacks=[
-                _TimeLimit(self._deadline()),
-                _Epochs(heads, epochs or config.training.epochs_for(data.rows)),
-            ],
+            callbacks=[_Epochs(heads, last, self._deadline())],
         )
         result = {
-            **_losses(trained, self._base, data),
-            "epochs": trained.epochs,
-            "best_epoch": trained.best_epoch,
-            "parameters": trained.parameters,
-            "seconds": trained.seconds,
+            **_losses(trained, heads, self._base, data),
+            **{name: float(getattr(trained, name)) for name in ("epochs", "best_epoch", "parameters", "seconds")},
         }
         # Keras's models refer to themselves: they would pile up.
         del trained
@@ -301,15 +297,12 @@ def _hyperparameters(tune: TuneConfig, base: TrainerConfig) -> keras_tuner.Hyper
     return space
 
 
-def _losses(trained: Trial, base: TrainerConfig, data: TrainingData) -> dict[str, float]:
+def _losses(trained: Trial, heads: dict[str, Head], base: TrainerConfig, data: TrainingData) -> dict[str, float]:
     """The score, and each task's relative loss, of a network on the validation rows."""
-    heads = make_heads(data, base)
     judge = MultiTaskModel(trained.structure, heads, base)
     judge.compile()
     logs = judge.evaluate(data.validation, return_dict=True, verbose=0)
-    relative = {
-        f"{name}_loss": float(logs[f"{log_name(name)}_loss"]) / head.trivial_loss() for name, head in heads.items()
-    }
+    relative = {f"{name}_loss": logs[f"{log_name(name)}_loss"] / head.trivial_loss() for name, head in heads.items()}
     return {SCORE: float(logs[BALANCED_LOSS]), **relative}
 
 

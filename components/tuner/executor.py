@@ -39,6 +39,7 @@ class Executor(base_executor.BaseExecutor):
             search_in_parallel(tuner, fn_args, exec_properties["tuner_fn"], arguments.num_parallel_trials)
         else:
             tuner.search()
+        tuner.finish()
         records = tuner.records()
         if not any(record.score is not None for record in records):
             raise JanusError("no trial ended in time: the same command continues it with a greater `tune.minutes`")

@@ -143,6 +143,7 @@ def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
     [
         (lambda state: state.write_text(state.read_text()[:100]), "cannot be read"),
         (lambda state: state.write_text("{}"), "cannot be read"),
+        (lambda state: state.unlink(), "cannot be read"),
         (lambda state: state.write_text(state.read_text().replace("0.0003", "0.0004")), "is of another space"),
     ],
 )
@@ -161,6 +162,20 @@ def test_minutes_are_counted_over_all_resumptions(tmp_path: Path) -> None:
     state.write_text(json.dumps({"seconds": 100.0}))
     assert search(tmp_path, minutes=1, trials=4) == few
     assert len(search(tmp_path, minutes=3, trials=4)) == 4
+
+
+def test_checkpoints_are_kept_for_a_search_that_continues(tmp_path: Path) -> None:
+    config = small_config(Path(), tune={"space": SPACE, "trials": 1, "minutes": 1}, training={"epochs": 9})
+    assert config.tune is not None
+    search(tmp_path, trials=1)
+    checkpoints = tmp_path / "state/checkpoints"
+    checkpoints.mkdir(parents=True)
+    for seconds, kept in ((100.0, True), (0.0, False)):
+        (tmp_path / "state/tuner0.json").write_text(json.dumps({"seconds": seconds}))
+        tuner = Untrained(config.trainer_config(), config.tune, tmp_path / "state", {})
+        tuner.search()
+        tuner.finish()
+        assert checkpoints.exists() == kept
 
 
 def test_the_trainer_gets_the_best_values(tmp_path: Path) -> None:
