@@ -120,8 +120,12 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
 
 
 def create_data_pipeline(config: JanusConfig, places: Places) -> Pipeline:
-    """The part that ends with transformed examples; what it makes is cached for the whole pipeline, and the reverse."""
-    return _pipeline(config, places, _until_transform(config, places).in_order())
+    """The part that ends with transformed examples and the baselines on them.
+
+    What it makes is cached for the whole pipeline, and the reverse.
+    """
+    until = _until_transform(config, places)
+    return _pipeline(config, places, [*until.in_order(), *_baselines(config, until.transform)])
 
 
 def create_tuning_pipeline(config: JanusConfig, tune: TuneConfig, places: Places) -> Pipeline:

@@ -187,6 +187,9 @@ class Comparison(StrictModel):
     candidates: list[CandidateResult]
     single: SingleResult
     equal: SingleResult
+    baselines: dict[str, dict[str, float | None]] = Field(
+        {}, description="task → constant, linear, boosting → its headline metric on the eval split; null: none."
+    )
     notes: list[str]
 
     @property

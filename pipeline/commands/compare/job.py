@@ -108,7 +108,8 @@ def _carry_out(job: _Job) -> int:
 
 
 def _compare(job: _Job, display: Display) -> Comparison:
-    graph, transformed, rows = _prepared(run_part("compare", job.config, job.home, display))
+    executions = run_part("compare", job.config, job.home, display)
+    graph, transformed, rows = _prepared(executions)
     display.status("reading examples")
     from pipeline.commands.compare.journal import Journal, content_digest
     from pipeline.commands.compare.summary import Trained, notes_on, summarise
@@ -172,6 +173,7 @@ def _compare(job: _Job, display: Display) -> Comparison:
         candidates=ranked,
         single=single_result,
         equal=equal_result,
+        baselines=_baselines(job.config, executions),
         notes=[*notes, *notes_on(ranked, tasks, job.options.seeds, job.options.confidence)],
     )
 
@@ -187,6 +189,17 @@ def _prepared(executions: "Mapping[str, NodeExecution]") -> tuple[Path, list[Pat
         raise RuntimeError("the pipeline gave no transformed examples, no transform graph or no statistics")
     rows = {split: read_split(statistics.uri, split)[0] for split in ("train", "eval")}
     return Path(graph.uri), [Path(artifact.uri) for artifact in examples], rows
+
+
+def _baselines(config: JanusConfig, executions: "Mapping[str, NodeExecution]") -> dict[str, dict[str, float | None]]:
+    """task → baseline → its headline metric; None where it could not be fitted."""
+    from pipeline.report.analysis.baselines import baselines_of
+
+    made = executions["Baselines"].output("predictions") if "Baselines" in executions else None
+    return {
+        task: {name: model.metrics.get(headline_of(config.tasks[task]).name) for name, model in of_task.models.items()}
+        for task, of_task in (baselines_of(config, made.uri) if made else {}).items()
+    }
 
 
 # --- what is trained ----------------------------------------------------------------------------------------------

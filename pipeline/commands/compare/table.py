@@ -55,6 +55,8 @@ def tasks_table(comparison: Comparison) -> Table:
             first = ""
         for name, single in ((SINGLE_NAME, comparison.single), (EQUAL_NAME, comparison.equal)):
             table.add_row("", name, "", _value(single, task, info), "", "", "")
+        for name, value in comparison.baselines.get(task, {}).items():
+            table.add_row("", name, "", DASH if value is None else f"{value:.4f}", "", "", "")
         table.add_section()
     first = "all tasks"
     for result in shown.values():

@@ -29,6 +29,7 @@ def comparison() -> Comparison:
         candidates=ranked,
         single=single,
         equal=equal,
+        baselines={"delay": {"linear": 2.25, "boosting": None}},
         notes=notes_on(ranked, TASKS, 2, 0.95),
     )
 
@@ -113,6 +114,8 @@ def test_the_table_says_what_was_found() -> None:
         "shared_bottom × fixed (yours)",
         "ranking by Δm",
         "2 single-task networks",
+        "linear",
+        "2.2500",
         "first of 2 is first partly by luck",
     ):
         assert part in text, part
