@@ -34,7 +34,7 @@ def measure(kind: str, config_path: str, folder: Path, overrides: list[str]) -> 
     """Seconds of each component by its id, of the whole, and the peak memory in MB."""
     from janus_core.progress import PROGRESS
     from pipeline.config.file import load_config
-    from pipeline.run.record import Recorder, RunRecord
+    from pipeline.run.record import RunRecord
 
     started = time.monotonic()
     config = load_config(config_path, [*overrides, f"push.path={folder / 'serving'}"])
@@ -43,7 +43,7 @@ def measure(kind: str, config_path: str, folder: Path, overrides: list[str]) -> 
     from pipeline.run.runner import run_on_beam
 
     record = RunRecord()
-    PROGRESS.addHandler(Recorder(record))
+    PROGRESS.addHandler(record)
     logging.getLogger().setLevel(logging.WARNING)
     run_on_beam(pipeline, "measured")
     return {
