@@ -7,7 +7,7 @@ names, units, levels of quantiles, and the values that a column may have.
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 FILE = Path("assets.extra") / "janus.json"
 """Relative to the model's folder."""
@@ -15,8 +15,6 @@ FILE = Path("assets.extra") / "janus.json"
 
 class ColumnDescription(BaseModel):
     """A raw column that a request gives."""
-
-    model_config = ConfigDict(extra="ignore")
 
     dtype: str = Field(description="`string`, `float` or `int`: what the column's values are in a tf.Example.")
     required: bool = Field(description="Whether a row without it is refused.")
@@ -35,8 +33,6 @@ class ColumnDescription(BaseModel):
 class DecisionDescription(BaseModel):
     """How a binary task's output `<task>/decision` follows from the probability of the second class."""
 
-    model_config = ConfigDict(extra="ignore")
-
     rule: str = Field(description="`f1`, `youden`, `cost`, by which the threshold was chosen, or `fixed`.")
     threshold: float = Field(description="The second class is decided above this probability, else the first.")
     note: str = Field("", description="A remark on the choice of the threshold; else empty.")
@@ -44,8 +40,6 @@ class DecisionDescription(BaseModel):
 
 class TaskDescription(BaseModel):
     """A task that the model predicts."""
-
-    model_config = ConfigDict(extra="ignore")
 
     kind: str = Field(description="Such as `binary` or `regression`.")
     label: str = Field(description="The label's column in the training data.")
@@ -59,8 +53,6 @@ class TaskDescription(BaseModel):
 
 class ModelDescription(BaseModel):
     """A model's tasks and columns, in the order of the configuration."""
-
-    model_config = ConfigDict(extra="ignore")
 
     tasks: dict[str, TaskDescription]
     columns: dict[str, ColumnDescription]

@@ -66,7 +66,9 @@ class BatchExecutor(stock.Executor):
         columns = column_types(read_schema(input_dict), {column for names in plan.slices for column in names})
         models = [
             tfma.default_eval_shared_model(
-                eval_saved_model_path=_model_path(input_dict[_model_key(spec)]),
+                eval_saved_model_path=_model_path(
+                    input_dict[specs.BASELINE_MODEL_KEY if spec.is_baseline else specs.MODEL_KEY]
+                ),
                 model_name=spec.name,
                 eval_config=config,
             )
@@ -121,10 +123,6 @@ def _eval_config(exec_properties: Mapping[str, Any]) -> config_pb2.EvalConfig:
 
 def _baseline(input_dict: Artifacts) -> list[types.Artifact]:
     return input_dict.get(specs.BASELINE_MODEL_KEY) or []
-
-
-def _model_key(spec: config_pb2.ModelSpec) -> str:
-    return str(specs.BASELINE_MODEL_KEY if spec.is_baseline else specs.MODEL_KEY)
 
 
 def _model_path(artifacts: list[types.Artifact]) -> str:

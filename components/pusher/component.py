@@ -5,7 +5,6 @@ from typing import Any
 
 from tfx.components.pusher import component as stock
 from tfx.dsl.components.base import base_driver, executor_spec
-from tfx.orchestration import metadata
 from tfx.orchestration.portable import base_driver as ir_base_driver
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto import pusher_pb2
@@ -26,10 +25,6 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     Otherwise TFX would take a push from its cache although the version was deleted, is no longer the newest, or was
     withdrawn by a rollback.
     """
-
-    def __init__(self, metadata_handle: metadata.Metadata):
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """Called by TFX; the version is 0 for a model that is not blessed or was withdrawn."""

@@ -1,7 +1,6 @@
 """The ServingCheck component."""
 
 from tfx.dsl.components.base import base_component, base_driver, executor_spec
-from tfx.orchestration import metadata
 from tfx.orchestration.portable import base_driver as ir_base_driver
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration import driver_output_pb2
@@ -22,15 +21,10 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     Time and memory depend on the machine too: a check that failed on a busy one must be repeated, not cached.
     """
 
-    def __init__(self, metadata_handle: metadata.Metadata):
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
-        self._metadata = metadata_handle
-
     def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """Called by TFX."""
         model = artifact_utils.get_single_instance(execution_info.input_dict[specs.MODEL_KEY])
-        with self._metadata as handle:
+        with self._metadata_handle as handle:
             blessings = handle.store.get_artifacts_by_type(standard_artifacts.InfraBlessing.TYPE_NAME)
         failures = [
             blessing

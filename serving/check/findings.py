@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from janus_core.files import write_text
 
@@ -13,16 +13,12 @@ ANSWERS = "answers.npz"
 class Latency(BaseModel):
     """The latency of requests of one size, in milliseconds."""
 
-    model_config = ConfigDict(extra="forbid")
-
     p50_ms: float
     p99_ms: float
 
 
 class Findings(BaseModel):
     """The findings so far; written again at every stage, so that they survive a crash of the process."""
-
-    model_config = ConfigDict(extra="forbid")
 
     stage: str = "starting"
     signatures: list[str] = []

@@ -250,7 +250,7 @@ def _element(value: Any, dtype: int) -> Any:
     if dtype == types_pb2.DT_STRING and kind in (str, dict):
         return _text(value) if kind is str else _base64(value)
     if dtype in (*FLOATS, *INTS, types_pb2.DT_BOOL, types_pb2.DT_STRING):
-        raise _type_error(value, dtype)
+        raise _malformed(value, f"Type: {_json_type(value)} is not of expected type: {type_name(dtype)}")
     raise RequestError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_debug(value)} to type: {type_name(dtype)}")
 
 
@@ -382,7 +382,3 @@ def _brackets(shape: list[int]) -> str:
 
 def _malformed(value: Any, what: str) -> RequestError:
     return invalid(f"JSON Value: {_debug(value)} {what}")
-
-
-def _type_error(value: Any, dtype: int) -> RequestError:
-    return _malformed(value, f"Type: {_json_type(value)} is not of expected type: {type_name(dtype)}")

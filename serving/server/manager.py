@@ -174,13 +174,6 @@ class ModelManager:
             if not self._all_closed.wait_for(lambda: not self._open_entries, timeout):
                 log.warning("%d versions are still in use after %.0f s", self._open_entries, timeout)
 
-    def __enter__(self) -> "ModelManager":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def poll(self) -> None:
         """Looks into the base path once: loads what is new, then unloads what is no longer wanted."""
         with self._polling:

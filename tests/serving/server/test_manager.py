@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -231,7 +232,9 @@ def test_a_version_whose_warmup_fails_is_not_served(publish: Publish, tmp_path: 
 
 
 def test_the_thread_finds_new_versions_by_itself(publish: Publish, tmp_path: Path) -> None:
-    with ModelManager("tiny", tmp_path, poll_seconds=0.02) as manager:
+    manager = ModelManager("tiny", tmp_path, poll_seconds=0.02)
+    manager.start()
+    with closing(manager):
         publish(tmp_path, 1)
         until_available(manager, 1)
         publish(tmp_path, 2)
