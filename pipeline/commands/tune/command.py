@@ -37,7 +37,7 @@ def tune(
 
     Example:
 
-        janus tune configs/flights.yaml --trials 20 --minutes 30
+        janus tune configs/flights.yaml --trials 20 --minutes 30 \\
             --set 'tune.space={training.learning_rate: {min: 0.0003, max: 0.01, scale: log}}'
     """
     from pipeline.commands.tune.job import run_tune_job
