@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,8 @@ def _explain(error: Any, keys: Sequence[Key]) -> str:
         return f"{path}: a name starts with a letter and holds letters, digits and _ only"
     shown = "" if isinstance(given, (dict, list)) else f", got {given!r}"
     expected = message if kind in ("too_short", "dict_type") else f"expected {message}"
-    return f"{path}: {expected}{shown}"
+    near = _suggestion(str(given), re.findall(r"'([^']*)'", message)) if kind == "literal_error" else ""
+    return f"{path}: {expected}{shown}{near and '.' + near}"
 
 
 def _suggestion(given: str, allowed: Sequence[str]) -> str:

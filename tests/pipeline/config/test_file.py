@@ -120,6 +120,16 @@ def test_shipped_configurations_are_valid(file: Path) -> None:
         ("model.members", 0, ["model.members", "greater than 0, got 0"]),
         ("model.members", -1, ["model.members", "greater than 0"]),
         ("model.members", True, ["model.members", "boolean"]),
+        (
+            "report.baselines",
+            ["boosted", "trees"],
+            [
+                "report.baselines.0: expected 'constant', 'linear' or 'boosting', got 'boosted'. Did you mean",
+                "report.baselines.1: expected 'constant', 'linear' or 'boosting', got 'trees'",
+            ],
+        ),
+        ("report.baseline_rows", 0, ["report.baseline_rows"]),
+        ("report.baseline_seconds", -1, ["report.baseline_seconds"]),
         ("model.trunk.kind", "mmo", ["model.trunk.kind: 'mmo' is unknown. Did you mean 'mmoe'?", "cross_stitch"]),
         ("model.trunk", "mmoe", ["model.trunk: expected a mapping", "{kind: mmoe}"]),
         ("model.trunk", {"kind": "mmoe", "experts": 0}, ["model.trunk.experts", "greater than 0, got 0"]),

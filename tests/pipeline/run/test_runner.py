@@ -14,6 +14,7 @@ from components.resolver.models import LastOtherBlessedModel
 from janus_core.errors import DataError
 from janus_core.progress import listening
 from pipeline.lineage.store import executions_of_node, executions_of_run, open_store
+from pipeline.run import runner
 from pipeline.run.interruption import Interruption
 from pipeline.run.record import RunRecord
 from pipeline.run.runner import run_on_beam
@@ -76,6 +77,32 @@ def test_what_did_not_change_is_cached_the_resolver_included(tmp_path: Path) -> 
     assert found["first"]["Trainer"].output("nothing") is None
     newest_first = [execution.id for execution in executions_of_node(store, "small", "Trainer")]
     assert newest_first == [found[run_id]["Trainer"].id for run_id in ("other", "again", "first")]
+
+
+@pytest.mark.parametrize("size", [1, -1])
+def test_a_node_that_runs_beside_the_others_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(runner, "BESIDE", frozenset({"Beside"}))
+    first = MakeModel(size=1).with_id("Trainer")
+    beside = MakeModel(size=size).with_id("Beside")
+    beside.add_upstream_node(first)
+    for run_id in ("first", "again"):
+        pipeline = Pipeline(
+            pipeline_name="small",
+            pipeline_root=str(tmp_path / "root"),
+            components=[first, beside],
+            enable_cache=True,
+            metadata_connection_config=sqlite_metadata_connection_config(str(tmp_path / "metadata.db")),
+        )
+        record = RunRecord()
+        with listening(Interruption(), record):
+            run_on_beam(pipeline, run_id)
+        cached = run_id == "again"
+        # Its failure is not the run's.
+        ended = ("complete", cached) if size > 0 else ("failed", False)
+        assert states(record) == {"Trainer": ("complete", cached), "Beside": ended}
+        assert record.failure is None
 
 
 def test_a_failure_is_known_as_it_was_raised(tmp_path: Path) -> None:
