@@ -1,5 +1,6 @@
 """Every test passes the same door as the command line, before TensorFlow is imported."""
 
+import os
 from collections import Counter
 
 import pytest
@@ -8,6 +9,10 @@ from pipeline import environment
 from tests.tools import is_error, left_out, needed_by
 
 environment.prepare()
+
+# Threads of OpenMP, which scikit-learn's boosted trees use, wait for each other actively: with more of them than idle
+# cores, as beside another worker, a fit takes nine times as much of the CPU.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects

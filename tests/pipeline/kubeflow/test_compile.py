@@ -50,6 +50,7 @@ def test_it_is_of_the_version_that_kubeflow_takes_and_of_containers_alone(compil
     assert len(executors) == len(compiled.bundle.ir.nodes) + 1
 
 
+@pytest.mark.slow
 def test_a_run_that_tunes_has_a_step_for_it(tmp_path: Path) -> None:
     space = {"tasks.late.class_weights": {"choices": [None, "balanced"]}, "training.ema": {"min": 0.0, "max": 0.9}}
     tune = {"use": True, "workers": 2, "minutes": 30, "space": space}
@@ -264,6 +265,7 @@ def test_a_section_that_cannot_work_is_refused(tmp_path: Path, changed: dict[str
         cluster_config(tmp_path, **changed)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     raw = small_raw(tmp_path, kubeflow=kubeflow_raw(tmp_path))
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(raw))
