@@ -1,9 +1,11 @@
 """The baselines on small arrays: what they learn, and what they refuse."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from components.baselines.config import BaselineName, BaselineTask, InputKind
 from components.baselines.models import CATEGORIES, NothingToFitError, Predict, columns_of, fit
@@ -20,6 +22,13 @@ WEIGHTS = np.ones(ROWS, np.float32)
 
 NUMBER = BaselineTask(form="number", loss="absolute")
 CLASSES = BaselineTask(form="class", loss="log", classes=["a", "b", "c"])
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in the process that fits them: on a busy machine, threads mostly wait for each other."""
+    with threadpool_limits(1):
+        yield
 
 
 def fitted(name: BaselineName, task: BaselineTask, labels: Any, weights: np.ndarray = WEIGHTS) -> np.ndarray:
