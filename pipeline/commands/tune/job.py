@@ -67,7 +67,7 @@ def run_tune_job(
             return tuning
         _write(tuning, home.tune)
         print_result(tuning, as_json, result_view, terminal.out)
-        if not as_json:
+        if tuning.changes and not as_json:
             console.print(f"  {tuning.command}", soft_wrap=True)
         if write and tuning.changes:
             write_text(path, with_values_in(path, {key: change.after for key, change in tuning.changes.items()}))
