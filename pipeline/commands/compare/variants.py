@@ -104,13 +104,14 @@ def single_task(config: TrainerConfig, task: str) -> TrainerConfig:
     if given_of(config.tasks[task]) is not None:
         alone["given"] = None
     towers = config.model.towers
-    model = ModelConfig.model_validate(
-        {
-            "trunk": {"kind": "shared_bottom", **_shape(config)},
-            "towers": {"default": towers.get(task, towers.get("default", []))},
-            "balancing": {"kind": "fixed"},
-        }
-    )
+    dropout = config.model.tower_dropout
+    own = {
+        "trunk": {"kind": "shared_bottom", **_shape(config)},
+        "towers": {"default": towers.get(task, towers.get("default", []))},
+        "tower_dropout": {name: dropout[name] for name in (task, "default") if name in dropout},
+        "balancing": {"kind": "fixed"},
+    }
+    model = ModelConfig.model_validate(config.model.model_dump() | own)
     return config.model_copy(update={"tasks": {task: config.tasks[task].model_copy(update=alone)}, "model": model})
 
 

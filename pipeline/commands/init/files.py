@@ -23,7 +23,7 @@ _YAML_WORDS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "n
 
 def config_text(proposal: Proposal, schema: Path, command: str) -> str:
     """The configuration, each guess with its reason."""
-    data, sizes = proposal.sample.data, proposal.sizes
+    data, network = proposal.sample.data, proposal.network
     left_out = [column for column in proposal.columns if not column.used and not column.leaking]
     lines = [
         f"# Guessed from {one_line(data.path)} by `{one_line(command)}`: {proposal.sample.how}.",
@@ -50,17 +50,12 @@ def config_text(proposal: Proposal, schema: Path, command: str) -> str:
         "tasks:",
         *_tasks(proposal),
         "",
-        f"# {sizes.reason}",
+        f"# {network.reason}",
         "model:",
-        f"  trunk: {{kind: shared_bottom, units: {sizes.units}, dropout: {sizes.dropout}}}",
-        f"  towers: {{default: {sizes.tower}}}",
+        *_section(network.model),
         "",
         "training:",
-        f"  epochs: {sizes.epochs}  # at most: early stopping ends the training, and the best epoch is kept",
-        f"  batch_size: {sizes.batch_size}",
-        f"  learning_rate: {sizes.learning_rate}",
-        f"  early_stopping: {{patience: {sizes.patience}}}",
-        f"  validation_fraction: {sizes.validation_fraction}",
+        *_section(network.training),
         "",
         "evaluation:",
         "  gates:  # what guessing reaches: a model that is no better is not pushed",
@@ -69,6 +64,20 @@ def config_text(proposal: Proposal, schema: Path, command: str) -> str:
         f"push: {{path: {scalar(f'models/{proposal.name}')}, keep: 5}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+_COMMENTS = {
+    "members": "networks in one, whose predictions are averaged",
+    "epochs": "at most: early stopping ends the training, and the best epoch is kept",
+    "min_steps": "more epochs, where these have fewer steps",
+}
+
+
+def _section(keys: Mapping[str, Any]) -> list[str]:
+    """A line per key, with a comment where the key has one."""
+    lines = [f"  {key}: {flow(value) if isinstance(value, Mapping) else scalar(value)}" for key, value in keys.items()]
+    comments = [f"  # {_COMMENTS[key]}" if key in _COMMENTS else "" for key in keys]
+    return [line + comment for line, comment in zip(lines, comments, strict=True)]
 
 
 def scalar(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -27,12 +28,18 @@ FEW_ROWS = 100
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Values of the keys of `model` and `training`, and the reason for them."""
+class Network:
+    """Keys of `model` and `training` with their values, and the reason for them."""
 
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Sizes:
     units: list[int]
     tower: list[int]
-    dropout: float
     epochs: int
     batch_size: int
     learning_rate: float
@@ -41,18 +48,41 @@ class Sizes:
     reason: str
 
 
-_SIZES: tuple[tuple[int, Sizes], ...] = (
-    (500, Sizes([32], [16], 0.1, 200, 16, 0.003, 20, 0.2, "few rows: a small network, small batches, many epochs")),
-    (5_000, Sizes([64, 32], [16], 0.1, 60, 32, 0.001, 8, 0.15, "some thousand rows: small batches, many epochs")),
-    (50_000, Sizes([128, 64], [32], 0.1, 20, 128, 0.001, 3, 0.1, "some ten thousand rows")),
-    (1_000_000, Sizes([128, 64], [32], 0.1, 10, 512, 0.001, 2, 0.1, "some hundred thousand rows")),
+_SIZES: tuple[tuple[int, _Sizes], ...] = (
+    (500, _Sizes([32], [16], 200, 16, 0.003, 20, 0.2, "few rows: a small network, small batches, many epochs")),
+    (5_000, _Sizes([64, 32], [16], 60, 32, 0.001, 8, 0.15, "some thousand rows: small batches, many epochs")),
+    (50_000, _Sizes([128, 64], [32], 20, 128, 0.001, 3, 0.1, "some ten thousand rows")),
+    (1_000_000, _Sizes([128, 64], [32], 10, 512, 0.001, 2, 0.1, "some hundred thousand rows")),
 )
-_LARGEST = Sizes([256, 128], [64], 0.1, 5, 2048, 0.001, 1, 0.02, "many rows: large batches, few epochs")
+_LARGEST = _Sizes([256, 128], [64], 5, 2048, 0.001, 1, 0.02, "many rows: large batches, few epochs")
+
+_RECIPE_ROWS = 5_000, 1_000_000
 
 
-def sizes_for(rows: int) -> Sizes:
-    """The sizes for a training split with this number of rows."""
-    return next((sizes for limit, sizes in _SIZES if rows <= limit), _LARGEST)
+def network_for(rows: int, by_time: bool) -> Network:
+    """The network and its training, for a training split with this number of rows.
+
+    The keys beyond sizes are those that `python -m benchmarks.ablation` shows to help on tables whose rows are split by
+    a hash. They do not help to predict later rows from earlier ones, apart from `members` (docs/results.md).
+    """
+    sizes = next((sizes for limit, sizes in _SIZES if rows <= limit), _LARGEST)
+    least, most = _RECIPE_ROWS
+    members = {"members": 4} if least < rows <= most else {}
+    model: dict[str, Any] = {"trunk": {"kind": "shared_bottom", "units": sizes.units, "dropout": 0.1}}
+    training: dict[str, Any] = {"epochs": sizes.epochs, "batch_size": sizes.batch_size}
+    if members and not by_time:
+        model = {"encoding": "piecewise_linear", "trunk": {"kind": "shared_bottom", "units": [256, 128], "dropout": 0}}
+        recipe = {"optimizer": "adamw", "weight_decay": 0.01, "learning_rate": 0.002, "ema": 0.998}
+        training |= {"min_steps": 5000} | recipe | {"early_stopping": {"patience": 6}}
+        tower = [64]
+    else:
+        training |= {"learning_rate": sizes.learning_rate, "early_stopping": {"patience": sizes.patience}}
+        tower = sizes.tower
+    return Network(
+        members | model | {"towers": {"default": tower}},
+        training | {"validation_fraction": sizes.validation_fraction},
+        sizes.reason,
+    )
 
 
 @dataclass(frozen=True)
@@ -100,7 +130,7 @@ class Proposal:
     tasks: list[TaskProposal]
     split: SplitProposal
     gates: dict[str, TaskGates]
-    sizes: Sizes
+    network: Network
     warnings: list[str]
 
     @property
@@ -150,8 +180,9 @@ def propose(
         reasons = "; ".join(f"{shown(column.column.name)}: {column.guess.reason}" for column in columns[:10])
         raise DataError(f"no column of {sample.data.path} makes a feature ({reasons})")
     gates = {task.name: propose_gates(task, labels.get(task.label), split.evaluated) for task in tasks}
-    sizes = sizes_for(int(sample.total_rows * (1 - split.evaluated.mean())))
-    proposal = Proposal(name, sample, columns, tasks, split, gates, sizes, [])
+    training_rows = int(sample.total_rows * (1 - split.evaluated.mean()))
+    network = network_for(training_rows, isinstance(split.split, TimeSplit))
+    proposal = Proposal(name, sample, columns, tasks, split, gates, network, [])
     return replace(proposal, warnings=_warnings(proposal, repeated_rows(list(profiles.values()))))
 
 

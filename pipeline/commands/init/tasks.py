@@ -319,15 +319,15 @@ def _numbered_classes(column: Profile, ordered: list[str]) -> TaskProposal | Non
 
 
 def _regression(column: Profile, numbered: bool) -> TaskProposal:
-    known, reason, loss = column.known, column.range, "huber"
+    known, reason, loss = column.known, column.range, "mae"
     mode, rows = next(iter(column.values.items()))
     if rows > MODE_SHARE * len(known):
         share = 100 * rows / len(known)
         reason += f"; {share:.0f} % are {shown(mode)}, which no absolute error beats: the squared loss aims at the mean"
         loss = "mse"
-    elif abs(column.skewness) > 1:
-        reason += f"; skewness {column.skewness:.1f}: the absolute loss aims at the median, as its gate does"
-        loss = "mae"
+    else:
+        skewed = f"; skewness {column.skewness:.1f}" if abs(column.skewness) > 1 else ""
+        reason += f"{skewed}: the absolute loss aims at the median, as its gate does"
     options: dict[str, Any] = {"loss": loss, **({"unit": column.unit} if column.unit else {})}
     if offset := offset_against_rounding(known, "regression"):
         options["offset"] = offset

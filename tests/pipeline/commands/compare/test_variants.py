@@ -102,6 +102,13 @@ def test_a_single_task_network_has_the_same_layers() -> None:
     assert (late.features, late.training, late.seed) == (config.features, config.training, config.seed)
 
 
+def test_a_single_task_network_has_the_same_encoding_and_members() -> None:
+    config = trainer_config(encoding="piecewise_linear", members=3, tower_dropout={"late": 0.2})
+    late, delay = (single_task(config, task).model for task in ("late", "delay"))
+    assert (late.encoding, late.members, late.tower_dropout) == ("piecewise_linear", 3, {"late": 0.2})
+    assert (delay.encoding, delay.members, delay.tower_dropout) == ("piecewise_linear", 3, {})
+
+
 def test_a_conditioned_task_stands_alone() -> None:
     raw = trainer_config().model_dump(mode="json")
     raw["tasks"]["bought"] = {"kind": "binary", "label": "bought", "given": "late"}

@@ -14,9 +14,10 @@ from pipeline.commands.init.column_names import unique_name
 from pipeline.commands.init.gates import rounded_down
 from pipeline.commands.init.leakage import Label, score
 from pipeline.commands.init.profile import profile
-from pipeline.commands.init.proposal import propose, sizes_for
+from pipeline.commands.init.proposal import network_for, propose
 from pipeline.commands.init.sample import read_sample
 from tests.pipeline.commands.init.tables import plan_of, shop
+from trainer.config import ModelConfig, TrainingConfig
 
 RANDOM = np.random.RandomState(3)
 
@@ -163,9 +164,26 @@ def test_names_are_made_of_letters_digits_and_lines() -> None:
 
 
 def test_the_fewer_rows_the_smaller_the_batches() -> None:
-    sizes = [sizes_for(rows) for rows in (100, 1_000, 10_000, 100_000, 10_000_000)]
-    assert [size.batch_size for size in sizes] == sorted(size.batch_size for size in sizes)
-    assert [size.epochs for size in sizes] == sorted((size.epochs for size in sizes), reverse=True)
+    found = [network_for(rows, by_time=False).training for rows in (100, 1_000, 10_000, 100_000, 10_000_000)]
+    assert [training["batch_size"] for training in found] == sorted(training["batch_size"] for training in found)
+    assert [training["epochs"] for training in found] == sorted(
+        (training["epochs"] for training in found), reverse=True
+    )
+
+
+def test_the_recipe_is_for_splits_by_hash() -> None:
+    by_hash, by_time = (network_for(20_000, by_time) for by_time in (False, True))
+    assert (by_hash.model["members"], by_time.model["members"]) == (4, 4)
+    assert (by_hash.model["encoding"], by_hash.training["ema"]) == ("piecewise_linear", 0.998)
+    assert not {"encoding", "ema", "min_steps"} & {*by_time.model, *by_time.training}
+
+
+@pytest.mark.parametrize("rows", [100, 1_000, 20_000, 100_000, 10_000_000])
+@pytest.mark.parametrize("by_time", [False, True])
+def test_proposed_keys_are_valid(rows: int, by_time: bool) -> None:
+    network = network_for(rows, by_time)
+    assert ModelConfig.model_validate(network.model).trunk.units
+    assert TrainingConfig.model_validate(network.training).early_stopping
 
 
 @pytest.mark.parametrize(("value", "down"), [(23.3567, 23.35), (0.00417, 0.00417), (1999.9, 1999.0), (0.0, 0.0)])
