@@ -1,4 +1,4 @@
-"""What each part of the default recipe gives: `python -m benchmarks.ablation FOLDER --downloads CSVS`.
+"""What the parts of the network proposed by `janus init` give: `python -m benchmarks.ablation FOLDER --downloads CSVS`.
 
 For each of benchmarks.public_tables.DOWNLOADED: `janus init` and one `janus run`, then variants of the configuration
 are trained on the transformed examples and measured on the eval split, as `janus compare` does. Every training is a
@@ -17,20 +17,12 @@ from typing import Any
 
 from benchmarks.public_tables import DOWNLOADED, write_downloaded
 
-RECIPE = {
-    "model.encoding": "piecewise_linear",
-    "model.trunk.dropout": 0,
-    "training.optimizer": "adamw",
-    "training.weight_decay": 0.01,
-    "training.learning_rate": 0.002,
-    "training.ema": 0.998,
-    "training.early_stopping.patience": 6,
-    "training.min_steps": 5000,
-}
 PLAIN = {
     "model.encoding": "raw",
     "model.members": 1,
+    "model.trunk.units": [128, 64],
     "model.trunk.dropout": 0.1,
+    "model.towers": {"default": [32]},
     "training.optimizer": "adam",
     "training.weight_decay": None,
     "training.learning_rate": 0.001,
@@ -38,24 +30,20 @@ PLAIN = {
     "training.early_stopping.patience": 3,
     "training.min_steps": 0,
 }
-
-
-def _recipe(**changes: Any) -> dict[str, Any]:
-    return RECIPE | {key.replace("__", "."): value for key, value in changes.items()}
-
-
-WIDE = {"model.trunk.units": [256, 128], "model.towers": {"default": [64]}}
 VARIANTS: dict[str, dict[str, Any]] = {
+    "recipe": {},
     "plain": PLAIN,
-    "recipe": RECIPE,
-    "recipe, wide": RECIPE | WIDE,
-    "recipe, 4 members": _recipe(model__members=4),
-    "recipe, wide, 4 members": _recipe(model__members=4) | WIDE,
-    "recipe, raw numbers": _recipe(model__encoding="raw"),
-    "recipe, dropout 0.1": _recipe(model__trunk__dropout=0.1),
-    "recipe, no average": _recipe(training__ema=0),
-    "recipe, few steps": _recipe(training__min_steps=0),
-    "recipe, cosine": _recipe(training__schedule="cosine"),
+    "1 member": {"model.members": 1},
+    "narrow": {"model.trunk.units": [128, 64], "model.towers": {"default": [32]}},
+    "raw numbers": {"model.encoding": "raw"},
+    "dropout": {"model.trunk.dropout": 0.1},
+    "no average": {"training.ema": 0},
+    "few steps": {"training.min_steps": 0},
+    "more steps": {"training.min_steps": 10_000},
+    "cosine": {"training.schedule": "cosine"},
+    "mmoe": {"model.trunk": {"kind": "mmoe", "units": [256, 128], "dropout": 0}},
+    "cross_stitch": {"model.trunk": {"kind": "cross_stitch", "units": [256, 128], "dropout": 0}},
+    "none": {"model.trunk": {"kind": "none", "units": [256, 128], "dropout": 0}},
 }
 """Name → values of keys of the configuration, over what `janus init` proposes."""
 
@@ -66,11 +54,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where tables, runs and results go")
     parser.add_argument("--downloads", type=Path, default=Path(), help="the folder of the downloaded CSV files")
     parser.add_argument("--tables", default=",".join(DOWNLOADED), help="some of them, with commas between")
-    parser.add_argument("--variants", default="plain;recipe", help=f"with semicolons between: {'; '.join(VARIANTS)}")
+    parser.add_argument("--variants", default="recipe,plain", help=f"with commas between: {', '.join(VARIANTS)}")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    folder, tables, variants = arguments.folder.resolve(), arguments.tables.split(","), arguments.variants.split(";")
+    folder, tables, variants = arguments.folder.resolve(), arguments.tables.split(","), arguments.variants.split(",")
     if unknown := {*variants} - {*VARIANTS}:
         parser.error(f"unknown variants: {', '.join(sorted(unknown))}")
     if arguments.train:
