@@ -4,9 +4,7 @@ A baseline's result is written as soon as there is one, so that one that takes t
 it. The process ends when its standard input is closed, as when its parent process ends.
 """
 
-import os
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 from components.baselines.config import BaselineName
 from components.baselines.job import Job, JobFolder, Outcome, TaskRows
 from components.baselines.models import Columns, columns_of, fit
+from janus_core.child_process import run_with_parent
 
 ROWS_PER_CALL = 1 << 16
 
@@ -56,15 +55,5 @@ def _fitted(
     return outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)}), predictions
 
 
-def _end_with_parent() -> None:
-    # Not sys.stdin: this thread would still hold its lock when the interpreter exits, which would abort.
-    while os.read(0, 1):
-        pass
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    main(JobFolder(Path(sys.argv[1])))
-    # The thread above is still reading, so that a regular exit would wait for it, and abort.
-    os._exit(0)
+    run_with_parent(lambda: main(JobFolder(Path(sys.argv[1]))))

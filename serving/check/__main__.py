@@ -5,11 +5,10 @@ signatures' answers to the rows, are written to FOLDER. The process ends when it
 parent process ends.
 """
 
-import os
 import sys
-import threading
 from pathlib import Path
 
+from janus_core.child_process import run_with_parent
 from serving.check.answers import write_answers
 from serving.check.findings import ANSWERS, write_findings
 from serving.check.trial import try_model
@@ -25,15 +24,5 @@ def main(model: Path, rows: Path, folder: Path) -> None:
     write_findings(folder, findings)
 
 
-def _end_with_parent() -> None:
-    # Not sys.stdin: this thread would still hold its lock when the interpreter exits, which would abort.
-    while os.read(0, 1):
-        pass
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    main(*map(Path, sys.argv[1:4]))
-    # The thread above is still reading, so that a regular exit would wait for it, and abort.
-    os._exit(0)
+    run_with_parent(lambda: main(*map(Path, sys.argv[1:4])))
