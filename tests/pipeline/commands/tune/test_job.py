@@ -66,7 +66,7 @@ def scores(tuning: Tuning) -> list[tuple[dict[str, Any], float | None]]:
 def best_loss_of_the_run() -> float:
     report = json.loads(Path("runs/small/latest/report.json").read_text())
     assert report["exit_code"] == 0
-    (newest,) = sorted(Path("runs/small/root/Trainer/model_run").iterdir(), key=lambda path: int(path.name))[-1:]
+    (newest,) = sorted(Path("runs/small", "root", "Trainer/model_run").iterdir(), key=lambda path: int(path.name))[-1:]
     return min(epoch["val_balanced_loss"] for epoch in read_history(str(newest)))
 
 
