@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
@@ -40,10 +41,14 @@ def run(folder: Path, run_id: str, size: int) -> RunRecord:
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=made.outputs["model"],
     ).with_id("Resolver")
+    return _run_of([made, resolver], folder, run_id)
+
+
+def _run_of(components: list[BaseNode], folder: Path, run_id: str) -> RunRecord:
     pipeline = Pipeline(
         pipeline_name="small",
         pipeline_root=str(folder / "root"),
-        components=[made, resolver],
+        components=components,
         enable_cache=True,
         metadata_connection_config=sqlite_metadata_connection_config(str(folder / "metadata.db")),
     )
@@ -88,16 +93,7 @@ def test_a_node_that_runs_beside_the_others_is_waited_for(
     beside = MakeModel(size=size).with_id("Beside")
     beside.add_upstream_node(first)
     for run_id in ("first", "again"):
-        pipeline = Pipeline(
-            pipeline_name="small",
-            pipeline_root=str(tmp_path / "root"),
-            components=[first, beside],
-            enable_cache=True,
-            metadata_connection_config=sqlite_metadata_connection_config(str(tmp_path / "metadata.db")),
-        )
-        record = RunRecord()
-        with listening(Interruption(), record):
-            run_on_beam(pipeline, run_id)
+        record = _run_of([first, beside], tmp_path, run_id)
         cached = run_id == "again"
         # Its failure is not the run's.
         ended = ("complete", cached) if size > 0 else ("failed", False)
