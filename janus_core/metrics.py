@@ -3,6 +3,7 @@
 Whatever shows, compares or gates a metric asks here. `janus_core.kinds` says which kinds of tasks have which metrics.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -21,6 +22,7 @@ class Metric:
         better: what is better.
         unit: whether it is in the label's own unit, in classes, or in none.
         share: whether it lies between 0 and 1.
+        least, greatest: the values between which any other metric lies.
         undefined: when it has no value although all predictions are finite; empty if it always has one.
         reads: what follows the task's name in the name of the model's output that it is computed from.
         levels: how many quantiles a task must predict to have this metric.
@@ -32,10 +34,17 @@ class Metric:
     better: Better
     unit: Literal["label", "classes"] | None = None
     share: bool = False
+    least: float = -math.inf
+    greatest: float = math.inf
     undefined: str = ""
     reads: Literal["", "decision", "quantiles"] = ""
     levels: int = 0
     implausible: float | None = None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The values between which it lies."""
+        return (0.0, 1.0) if self.share else (self.least, self.greatest)
 
     def best(self, levels: Sequence[float] = ()) -> float | None:
         """The value that is best where neither higher nor lower is better; None if unknown or if there is none.
@@ -76,18 +85,20 @@ ACCURACY = Metric("accuracy", "classification.ClassAccuracy", better="high", sha
 F1 = Metric("f1", "classification.MacroF1", better="high", share=True)
 AUC = Metric("auc", "curves.OneVsRestAUC", better="high", share=True, undefined=_NO_CURVE, implausible=0.999)
 AUC_PR = Metric("auc_pr", "curves.OneVsRestAUCPR", better="high", share=True, undefined=_NO_CURVE)
-LOG_LOSS = Metric("log_loss", "classification.LogLoss", better="low")
+LOG_LOSS = Metric("log_loss", "classification.LogLoss", better="low", least=0)
 ECE = Metric("ece", "classification.ExpectedCalibrationError", better="low", share=True)
 
 DECIDED_ACCURACY = replace(ACCURACY, reads="decision")
 DECIDED_F1 = replace(F1, reads="decision")
 """Of two classes: by the threshold that is exported with the model."""
 
-CLASS_DISTANCE = Metric("mae", "classification.ClassDistance", better="low", unit="classes")
+CLASS_DISTANCE = Metric("mae", "classification.ClassDistance", better="low", unit="classes", least=0)
 QWK = Metric(
     "qwk",
     "classification.QuadraticWeightedKappa",
     better="high",
+    least=-1,
+    greatest=1,
     undefined="labels and predictions are all of one class",
 )
 
@@ -98,10 +109,12 @@ MULTILABEL_AUC_PR = replace(AUC_PR, implementation="curves.MultilabelAUCPR")
 MULTILABEL_LOG_LOSS = replace(LOG_LOSS, implementation="multilabel.MultilabelLogLoss")
 MULTILABEL_F1 = replace(F1, implementation="multilabel.MultilabelF1")
 
-MAE = Metric("mae", "regression.AbsoluteError", better="low", unit="label")
-RMSE = Metric("rmse", "regression.RootSquaredError", better="low", unit="label")
-R2 = Metric("r2", "regression.RSquared", better="high", undefined="the labels do not vary", implausible=0.999)
+MAE = Metric("mae", "regression.AbsoluteError", better="low", unit="label", least=0)
+RMSE = Metric("rmse", "regression.RootSquaredError", better="low", unit="label", least=0)
+R2 = Metric(
+    "r2", "regression.RSquared", better="high", greatest=1, undefined="the labels do not vary", implausible=0.999
+)
 BIAS = Metric("bias", "regression.MeanBias", better="zero", unit="label")
-DEVIANCE = Metric("deviance", "regression.PoissonDeviance", better="low")
-PINBALL = Metric("pinball", "regression.PinballLoss", better="low", unit="label", reads="quantiles", levels=1)
+DEVIANCE = Metric("deviance", "regression.PoissonDeviance", better="low", least=0)
+PINBALL = Metric("pinball", "regression.PinballLoss", better="low", unit="label", least=0, reads="quantiles", levels=1)
 COVERAGE = Metric("coverage", "regression.IntervalCoverage", better="nominal", share=True, reads="quantiles", levels=2)

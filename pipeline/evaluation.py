@@ -18,7 +18,8 @@ from tensorflow_model_analysis.proto import config_pb2
 from janus_core.kinds import kind_of, metrics_of
 from janus_core.metrics import Metric
 from janus_core.strict import LabelForm
-from pipeline.config import GateConfig, JanusConfig
+from pipeline.config import JanusConfig
+from pipeline.config.gates import GateConfig
 from trainer.config import Task, classes_of, quantiles_of
 from trainer.names import label_name, weight_name
 

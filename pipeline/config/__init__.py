@@ -7,10 +7,11 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from components.baselines.config import BaselineName
 from components.example_gen.precision import Role, Use
 from janus_core.kinds import metrics_of
-from janus_core.strict import Count, Name, NonNegative, Number, Positive, StrictModel, Whole, reject_bool
+from janus_core.strict import Count, Name, NonNegative, Positive, StrictModel, Whole, reject_bool
 from janus_core.tables.cells import CellForms, forms_of
 from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
+from pipeline.config.gates import GateConfig, gate_problems
 from pipeline.config.kubeflow import KubeflowConfig
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
 from serving.deployment.server import serving_release
@@ -24,6 +25,7 @@ from trainer.config import (
     TrainingConfig,
     classes_of,
     column_of,
+    quantiles_of,
     task_problems,
     unit_of,
 )
@@ -34,33 +36,6 @@ LONGEST_PIPELINE_NAME = 63
 
 RESERVED_TASK_NAMES = frozenset({"examples", "default", "serving_default", "serving_columns", "transform_features"})
 """The first two are keys of the configuration, the others signatures, beside which a task has one of its own name."""
-
-
-class GateConfig(StrictModel):
-    """Limits on one metric of one task; every one given must hold."""
-
-    min: Number | None = Field(None, description="The metric must be at least this.")
-    max: Number | None = Field(None, description="The metric must be at most this.")
-    max_drop: NonNegative | None = Field(
-        None, description="The metric may be lower than the last blessed model's by at most this."
-    )
-    max_rise: NonNegative | None = Field(
-        None, description="The metric may be higher than the last blessed model's by at most this."
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> "GateConfig":
-        if not self.rules():
-            raise ValueError("a gate needs at least one of min, max, max_drop, max_rise")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}: nothing can pass")
-        if self.max_drop is not None and self.max_rise is not None:
-            raise ValueError("give max_drop where higher is better, or max_rise where lower is better, not both")
-        return self
-
-    def rules(self) -> dict[str, float]:
-        """The limits that are set, by the rule's name."""
-        return {rule: limit for rule, limit in self.model_dump().items() if limit is not None}
 
 
 class EvaluationConfig(StrictModel):
@@ -338,6 +313,12 @@ class JanusConfig(StrictModel):
                 f"allowed: {', '.join(allowed)}"
                 for metric in gates
                 if metric not in allowed
+            ]
+            problems += [
+                f"evaluation.gates.{name}.{metric}.{problem}"
+                for metric, gate in gates.items()
+                if metric in allowed
+                for problem in gate_problems(gate, allowed[metric], quantiles_of(self.tasks[name]))
             ]
         return problems
 

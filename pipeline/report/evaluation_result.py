@@ -14,7 +14,8 @@ from tfx.dsl.io import fileio
 from janus_core.errors import JanusError
 from janus_core.kinds import metrics_of
 from janus_core.strict import StrictModel
-from pipeline.config import GateConfig, JanusConfig
+from pipeline.config import JanusConfig
+from pipeline.config.gates import GateConfig
 from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES, output_of
 from pipeline.report.report_json import finite
 from trainer.config import Task, classes_of

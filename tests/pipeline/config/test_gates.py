@@ -1,0 +1,82 @@
+"""Gates follow the direction and the range that the catalogue of metrics has."""
+
+from typing import Any
+
+import pytest
+
+from janus_core.errors import ConfigError
+from janus_core.kinds import KINDS
+from pipeline.config.file import parse_config
+from tests.pipeline.config.test_file import changed
+
+TASKS = {
+    "late": {"kind": "binary", "label": "late"},
+    "grade": {"kind": "ordinal", "label": "grade", "classes": ["a", "b", "c"]},
+    "visits": {"kind": "count", "label": "visits"},
+    "delay": {"kind": "regression", "label": "delay", "loss": "quantile", "quantiles": [0.1, 0.9]},
+}
+
+
+def problem_of(task: str, gates: dict[str, Any]) -> str:
+    raw = changed("tasks", TASKS)
+    raw["evaluation"] = {"gates": {task: gates}}
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "gate", "expected"),
+    [
+        ("delay", "mae", {"max_drop": 1}, "mae.max_drop: a drop of mae is no harm, lower is better; write max_rise"),
+        ("visits", "deviance", {"max_drop": 1}, "deviance.max_drop: a drop of deviance is no harm"),
+        ("late", "auc", {"max_rise": 0.1}, "auc.max_rise: a rise of auc is no harm, higher is better; write max_drop"),
+        ("delay", "bias", {"max_drop": 1}, "bias.max_drop: a drop of bias is no harm, which is best at one value"),
+        ("late", "auc", {"min": 2}, "auc.min: 2 is outside the range of auc, 0 to 1; write 0.02 for 2 %"),
+        ("late", "ece", {"max": -0.1}, "ece.max: -0.1 is outside the range of ece, 0 to 1"),
+        ("delay", "mae", {"max": -1}, "mae.max: -1 is outside the range of mae, 0 or above"),
+        ("late", "log_loss", {"max": -1}, "log_loss.max: -1 is outside the range of log_loss, 0 or above"),
+        ("delay", "r2", {"min": 1.5}, "r2.min: 1.5 is outside the range of r2, 1 or below"),
+        ("grade", "qwk", {"min": -2}, "qwk.min: -2 is outside the range of qwk, -1 to 1"),
+        ("late", "auc", {"max_drop": 3}, "auc.max_drop: auc cannot change by 3, its range is 0 to 1"),
+        ("delay", "mae", {"min": 30}, "mae.min: lower is better of mae, so this alone blocks the better models"),
+        ("late", "auc", {"max": 0.7}, "auc.max: higher is better of auc, so this alone blocks the better models"),
+        ("delay", "bias", {"min": 2}, "bias.min: 2 excludes 0, the best bias"),
+        ("delay", "coverage", {"max": 0.7}, "coverage.max: 0.7 excludes 0.8, the best coverage"),
+    ],
+)
+def test_a_gate_in_the_wrong_direction_or_out_of_range_is_refused(
+    task: str, metric: str, gate: dict[str, float], expected: str
+) -> None:
+    assert f"evaluation.gates.{task}.{expected}" in problem_of(task, {metric: gate})
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "gate"),
+    [
+        ("late", "auc", {"min": 0.5, "max": 0.99, "max_drop": 0.01}),
+        ("late", "auc", {"max_drop": 1}),
+        ("delay", "mae", {"min": 1, "max": 30, "max_rise": 0.5}),
+        ("delay", "bias", {"min": -5, "max": 5, "max_rise": 1}),
+        ("delay", "bias", {"min": -5}),
+        ("delay", "coverage", {"min": 0.75, "max": 0.85}),
+        ("grade", "qwk", {"min": -0.5, "max_drop": 2}),
+        ("grade", "mae", {"max": 1.5}),
+        ("delay", "r2", {"min": -3}),
+    ],
+)
+def test_a_gate_in_the_right_direction_is_accepted(task: str, metric: str, gate: dict[str, float]) -> None:
+    raw = changed("tasks", TASKS)
+    raw["evaluation"] = {"gates": {task: {metric: gate}}}
+    assert parse_config(raw).evaluation.gates[task][metric].rules() == gate
+
+
+def test_every_metric_has_a_range_that_holds_its_best_value() -> None:
+    for kind in KINDS.values():
+        for metric in kind.metrics:
+            least, greatest = metric.range
+            assert least < greatest
+            assert least <= (metric.best([0.1, 0.9]) or 0.0) <= greatest
+            assert metric.better != "low" or least == 0
+            assert metric.better != "high" or greatest == 1
