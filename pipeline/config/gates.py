@@ -22,7 +22,7 @@ class GateConfig(StrictModel):
     )
     max_rise: NonNegative | None = Field(
         None,
-        description="Where higher is not better: the metric may be higher than that of the last blessed model by at most "
+        description="Where higher is not better: the metric may be higher than the last blessed model's by at most "
         "this.",
     )
 
