@@ -15,6 +15,8 @@ import tutorial
 
 from tests.configs.conftest import run_script
 
+pytestmark = pytest.mark.slow
+
 BOARD = ["board_waiting", "board_delay", "carrier_waiting", "carrier_delay"]
 
 

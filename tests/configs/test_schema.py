@@ -7,6 +7,8 @@ from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 
 from tests.configs.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def schema():

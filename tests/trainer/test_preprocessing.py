@@ -13,6 +13,8 @@ from tests.trainer.harness import run_transform
 from trainer.config import TrainerConfig
 from trainer.encoders.categorical import unescaped
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def transformed(untrained: Trained) -> dict[str, np.ndarray]:

@@ -27,6 +27,8 @@ from tests.pipeline.evaluation_harness import (
     write_examples,
 )
 
+pytestmark = pytest.mark.slow
+
 ROWS = 300
 
 
