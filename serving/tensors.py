@@ -27,8 +27,14 @@ _FIELDS = {
 }
 _HALVES = (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16)
 
-LARGEST_FILL = 1 << 28
-"""The most bytes of a tensor whose message has only its first values, the last of which is repeated."""
+LARGEST_FILL = 1 << 16
+"""The most elements of a tensor whose message has only its first values, the last of which is repeated.
+
+Without a limit, as in TensorFlow, a request of 40 bytes takes gigabytes.
+"""
+
+MOST_DIMENSIONS = 32
+"""NumPy's limit before its version 2; TensorFlow allows 254."""
 
 
 def type_name(dtype: int) -> str:
@@ -49,14 +55,15 @@ def to_array(proto: tensor_pb2.TensorProto, name: str) -> np.ndarray:
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if proto.dtype not in _FIELDS or proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise _parsing_error(name)
-    count = math.prod(shape)
+    if len(shape) > MOST_DIMENSIONS:
+        raise too_many_dimensions(name, len(shape))
     if proto.dtype == types_pb2.DT_STRING:
         if proto.tensor_content:
             raise _parsing_error(name)
-        return _filled(strings(proto.string_val), count, b"", name).reshape(shape)
+        return _filled(strings(proto.string_val), shape, b"", name)
     dtype = np.dtype(dtypes.as_dtype(proto.dtype).as_numpy_dtype)
     if proto.tensor_content:
-        if len(proto.tensor_content) != count * dtype.itemsize:
+        if len(proto.tensor_content) != math.prod(shape) * dtype.itemsize:
             raise _parsing_error(name)
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
     field = getattr(proto, _FIELDS[proto.dtype])
@@ -67,7 +74,7 @@ def to_array(proto: tensor_pb2.TensorProto, name: str) -> np.ndarray:
         values = np.array(field, np.int64).astype(dtype)
     else:
         values = np.array(field, dtype)
-    return _filled(values, count, dtype.type(0), name).reshape(shape)
+    return _filled(values, shape, dtype.type(0), name)
 
 
 def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
@@ -86,15 +93,24 @@ def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
     return proto
 
 
-def _filled(values: np.ndarray, count: int, default: object, name: str) -> np.ndarray:
-    if len(values) >= count:
-        return values[:count]
-    if count * values.itemsize > LARGEST_FILL:
-        raise _parsing_error(name)
+def _filled(values: np.ndarray, shape: list[int], default: object, name: str) -> np.ndarray:
+    # A dimension of 0 makes an array empty, but not what the model computes for each element of another one.
+    extent = math.prod(max(size, 1) for size in shape)
+    if extent > max(len(values), LARGEST_FILL):
+        raise _parsing_error(
+            f"{name}: its shape is {shape}, but the message has {len(values)} values; at most {LARGEST_FILL} elements "
+            "are filled in"
+        )
+    count = math.prod(shape)
     filled = np.empty(count, values.dtype)
-    filled[: len(values)] = values
+    filled[: len(values)] = values[:count]
     filled[len(values) :] = values[-1] if len(values) else default
-    return filled
+    return filled.reshape(shape)
+
+
+def too_many_dimensions(name: str, dimensions: int) -> RequestError:
+    """The error for a tensor with more dimensions than an array can have."""
+    return invalid(f"input '{name}' has {dimensions} dimensions; at most {MOST_DIMENSIONS} are supported")
 
 
 def _parsing_error(name: str) -> RequestError:

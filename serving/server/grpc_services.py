@@ -12,6 +12,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from serving.errors import Code, RequestError
 from serving.server.inference import Inference
+from serving.server.patience import PATIENCE, BodyTimeout, Patience
 
 HEALTH_NAMES = ("", "PredictionService", "ModelService")
 """The services of grpc.health.v1 that TensorFlow Serving reports."""
@@ -28,15 +29,23 @@ _STATUS = {status.value[0]: status for status in grpc.StatusCode}
 log = logging.getLogger(__name__)
 
 
-def create_server(inference: Inference, servicer: health.HealthServicer, threads: int) -> grpc.Server:
+def create_server(
+    inference: Inference, servicer: health.HealthServicer, threads: int, patience: Patience = PATIENCE
+) -> grpc.Server:
     """A server without a port, not started.
 
     Args:
         inference: answers the requests.
         servicer: reports whether they can be answered.
         threads: the number of requests that are answered at the same time.
+        patience: limits on slow clients.
     """
-    server = grpc.server(ThreadPoolExecutor(threads, thread_name_prefix="grpc"), options=_OPTIONS)
+    server = grpc.server(
+        ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
+        interceptors=[BodyTimeout(patience.body_seconds)],
+        options=_OPTIONS,
+        maximum_concurrent_rpcs=patience.connections,
+    )
     predictions = _answering(
         prediction_service_pb2_grpc.PredictionServiceServicer(),
         Predict=inference.predict,

@@ -14,7 +14,7 @@ from tensorflow_serving.apis import classification_pb2, predict_pb2, regression_
 
 from serving.errors import Code, RequestError, invalid
 from serving.signatures import strings
-from serving.tensors import to_proto, type_name
+from serving.tensors import MOST_DIMENSIONS, to_proto, too_many_dimensions, type_name
 
 Format = Literal["row", "columnar"]
 
@@ -120,7 +120,8 @@ class _Column:
     With `batched` the items are rows; otherwise there is one item, whose first dimension is the batch.
     """
 
-    def __init__(self, dtype: int, batched: bool):
+    def __init__(self, name: str, dtype: int, batched: bool):
+        self.name = name
         self.batched = batched
         self.dtype = dtype
         self.values: list[Any] = []
@@ -136,6 +137,9 @@ class _Column:
             if not probe:
                 break
             probe = probe[0]
+        dimensions = len(shape) + self.batched
+        if dimensions > MOST_DIMENSIONS:
+            raise too_many_dimensions(self.name, dimensions)
         before = len(self.values)
         _collect(item, 0, shape, self.dtype, self.values)
         size = len(self.values) - before
@@ -171,7 +175,7 @@ def _rows(instances: list[Any], inputs: Mapping[str, Any]) -> dict[str, _Column]
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
-    columns = {name: _Column(info.dtype, batched=True) for name, info in inputs.items()}
+    columns = {name: _Column(name, info.dtype, batched=True) for name, info in inputs.items()}
     if not _is_object(first):
         column = next(iter(columns.values()))
         for index, item in enumerate(instances):
@@ -215,7 +219,7 @@ def _columns(given: Any, inputs: Mapping[str, Any]) -> dict[str, _Column]:
     for name, info in inputs.items():
         if name not in given:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
-        columns[name] = _Column(info.dtype, batched=False)
+        columns[name] = _Column(name, info.dtype, batched=False)
         columns[name].add(given[name])
     return columns
 

@@ -1,5 +1,6 @@
 """TensorFlow Serving's REST API as an ASGI application (model_servers/http_rest_api_handler.cc)."""
 
+import asyncio
 import logging
 import re
 import zlib
@@ -29,6 +30,7 @@ from serving.server import json_requests, json_responses
 from serving.server.inference import Inference
 from serving.server.manager import GREATEST
 from serving.server.page import page_routes
+from serving.server.patience import PATIENCE, Patience
 from serving.signatures import EXAMPLES
 
 MAX_BODY_BYTES = 256 << 20
@@ -56,7 +58,7 @@ _HTTP = {
 """All others are 500, as in model_servers/http_server.cc."""
 
 
-def create_app(inference: Inference, max_body_bytes: int = MAX_BODY_BYTES) -> Starlette:
+def create_app(inference: Inference, max_body_bytes: int = MAX_BODY_BYTES, patience: Patience = PATIENCE) -> Starlette:
     """The application: the API below /v1/, its description at /openapi.json, and the page at /."""
 
     def openapi(request: Request) -> Response:
@@ -72,7 +74,7 @@ def create_app(inference: Inference, max_body_bytes: int = MAX_BODY_BYTES) -> St
 
     return Starlette(
         routes=[
-            Route("/v1/{path:path}", _Api(inference, max_body_bytes)),
+            Route("/v1/{path:path}", _Api(inference, max_body_bytes, patience)),
             Route("/openapi.json", openapi),
             *page_routes(inference.manager),
         ]
@@ -85,6 +87,7 @@ class _Api:
 
     inference: Inference
     max_body_bytes: int
+    patience: Patience
 
     async def __call__(
         self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -93,6 +96,11 @@ class _Api:
         try:
             body = await self._body(request)
         except ClientDisconnect:
+            return
+        except TimeoutError:
+            late = _error(408, "The body does not arrive")
+            late.headers["connection"] = "close"
+            await late(scope, receive, send)
             return
         if body is None:
             response = _too_large(self.max_body_bytes)
@@ -110,11 +118,14 @@ class _Api:
         if length.isdigit() and int(length) > self.max_body_bytes:
             return None
         parts, size = [], 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self.max_body_bytes:
-                return None
-            parts.append(part)
+        async with asyncio.timeout(self.patience.body_seconds) as limit:
+            latest = limit.when() or 0.0
+            async for part in request.stream():
+                size += len(part)
+                if size > self.max_body_bytes:
+                    return None
+                parts.append(part)
+                limit.reschedule(latest + size / self.patience.slowest_rate)
         return b"".join(parts)
 
 

@@ -20,6 +20,7 @@ from serving.server.addresses import AddressError, bound, bracketed, in_use
 from serving.server.grpc_services import create_server, set_health
 from serving.server.inference import Inference
 from serving.server.manager import ModelManager, State, VersionStatus, complete_versions
+from serving.server.patience import PATIENCE, Patience, http_protocol
 from serving.server.rest import MAX_BODY_BYTES, create_app
 
 GRACE_SECONDS = 30.0
@@ -43,6 +44,7 @@ class ServerOptions:
         seed: for the choice of these requests.
         poll_seconds: how often base_path is read.
         max_body_bytes: the largest body of a REST request.
+        patience: limits on slow clients.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ServerOptions:
     seed: int = 0
     poll_seconds: float = 1.0
     max_body_bytes: int = MAX_BODY_BYTES
+    patience: Patience = PATIENCE
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def running(options: ServerOptions, report: Callable[[str], None] = log.info) ->
     try:
         with bound("--rest-port", options.host, options.rest_port) as listener:
             listener.listen(1024)
-            grpc_server = create_server(inference, servicer, threads=4 * (os.cpu_count() or 1))
+            grpc_server = create_server(inference, servicer, 4 * (os.cpu_count() or 1), options.patience)
             grpc_port = _add_grpc_port(grpc_server, options)
             set_health(servicer, serving=False)
             with _rest_server(inference, options, listener):
@@ -180,7 +183,8 @@ def _add_grpc_port(server: grpc.Server, options: ServerOptions) -> int:
 @contextmanager
 def _rest_server(inference: Inference, options: ServerOptions, listener: socket.socket) -> Iterator[None]:
     config = uvicorn.Config(
-        create_app(inference, options.max_body_bytes),
+        create_app(inference, options.max_body_bytes, options.patience),
+        http=http_protocol(options.patience),
         log_config=None,
         log_level="warning",
         access_log=False,

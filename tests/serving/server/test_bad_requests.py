@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -86,6 +87,16 @@ PREDICT: dict[str, tuple[Any, int, str]] = {
     "wrong shape": (rows(1, 2, signature="sums"), 400, "Invalid reduction dimension"),
     "rows of different shapes": (rows([1, 2], [3], signature="sums"), 400, "Expecting tensor size: 2 but got: 1"),
     "ragged": (rows([[1, 2], [3]], signature="sums"), 400, "Encountered list at unexpected size: 1 at level: 1"),
+    "too many dimensions": (
+        b'{"signature_name": "sums", "instances": [' + b"[" * 32 + b"1" + b"]" * 32 + b"]}",
+        400,
+        "input 'pairs' has 33 dimensions; at most 32 are supported",
+    ),
+    "lists as deep as JSON is read": (
+        b'{"signature_name": "sums", "inputs": ' + b"[" * 900 + b"1" + b"]" * 900 + b"}",
+        400,
+        "input 'pairs' has 900 dimensions",
+    ),
     "mixed levels": (rows([1, [2]], signature="sums"), 400, "Encountered list at unexpected level: 1"),
     "values after objects": (rows(ROW, 1), 400, "Expecting object but got list at item 1 of input list"),
     "plain rows for many inputs": (rows(1), 400, "instances is a plain list, but expecting list of objects"),
@@ -240,6 +251,16 @@ def _huge(request: predict_pb2.PredictRequest) -> None:
     tensor.tensor_shape.dim[0].size = 2**40
 
 
+def _filled(signature: str, name: str, dtype: int, *shape: int) -> predict_pb2.PredictRequest:
+    """About 40 bytes that claim to be a tensor of any size: the value that is not there would be repeated."""
+    request = predict_request(signature, {})
+    tensor = request.inputs[name]
+    tensor.dtype = dtype
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    return request
+
+
 def _negative(request: predict_pb2.PredictRequest) -> None:
     request.inputs["distance"].tensor_shape.dim[0].size = -1
 
@@ -301,6 +322,20 @@ BY_GRPC: dict[str, tuple[Any, grpc.StatusCode, str]] = {
         "duplicate output tensor alias: sum",
     ),
     "tensor without its values": (changed(_huge), INVALID, "tensor parsing error: distance"),
+    "strings without their values": (
+        _filled("", "examples", types_pb2.DT_STRING, 2**25),
+        INVALID,
+        "its shape is [33554432], but the message has 0 values; at most 65536 elements are filled in",
+    ),
+    "numbers without their values": (_filled("sums", "pairs", types_pb2.DT_FLOAT, 2**17), INVALID, "0 values"),
+    # The sums over the last dimension would be 2^40 zeros.
+    "empty, but of many rows": (_filled("sums", "pairs", types_pb2.DT_FLOAT, 2**40, 0), INVALID, "0 values"),
+    "sizes beyond 64 bits": (_filled("sums", "pairs", types_pb2.DT_FLOAT, 0, *[2**40] * 3), INVALID, "0 values"),
+    "more dimensions than NumPy has": (
+        _filled("sums", "pairs", types_pb2.DT_FLOAT, *[1] * 33),
+        INVALID,
+        "input 'pairs' has 33 dimensions; at most 32 are supported",
+    ),
     "negative size": (changed(_negative), INVALID, "tensor parsing error: distance"),
     "malformed tf.Example": (predict_request("", {"examples": [b"\xff\xff\xff"]}), INVALID, "Could not parse example"),
     "classify without examples": (classify_request(), INVALID, "Input is empty."),
@@ -369,6 +404,12 @@ def test_multi_inference(client: Client, tasks: list, code: grpc.StatusCode, mes
         call(client, request)
     assert error.value.code() == code
     assert message in error.value.details()
+
+
+def test_a_value_is_repeated_as_in_tensorflow(client: Client) -> None:
+    request = predict_request("serving_columns", {})
+    request.inputs["distance"].CopyFrom(tf.make_tensor_proto(1.0, shape=[2**16]))
+    assert tf.make_ndarray(call(client, request).outputs["delay"]).shape == (2**16, 1)
 
 
 def test_nan_is_a_value(client: Client) -> None:
