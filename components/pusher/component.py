@@ -11,6 +11,7 @@ from tfx.proto import pusher_pb2
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import BaseChannel
 
+from components.pusher.checked import require_checked
 from components.pusher.executor import VERSION, Executor, base_directory, claim_of
 from components.pusher.lock import exclusive
 from components.pusher.rollback import WITHDRAWN_AT
@@ -27,7 +28,11 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     """
 
     def run(self, execution_info: ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Called by TFX; the version is 0 for a model that is not blessed or was withdrawn."""
+        """Called by TFX; the version is 0 for a model that is not blessed or was withdrawn.
+
+        Raises:
+            ServingError: the model is no longer what passed the serving check.
+        """
         pusher = Executor()
         base = base_directory(execution_info.exec_properties)
         taken = 0
@@ -39,6 +44,7 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         version = 0
         if pusher.CheckBlessing(execution_info.input_dict):
             model = pusher.GetModelPath(execution_info.input_dict)
+            require_checked(execution_info.input_dict, model)
             withdrawn = withdrawals(history(base))
             withdrawal = withdrawn.get(content_digest(model)) if withdrawn else None
             if withdrawal is None:

@@ -10,6 +10,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.artifacts import Artifacts
+from components.pusher.checked import checked_files
 from components.pusher.lock import Claim
 from components.pusher.push import push
 from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT
@@ -41,7 +42,8 @@ class Executor(stock.Executor):
         # The driver has looked into the folder, but a rollback may have happened since.
         labelled = settings.get("labels", {}).values()
         claim = claim_of(exec_properties, self._context.pipeline_run_id if self._context else None)
-        done = push(model, base_directory(exec_properties), settings["keep"], version, labelled, claim)
+        base, files = base_directory(exec_properties), checked_files(input_dict)
+        done = push(model, base, settings["keep"], version, labelled, claim, files)
         pushed.set_string_custom_property(CONTENT_DIGEST, done.digest)
         if done.withdrawal is not None:
             pushed.set_string_custom_property(WITHDRAWN_AT, done.withdrawal.time)

@@ -8,6 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from janus_core.errors import ServingError
+from janus_core.manifest import Manifest, first_difference, manifest_with
+
 Location = str | os.PathLike[str]
 """A path, or a URL such as gs://bucket/models. A URL must stay text: pathlib would take a slash from it."""
 
@@ -38,11 +41,13 @@ class Source:
         folder: where they are.
         sizes: name relative to the model's folder → bytes.
         open_file: opens a file of this name to read bytes.
+        expected: what the files must be, where that is known.
     """
 
     folder: Location
     sizes: Mapping[str, int]
     open_file: Callable[[str], AbstractContextManager[Any]]
+    expected: Manifest | None = None
 
     def digest(self) -> str:
         """The SHA-256 of all names, sizes and contents, in hexadecimal digits."""
@@ -54,8 +59,27 @@ class Source:
                     digest.update(block)
         return digest.hexdigest()
 
+    def manifest(self) -> Manifest:
+        """Size and digest of each file."""
+        return manifest_with(self.sizes, self.open_file)
+
     def copy(self, open_target: Callable[[str], AbstractContextManager[Any]]) -> None:
         """Copies all files; `open_target` opens the copy of this name to write bytes, and makes its folder."""
         for name in sorted(self.sizes):
             with self.open_file(name) as read, open_target(name) as written:
                 shutil.copyfileobj(read, written, _BLOCK_BYTES)
+
+
+def require_expected(folder: Location, files: Manifest, expected: Manifest | None) -> None:
+    """Checks the files of a model, or of a copy of it, before they are published.
+
+    Raises:
+        ServingError: one is not as expected.
+    """
+    difference = first_difference(expected, files) if expected is not None else None
+    if difference:
+        name, how = difference
+        raise ServingError(
+            f"{join(folder, name)} {how}: the model is no longer the one that passed the serving check, so nothing was "
+            "pushed; the next `janus run` makes it again"
+        )

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from components.pusher.layout import Location, Source, is_url, is_version
+from components.pusher.layout import Location, Source, is_url, is_version, require_expected
 from janus_core.files import STAGING, delete, replacing, sync, sync_tree, try_to_write
+from janus_core.manifest import local_sizes, manifest_of
 from serving.signatures import SAVED_MODEL
 
 
@@ -29,8 +30,7 @@ def complete(base: Location) -> list[int]:
 
 
 def files(folder: Location) -> dict[str, int]:
-    root = Path(folder)
-    return {path.relative_to(root).as_posix(): path.stat().st_size for path in root.rglob("*") if path.is_file()}
+    return local_sizes(Path(folder))
 
 
 def open_file(path: Location) -> BinaryIO:
@@ -52,6 +52,7 @@ def publish(source: Source, base: Location, version: int, before_visible: Callab
 
     Raises:
         OSError: the folder cannot be written; nothing is left behind.
+        ServingError: the copy is not as the source must be.
     """
     folder = Path(base)
     make_folders(folder)
@@ -61,6 +62,7 @@ def publish(source: Source, base: Location, version: int, before_visible: Callab
         else:
             # With its empty folders.
             shutil.copytree(source.folder, staging)
+        require_expected(source.folder, manifest_of(staging), source.expected)
         for path in (staging, *staging.rglob("*")):
             _make_readable(path)
         sync_tree(staging)

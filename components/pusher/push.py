@@ -10,6 +10,7 @@ from components.pusher.state import Rollback, State, history, read_state, settle
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, remove_leftovers, version_for
 from janus_core.errors import JanusError
+from janus_core.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def push(
     version: int = 0,
     labelled: Iterable[int] = (),
     claim: Claim | None = None,
+    expected: Manifest | None = None,
 ) -> Pushed:
     """Publishes a model unless a rollback has withdrawn it, and removes old versions.
 
@@ -46,8 +48,10 @@ def push(
         version: the number to publish under if no higher one was used meanwhile; else, or if 0, a new one is chosen.
         labelled: versions that stay however old they are, as do those in the folder's own file of labels.
         claim: who pushes, as others that want to push see it; by default this process.
+        expected: what the model's files must be.
 
     Raises:
+        ServingError: a file is not as expected.
         JanusError: another push is under way, or the record of rollbacks or the labels cannot be read.
         OSError: the folder cannot be written; nothing is left behind.
     """
@@ -62,7 +66,7 @@ def push(
         labels = read_labels(base)
         if version <= taken:
             version = version_for(model, base, after=taken)
-        destination = publish(model, base, version)
+        destination = publish(model, base, version, expected=expected)
         retain(base, keep, {*labels.values(), *labelled})
     return Pushed(digest, version, destination)
 

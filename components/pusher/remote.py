@@ -27,7 +27,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.pusher.layout import Location, Source, is_version, join
+from components.pusher.layout import Location, Source, is_version, join, require_expected
 from janus_core.files import STAGING
 from serving.signatures import SAVED_MODEL
 
@@ -83,11 +83,13 @@ def publish(source: Source, base: Location, version: int, before_visible: Callab
 
     Raises:
         OSError: not all bytes have arrived.
+        ServingError: the source is not as it must be.
         tensorflow.errors.OpError: the store refuses; what was written is removed, by the next push at the latest.
     """
     staging, target = join(base, f"{STAGING}{version}-{uuid.uuid4().hex}"), join(base, version)
     if _gfile.exists(target):
         _gfile.rmtree(target)
+    require_expected(source.folder, source.manifest(), source.expected)
     sizes = dict(source.sizes)
     digest = source.digest()
     try:

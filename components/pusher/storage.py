@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from components.pusher import local
 from components.pusher.layout import Location, Source, is_url, join
+from janus_core.manifest import Manifest
 
 
 class Storage(Protocol):
@@ -68,8 +69,8 @@ def storage_of(location: Location) -> Storage:
     return local
 
 
-def source_of(folder: Location) -> Source:
-    """The files of a model.
+def source_of(folder: Location, expected: Manifest | None = None) -> Source:
+    """The files of a model; `expected` is what they must be when they are published.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -77,7 +78,7 @@ def source_of(folder: Location) -> Source:
     storage = storage_of(folder)
     if not storage.exists(folder):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder))
-    return Source(folder, storage.files(folder), lambda name: storage.open_file(join(folder, name)))
+    return Source(folder, storage.files(folder), lambda name: storage.open_file(join(folder, name)), expected)
 
 
 def content_digest(folder: Location) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from components.pusher.layout import Location, join
 from components.pusher.storage import content_digest, source_of, storage_of
 from janus_core.errors import JanusError
+from janus_core.manifest import Manifest
 from serving.signatures import SAVED_MODEL
 
 
@@ -32,7 +33,13 @@ def new_version(base: Location, after: int = 0) -> int:
     return max(int(time.time()), _highest(base) + 1, after + 1)
 
 
-def publish(model: Location, base: Location, version: int, before_visible: Callable[[], None] = lambda: None) -> str:
+def publish(
+    model: Location,
+    base: Location,
+    version: int,
+    before_visible: Callable[[], None] = lambda: None,
+    expected: Manifest | None = None,
+) -> str:
     """Copies a model to `base/version`, which appears whole or not at all, and returns that folder.
 
     A server that watches the folder, or is started after a power cut, never serves a part of a version.
@@ -42,15 +49,17 @@ def publish(model: Location, base: Location, version: int, before_visible: Calla
         base: the folder of versions.
         version: its number; a complete version of this number stays as it is.
         before_visible: is called just before the step that makes the version appear.
+        expected: what the model's files must be.
 
     Raises:
         JanusError: the model is no SavedModel.
+        ServingError: a file is not as expected.
         OSError: the folder cannot be written; nothing is left behind.
     """
     target = join(base, version)
     if version in versions(base):
         return target
-    source = source_of(model)
+    source = source_of(model, expected)
     if SAVED_MODEL not in source.sizes:
         raise JanusError(f"{model} is no SavedModel, it has no {SAVED_MODEL}: nothing was pushed")
     storage_of(base).publish(source, base, version, before_visible)

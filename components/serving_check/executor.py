@@ -15,6 +15,8 @@ from tfx.utils import path_utils
 
 from components.anomaly_gate.column import STATISTICS_FILE
 from components.artifacts import Artifacts
+from components.pusher.checked import record_checked
+from components.pusher.storage import source_of
 from components.serving_check.check import check_model
 from components.serving_check.config import CheckConfig
 from components.serving_check.result import write_check
@@ -48,13 +50,17 @@ class Executor(base_executor.BaseExecutor):
         folder = Path(blessing.uri)
         folder.mkdir(parents=True, exist_ok=True)
         model = Path(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))
+        # Before the check: what changes meanwhile has not been checked.
+        checked = source_of(model).manifest()
         rows = first_rows(input_dict[specs.EXAMPLES_KEY], "eval", max(config.check_rows, config.warmup_rows))
         warmup = _warmup_rows(rows, artifact_utils.get_single_uri(input_dict[specs.STATISTICS_KEY]), config)
         real = rows[: config.check_rows]
         # TF Serving does not load a model that rejects one of its warm-up requests.
         result = check_model(model, [*real, *warmup], config).model_copy(update={"rows": len(real)})
         if result.passed:
-            stamp(model, Path(path_utils.stamped_model_path(blessing.uri)), warmup)
+            stamped = Path(path_utils.stamped_model_path(blessing.uri))
+            stamp(model, stamped, warmup)
+            record_checked(blessing, checked, stamped)
             blessing.set_int_custom_property(HAS_MODEL, 1)
         for problem in result.problems:
             logging.error("Serving check: %s", problem)

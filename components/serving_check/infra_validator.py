@@ -1,14 +1,43 @@
 """TFX's InfraValidator in place of the check: it tests the model in TF Serving itself."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from tfx.components import InfraValidator
+from tfx.components.infra_validator import executor as stock
+from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import infra_validator_pb2 as pb
-from tfx.types import BaseChannel
+from tfx.types import BaseChannel, artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import path_utils
 
+from components.artifacts import Artifacts
+from components.pusher.checked import record_checked
+from components.pusher.storage import source_of
+from components.serving_check.executor import BLESSED, HAS_MODEL
 from serving.signatures import EXAMPLES
+
+
+class Executor(stock.Executor):
+    """TFX's executor, whose blessing also records which files may be pushed."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Called by TFX."""
+        artifact = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+        model = path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact))
+        checked = source_of(model).manifest()
+        super().Do(input_dict, output_dict, exec_properties)
+        blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
+        if blessing.get_int_custom_property(BLESSED):
+            stamped = blessing.get_int_custom_property(HAS_MODEL)
+            record_checked(blessing, checked, path_utils.stamped_model_path(blessing.uri) if stamped else model)
+
+
+class RecordingInfraValidator(InfraValidator):
+    """TFX's InfraValidator with this executor."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
 def infra_validator(
@@ -44,7 +73,7 @@ def infra_validator(
         serving_spec.local_docker.SetInParent()
     else:
         serving_spec.kubernetes.SetInParent()
-    return InfraValidator(
+    return RecordingInfraValidator(
         model=model,
         examples=examples,
         serving_spec=serving_spec,

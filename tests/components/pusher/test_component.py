@@ -1,6 +1,7 @@
 """The executor and the driver, as TFX calls them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,15 @@ import pytest
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.types import Channel, standard_artifacts
 
+from components.pusher.checked import record_checked
 from components.pusher.component import Driver, Pusher
 from components.pusher.executor import VERSION, Executor, base_directory
 from components.pusher.lock import LOCK_FILE
 from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT, roll_back, withdrawal_notice
 from components.pusher.storage import content_digest
 from components.pusher.versions import versions
+from janus_core.errors import ServingError
+from janus_core.manifest import manifest_of
 
 
 def inputs(folder: Path, blessed: bool, content: str = "a model") -> dict[str, list[Any]]:
@@ -146,9 +150,12 @@ def infra_blessing(folder: Path, blessed: bool, stamped: bool) -> Any:
     artifact.uri = str(folder / "infra")
     artifact.set_int_custom_property("blessed", int(blessed))
     (folder / "infra" / "stamped_model").mkdir(parents=True, exist_ok=True)
+    model = folder / "model" / "Format-Serving"
     if stamped:
         artifact.set_int_custom_property("has_model", 1)
-        (folder / "infra" / "stamped_model" / "saved_model.pb").write_text("a stamped model")
+        model = folder / "infra" / "stamped_model"
+        (model / "saved_model.pb").write_text("a stamped model")
+    record_checked(artifact, manifest_of(model), model)
     return artifact
 
 
@@ -177,6 +184,48 @@ def test_a_model_that_did_not_answer_is_not_pushed(tmp_path: Path) -> None:
     given["infra_blessing"] = [infra_blessing(tmp_path, blessed=False, stamped=True)]
     assert push(tmp_path, base, given).get_int_custom_property("pushed") == 0
     assert not base.exists()
+
+
+def flip(file: Path) -> None:
+    file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:])
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize(
+    ("damage", "how"),
+    [
+        (flip, "has different content"),
+        (lambda file: file.write_text("short"), r"has 5 bytes instead of \d+"),
+        (Path.unlink, "is missing"),
+        (lambda file: (file.parent / "aa").touch(), "was added"),
+        (lambda file: file.parent.rename(file.parents[1] / "moved"), "is missing"),
+    ],
+    ids=["flipped", "truncated", "removed", "added", "folder removed"],
+)
+def test_a_model_that_changed_after_its_check_is_not_pushed(
+    tmp_path: Path, damage: Callable[[Path], Any], how: str, stamped: bool
+) -> None:
+    base, given = tmp_path / "serving", inputs(tmp_path, True)
+    given["infra_blessing"] = [infra_blessing(tmp_path, blessed=True, stamped=stamped)]
+    model = tmp_path / ("infra/stamped_model" if stamped else "model/Format-Serving")
+    damage(model / "saved_model.pb")
+    with pytest.raises(ServingError, match=rf"{model}/\S+ {how}: .* passed the serving check, so nothing was pushed"):
+        push(tmp_path, base, given)
+    assert not base.exists()
+
+
+def test_a_model_that_changes_while_it_is_pushed_is_not(tmp_path: Path) -> None:
+    base, given = tmp_path / "serving", inputs(tmp_path, True)
+    given["infra_blessing"] = [infra_blessing(tmp_path, blessed=True, stamped=True)]
+    exec_properties = properties(base)
+    output = Driver(None).run(ExecutionInfo(input_dict=given, exec_properties=exec_properties))
+    exec_properties[VERSION] = output.exec_properties[VERSION].int_value
+    flip(tmp_path / "infra" / "stamped_model" / "saved_model.pb")
+    pushed = standard_artifacts.PushedModel()
+    pushed.uri = str(tmp_path / "pushed")
+    with pytest.raises(ServingError, match=r"stamped_model/saved_model\.pb has different content"):
+        Executor().Do(given, {"pushed_model": [pushed]}, exec_properties)
+    assert {path.name for path in base.iterdir()} == {LOCK_FILE}
 
 
 def test_the_component_takes_an_infra_blessing() -> None:

@@ -16,7 +16,8 @@ from components.pusher.rollback import roll_back
 from components.pusher.state import JOURNAL, history, read_state
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, versions
-from janus_core.errors import JanusError
+from janus_core.errors import JanusError, ServingError
+from janus_core.manifest import manifest_of
 from tests.components.pusher.models import write_model
 from tests.components.pusher.poller import MODEL, VARIABLES, WARMUP, Poller
 
@@ -55,6 +56,16 @@ def test_a_version_is_uploaded_under_another_name_and_saved_model_pb_comes_last(
     assert versions(base) == [17]
     assert content_digest(f"{base}/17") == content_digest(tmp_path / "one")
     assert json.loads(read(f"{base}/17/PUSH_COMPLETE"))["digest"] == content_digest(tmp_path / "one")
+
+
+def test_a_model_that_is_not_as_expected_is_not_uploaded(tmp_path: Path, base: str) -> None:
+    model = write_model(tmp_path, "one")
+    expected = manifest_of(model)
+    (model / "saved_model.pb").write_text("two")
+    with pytest.raises(ServingError, match=r"saved_model\.pb has different content"):
+        push(model, base, keep=5, expected=expected)
+    assert remote.numbers(base) == []
+    assert push(model, base, keep=5, expected=manifest_of(model)).version
 
 
 @pytest.mark.parametrize("writes", range(8))

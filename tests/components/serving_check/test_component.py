@@ -1,9 +1,11 @@
 """The nodes in TFX's intermediate representation."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from google.protobuf import json_format
+from tfx.components.infra_validator.executor import Executor as StockExecutor
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.importer import Importer
@@ -11,9 +13,12 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import infra_validator_pb2
 from tfx.types import standard_artifacts
 
+from components.pusher.checked import checked_files
 from components.serving_check.component import ServingCheck
 from components.serving_check.config import CheckConfig
-from components.serving_check.infra_validator import infra_validator
+from components.serving_check.infra_validator import RecordingInfraValidator, infra_validator
+from janus_core.manifest import manifest_of
+from tests.components.examples import artifact_at
 
 
 def importers() -> tuple[Importer, Importer]:
@@ -60,6 +65,27 @@ def test_infra_validator(kind: Literal["docker", "kubernetes"], platform: str) -
     request = spec("request_spec", infra_validator_pb2.RequestSpec())
     assert list(request.tensorflow_serving.signature_names) == ["serving_default"]
     assert (request.split_name, request.num_examples, request.make_warmup) == ("eval", 4, True)
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_infra_validator_records_which_files_may_be_pushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stamped: bool
+) -> None:
+    artifact = artifact_at(standard_artifacts.Model, tmp_path / "model")
+    blessing = artifact_at(standard_artifacts.InfraBlessing, tmp_path / "blessing")
+    model, copy = tmp_path / "model" / "Format-Serving", tmp_path / "blessing" / "stamped_model"
+    for folder in (model, copy):
+        folder.mkdir(parents=True)
+        (folder / "saved_model.pb").write_text("a model")
+    (copy / "warmup").touch()
+
+    def validate(_self: Any, _inputs: Any, outputs: Any, _properties: Any) -> None:
+        outputs["blessing"][0].set_int_custom_property("blessed", 1)
+        outputs["blessing"][0].set_int_custom_property("has_model", int(stamped))
+
+    monkeypatch.setattr(StockExecutor, "Do", validate)
+    RecordingInfraValidator.EXECUTOR_SPEC.executor_class().Do({"model": [artifact]}, {"blessing": [blessing]}, {})
+    assert checked_files({"infra_blessing": [blessing]}) == manifest_of(copy if stamped else model)
 
 
 def test_infra_validator_without_warmup() -> None:

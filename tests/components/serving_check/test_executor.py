@@ -14,12 +14,14 @@ from tfx.orchestration import metadata
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.types import standard_artifacts
 
+from components.pusher.checked import checked_files
 from components.serving_check import executor as executor_module
 from components.serving_check.component import FAILURES, Driver
 from components.serving_check.config import CheckConfig
 from components.serving_check.executor import Executor, first_rows, stamp
 from components.serving_check.result import CheckResult, read_check
 from janus_core.errors import DataError
+from janus_core.manifest import manifest_of
 from serving.check.findings import read_findings
 from serving.saved_model import LoadedModel
 from serving.warmup import FILE as WARMUP_FILE
@@ -65,6 +67,7 @@ def test_a_good_model_is_blessed_and_stamped(tmp_path: Path, good_model: Path) -
     assert blessing.get_int_custom_property("blessed") == 1
     assert blessing.get_int_custom_property("has_model") == 1
     assert {path.name for path in Path(blessing.uri).iterdir()} == {"INFRA_BLESSED", "check.json", "stamped_model"}
+    assert checked_files({"infra_blessing": [blessing]}) == manifest_of(Path(blessing.uri) / "stamped_model")
 
     pusher = StockPusher()
     assert pusher.CheckBlessing({"infra_blessing": [blessing]})
