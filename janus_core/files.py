@@ -122,9 +122,10 @@ def exclusive(path: Path, refusal: str, wait_seconds: float = 0.0) -> Iterator[N
 
     Raises:
         JanusError: another process holds it for longer than that.
+        OSError: it is a link, or cannot be written.
     """
     deadline = time.monotonic() + wait_seconds
-    with path.open("a+", encoding="utf-8") as file:
+    with open(path, "a+", encoding="utf-8", opener=_open_no_link) as file:
         while not try_lock(file.fileno()):
             if time.monotonic() >= deadline:
                 file.seek(0)
@@ -134,6 +135,11 @@ def exclusive(path: Path, refusal: str, wait_seconds: float = 0.0) -> Iterator[N
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Opens a file; a link, which could make another file lose its content, is an error."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def try_lock(descriptor: int) -> bool:

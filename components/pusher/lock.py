@@ -7,11 +7,13 @@ same time at least one sees the other's. This needs a store with consistent list
 GCS, S3 (since 2020).
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import random
 import socket
+import stat
 import tempfile
 import time
 import uuid
@@ -74,10 +76,22 @@ def _lock_file(base: Location) -> Path:
     if not is_url(base):
         make_folders(Path(base))
         return Path(base) / LOCK_FILE
-    folder = Path(tempfile.gettempdir()) / f"janus-locks-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = _private_folder(Path(tempfile.gettempdir()) / f"janus-locks-{os.getuid()}")
     name = hashlib.sha256(os.fspath(base).rstrip("/").encode()).hexdigest()[:32]
     return folder / f"{name}.lock"
+
+
+def _private_folder(path: Path) -> Path:
+    """A folder that only this user can enter, in one where everybody may have made something of that name before."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise JanusError(
+            f"{path}, the folder of this user's lock files, is a link, is another user's or is open to others: remove "
+            "it, or set TMPDIR to a folder of your own"
+        )
+    return path
 
 
 PREFIX = ".lease-"

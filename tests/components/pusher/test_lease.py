@@ -1,7 +1,9 @@
 """The lease of a folder of versions: between machines, whose places here are taken by host names."""
 
 import json
+import os
 import socket
+import tempfile
 import threading
 import time
 import uuid
@@ -140,3 +142,48 @@ def test_a_failure_inside_gives_it_back(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"):
         push()
     assert text_names(str(tmp_path), PREFIX) == []
+
+
+def _lock_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the lock files of URLs are, in a folder for temporary files that everybody can write."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"janus-locks-{os.getuid()}"
+
+
+def test_a_url_is_locked_in_a_folder_of_this_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = _lock_folder(monkeypatch, tmp_path)
+    for _ in range(2):
+        with exclusive("ram://private", Claim()):
+            assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("made", ["link", "open to others", "file", "another user's"])
+def test_a_lock_folder_that_somebody_else_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: str) -> None:
+    folder = _lock_folder(monkeypatch, tmp_path)
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    if made == "link":
+        folder.symlink_to(other)
+    elif made == "file":
+        folder.write_text("", encoding="utf-8")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777 if made == "open to others" else 0o700)
+    if made == "another user's":
+        uid = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+        folder.rename(tmp_path / f"janus-locks-{uid + 1}")
+    with pytest.raises(JanusError, match="remove it, or set TMPDIR"), exclusive("ram://private", Claim()):
+        pass
+    assert list(other.iterdir()) == []
+
+
+def test_a_lock_file_that_is_a_link(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("content", encoding="utf-8")
+    base = tmp_path / "versions"
+    base.mkdir()
+    (base / lock.LOCK_FILE).symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"), exclusive(base, Claim()):
+        pass
+    assert victim.read_text(encoding="utf-8") == "content"
