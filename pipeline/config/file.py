@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.config.keys import Key, json_schema, keys_of, place_of
+from pipeline.config.secrets import secret_problems
 from pipeline.config.tune import tune_problems
 
 
@@ -57,6 +58,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> JanusConfig:
 
 def parse_config(raw: dict[str, Any], source: str = "configuration") -> JanusConfig:
     """Validates an already loaded mapping; see `load_config`."""
+    # First, since the other messages repeat values.
+    if secrets := secret_problems(raw):
+        raise ConfigError("\n".join([f"{source} holds secrets:", *(f"  {problem}" for problem in secrets)]))
     try:
         config = JanusConfig.model_validate(raw)
         lines = [] if config.tune is None else list(tune_problems(config.tune, raw, keys_of(JanusConfig), _problems_of))

@@ -124,9 +124,7 @@ class KubeflowConfig(StrictModel):
 
     @field_validator("metadata")
     @classmethod
-    def _has_no_password(cls, url: str) -> str:
-        if re.match(r"^mysql://[^/@]*:[^/@]*@", url):
-            raise ValueError("give the password by JANUS_MLMD_PASSWORD, from a secret, not in the configuration")
+    def _is_an_address(cls, url: str) -> str:
         if not re.match(r"^(mysql|grpc|sqlite)://", url):
             raise ValueError(f"'{url}' is none of mysql://user@host:port/database, grpc://host:port, sqlite:///path")
         return url
