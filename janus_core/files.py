@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from janus_core.errors import JanusError
+from janus_core.errors import ConfigError, JanusError
 
 STAGING = ".staging-"
 """How the names of unfinished files and folders begin."""
@@ -29,7 +29,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
         durable: whether the content must survive a power cut.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; the error names a path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f"{STAGING}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
@@ -40,6 +40,10 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
         _move(staging, path)
         if durable:
             sync(path.parent)
+    except OSError as error:
+        # A write to an open file, as on a full disk, fails without a name.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         delete(staging)
 
@@ -49,6 +53,21 @@ def write_text(path: Path, text: str, durable: bool = False) -> Path:
     with replacing(path, durable) as staging:
         staging.write_text(text, encoding="utf-8")
     return path
+
+
+def as_text(content: bytes, place: object) -> str:
+    """The text of a small file that people may have edited.
+
+    Raises:
+        ConfigError: it is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = content[error.start]
+        raise ConfigError(
+            f"{place} is not UTF-8 (byte 0x{byte:02x} at {error.start}): save it as UTF-8, or restore it from a copy"
+        ) from error
 
 
 def write_texts(texts: Mapping[Path, str]) -> None:

@@ -7,7 +7,9 @@ names, units, levels of quantiles, and the values that a column may have.
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
+
+from janus_core.errors import ServingError
 
 FILE = Path("assets.extra") / "janus.json"
 """Relative to the model's folder."""
@@ -66,6 +68,15 @@ def write_description(model: Path | str, description: ModelDescription) -> None:
 
 
 def read_description(model: Path | str) -> ModelDescription | None:
-    """Reads a model's description; None if it has none, as a model that was not made by Janus."""
+    """Reads a model's description; None if it has none, as a model that was not made by Janus.
+
+    Raises:
+        ServingError: it is damaged.
+    """
     path = Path(model) / FILE
-    return ModelDescription.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+    try:
+        return ModelDescription.model_validate_json(path.read_bytes()) if path.exists() else None
+    except ValidationError as error:
+        raise ServingError(
+            f"{path} is damaged: serve another version (`janus rollback`), or train the model again"
+        ) from error

@@ -186,8 +186,15 @@ def _text_later(column: pa.Array, split: TimeSplit, batch: Batch) -> pa.BooleanA
     start = parse_times(pa.array([split.eval_from]))
     if not start.valid[0]:
         raise DataError(f"data.split.eval_from: '{split.eval_from}' is not an ISO 8601 date or time (2013-11-05)")
-    encoded = column.cast(pa.string()).dictionary_encode()
-    values = encoded.dictionary
+    encoded = column.cast(pa.binary()).dictionary_encode()
+    try:
+        values = encoded.dictionary.cast(pa.string())
+    except pa.ArrowInvalid as error:
+        # A binary column of Parquet, or one that says it is text.
+        texts = encoded.dictionary.to_pylist()
+        place = next(place for place, text in enumerate(texts) if text != text.decode(errors="replace").encode())
+        where = batch.locate(pc.index(encoded.indices, place).as_py())
+        raise DataError(f"{where}: column '{split.column}' holds {texts[place]!r}, which is not UTF-8") from error
     times = parse_times(values, split.format)
     if not times.valid.all():
         wrong = values[int(np.flatnonzero(~times.valid)[0])]

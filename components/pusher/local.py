@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from components.pusher.layout import Location, Source, is_url, is_version, require_expected
-from janus_core.files import STAGING, delete, replacing, sync, sync_tree, try_to_write
+from janus_core.files import STAGING, as_text, delete, replacing, sync, sync_tree, try_to_write
 from janus_core.manifest import local_sizes, manifest_of
 from serving.signatures import SAVED_MODEL
 
@@ -83,10 +83,12 @@ def remove_leftovers(base: Location) -> None:
 
 
 def read_text(base: Location, name: str) -> str | None:
+    path = Path(base) / name
     try:
-        return (Path(base) / name).read_text(encoding="utf-8")
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return as_text(content, path)
 
 
 def write_text(base: Location, name: str, text: str) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 import tensorflow as tf
 
 from components.pusher.layout import Location, Source, is_version, join, require_expected
-from janus_core.files import STAGING
+from janus_core.files import STAGING, as_text
 from serving.signatures import SAVED_MODEL
 
 PUSH_COMPLETE = "PUSH_COMPLETE"
@@ -125,11 +125,13 @@ def remove_leftovers(base: Location) -> None:
 
 
 def read_text(base: Location, name: str) -> str | None:
+    path = join(base, name)
     try:
-        with _gfile.GFile(join(base, name)) as file:
-            return str(file.read())
+        with _gfile.GFile(path, "rb") as file:
+            content = bytes(file.read())
     except tf.errors.NotFoundError:
         return None
+    return as_text(content, path)
 
 
 def write_text(base: Location, name: str, text: str) -> None:

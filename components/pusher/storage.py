@@ -45,7 +45,7 @@ class Storage(Protocol):
         """Removes what interrupted pushes left behind."""
 
     def read_text(self, base: Location, name: str) -> str | None:
-        """A small file's content; None if it is not there."""
+        """A small file's content; None if it is not there. ConfigError if it is not UTF-8."""
 
     def write_text(self, base: Location, name: str, text: str) -> None:
         """Replaces a small file, in one step."""

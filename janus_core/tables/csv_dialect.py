@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from janus_core.errors import DataError
+from janus_core.errors import DataError, machine_error
 from janus_core.tables.config import DataConfig
 from janus_core.tables.files import is_gzip, open_content
 
@@ -100,4 +100,5 @@ def _read(stream: pa.NativeFile, count: int, path: str, dialect: Dialect, lines:
             "the encoding that the file is written in"
         ) from error
     except (OSError, pa.ArrowException, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
+        damaged = DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})")
+        raise machine_error(error, path) or damaged from error

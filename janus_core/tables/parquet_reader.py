@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from janus_core.errors import DataError
+from janus_core.errors import DataError, machine_error
 from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import CellError, Kind, kind_of_numbers, to_kind, widest
 from janus_core.tables.files import open_file, partitions_of
@@ -154,6 +154,9 @@ def _parquet_file(source: pa.NativeFile, path: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(source)
     except (pa.ArrowException, OSError) as error:
+        refused = machine_error(error, path)
+        if refused is not None:
+            raise refused from error
         source.seek(0)
         other = "" if source.read(4) == b"PAR1" else "; if it is CSV: data.format: csv"
         raise DataError(f"{path}: not a readable Parquet file, it is truncated or damaged ({error}){other}") from error
@@ -170,7 +173,8 @@ def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], p
         try:
             batch = next(batches, None)
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path}: row groups {groups} cannot be read, they are damaged ({error})") from error
+            damaged = DataError(f"{path}: row groups {groups} cannot be read, they are damaged ({error})")
+            raise machine_error(error, path) or damaged from error
         if batch is None:
             return
         columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}

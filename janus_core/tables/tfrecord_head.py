@@ -5,7 +5,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from janus_core.errors import DataError
+from janus_core.errors import DataError, machine_error
 from janus_core.tables.column_kinds import Kind
 from janus_core.tables.files import open_content
 
@@ -44,7 +44,8 @@ def _first_record(path: str) -> bytes | None:
                 raise DataError(f"{path}: not a TFRecord file")
             record = stream.read(size)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read, it is truncated or damaged ({error})") from error
+        damaged = DataError(f"{path}: cannot be read, it is truncated or damaged ({error})")
+        raise machine_error(error, path) or damaged from error
     if len(record) < size:
         raise DataError(f"{path}: cannot be read, it is truncated or not a TFRecord file")
     return cast(bytes, record)

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.example import example_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from janus_core.errors import DataError
+from janus_core.errors import DataError, machine_error
 from janus_core.tables.batch import Batch
 from janus_core.tables.files import open_content
 
@@ -124,7 +124,8 @@ def _read(stream: pa.NativeFile, size: int, path: str, count: int) -> bytes:
     try:
         return stream.read(size)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: damaged after {count} records ({error})") from error
+        damaged = DataError(f"{path}: damaged after {count} records ({error})")
+        raise machine_error(error, path) or damaged from error
 
 
 def _unframe(data: bytes, path: str, count: int) -> tuple[list[bytes], int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from janus_core.errors import ConfigError, JanusError, exit_code_of, readable
+from janus_core.errors import ConfigError, exit_code_of, expected, readable
 from pipeline import environment
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def errors_reported(verbose: bool) -> Iterator[None]:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _LEFT_OUT:
             error = ConfigError(f"{error.name} is not installed: both locks have it (docs/install.md)")
         typer.echo(f"error: {readable(error)}", err=True)
-        if not isinstance(error, JanusError) and not verbose:
+        if not expected(error) and not verbose:
             typer.echo("This was not expected; --verbose shows the traceback.", err=True)
         raise typer.Exit(exit_code_of(error)) from None
 

@@ -16,9 +16,19 @@ from pipeline.config.keys import Key, json_schema, keys_of, place_of
 from pipeline.config.secrets import secret_problems
 from pipeline.config.tune import tune_problems
 
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
+
 
 class UniqueKeyLoader(yaml.SafeLoader):
     """YAML's safe loader, but a key given twice is an error, not silently the last one."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Refuses text that no file, path or library takes."""
+        if isinstance(node.value, str) and _UNUSABLE.search(node.value):
+            raise yaml.constructor.ConstructorError(
+                None, None, "text cannot have a NUL or half of a surrogate pair", node.start_mark
+            )
+        return super().construct_scalar(node)
 
 
 def _construct_mapping(loader: UniqueKeyLoader, node: yaml.MappingNode) -> dict:
@@ -29,6 +39,10 @@ def _construct_mapping(loader: UniqueKeyLoader, node: yaml.MappingNode) -> dict:
         # All keys here are texts: `NO`, `on` or `null` is a name, not what YAML makes of it.
         if isinstance(key_node, yaml.ScalarNode) and not isinstance(key, str):
             key = key_node.value
+        if not isinstance(key, str):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key must be a text, not a list or a mapping", key_node.start_mark
+            )
         if key in mapping:
             raise yaml.constructor.ConstructorError(
                 None, None, f"key {key!r} is given twice in one mapping", key_node.start_mark
@@ -98,13 +112,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"no configuration file {path}.{hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    try:
-        raw = yaml.load(text, Loader=UniqueKeyLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    raw = _parse_yaml(text, f"{path} is")
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold a mapping of keys; it holds {type(raw).__name__}")
     return raw
+
+
+def _parse_yaml(text: str, which: str) -> Any:
+    """The value of a text; `which` is the beginning of the error's message, `FILE is`."""
+    try:
+        return yaml.load(text, Loader=UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{which} not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{which} not valid YAML: it is nested too deeply") from error
+    except (ValueError, AttributeError, TypeError, LookupError, ArithmeticError) as error:
+        # PyYAML takes 2024-02-30 for a date, and `!!int x` for a number, and fails in whatever way Python's types do.
+        raise ConfigError(
+            f"{which} not valid YAML: a value is not of the type that it has the form or the tag of ({error}); "
+            "text, such as 2024-02-30, needs quotes"
+        ) from error
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:
@@ -112,32 +139,24 @@ def _apply_override(raw: dict[str, Any], override: str) -> None:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise ConfigError(f"--set {override}: expected key.path=value")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override}: the value is not valid YAML: {error}") from error
+    value = _parse_yaml(text, f"--set {override}: the value is")
     node: Any = raw
     for depth, part in enumerate(parts[:-1]):
+        place: Any = part
         if isinstance(node, list):
-            node = _list_item(node, part, override)
-            continue
-        child = node.get(part)
-        if child is None:
-            child = node[part] = {}
-        if not isinstance(child, (dict, list)):
+            place = _index(node, part, override)
+        elif node.get(part) is None:
+            node[part] = {}
+        node = node[place]
+        if not isinstance(node, (dict, list)):
             raise ConfigError(f"--set {override}: {'.'.join(parts[: depth + 1])} is a value, it has no keys")
-        node = child
-    if isinstance(node, list):
-        _list_item(node, parts[-1], override)
-        node[int(parts[-1])] = value
-    else:
-        node[parts[-1]] = value
+    node[_index(node, parts[-1], override) if isinstance(node, list) else parts[-1]] = value
 
 
-def _list_item(node: list, part: str, override: str) -> Any:
-    if not part.isdigit() or int(part) >= len(node):
+def _index(node: list, part: str, override: str) -> int:
+    if not (part.isascii() and part.isdigit()) or int(part) >= len(node):
         raise ConfigError(f"--set {override}: '{part}' is no index of a list of {len(node)}")
-    return node[int(part)]
+    return int(part)
 
 
 def _explained(error: ValidationError) -> list[str]:

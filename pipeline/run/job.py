@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, exit_code_of, readable
+from janus_core.errors import FIRST_SIGNAL, DataError, exit_code_of, expected, readable
 from janus_core.progress import PROGRESS, listening
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
@@ -270,14 +270,12 @@ def _report_failure(run: _Run, error: BaseException, verbose: bool) -> None:
     """Reports what failed; of a component's failure what it raised, before Beam wrapped it."""
     failure = run.record.failure
     cause, where = (failure.error, f"{failure.component}: ") if failure else (error, "")
-    if isinstance(cause, DataError):
-        problems = cause.problems
-    else:
-        problems = [str(cause) if isinstance(cause, JanusError) else f"{type(cause).__name__}: {cause}"]
+    known = expected(cause)
+    problems = known.problems if isinstance(known, DataError) else [str(known or f"{type(cause).__name__}: {cause}")]
     run.report.exit_code, run.report.problems = exit_code_of(cause), [f"{where}{problem}" for problem in problems]
     stream = run.terminal.err
     print(f"error: {where}{readable(cause)}", file=stream)
-    if not isinstance(cause, JanusError):
+    if not known:
         print(f"This was not expected. The traceback is in {run.folder}/run.log; --verbose shows it.", file=stream)
     if verbose:
         traceback.print_exception(cause, file=stream)

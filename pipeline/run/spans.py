@@ -46,7 +46,7 @@ def inputs_of(config: JanusConfig, span: int | None = None) -> Inputs | None:
     content: dict[str, Any] = {
         # Not sorted: the order of features and tasks has a meaning.
         "config": config.model_dump_json(by_alias=True),
-        "schema": Path(config.schema_).read_text(encoding="utf-8") if config.schema_ else None,
+        "schema": Path(config.schema_).read_text(encoding="utf-8", errors="replace") if config.schema_ else None,
         "code": folder_fingerprint(*(ROOT / package for package in PACKAGES)),
         "stack": {"janus": janus_version(), **stack_versions()},
         "files": [[path, *file_state(path)] for path in find_files(config.data, chosen.number)],
@@ -89,7 +89,7 @@ def nothing_new(config: JanusConfig, home: Home, span: int | None) -> "tuple[Inp
         from pipeline.run.finished import finished_with
 
         finished = finished_with(open_store(home.metadata), inputs.digest, config.push.path) if inputs else None
-    except JanusError:
+    except (JanusError, OSError):
         # The run itself fails in the same way, and reports it.
         return None
     return (inputs, finished) if inputs and finished else None

@@ -20,7 +20,7 @@ class Journal:
     def __init__(self, path: Path):
         self._path = path
         self._known: dict[str, Training] = {}
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         for number, line in enumerate(lines, start=1):
             try:
                 training = Training.model_validate_json(line)

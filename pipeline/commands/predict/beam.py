@@ -9,7 +9,6 @@ The input, the model and the output must be on a filesystem that all workers hav
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.utils.shared import Shared
 
-from janus_core.errors import DataError, JanusError, ServingError
+from janus_core.errors import JanusError, ServingError, expected
 from janus_core.files import replacing
 from janus_core.tables.pieces import WorkItem
 from pipeline.commands.predict.chunks import output_schema, predict_chunk, read_chunks
@@ -116,12 +115,9 @@ def _cause(error: BaseException) -> BaseException:
     """The failure in a worker, which Beam reports as the cause of other errors, or in their text."""
     found: BaseException | None = error
     while found is not None:
-        if isinstance(found, JanusError | RequestError):
-            return found if isinstance(found, JanusError) else ServingError(str(found))
+        if isinstance(found, RequestError):
+            return ServingError(str(found))
+        if isinstance(found, JanusError):
+            return found
         found = found.__cause__ or found.__context__
-    for kind in (DataError, ServingError):
-        with suppress(ValueError):
-            text = str(error)
-            start = text.rindex(f"{kind.__module__}.{kind.__name__}: ") + len(f"{kind.__module__}.{kind.__name__}: ")
-            return kind(text[start:].partition("\n")[0].partition(" [while running")[0])
-    return error
+    return expected(error) or error

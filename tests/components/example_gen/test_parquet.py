@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from janus_core.errors import DataError
+from janus_core.errors import DataError, MachineError
 from janus_core.tables import parquet_reader
 from janus_core.tables import pieces as plan
 from tests.components.example_gen.helpers import contents, counts, data_config, rows, run
@@ -199,6 +199,26 @@ def test_missing_lists_of_a_fixed_size() -> None:
     lists = parquet_reader._canonical(fixed)
     assert lists.to_pylist() == [[1, 2], None, [3, 4]]
     assert parquet_reader._canonical(fixed.slice(1)).to_pylist() == [None, [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (pa.ArrowMemoryError("malloc of size 64 failed"), "there is not enough memory"),
+        (PermissionError(13, "Cannot open for reading"), r"t\.parquet: permission denied"),
+    ],
+)
+def test_what_the_machine_refuses_is_not_called_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def refuse(*_: Any, **_kwargs: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(pq, "ParquetFile", refuse)
+    path = tmp_path / "t.parquet"
+    path.write_bytes(b"PAR1")
+    with path.open("rb") as file, pytest.raises(MachineError, match=words):
+        parquet_reader._parquet_file(pa.PythonFile(file), str(path))
 
 
 def test_damaged_files(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from components.pusher.layout import Location
 from components.pusher.local import read_text, text_names
 from components.pusher.lock import CLOCK_SKEW_SECONDS, PREFIX, Claim, Ticket, exclusive, leased
 from components.pusher.storage import storage_of
-from janus_core.errors import JanusError
+from janus_core.errors import ConfigError, JanusError
 
 SECONDS = 100.0
 
@@ -130,6 +130,12 @@ def test_what_is_no_ticket_is_told(tmp_path: Path) -> None:
     with pytest.raises(JanusError, match=rf"{PREFIX}x is no ticket of a push"):
         leased(tmp_path, "run 1", SECONDS, 0.0).__enter__()
     assert text_names(str(tmp_path), PREFIX) == [f"{PREFIX}x"]
+
+
+def test_a_ticket_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / f"{PREFIX}x").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=rf"{PREFIX}x is not UTF-8"):
+        leased(tmp_path, "run 1", SECONDS, 0.0).__enter__()
 
 
 def test_a_failure_inside_gives_it_back(tmp_path: Path) -> None:

@@ -117,3 +117,9 @@ def test_labels_that_cannot_be_read_stop_the_push(tmp_path: Path, text: str) -> 
     with pytest.raises(JanusError, match=r"labels\.json"):
         push(write_model(tmp_path, "two"), base, keep=1)
     assert len(versions(base)) == 1
+
+
+def test_labels_that_are_not_utf_8_are_named(tmp_path: Path) -> None:
+    (tmp_path / LABELS_FILE).write_bytes(b'{"\xe9": 1}')
+    with pytest.raises(ConfigError, match=r"labels\.json is not UTF-8 \(byte 0xe9 at 2\)"):
+        read_labels(tmp_path)

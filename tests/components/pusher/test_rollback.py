@@ -145,6 +145,9 @@ def test_a_model_that_does_not_load_is_not_gone_to(base: Path, pushed: Callable[
 
 def test_a_damaged_record_is_named_and_nothing_is_pushed(base: Path, pushed: Callable[[str], int]) -> None:
     one = pushed("one")
+    (base / JOURNAL).write_bytes(b"\xff\n")
+    with pytest.raises(ConfigError, match=rf"{JOURNAL} is not UTF-8"):
+        history(base)
     (base / JOURNAL).write_text("{}\n")
     with pytest.raises(JanusError, match=r"\.rollbacks\.jsonl, line 1"):
         pushed("two")

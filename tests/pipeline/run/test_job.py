@@ -1,5 +1,6 @@
 """How a run ends: exit code, report, words; the pipeline itself is replaced."""
 
+import errno
 import json
 import os
 import signal
@@ -84,6 +85,23 @@ def test_a_pushed_model_is_success(end: Any, capfd: pytest.CaptureFixture[str]) 
     assert report["components"]["Pusher"] == {"seconds": 1.5, "cached": False, "state": "complete"}
     assert report["peak_memory_mb"] > 10
     assert "pushed to serving/17" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "root/x"), "root/x: no space is left on the disk"),
+        (RuntimeError("PermissionError: [Errno 13] Permission denied: '/r/x' [while running 'W']"), "/r/x: permission"),
+        (MemoryError(), "there is not enough memory"),
+    ],
+)
+def test_what_the_machine_refuses_is_expected(
+    end: Any, error: Exception, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, report = end(lambda: fail(error))
+    assert (code, report["exit_code"]) == (2, 2)
+    assert report["problems"][0].startswith(f"Transform: {words}")
+    assert "not expected" not in capfd.readouterr().err
 
 
 def test_events_are_all_that_a_machine_reads(
