@@ -150,6 +150,7 @@ def test_time_split_counts_missing_times(column: pa.Array) -> None:
         ),
         (pa.array([b"2013-01-01Z", b"2013-01-02"]), "2013-01-02Z", "line 3: .* has no time zone, while"),
         (pa.array([b"2013-01-01", b"2013-02-30"]), "2013-01-02", "line 3: .*'2013-02-30', which is not an ISO 8601"),
+        (pa.array([b"2013-01-01", b"\xff1"]), "2013-01-02", r"line 3: column 't' holds b'\\xff1', which is not UTF-8"),
         (pa.array([1, 2]), "nan", "'nan' is text"),
         (pa.array([[1], [1, 2]], pa.large_list(pa.int64())), 2, "line 3: column 't' has several values"),
     ],
