@@ -60,7 +60,7 @@ KINDS: dict[str, TaskKind] = {
         TaskKind(
             "ordinal",
             label_form="class",
-            metrics=(m.ACCURACY, m.AUC, m.CLASS_DISTANCE, m.QWK, m.LOG_LOSS, m.F1),
+            metrics=(m.ACCURACY, m.AUC, m.CLASS_DISTANCE, m.QWK, m.LOG_LOSS, m.F1, m.ECE),
             headline="mae",
             decides="median",
         ),
@@ -74,6 +74,7 @@ KINDS: dict[str, TaskKind] = {
                 m.MULTILABEL_AUC_PR,
                 m.MULTILABEL_LOG_LOSS,
                 m.MULTILABEL_F1,
+                m.MULTILABEL_ECE,
             ),
             headline="auc",
             decides="each",

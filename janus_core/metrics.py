@@ -11,6 +11,12 @@ from typing import Literal
 Better = Literal["high", "low", "zero", "nominal"]
 """What is better: a higher value, a lower one, one nearer to zero, or one nearer to the nominal coverage."""
 
+Rule = Literal["min", "max", "max_drop", "max_rise"]
+"""How a gate limits a metric."""
+
+Scope = Literal["rows", "slices", "gap"]
+"""What a gate limits: the value over all rows, that of each slice, or the largest less the smallest of the slices."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -107,6 +113,7 @@ SUBSET_ACCURACY = Metric("subset_accuracy", "multilabel.SubsetAccuracy", better=
 MULTILABEL_AUC = replace(AUC, implementation="curves.MultilabelAUC")
 MULTILABEL_AUC_PR = replace(AUC_PR, implementation="curves.MultilabelAUCPR")
 MULTILABEL_LOG_LOSS = replace(LOG_LOSS, implementation="multilabel.MultilabelLogLoss")
+MULTILABEL_ECE = replace(ECE, implementation="multilabel.MultilabelCalibrationError")
 MULTILABEL_F1 = replace(F1, implementation="multilabel.MultilabelF1")
 
 MAE = Metric("mae", "regression.AbsoluteError", better="low", unit="label", least=0)

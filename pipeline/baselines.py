@@ -39,7 +39,7 @@ def compared_metric(config: JanusConfig, task: str) -> Metric:
     one of a decision, whose threshold only the network has.
     """
     metrics = metrics_of(config.tasks[task])
-    gated = [metrics[name] for name in config.evaluation.gates.get(task, {})]
+    gated = [metrics[name] for name in config.evaluation.gated(task)]
     fit = [metric for metric in gated if metric.better in ("high", "low") and metric.reads != "decision"]
     return fit[0] if fit else headline_of(config.tasks[task])
 
@@ -57,6 +57,6 @@ def _loss(config: JanusConfig, name: str, task: Task) -> Loss:
         return "poisson"
     if quantiles_of(task):
         return "quantile"
-    gated = compared_metric(config, name).name if config.evaluation.gates.get(name) else ""
+    gated = compared_metric(config, name).name if config.evaluation.gated(name) else ""
     by_metric: dict[str, Loss] = {"mae": "absolute", "rmse": "squared", "r2": "squared"}
     return by_metric.get(gated, "squared" if task.loss == "mse" else "absolute")

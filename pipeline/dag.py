@@ -26,6 +26,7 @@ from components.anomaly_gate.checks import (
 from components.anomaly_gate.component import AnomalyGate
 from components.baselines.component import Baselines
 from components.evaluator.component import ENGINES
+from components.evaluator.gates import Gates
 from components.example_gen.component import ArrowExampleGen
 from components.pusher.component import Pusher
 from components.resolver.models import LastBlessedModelBefore, LastOtherBlessedModel
@@ -41,7 +42,7 @@ from janus_core.fingerprint import node_modules, source_fingerprint
 from janus_core.kinds import kind_of
 from pipeline.baselines import baselines_config
 from pipeline.config import JanusConfig
-from pipeline.evaluation import eval_config
+from pipeline.evaluation import eval_config, gates_of
 from pipeline.schema import ColumnType, column_types, only_columns, read_schema, to_text
 from trainer.config import Task, classes_of, column_of
 from trainer.config.tune import TuneConfig
@@ -99,6 +100,7 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
         model=model_trainer.outputs["model"],
         baseline_model=resolver.outputs["model"],
         eval_config=eval_config(config),
+        gates=Gates(gates=gates_of(config)),
         schema=data.schema_gen.outputs["schema"],
     ).with_id("Evaluator")
     serving_check = _serving_check(config, model_trainer, data)

@@ -6,7 +6,7 @@ quantiles or decides between two classes has two outputs, with the same label an
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -15,19 +15,17 @@ from google.protobuf import wrappers_pb2
 # TFMA 0.52 no longer exports the messages of an EvalConfig itself.
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.evaluator.gates import Gate
+from components.evaluator.result import LABELLED_COUNT as LABELLED_COUNT
 from janus_core.kinds import kind_of, metrics_of
-from janus_core.metrics import Metric
+from janus_core.metrics import Metric, Rule
 from janus_core.strict import LabelForm
 from pipeline.config import JanusConfig
-from pipeline.config.gates import GateConfig
 from trainer.config import Task, classes_of, quantiles_of
 from trainer.names import label_name, weight_name
 
 EXAMPLE_COUNT = "example_count"
 """Metric of all rows of a slice, over all tasks."""
-
-LABELLED_COUNT = "labelled"
-"""Metric of each task: its labelled rows."""
 
 PRESENT_CLASSES = "present_classes"
 """Metric of classification tasks: the classes among the labels."""
@@ -50,9 +48,10 @@ def output_of(name: str, metric: Metric) -> str:
 def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
     """The EvalConfig of a pipeline: one model, of which TFX makes two when there is a baseline.
 
-    Gates hold for all rows together, not for single slices. A model without any gate is blessed as soon as it was
-    evaluated on at least one example.
+    Its thresholds are those gates that TFMA can judge, which are on all rows together. A model without any gate is
+    blessed as soon as it was evaluated on at least one example.
     """
+    gates = [gate for gate in gates_of(config) if gate.by_tfma]
     return config_pb2.EvalConfig(
         model_specs=[_model_spec(config.tasks)],
         slicing_specs=[
@@ -64,10 +63,33 @@ def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
             *(
                 spec
                 for name, task in config.tasks.items()
-                for spec in _task_specs(name, task, config.evaluation.gates.get(name, {}))
+                for spec in _task_specs(name, task, [gate for gate in gates if gate.task == name])
             ),
         ],
     )
+
+
+def gates_of(config: JanusConfig) -> list[Gate]:
+    """All limits of all tasks, one by one: of a task, those over all rows come first."""
+    found = []
+    for name, gates in config.evaluation.gates.items():
+        known, levels = metrics_of(config.tasks[name]), quantiles_of(config.tasks[name])
+        found += [
+            Gate(
+                task=name,
+                metric=metric,
+                output=output_of(name, known[metric]),
+                rule=rule,
+                limit=limit,
+                best=known[metric].best(levels),
+                over=over,
+                columns=config.evaluation.columns_of_gate(columns) if columns else [],
+                min_rows=getattr(limits, "min_rows", 1),
+            )
+            for over, columns, metric, limits in gates.entries()
+            for rule, limit in limits.rules().items()
+        ]
+    return found
 
 
 def _model_spec(tasks: Mapping[str, Task]) -> config_pb2.ModelSpec:
@@ -89,13 +111,13 @@ def _example_count_spec() -> config_pb2.MetricsSpec:
     return config_pb2.MetricsSpec(metrics=[count], example_weights=config_pb2.ExampleWeightOptions(unweighted=True))
 
 
-def _task_specs(name: str, task: Task, gates: Mapping[str, GateConfig]) -> Iterable[config_pb2.MetricsSpec]:
+def _task_specs(name: str, task: Task, gates: Sequence[Gate]) -> Iterable[config_pb2.MetricsSpec]:
     """One per output, since TFMA's metrics know one prediction of a row."""
     by_output: dict[str, list[config_pb2.MetricConfig]] = {name: [_own_config(LABELLED_COUNT, _LABELLED_ROWS)]}
     present_classes = _PRESENT_CLASSES.get(kind_of(task).label_form)
     for metric in metrics_of(task).values():
         found = _own_config(metric.name, metric.implementation, _settings(task, metric.reads))
-        for threshold in _thresholds(gates[metric.name]) if metric.name in gates else []:
+        for threshold in _thresholds({gate.rule: gate.limit for gate in gates if gate.metric == metric.name}):
             _add_threshold(found, threshold)
         by_output.setdefault(output_of(name, metric), []).append(found)
     if present_classes:
@@ -132,14 +154,14 @@ def _add_threshold(metric: config_pb2.MetricConfig, threshold: config_pb2.Metric
     metric.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold)
 
 
-def _thresholds(gate: GateConfig) -> list[config_pb2.MetricThreshold]:
+def _thresholds(limits: Mapping[Rule, float]) -> list[config_pb2.MetricThreshold]:
     found = []
-    if gate.min is not None or gate.max is not None:
-        found.append(_value_threshold(gate.min, gate.max))
-    if gate.max_drop is not None:
-        found.append(_change_threshold(-gate.max_drop, config_pb2.MetricDirection.HIGHER_IS_BETTER))
-    if gate.max_rise is not None:
-        found.append(_change_threshold(gate.max_rise, config_pb2.MetricDirection.LOWER_IS_BETTER))
+    if "min" in limits or "max" in limits:
+        found.append(_value_threshold(limits.get("min"), limits.get("max")))
+    if "max_drop" in limits:
+        found.append(_change_threshold(-limits["max_drop"], config_pb2.MetricDirection.HIGHER_IS_BETTER))
+    if "max_rise" in limits:
+        found.append(_change_threshold(limits["max_rise"], config_pb2.MetricDirection.LOWER_IS_BETTER))
     return found
 
 

@@ -85,7 +85,7 @@ def ordinal_metrics(labels: np.ndarray, probabilities: np.ndarray, weights: np.n
     )
     found = class_metrics(labels, probabilities, weights)
     return {
-        **{name: found[name] for name in ("accuracy", "auc", "log_loss", "f1")},
+        **{name: found[name] for name in ("accuracy", "auc", "log_loss", "f1", "ece")},
         "mae": mean(np.abs(median - labels), weights),
         "qwk": 1 - observed / (by_chance / weights.sum() ** 2) if by_chance else math.nan,
     }
@@ -96,11 +96,18 @@ def multilabel_metrics(labels: np.ndarray, probabilities: np.ndarray, weights: n
     predicted, positive = probabilities > 0.5, labels == 1
     classes = range(labels.shape[1])
     of_outcome = np.where(positive, probabilities, 1 - probabilities)
+    bins = np.clip(np.ceil(probabilities * 15), 1, 15)
+    gaps = [
+        abs(np.sum((weights * (probabilities - positive)[:, k])[bins[:, k] == place]))
+        for k in classes
+        for place in range(1, 16)
+    ]
     return {
         "accuracy": mean((predicted == positive).mean(axis=1), weights),
         "subset_accuracy": mean((predicted == positive).all(axis=1), weights),
         "log_loss": mean(-np.log(of_outcome).mean(axis=1), weights),
         "f1": _mean_f1([(positive[:, k], predicted[:, k]) for k in classes], weights),
+        "ece": float(sum(gaps) / np.sum(weights) / len(classes)),
         **_areas([(positive[:, k], probabilities[:, k]) for k in classes], weights),
     }
 

@@ -5,15 +5,17 @@ from typing import Any
 from tfx.components import Evaluator
 from tfx.dsl.components.base import executor_spec
 
-from components.evaluator.executor import BatchExecutor, StockExecutor
+from components.evaluator.executor import GATES, BatchExecutor, StockExecutor
+from components.evaluator.gates import Gates
 from janus_core.fingerprint import modules_in, node_fingerprint
 
 
 class _Evaluator(Evaluator):
-    """TFX's Evaluator, with its arguments and artifacts; its cache knows the code."""
+    """TFX's Evaluator, with its arguments and artifacts, and gates beyond TFMA's; its cache knows the code."""
 
-    def __init__(self, **arguments: Any):
+    def __init__(self, gates: Gates | None = None, **arguments: Any):
         super().__init__(**arguments)
+        self.spec.exec_properties[GATES] = (gates or Gates()).model_dump_json()
         # The configuration names the metrics' modules.
         self.spec.exec_properties["code"] = node_fingerprint(type(self), *modules_in("components.metrics"))
 
@@ -30,4 +32,4 @@ class StockEvaluator(_Evaluator):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(StockExecutor)
 
 
-ENGINES: dict[str, type[Evaluator]] = {"batch": BatchEvaluator, "tfma": StockEvaluator}
+ENGINES: dict[str, type[_Evaluator]] = {"batch": BatchEvaluator, "tfma": StockEvaluator}

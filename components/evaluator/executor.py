@@ -9,6 +9,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as stock
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
@@ -16,17 +17,22 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 from components.artifacts import Artifacts, read_schema
 from components.evaluator.baseline import comparable_outputs, compare_only
 from components.evaluator.evaluate import batch_evaluator, batch_extractors
+from components.evaluator.gates import Gates
 from components.evaluator.plan import EvaluationPlan, NotBatchedError, make_plan
 from components.evaluator.reading import column_types, read_batches
 from janus_core.examples.shards import holds_tf_examples, shard_files
 
+GATES = "gates"
+"""The execution property with the `Gates`, as JSON."""
+
 
 class StockExecutor(stock.Executor):
-    """TFX's own executor, but a baseline that lacks a task does not fail the run."""
+    """TFX's own executor, but a baseline that lacks a task does not fail the run, and there are gates beyond TFMA's."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its Evaluator."""
         super().Do(*_with_fitting_baseline(input_dict, output_dict, exec_properties))
+        _withhold_blessing(output_dict, exec_properties)
 
 
 class BatchExecutor(stock.Executor):
@@ -34,7 +40,12 @@ class BatchExecutor(stock.Executor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its Evaluator."""
-        input_dict, output_dict, exec_properties = _with_fitting_baseline(input_dict, output_dict, exec_properties)
+        self._evaluate_and_bless(*_with_fitting_baseline(input_dict, output_dict, exec_properties))
+        _withhold_blessing(output_dict, exec_properties)
+
+    def _evaluate_and_bless(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
         config = tfma.utils.update_eval_config_with_defaults(
             _eval_config(exec_properties), has_baseline=bool(_baseline(input_dict)), rubber_stamp=True
         )
@@ -148,3 +159,16 @@ def _bless(
     value = constants.BLESSED_VALUE if passed else constants.NOT_BLESSED_VALUE
     io_utils.write_string_file(f"{blessing.uri}/{name}", "")
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+
+
+def _withhold_blessing(output_dict: Artifacts, exec_properties: Mapping[str, Any]) -> None:
+    """Takes the blessing back if a gate fails that TFMA does not judge."""
+    evaluation_uri = artifact_utils.get_single_uri(output_dict[specs.EVALUATION_KEY])
+    gates = Gates.model_validate_json(exec_properties.get(GATES) or "{}")
+    failed = gates.failed(evaluation_uri)
+    blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
+    if failed and blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY):
+        logging.info("Not blessed: %s", failed)
+        fileio.remove(f"{blessing.uri}/{constants.BLESSED_FILE_NAME}")
+        io_utils.write_string_file(f"{blessing.uri}/{constants.NOT_BLESSED_FILE_NAME}", "")
+        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.metrics.classification import SMALLEST_PROBABILITY, mean_f1
+from components.metrics.classification import CALIBRATION_BINS, SMALLEST_PROBABILITY, mean_f1
 from components.metrics.metric import StatisticMetric, WeightedMean
-from components.metrics.rows import Rows
-from components.metrics.statistic import RowSums, label_flags, ratio
+from components.metrics.rows import Membership, Rows
+from components.metrics.statistic import RowSums, Statistic, finite_rows, grouped_counts, label_flags, ratio
 
 
 class Decisions(NamedTuple):
@@ -105,3 +105,41 @@ class MultilabelLogLoss(WeightedMean):
     """Mean over rows and classes of −log of the probability given to what is the case, in nats; NaN without rows."""
 
     statistic_class = MultilabelLogLossSums
+
+
+class ProbabilityBins(Statistic):
+    """Per class and bin of its probability, float64 [classes, bins, 2]: weight, weight × (probability − whether it is).
+
+    Only the difference of a bin's two means counts, so only the difference of their sums is kept.
+    """
+
+    def __init__(self, classes: int, bins: int = CALIBRATION_BINS):
+        self.classes = classes
+        self.bins = bins
+        self.name = f"probability_bins:classes={classes},bins={bins}"
+
+    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
+        flags = label_flags(rows, self.classes)
+        finite = finite_rows(rows.predictions)
+        probabilities = np.where(finite[:, None], rows.predictions, 0.0)
+        weights = np.where(finite, rows.weights, np.nan)
+        bins = np.clip(np.ceil(probabilities * self.bins).astype(np.int64) - 1, 0, self.bins - 1)
+        sums = [
+            grouped_counts(bins[:, i], self.bins, values, membership)
+            for i in range(self.classes)
+            for values in (weights, weights * (probabilities[:, i] - flags[:, i]))
+        ]
+        return list(np.stack(sums, axis=1).reshape(membership.count, self.classes, 2, self.bins).swapaxes(2, 3))
+
+
+class MultilabelCalibrationError(StatisticMetric):
+    """The mean over the classes of Σ over bins of (rows in the bin / rows) · |share of the class − mean probability|.
+
+    The expected calibration error of each class by itself, with the bins of `ExpectedCalibrationError` over its
+    probability; NaN without rows.
+    """
+
+    statistic_class = ProbabilityBins
+
+    def value(self, state: np.ndarray) -> float:
+        return ratio(np.abs(state[:, :, 1]).sum(), state[:, :, 0].sum())

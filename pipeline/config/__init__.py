@@ -1,5 +1,7 @@
 """The whole configuration of a pipeline: one YAML file, validated before anything runs."""
 
+import difflib
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -11,7 +13,7 @@ from janus_core.strict import Count, Name, NonNegative, Positive, StrictModel, W
 from janus_core.tables.cells import CellForms, forms_of
 from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
-from pipeline.config.gates import GateConfig, gate_problems
+from pipeline.config.gates import TaskGates, gate_problems
 from pipeline.config.kubeflow import KubeflowConfig
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
 from serving.deployment.server import serving_release
@@ -44,7 +46,7 @@ class EvaluationConfig(StrictModel):
     slices: list[Annotated[list[str], Field(min_length=1)]] = Field(
         [], description="Columns, or combinations of columns, each of whose values is a slice with metrics of its own."
     )
-    gates: dict[str, dict[str, GateConfig]] = Field(
+    gates: dict[str, TaskGates] = Field(
         {}, description="The limits that a model must keep to be pushed: task → metric → limits."
     )
     engine: Literal["batch", "tfma"] = Field(
@@ -52,6 +54,14 @@ class EvaluationConfig(StrictModel):
         description="How metrics are computed: `batch`, from batches of rows; or `tfma`, row by row by TFMA itself, "
         "which is much slower.",
     )
+
+    def gated(self, task: str) -> list[str]:
+        """The metrics of a task on which there are gates, those on all rows first."""
+        return self.gates[task].gated if task in self.gates else []
+
+    def columns_of_gate(self, key: str) -> list[str]:
+        """The columns that a gate on slices names: of a crossing several, `a,b`."""
+        return next((columns for columns in self.slices if ",".join(columns) == key), [key])
 
 
 class PushConfig(StrictModel):
@@ -206,6 +216,7 @@ class JanusConfig(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> "JanusConfig":
         problems = [
+            *self._add_slices(),
             *self._label_problems(),
             *task_problems(self.tasks),
             *self._task_name_problems(),
@@ -217,7 +228,7 @@ class JanusConfig(StrictModel):
             raise ValueError("; ".join(problems))
         for name, task in self.tasks.items():
             chosen = "loss" in task.model_fields_set
-            if isinstance(task, RegressionTask) and not chosen and set(self.evaluation.gates.get(name, {})) == {"mae"}:
+            if isinstance(task, RegressionTask) and not chosen and self.evaluation.gated(name) == ["mae"]:
                 # The mean absolute error is least at the median, which the squared loss does not aim at.
                 self.tasks[name] = task.model_copy(update={"loss": "mae"})
         return self
@@ -308,19 +319,31 @@ class JanusConfig(StrictModel):
                 problems.append(f"evaluation.gates.{name}: no such task; tasks are {', '.join(self.tasks)}")
                 continue
             allowed = metrics_of(self.tasks[name])
-            problems += [
-                f"evaluation.gates.{name}.{metric}: not a metric of this {self.tasks[name].kind} task; "
-                f"allowed: {', '.join(allowed)}"
-                for metric in gates
-                if metric not in allowed
-            ]
-            problems += [
-                f"evaluation.gates.{name}.{metric}.{problem}"
-                for metric, gate in gates.items()
-                if metric in allowed
-                for problem in gate_problems(gate, allowed[metric], quantiles_of(self.tasks[name]))
-            ]
+            for over, columns, metric, limits in gates.entries():
+                path = f"evaluation.gates.{name}.{f'{over}.{columns}.' if columns else ''}{metric}"
+                if metric not in allowed:
+                    problems.append(
+                        f"{path}: not a metric of this {self.tasks[name].kind} task; allowed: {', '.join(allowed)}"
+                    )
+                    continue
+                found = gate_problems(limits.rules(), allowed[metric], quantiles_of(self.tasks[name]), over)
+                problems += [f"{path}.{problem}" for problem in found]
         return problems
+
+    def _add_slices(self) -> Iterator[str]:
+        """Evaluates the slices of gates as well. Yields what is wrong with the columns of gates."""
+        known = [*(",".join(columns) for columns in self.evaluation.slices), *self.named_columns()]
+        for name, gates in self.evaluation.gates.items():
+            for over, columns in dict.fromkeys((over, columns) for over, columns, *_ in gates.entries() if columns):
+                if columns not in known:
+                    near = difflib.get_close_matches(columns, known, n=1)
+                    yield (
+                        f"evaluation.gates.{name}.{over}.{columns}: no such slice."
+                        + (f" Did you mean '{near[0]}'?" if near else "")
+                        + " A column that is not among the features must be in evaluation.slices"
+                    )
+                elif self.evaluation.columns_of_gate(columns) not in self.evaluation.slices:
+                    self.evaluation.slices.append([columns])
 
     def units(self) -> dict[str, str]:
         """CSV column → the unit that may be written beside its numbers."""

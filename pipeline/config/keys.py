@@ -164,6 +164,9 @@ def _section(path: str, node: Schema) -> Iterator[Key]:
     for (_, key), (kinds, child) in sorted(merged.items(), key=lambda entry: order.index(entry[0][0])):
         yield replace(key, kinds=() if set(kinds) == everywhere else tuple(kinds))
         yield from _below(key, child)
+    for section in sections:
+        if section.get("additionalProperties"):
+            yield from _entry(path, section["additionalProperties"], "")
 
 
 def _below(key: Key, node: Schema) -> Iterator[Key]:
@@ -176,7 +179,12 @@ def _below(key: Key, node: Schema) -> Iterator[Key]:
     # The indices of a list of plain values are not keys.
     if item is None or not (_sections(item) or key.type.startswith("mapping")):
         return
-    entry = replace(_key(f"{key.path}.{ANY}", item, required=True), description=_purpose(item) or key.description)
+    yield from _entry(key.path, item, key.description)
+
+
+def _entry(path: str, item: Schema, description: str) -> Iterator[Key]:
+    """What stands under names of the user's own, and what is in it."""
+    entry = replace(_key(f"{path}.{ANY}", item, required=True), description=_purpose(item) or description)
     yield entry
     yield from _below(entry, item)
 

@@ -20,6 +20,7 @@ from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.model_card import CARD_FILE
 from pipeline.report.page import PAGE_FILE
 from pipeline.report.report_json import RunReport
+from pipeline.report.wording import gate_name
 from trainer.config import Task, classes_of
 
 METRICS, PAGE, CARD, MODEL = "metrics", "html_report", "model_card", "pushed_model"
@@ -112,7 +113,7 @@ def metrics_metadata(report: RunReport) -> dict[str, float]:
     values: dict[str, Any] = {}
     for name, task in report.tasks.items():
         values |= {f"{name}/{metric}": value for metric, value in task.get("metrics", {}).items()}
-        values |= {f"{name}/{gate['metric']} {gate['rule']}": float(gate["passed"]) for gate in task.get("gates", [])}
+        values |= {f"{name}/{gate_name(gate)}": float(gate["passed"]) for gate in task.get("gates", [])}
     numbers = {key: float(value) for key, value in values.items() if isinstance(value, int | float)}
     return {key: value for key, value in numbers.items() if math.isfinite(value)}
 

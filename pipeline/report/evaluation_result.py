@@ -2,21 +2,28 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import tensorflow_model_analysis as tfma
 from pydantic import Field
-from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.dsl.io import fileio
 
+from components.evaluator.gates import GateResult, judge
+from components.evaluator.result import (
+    LABELLED_COUNT,
+    MetricKey,
+    Metrics,
+    SliceKey,
+    columns_of,
+    read_metrics,
+    slice_name,
+)
 from janus_core.errors import JanusError
 from janus_core.kinds import metrics_of
 from janus_core.strict import StrictModel
 from pipeline.config import JanusConfig
-from pipeline.config.gates import GateConfig
-from pipeline.evaluation import EXAMPLE_COUNT, LABELLED_COUNT, PRESENT_CLASSES, output_of
+from pipeline.evaluation import EXAMPLE_COUNT, PRESENT_CLASSES, gates_of, output_of
 from pipeline.report.report_json import finite
 from trainer.config import Task, classes_of
 
@@ -25,24 +32,6 @@ BLESSED_FILE, NOT_BLESSED_FILE = "BLESSED", "NOT_BLESSED"
 VALIDATIONS_FILES = "validations*"
 
 SLICES_NAMED_IN_NOTES = 3
-
-SliceKey = tuple[tuple[str, str], ...]
-"""Pairs of column and value, sorted by column; empty for all rows together."""
-
-
-class GateResult(StrictModel):
-    """One limit on one metric, and whether the model keeps it.
-
-    `value` and `baseline` are the metric's values of this model and of the last blessed one; None where undefined.
-    """
-
-    metric: str
-    rule: str
-    limit: float
-    value: float | None
-    passed: bool
-    baseline: float | None = None
-    note: str | None = None
 
 
 class TaskResult(StrictModel):
@@ -78,7 +67,7 @@ class EvaluationResult(StrictModel):
         report["examples"] = {"eval": self.examples}
         for task in report["tasks"].values():
             for gate in task["gates"]:
-                for key in ("baseline", "note"):
+                for key in [key for key in gate if key not in ("metric", "rule", "limit", "value", "passed")]:
                     if gate[key] is None:
                         del gate[key]
         return report
@@ -101,64 +90,20 @@ def read_evaluation(config: JanusConfig, evaluation_uri: str, blessing_uri: str 
     """
     if not fileio.glob(f"{evaluation_uri}/{VALIDATIONS_FILES}"):
         raise JanusError(f"{evaluation_uri} holds no finished evaluation: run the pipeline again")
-    metrics = _load(evaluation_uri)
+    metrics = read_metrics(evaluation_uri)
     problems: list[str] = []
-    examples = int(metrics.get((), {}).get(_Key("", EXAMPLE_COUNT), 0))
+    examples = int(metrics.get((), {}).get(MetricKey("", EXAMPLE_COUNT), 0))
     if not examples:
         problems.append("no example was evaluated: the eval split is empty")
     tasks = {name: _task_result(name, task, config, metrics, problems) for name, task in config.tasks.items()}
     problems += _missing_slices(config.evaluation.slices, metrics)
+    results = [(gate, judge(gate, metrics).passed) for gate in gates_of(config)]
+    by_tfma = bool(examples) and all(passed for gate, passed in results if gate.by_tfma)
+    own = all(passed for gate, passed in results if not gate.by_tfma)
     validated = bool(tfma.load_validation_result(evaluation_uri).validation_ok)
-    blessed = validated if blessing_uri is None else _is_blessed(blessing_uri, problems)
-    passed = bool(examples) and all(gate.passed for task in tasks.values() for gate in task.gates)
-    problems += _disagreements(passed, validated, blessed)
+    blessed = validated and own if blessing_uri is None else _is_blessed(blessing_uri, problems)
+    problems += _disagreements(by_tfma, own, validated, blessed)
     return EvaluationResult(examples=examples, tasks=tasks, blessed=blessed, problems=problems)
-
-
-# --- reading TFMA's files ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Key:
-    output: str
-    name: str
-    baseline: bool = False
-
-
-_Metrics = Mapping[SliceKey, Mapping[_Key, float]]
-
-
-def _load(evaluation_uri: str) -> _Metrics:
-    """Slice → metric → value, of both models; differences between the models are left out."""
-    return {
-        _slice_key(record.slice_key): {
-            _Key(item.key.output_name, item.key.name, item.key.model_name == tfma.BASELINE_KEY): (
-                item.value.double_value.value
-            )
-            for item in record.metric_keys_and_values
-            if not item.key.is_diff and item.value.WhichOneof("type") == "double_value"
-        }
-        for record in tfma.load_metrics(evaluation_uri)
-    }
-
-
-def _slice_key(key: metrics_for_slice_pb2.SliceKey) -> SliceKey:
-    return tuple((single.column, _slice_value(single)) for single in key.single_slice_keys)
-
-
-def _slice_value(single: metrics_for_slice_pb2.SingleSliceKey) -> str:
-    kind = single.WhichOneof("kind")
-    if kind == "bytes_value":
-        return str(single.bytes_value.decode("utf-8", errors="replace"))
-    if kind == "float_value":
-        # Stored as float32: its own shortest form, not that of the double that it is read into.
-        return str(np.float32(single.float_value))
-    return str(single.int64_value)
-
-
-def slice_name(key: SliceKey) -> str:
-    """`a=1`, or `a=1,b=2` for a crossing."""
-    return ",".join(f"{column}={value}" for column, value in key)
 
 
 def _is_blessed(blessing_uri: str, problems: list[str]) -> bool:
@@ -171,15 +116,15 @@ def _is_blessed(blessing_uri: str, problems: list[str]) -> bool:
 
 # --- one task ---------------------------------------------------------------------------------------------------
 
-_Keys = Mapping[str, _Key]
+_Keys = Mapping[str, MetricKey]
 """A task's metric → its key in TFMA's result."""
 
 
-def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, problems: list[str]) -> TaskResult:
+def _task_result(name: str, task: Task, config: JanusConfig, metrics: Metrics, problems: list[str]) -> TaskResult:
     overall = metrics.get((), {})
-    keys = {metric: _Key(output_of(name, facts), metric) for metric, facts in metrics_of(task).items()}
+    keys = {metric: MetricKey(output_of(name, facts), metric) for metric, facts in metrics_of(task).items()}
     compared = _compared(keys, overall)
-    count = _Key(name, LABELLED_COUNT)
+    count = MetricKey(name, LABELLED_COUNT)
     labelled = int(overall.get(count, 0))
     values, baseline = _values(overall, keys), _values(overall, compared)
     if not labelled:
@@ -196,22 +141,22 @@ def _task_result(name: str, task: Task, config: JanusConfig, metrics: _Metrics, 
         baseline=baseline,
         slices={slice_name(key): _values(metrics_inside, keys) for key, metrics_inside in sliced.items()},
         slice_sizes={slice_name(key): int(metrics_inside.get(count, 0)) for key, metrics_inside in sliced.items()},
-        gates=_gates(config.evaluation.gates.get(name, {}), values, baseline),
-        notes=[*_absent_classes(task, overall.get(_Key(name, PRESENT_CLASSES))), *_slice_notes(keys, sliced)],
+        gates=[judge(gate, metrics) for gate in gates_of(config) if gate.task == name],
+        notes=[*_absent_classes(task, overall.get(MetricKey(name, PRESENT_CLASSES))), *_slice_notes(keys, sliced)],
     )
 
 
-def _compared(keys: _Keys, overall: Mapping[_Key, float]) -> _Keys:
+def _compared(keys: _Keys, overall: Mapping[MetricKey, float]) -> _Keys:
     """The keys of the baseline's metrics, of those outputs that it was evaluated on."""
     outputs = {key.output for key in overall if key.baseline}
     return {metric: replace(key, baseline=True) for metric, key in keys.items() if key.output in outputs}
 
 
-def _values(metrics: Mapping[_Key, float], keys: _Keys) -> dict[str, float | None]:
+def _values(metrics: Mapping[MetricKey, float], keys: _Keys) -> dict[str, float | None]:
     return {metric: finite(metrics.get(key)) for metric, key in keys.items()}
 
 
-def _undefined(model: str, task: Task, metrics: Mapping[_Key, float], keys: _Keys) -> Iterator[str]:
+def _undefined(model: str, task: Task, metrics: Mapping[MetricKey, float], keys: _Keys) -> Iterator[str]:
     known = metrics_of(task)
     for metric, key in keys.items():
         value = metrics.get(key)
@@ -227,7 +172,7 @@ def _absent_classes(task: Task, present: float | None) -> Iterator[str]:
         yield f"{int(present)} of {len(classes)} classes occur in the eval split; averages over classes are over these"
 
 
-def _slice_notes(keys: _Keys, sliced: Mapping[SliceKey, Mapping[_Key, float]]) -> list[str]:
+def _slice_notes(keys: _Keys, sliced: Mapping[SliceKey, Mapping[MetricKey, float]]) -> list[str]:
     notes = []
     for metric, key in keys.items():
         undefined = [
@@ -245,18 +190,14 @@ def _slice_notes(keys: _Keys, sliced: Mapping[SliceKey, Mapping[_Key, float]]) -
 # --- slices -----------------------------------------------------------------------------------------------------
 
 
-def _ordered(metrics: _Metrics, slices: Sequence[Sequence[str]]) -> list[tuple[SliceKey, Mapping[_Key, float]]]:
+def _ordered(metrics: Metrics, slices: Sequence[Sequence[str]]) -> list[tuple[SliceKey, Mapping[MetricKey, float]]]:
     """In the order of the configuration, then by value."""
     places = {tuple(sorted(columns)): place for place, columns in enumerate(slices)}
-    return sorted(metrics.items(), key=lambda item: (places.get(_columns(item[0]), -1), item[0]))
+    return sorted(metrics.items(), key=lambda item: (places.get(columns_of(item[0]), -1), item[0]))
 
 
-def _columns(key: SliceKey) -> tuple[str, ...]:
-    return tuple(column for column, _ in key)
-
-
-def _missing_slices(slices: Sequence[Sequence[str]], metrics: _Metrics) -> list[str]:
-    known = {_columns(key) for key in metrics}
+def _missing_slices(slices: Sequence[Sequence[str]], metrics: Metrics) -> list[str]:
+    known = {columns_of(key) for key in metrics}
     return [
         f"evaluation.slices: no example has a value in {' and '.join(columns)}, so there is no slice by it"
         for columns in slices
@@ -267,44 +208,11 @@ def _missing_slices(slices: Sequence[Sequence[str]], metrics: _Metrics) -> list[
 # --- gates ------------------------------------------------------------------------------------------------------
 
 
-def _gates(
-    gates: Mapping[str, GateConfig], values: Mapping[str, float | None], baseline: Mapping[str, float | None]
-) -> list[GateResult]:
-    return [
-        _gate(metric, rule, limit, values[metric], baseline)
-        for metric, gate in gates.items()
-        for rule, limit in gate.rules().items()
-    ]
-
-
-def _gate(
-    metric: str, rule: str, limit: float, value: float | None, baseline: Mapping[str, float | None]
-) -> GateResult:
-    if rule in ("min", "max"):
-        if value is None:
-            return _undefined_gate(metric, rule, limit, value, None)
-        passed = value >= limit if rule == "min" else value <= limit
-        return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=passed)
-    if metric not in baseline:
-        note = "there is no blessed model with this task to compare with yet"
-        return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=True, note=note)
-    before = baseline[metric]
-    if value is None or before is None:
-        return _undefined_gate(metric, rule, limit, value, before)
-    change = value - before
-    passed = change >= -limit if rule == "max_drop" else change <= limit
-    return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=passed, baseline=before)
-
-
-def _undefined_gate(metric: str, rule: str, limit: float, value: float | None, baseline: float | None) -> GateResult:
-    whose = "this model" if value is None else "the last blessed model"
-    note = f"{metric} is not defined for {whose}"
-    return GateResult(metric=metric, rule=rule, limit=limit, value=value, passed=False, baseline=baseline, note=note)
-
-
-def _disagreements(passed: bool, validated: bool, blessed: bool) -> Iterator[str]:
+def _disagreements(by_tfma: bool, own: bool, validated: bool, blessed: bool) -> Iterator[str]:
     words = {True: "passed", False: "failed"}
-    if validated != blessed:
+    if validated and not own and blessed:
+        yield "a gate failed, but the model is blessed"
+    elif (validated and own) != blessed:
         yield f"TFMA's validation {words[validated]}, but the model is {'' if blessed else 'not '}blessed"
-    if passed != validated:
-        yield f"the gates {words[passed]} by the values that were read back, but TFMA's validation {words[validated]}"
+    if by_tfma != validated:
+        yield f"the gates {words[by_tfma]} by the values that were read back, but TFMA's validation {words[validated]}"

@@ -93,15 +93,34 @@ def gate_line(gate: Mapping[str, Any]) -> GateLine:
     state: GateState = "passed" if gate["passed"] else "failed"
     if gate["passed"] and gate["rule"] in ("max_drop", "max_rise") and gate.get("baseline") is None:
         state = "not compared"
-    return GateLine(f"{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g} {_VERDICTS[state]}", state)
+    where = f" ({gate['slice']}: {number(gate['value'])})" if gate.get("slice") else ""
+    return GateLine(
+        f"{_over(gate)}{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g} {_VERDICTS[state]}{where}", state
+    )
+
+
+def gate_name(gate: Mapping[str, Any]) -> str:
+    """`auc min`, `auc min of each origin` or `auc max gap by origin`: what distinguishes the gates of a task."""
+    over = f" of each {gate['slices']}" if gate.get("slices") else f" gap by {gate['gap']}" if gate.get("gap") else ""
+    return f"{gate['metric']} {gate['rule']}{over}"
+
+
+def _over(gate: Mapping[str, Any]) -> str:
+    return f"each {gate['slices']} " if gate.get("slices") else f"gap by {gate['gap']} " if gate.get("gap") else ""
 
 
 def failed_gate(gate: Mapping[str, Any]) -> str:
     """Why a gate failed: `mae 31.2 is above max 30`."""
-    value = "undefined" if gate["value"] is None else f"{gate['value']:.6g}"
+    value, note = "undefined" if gate["value"] is None else f"{gate['value']:.6g}", gate.get("note")
     rule, limit, baseline = gate["rule"], f"{gate['limit']:g}", gate.get("baseline")
     if gate["value"] is None or (rule.startswith("max_") and baseline is None):
-        return f"{gate['metric']}: {gate.get('note') or 'is undefined'} ({rule} {limit})"
+        return f"{gate['metric']}: {note or 'is undefined'} ({_over(gate)}{rule} {limit})"
+    if gate.get("gap"):
+        return f"{gate['metric']} differs by {value} between {gate['slice']}, more than the gap's max {limit}"
+    if gate.get("slices"):
+        side = "below" if rule == "min" else "above"
+        others = f" ({note})" if note else ""
+        return f"{gate['metric']} {value} of {gate['slice']} is {side} {rule} {limit} of each slice{others}"
     if rule in ("max_drop", "max_rise"):
         return f"{gate['metric']} {value} against {baseline:.6g} of the last blessed model breaks {rule} {limit}"
     return f"{gate['metric']} {value} is {'below' if rule == 'min' else 'above'} {rule} {limit}"

@@ -16,7 +16,8 @@ from tfx.components.evaluator import executor
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
-from components.evaluator.executor import BatchExecutor
+from components.evaluator.executor import GATES, BatchExecutor
+from components.evaluator.gates import Gate, Gates
 from pipeline.config import JanusConfig
 
 CLASSES = ["on_time", "delayed", "cancelled"]
@@ -242,6 +243,7 @@ def run_evaluator(
     baseline: Path | None = None,
     executor_class: type = BatchExecutor,
     schema: str = SCHEMA,
+    gates: Sequence[Gate] = (),
 ) -> Evaluated:
     """Runs an Evaluator's executor as TFX would, and returns its outputs."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -266,6 +268,7 @@ def run_evaluator(
         standard_component_specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(config),
         standard_component_specs.EXAMPLE_SPLITS_KEY: json_utils.dumps(None),
         standard_component_specs.MODULE_PATH_KEY: None,
+        GATES: Gates(gates=list(gates)).model_dump_json(),
     }
     context = executor.Executor.Context(beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1")
     executor_class(context).Do(inputs, outputs, properties)

@@ -202,7 +202,7 @@ def _add_predictions(
         progress(f"analysing {name}")
         task = curves_of(config.tasks[name], labelled)
         task.errors = standard_errors(metrics[name], list(metrics[name]), labelled, groups[labelled.rows])
-        shown = list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
+        shown = list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gated(name)]))
         for of_slice in largest:
             inside = part_of(labelled, slices[of_slice])
             task.slice_rows[of_slice] = len(inside.rows)

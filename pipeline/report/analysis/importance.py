@@ -28,7 +28,7 @@ def importance_metric(config: JanusConfig, task: str) -> str:
     What should be near a certain value says little: predictions without any information may have it too.
     """
     metrics = metrics_of(config.tasks[task])
-    gated = [name for name in config.evaluation.gates.get(task, {}) if metrics[name].better in ("high", "low")]
+    gated = [name for name in config.evaluation.gated(task) if metrics[name].better in ("high", "low")]
     return gated[0] if gated else headline_of(config.tasks[task]).name
 
 

@@ -147,4 +147,4 @@ def _sliced_metrics(config: JanusConfig, name: str) -> list[str]:
     """The metrics that slices are shown by: the headline, and those with a gate."""
     if name not in config.tasks:
         return []
-    return list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gates.get(name, {})]))
+    return list(dict.fromkeys([headline_of(config.tasks[name]).name, *config.evaluation.gated(name)]))

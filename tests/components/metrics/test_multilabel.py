@@ -6,6 +6,7 @@ import pytest
 from components.metrics.curves import MultilabelAUC, MultilabelAUCPR
 from components.metrics.multilabel import (
     DecisionAccuracy,
+    MultilabelCalibrationError,
     MultilabelF1,
     MultilabelLogLoss,
     MultilabelPresentClasses,
@@ -22,6 +23,7 @@ METRICS = {
     "subset_accuracy": SubsetAccuracy,
     "f1": MultilabelF1,
     "log_loss": MultilabelLogLoss,
+    "ece": MultilabelCalibrationError,
     "auc": MultilabelAUC,
     "auc_pr": MultilabelAUCPR,
 }
@@ -42,6 +44,15 @@ def test_log_loss_is_the_mean_over_classes():
     expected = -np.log([0.9, 0.8, 0.6, 0.7, 0.6, 0.4, 0.5, 0.9, 0.3, 0.9, 0.8, 0.8]).mean()
     assert metric_value(MultilabelLogLoss(classes=3), LABELS, PROBABILITIES) == pytest.approx(expected)
     assert metric_value(MultilabelLogLoss(classes=2), [[1, 0]], [[0.0, 1.0]]) == pytest.approx(-math.log(1e-7))
+
+
+def test_calibration_is_the_mean_over_classes_of_the_gap_in_each_bin():
+    labels, probabilities = [[1, 0], [0, 0], [1, 0], [1, 0]], [[0.75, 0.1], [0.75, 0.1], [0.75, 0.1], [0.3, 0.2]]
+    # The first class: three rows of 0.75 with a share of 2/3, and one of 0.3 that has it; the second: none has it.
+    expected = (3 * (0.75 - 2 / 3) + 0.7) / 4, (3 * 0.1 + 0.2) / 4
+    found = metric_value(MultilabelCalibrationError(classes=2), labels, probabilities)
+    assert found == pytest.approx(np.mean(expected))
+    assert metric_value(MultilabelCalibrationError(classes=2), [[1, 0]], [[1.0, 0.0]]) == 0
 
 
 def test_areas_are_means_over_classes_that_some_rows_have_and_some_have_not():

@@ -235,7 +235,7 @@ def test_every_kind_of_task_is_accepted_with_gates_on_its_own_metrics() -> None:
         ("tasks.topics.classes", ["a", "b", "a"], ["tasks.topics.classes: 'a' is listed twice"]),
         ("tasks.grade.class_weights", {"hihg": 2}, ["tasks.grade.class_weights", "'hihg' is not one of the classes"]),
         ("evaluation.gates.delay.deviance", {"max": 1}, ["evaluation.gates.delay.deviance", "pinball, coverage"]),
-        ("evaluation.gates.topics.ece", {"max": 1}, ["evaluation.gates.topics.ece", "multilabel", "subset_accuracy"]),
+        ("evaluation.gates.topics.mae", {"max": 1}, ["evaluation.gates.topics.mae", "multilabel", "subset_accuracy"]),
         ("evaluation.gates.grade.auc_pr", {"min": 1}, ["evaluation.gates.grade.auc_pr", "ordinal", "qwk"]),
     ],
 )  # fmt: skip

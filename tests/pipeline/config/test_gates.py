@@ -7,6 +7,7 @@ import pytest
 from janus_core.errors import ConfigError
 from janus_core.kinds import KINDS
 from pipeline.config.file import parse_config
+from pipeline.evaluation import gates_of
 from tests.pipeline.config.test_file import changed
 
 TASKS = {
@@ -70,6 +71,65 @@ def test_a_gate_in_the_right_direction_is_accepted(task: str, metric: str, gate:
     raw = changed("tasks", TASKS)
     raw["evaluation"] = {"gates": {task: {metric: gate}}}
     assert parse_config(raw).evaluation.gates[task][metric].rules() == gate
+
+
+# --- slices and gaps ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gates", "expected"),
+    [
+        ({"slices": {"carier": {"auc": {"min": 0.5}}}}, ["slices.carier: no such slice. Did you mean 'carrier'?"]),
+        ({"gap": {"origin": {"auc": {"max": 0.5}}}}, ["gap.origin: no such slice", "must be in evaluation.slices"]),
+        ({"slices": {"carrier": {"acu": {"min": 0.5}}}}, ["slices.carrier.acu: not a metric of this binary task"]),
+        ({"slices": {"carrier": {"auc": {"min": 0.5, "min_rows": 0}}}}, ["carrier.auc.min_rows", "greater than 0"]),
+        ({"slices": {"carrier": {"auc": {"min": 5}}}}, ["slices.carrier.auc.min: 5 is outside the range of auc"]),
+        ({"slices": {"carrier": {"auc": {"max": 0.5}}}}, ["slices.carrier.auc.max", "blocks the better models"]),
+        ({"slices": {"carrier": {"auc": {"max_drop": 0.5}}}}, ["auc.max_drop: unknown key", "min, max, min_rows"]),
+        ({"slices": {"carrier": {"auc": {}}}}, ["slices.carrier.auc: a gate on slices needs at least one of min, max"]),
+        ({"gap": {"carrier": {"auc": {"max": 2}}}}, ["gap.carrier.auc.max: auc cannot differ by 2, its range"]),
+        ({"gap": {"carrier": {"auc": {"max": -0.1}}}}, ["gap.carrier.auc.max", "greater than or equal to 0"]),
+        ({"slices": {"late": {"auc": {"min": 0.5}}}}, ["'late' is the label of task 'late'"]),
+        ({"slice": {"carrier": {"auc": {"min": 0.5}}}}, ["'slice' is no metric. Did you mean 'slices'?"]),
+    ],
+)  # fmt: skip
+def test_mistakes_in_gates_on_slices_are_named(gates: dict[str, Any], expected: list[str]) -> None:
+    message = problem_of("late", gates)
+    for part in expected:
+        assert part in message
+
+
+def test_gates_on_slices_are_flattened_and_their_slices_evaluated() -> None:
+    raw = changed("tasks", TASKS)
+    gates = {
+        "auc": {"min": 0.6},
+        "slices": {"carrier": {"ece": {"max": 0.1}}, "carrier,dest": {"auc": {"min": 0.5, "min_rows": 30}}},
+        "gap": {"carrier": {"auc": {"max": 0.2}}},
+    }
+    raw["evaluation"] = {"slices": [["carrier", "dest"]], "gates": {"late": gates, "delay": {"bias": {"max_rise": 1}}}}
+    config = parse_config(raw)
+    assert config.evaluation.slices == [["carrier", "dest"], ["carrier"]]
+    assert config.evaluation.gated("late") == ["auc", "ece"]
+    found = [(gate.metric, gate.rule, gate.over, gate.columns, gate.min_rows) for gate in gates_of(config)]
+    assert found == [
+        ("auc", "min", "rows", [], 1),
+        ("ece", "max", "slices", ["carrier"], 100),
+        ("auc", "min", "slices", ["carrier", "dest"], 30),
+        ("auc", "max", "gap", ["carrier"], 100),
+        ("bias", "max_rise", "rows", [], 1),
+    ]
+    # TFMA would judge by the sign.
+    assert [gate.by_tfma for gate in gates_of(config)] == [True, False, False, False, False]
+    assert parse_config(config.model_dump(mode="json", by_alias=True)) == config
+
+
+def test_every_probabilistic_kind_can_be_gated_by_its_calibration() -> None:
+    assert {name for name, kind in KINDS.items() if "ece" in [metric.name for metric in kind.metrics]} == {
+        "binary",
+        "multiclass",
+        "ordinal",
+        "multilabel",
+    }
 
 
 def test_every_metric_has_a_range_that_holds_its_best_value() -> None:

@@ -120,7 +120,13 @@ def test_an_alias_is_the_keys_name() -> None:
 def test_the_keys_of_a_mapping_are_those_of_what_it_holds() -> None:
     assert {key.path for key in children_of("turns", WHOLE)} == {"turns.*.kind", "turns.*.speed", "turns.*.depth"}
     assert {key.path for key in children_of("evaluation.gates", KEYS)} == {
+        f"evaluation.gates.*.{part}" for part in ("*", "slices", "gap")
+    }
+    assert {key.path for key in children_of("evaluation.gates.*.*", KEYS)} == {
         f"evaluation.gates.*.*.{rule}" for rule in ("min", "max", "max_drop", "max_rise")
+    }
+    assert {key.path for key in children_of("evaluation.gates.*.slices", KEYS)} == {
+        f"evaluation.gates.*.slices.*.*.{rule}" for rule in ("min", "max", "min_rows")
     }
 
 

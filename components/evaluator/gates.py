@@ -1,0 +1,154 @@
+"""Judges a model by its gates, from the Evaluator's metrics."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from components.evaluator.result import LABELLED_COUNT, MetricKey, Metrics, columns_of, read_metrics, slice_name
+from janus_core.metrics import Rule, Scope
+from janus_core.strict import StrictModel
+
+SLICES_NAMED = 5
+"""So many slices that fail are named."""
+
+
+class Gate(StrictModel):
+    """One limit on one metric of a task."""
+
+    task: str
+    metric: str
+    output: str = Field(description="The model's output that the metric is computed from.")
+    rule: Rule
+    limit: float
+    best: float | None = Field(None, description="The metric's best value, where neither higher nor lower is better.")
+    over: Scope = "rows"
+    columns: list[str] = Field([], description="What the slices are by.")
+    min_rows: int = Field(1, description="The labelled rows from which on a slice is judged.")
+
+    @property
+    def by_tfma(self) -> bool:
+        """Whether TFMA's own validation judges it."""
+        return self.over == "rows" and (self.best is None or self.rule in ("min", "max"))
+
+
+class Gates(StrictModel):
+    """All gates of a model, as the Evaluator is given them."""
+
+    gates: list[Gate] = []
+
+    def failed(self, evaluation_uri: str) -> "list[GateResult]":
+        """The gates that a finished evaluation does not pass, of those that TFMA does not judge."""
+        own = [gate for gate in self.gates if not gate.by_tfma]
+        metrics = read_metrics(evaluation_uri) if own else {}
+        results = [judge(gate, metrics) for gate in own]
+        return [result for result in results if not result.passed]
+
+
+class GateResult(StrictModel):
+    """One limit on one metric, and whether the model keeps it.
+
+    `value` and `baseline` are the metric's values of this model and of the last blessed one; None where undefined. Of
+    a gate on slices, `value` is that of the worst one, of a gap their largest difference.
+    """
+
+    metric: str
+    rule: Rule
+    limit: float
+    value: float | None
+    passed: bool
+    baseline: float | None = None
+    note: str | None = None
+    slices: str | None = Field(None, description="The columns whose slices are judged one by one.")
+    gap: str | None = Field(None, description="The columns between whose slices the difference is judged.")
+    slice: str | None = Field(None, description="The slice with the worst value; of a gap, the two farthest apart.")
+
+
+def judge(gate: Gate, metrics: Metrics) -> GateResult:
+    """Whether a model passes a gate. One that cannot be judged is not passed, except for want of a baseline."""
+    if gate.over != "rows":
+        return _judge_slices(gate, metrics)
+    overall, key = metrics.get((), {}), MetricKey(gate.output, gate.metric)
+    value = _finite(overall.get(key))
+    if gate.rule in ("min", "max"):
+        if value is None:
+            return _result(gate, value, False, note=f"{gate.metric} is not defined for this model")
+        return _result(gate, value, value >= gate.limit if gate.rule == "min" else value <= gate.limit)
+    if not any(known.baseline and known.output == gate.output for known in overall):
+        note = "there is no blessed model with this task to compare with yet"
+        return _result(gate, value, True, note=note)
+    before = _finite(overall.get(MetricKey(gate.output, gate.metric, baseline=True)))
+    if value is None or before is None:
+        whose = "this model" if value is None else "the last blessed model"
+        return _result(gate, value, False, baseline=before, note=f"{gate.metric} is not defined for {whose}")
+    return _result(gate, value, harm(gate, value, before) <= gate.limit, baseline=before)
+
+
+def harm(gate: Gate, value: float, before: float) -> float:
+    """How far a metric has moved in the direction that a gate on its change limits."""
+    if gate.best is not None:
+        return abs(value - gate.best) - abs(before - gate.best)
+    return before - value if gate.rule == "max_drop" else value - before
+
+
+def _judge_slices(gate: Gate, metrics: Metrics) -> GateResult:
+    key, count = MetricKey(gate.output, gate.metric), MetricKey(gate.task, LABELLED_COUNT)
+    columns = tuple(sorted(gate.columns))
+    sliced = {of_slice: inside for of_slice, inside in metrics.items() if columns_of(of_slice) == columns}
+    rows = {slice_name(of_slice): int(inside.get(count, 0)) for of_slice, inside in sliced.items()}
+    values = {slice_name(of_slice): _finite(inside.get(key)) for of_slice, inside in sliced.items()}
+    judged = {name: values[name] for name in sorted(values) if rows[name] >= gate.min_rows}
+    defined = {name: value for name, value in judged.items() if value is not None}
+    needed = 1 if gate.over == "slices" else 2
+    if len(judged) < needed:
+        return _result(gate, None, False, note=_too_few(gate, len(judged), rows))
+    if len(defined) < len(judged):
+        missing = ", ".join(name for name in judged if name not in defined)
+        undefined = f"{gate.metric} is not defined in {missing}; a higher min_rows leaves small slices out"
+        return _result(gate, None, False, note=undefined)
+    low, high = min(defined, key=lambda name: defined[name]), max(defined, key=lambda name: defined[name])
+    if gate.over == "gap":
+        gap = defined[high] - defined[low]
+        return _result(gate, gap, gap <= gate.limit, slice=f"{high}, {low}")
+    worst = low if gate.rule == "min" else high
+    failed = [n for n, v in defined.items() if (v < gate.limit if gate.rule == "min" else v > gate.limit)]
+    named = ", ".join(failed[:SLICES_NAMED]) + (", …" if len(failed) > SLICES_NAMED else "")
+    note = f"{len(failed)} of {len(defined)} slices fail: {named}" if len(failed) > 1 else None
+    return _result(gate, defined[worst], not failed, slice=worst, note=note)
+
+
+def _too_few(gate: Gate, judged: int, rows: Mapping[str, int]) -> str:
+    largest = f"; the largest has {max(rows.values())}" if rows else ""
+    which = "no slice" if not judged else "only one slice, and a gap is between two,"
+    return f"{which} by {by(gate.columns)} has at least {gate.min_rows} labelled rows (min_rows){largest}"
+
+
+def by(columns: Sequence[str]) -> str:
+    """The columns of slices, as in the configuration."""
+    return ",".join(columns)
+
+
+def _result(
+    gate: Gate,
+    value: float | None,
+    passed: bool,
+    baseline: float | None = None,
+    note: str | None = None,
+    slice: str | None = None,
+) -> GateResult:
+    return GateResult(
+        metric=gate.metric,
+        rule=gate.rule,
+        limit=gate.limit,
+        value=value,
+        passed=passed,
+        baseline=baseline,
+        note=note,
+        slices=by(gate.columns) if gate.over == "slices" else None,
+        gap=by(gate.columns) if gate.over == "gap" else None,
+        slice=slice,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

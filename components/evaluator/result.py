@@ -1,0 +1,65 @@
+"""The Evaluator's metrics, read from TFMA's files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+
+LABELLED_COUNT = "labelled"
+"""Metric of each task: its labelled rows."""
+
+SliceKey = tuple[tuple[str, str], ...]
+"""Pairs of column and value, sorted by column; empty for all rows together."""
+
+
+@dataclass(frozen=True)
+class MetricKey:
+    """A metric of an output of the model, or of its baseline."""
+
+    output: str
+    name: str
+    baseline: bool = False
+
+
+Metrics = Mapping[SliceKey, Mapping[MetricKey, float]]
+"""Slice → metric → value."""
+
+
+def read_metrics(evaluation_uri: str) -> Metrics:
+    """The metrics of both models in each slice; differences between the models are left out."""
+    return {
+        _slice_key(record.slice_key): {
+            MetricKey(item.key.output_name, item.key.name, item.key.model_name == tfma.BASELINE_KEY): (
+                item.value.double_value.value
+            )
+            for item in record.metric_keys_and_values
+            if not item.key.is_diff and item.value.WhichOneof("type") == "double_value"
+        }
+        for record in tfma.load_metrics(evaluation_uri)
+    }
+
+
+def slice_name(key: SliceKey) -> str:
+    """`a=1`, or `a=1,b=2` for a crossing."""
+    return ",".join(f"{column}={value}" for column, value in key)
+
+
+def columns_of(key: SliceKey) -> tuple[str, ...]:
+    """The columns of a slice, sorted."""
+    return tuple(column for column, _ in key)
+
+
+def _slice_key(key: metrics_for_slice_pb2.SliceKey) -> SliceKey:
+    return tuple((single.column, _slice_value(single)) for single in key.single_slice_keys)
+
+
+def _slice_value(single: metrics_for_slice_pb2.SingleSliceKey) -> str:
+    kind = single.WhichOneof("kind")
+    if kind == "bytes_value":
+        return str(single.bytes_value.decode("utf-8", errors="replace"))
+    if kind == "float_value":
+        # Stored as float32: its own shortest form, not that of the double that it is read into.
+        return str(np.float32(single.float_value))
+    return str(single.int64_value)
