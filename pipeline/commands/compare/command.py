@@ -1,37 +1,12 @@
 """The command line of `janus compare`."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, load
+from pipeline.commands.compare.options import CompareOptions
 
 
 @command
-def compare(
-    config: ConfigFile,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Repetitions of each training.")] = 3,
-    trunks: Annotated[
-        str | None, typer.Option("--trunks", metavar="A,B|all", help="Kinds of trunk to try; default: the config's.")
-    ] = None,
-    balancings: Annotated[
-        str | None, typer.Option("--balancings", metavar="A,B|all", help="Kinds of balancing to try, with each trunk.")
-    ] = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals that verdicts rest on.")] = 0.95,
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", metavar="N", min=1, help="Instead of the configuration's.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", metavar="FOLDER", help="Where the result goes; default: runs/<name>/compare/<time>."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON; progress goes to stderr.")] = False,
-    overrides: Overrides = None,
-    verbose: Verbose = False,
-) -> int:
+def compare(config: ConfigFile, options: CompareOptions, overrides: Overrides = None, verbose: Verbose = False) -> int:
     """Train the multi-task model and single-task ones over several seeds, and report whether sharing helps."""
-    from pipeline.commands.compare.job import CompareOptions, run_compare_job
+    from pipeline.commands.compare.job import run_compare_job
 
-    options = CompareOptions(seeds, trunks, balancings, confidence, epochs, output, as_json)
     return run_compare_job(load(config, overrides), options, verbose)

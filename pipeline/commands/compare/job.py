@@ -10,6 +10,7 @@ from janus_core.errors import ConfigError
 from janus_core.files import exclusive
 from janus_core.kinds import headline_of
 from pipeline.commands.compare.comparison import Comparison, TaskInfo
+from pipeline.commands.compare.options import CompareOptions
 from pipeline.commands.compare.result_files import RESULT_FILE, write_comparison
 from pipeline.commands.compare.variants import (
     Candidate,
@@ -36,19 +37,6 @@ if TYPE_CHECKING:
 
 _SINGLE, _EQUAL = "single-task {}", "single-task {} of equal size"
 """The labels of a task's single-task networks."""
-
-
-@dataclass(frozen=True)
-class CompareOptions:
-    """The options of `janus compare`, which its `--help` describes."""
-
-    seeds: int = 3
-    trunks: str | None = None
-    balancings: str | None = None
-    confidence: float = 0.95
-    epochs: int | None = None
-    output: Path | None = None
-    as_json: bool = False
 
 
 def run_compare_job(config: JanusConfig, options: CompareOptions, verbose: bool = False) -> int:

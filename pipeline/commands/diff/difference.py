@@ -26,7 +26,6 @@ SPLITS: tuple[Literal["train", "eval"], ...] = ("train", "eval")
 _STATISTICS = ("missing_share", "mean", "deviation", "least", "median", "greatest", "distinct")
 _FINGERPRINT = "input_fingerprint"
 SCHEMA_COPY = "schema (its copy, by content)"
-_ABSENT = object()
 
 
 class Change(BaseModel):
@@ -155,16 +154,13 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Difference:
 
 def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Change]:
     """The keys whose values differ, in the order of A and then of B."""
-    differing = []
-    for key in dict.fromkeys([*a, *b]):
-        before, after = a.get(key, _ABSENT), b.get(key, _ABSENT)
-        if before is _ABSENT:
-            differing.append(Change(key=key, kind="added", b=after))
-        elif after is _ABSENT:
-            differing.append(Change(key=key, kind="removed", a=before))
-        elif before != after:
-            differing.append(Change(key=key, kind="changed", a=before, b=after))
-    return differing
+    return [
+        Change(
+            key=key, kind="added" if key not in a else "changed" if key in b else "removed", a=a.get(key), b=b.get(key)
+        )
+        for key in dict.fromkeys([*a, *b])
+        if key not in a or key not in b or a[key] != b[key]
+    ]
 
 
 def _run(home: Home, text: str) -> RunFolder:

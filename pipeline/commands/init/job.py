@@ -4,7 +4,7 @@ import re
 import shlex
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -19,9 +19,10 @@ from janus_core.strict import NAME_PATTERN
 from janus_core.tables.config import DataConfig, TimeSplit
 from pipeline.commands.init.column_names import unique_name
 from pipeline.commands.init.features import dropped
-from pipeline.commands.init.files import config_text, scalar, schema_text
+from pipeline.commands.init.files import config_text, flow, schema_text
+from pipeline.commands.init.options import InitOptions
 from pipeline.commands.init.proposal import Proposal, propose
-from pipeline.commands.init.sample import DEFAULT_ROWS, read_sample, table_format
+from pipeline.commands.init.sample import read_sample, table_format
 from pipeline.commands.init.wording import one_line, shown
 from pipeline.commands.output import plain_table
 from pipeline.config import LONGEST_PIPELINE_NAME
@@ -30,18 +31,6 @@ from pipeline.run.display import console_on
 from pipeline.schema import check_schema, read_schema
 
 _MOST_SHOWN = 60
-
-
-@dataclass(frozen=True)
-class InitOptions:
-    """The options of `janus init`, which its `--help` describes."""
-
-    table: str
-    targets: tuple[str, ...]
-    name: str | None = None
-    rows: int = DEFAULT_ROWS
-    force: bool = False
-    interactive: bool = False
 
 
 def run_init_job(options: InitOptions) -> int:
@@ -60,7 +49,7 @@ def run_init_job(options: InitOptions) -> int:
     console = console_on(sys.stdout)
     with console.status(f"reading {escape(table)}") as line:
         sample = read_sample(DataConfig(path=table, format=table_format(table)), options.rows)
-        proposal = propose(name, sample, options.targets, lambda doing: line.update(escape(doing)))
+        proposal = propose(name, sample, options.columns, lambda doing: line.update(escape(doing)))
     if options.interactive:
         proposal = ask_about_columns(proposal)
     console.print(columns_table(proposal))
@@ -102,7 +91,7 @@ def _cell(text: str) -> str:
 
 def _print_notes(proposal: Proposal, console: Console) -> None:
     for key, reason in proposal.sample.reasons.items():
-        console.print(Text(f"data.{key} {scalar(getattr(proposal.sample.data, key))}: {reason}"))
+        console.print(Text(f"data.{key} {flow(getattr(proposal.sample.data, key))}: {reason}"))
     console.print(Text(f"split {proposal.split.reason}"))
     for name, gates in proposal.gates.items():
         console.print(Text(f"task {name}: {gates.reason}"))
@@ -148,7 +137,7 @@ def _command(options: InitOptions) -> str:
     table = one_line(_relative(options.table))
     table = f"{table[:200]}…" if len(table) > 200 else table
     name = f" --name {options.name}" if options.name else ""
-    return f"janus init {shlex.quote(table)} --targets {shlex.quote(','.join(options.targets))}{name}"
+    return f"janus init {shlex.quote(table)} --targets {shlex.quote(options.targets)}{name}"
 
 
 # --- questions, for `--interactive` -------------------------------------------------------------------------------

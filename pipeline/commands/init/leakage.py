@@ -68,17 +68,14 @@ def score(column: Profile, label: Label, seed: int = 0) -> Score | None:
     counts = np.bincount(bins[learnt], minlength=width)[:, None]
     sums = np.stack([np.bincount(bins[learnt], weights=v, minlength=width) for v in values[learnt].T], axis=1)
     predicted = ((sums + _PRIOR_ROWS * means) / (counts + _PRIOR_ROWS))[bins[held_out]]
+    truth = values[held_out]
+    from sklearn.metrics import r2_score, roc_auc_score
+
     if label.classes:
-        areas = [area for area in map(_auc, predicted.T, values[held_out].T) if area is not None]
+        areas = [roc_auc_score(*pair) for pair in zip(truth.T, predicted.T, strict=True) if np.ptp(pair[0]) > 0]
         return Score("auc", float(np.mean(areas))) if areas else None
-    truth = values[held_out][:, 0]
-    found = [_r2(truth, predicted[:, 0]), _r2(truth, _line(column, values[:, 0], learnt, held_out))]
+    found = [float(r2_score(truth, by)) for by in (predicted, _line(column, values[:, 0], learnt, held_out))]
     return Score("r2", max(found)) if np.ptp(truth) > 0 else None
-
-
-def _r2(truth: np.ndarray, predicted: np.ndarray) -> float:
-    spread = float(np.square(truth - truth.mean()).sum())
-    return 1 - float(np.square(truth - predicted).sum()) / spread if spread > 0 else 0.0
 
 
 def _line(column: Profile, values: np.ndarray, learnt: np.ndarray, held_out: np.ndarray) -> np.ndarray:
@@ -105,15 +102,3 @@ def _bins(column: Profile, learnt: np.ndarray) -> np.ndarray:
     bins = int(min(_BINS * 2, max(4, known.size // 20)))
     edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]))
     return np.where(np.isnan(numbers), 0, np.searchsorted(edges, numbers, side="right") + 1)
-
-
-def _auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
-    """Area under the ROC curve by ranks, ties shared; None where a class is absent."""
-    positives = float(positive.sum())
-    negatives = len(positive) - positives
-    if not positives or not negatives:
-        return None
-    from scipy.stats import rankdata
-
-    total = float(rankdata(scores)[positive > 0].sum())
-    return (total - positives * (positives + 1) / 2) / (positives * negatives)

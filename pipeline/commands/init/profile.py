@@ -126,22 +126,11 @@ def is_row_number(column: Profile) -> bool:
 
 def repeated_rows(columns: Sequence[Profile]) -> int:
     """How many rows of the sample equal an earlier one."""
-    if not columns:
-        return 0
-    rows = columns[0].rows
-    state = np.zeros(rows, np.uint64)
-    for column in columns:
-        state = (state + _hashes(column)) * np.uint64(0x9E3779B97F4A7C15)
-        state ^= state >> np.uint64(29)
-    return rows - len(np.unique(state))
+    import pandas as pd
 
-
-def _hashes(column: Profile) -> np.ndarray:
-    if column.kind is None:
-        return np.zeros(column.rows, np.uint64)
-    if column.listed:
-        return np.array([hash(str(value)) & 0x7FFFFFFFFFFFFFFF for value in column.array.to_pylist()], np.uint64)
-    return (column.codes + 1).astype(np.uint64)
+    known = (column for column in columns if column.kind is not None)
+    codes = {c.name: list(map(str, c.array.to_pylist())) if c.listed else c.codes for c in known}
+    return int(pd.DataFrame(codes).duplicated().sum())
 
 
 # --- points in time -----------------------------------------------------------------------------------------------

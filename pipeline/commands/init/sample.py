@@ -31,7 +31,6 @@ from janus_core.tables.inspect import Source, inspect_source
 from pipeline.commands.init.csv_dialect import guess_dialect, guess_footer
 from pipeline.commands.init.number_forms import NumberForm, read_numbers, with_number_forms
 
-DEFAULT_ROWS = 100_000
 MAX_CELLS = 20_000_000
 """Fewer rows of a wide table are sampled: its cells, not its rows, take the memory."""
 MIN_ROWS = 1_000
@@ -74,8 +73,13 @@ class Sample:
         units = {name: form.cells.unit for name, form in self.forms.items() if form.cells.unit}
         return forms_of(self.data, units)
 
+    def words_of(self, column: str) -> dict[str, int]:
+        """The texts of a column that count as missing, with their rows, as far as the sample has them."""
+        form = self.forms.get(column)
+        return {**form.words, **form.odd} if form else {}
 
-def read_sample(data: DataConfig, rows: int = DEFAULT_ROWS) -> Sample:
+
+def read_sample(data: DataConfig, rows: int = 100_000) -> Sample:
     """Reads about `rows` rows, fewer of a wide table; of CSV, in the dialect that is guessed from its beginning.
 
     How columns write numbers, and which of their values are none, becomes `forms` and keys of `data`.

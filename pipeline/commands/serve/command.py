@@ -1,30 +1,12 @@
 """The command line of `janus serve`."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from pipeline.commands.common import ConfigFile, Overrides, Verbose, command, load
+from pipeline.commands.serve.options import ServeOptions
 
 
 @command
-def serve(
-    config: ConfigFile,
-    rest_port: Annotated[int, typer.Option("--rest-port", min=0, max=65535, help="0 picks a free one.")] = 8501,
-    grpc_port: Annotated[int, typer.Option("--grpc-port", min=0, max=65535, help="0 picks a free one.")] = 8500,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    local: Annotated[bool, typer.Option("--local", help="Use the development server in any case.")] = False,
-    labels: Annotated[list[str] | None, typer.Option("--labels", metavar="LABEL=VERSION", help="Repeatable.")] = None,
-    log_requests: Annotated[
-        Path | None, typer.Option("--log-requests", metavar="FILE", help="Log a sample of requests and answers.")
-    ] = None,
-    sampling: Annotated[float, typer.Option("--sampling", help="The share of requests that are logged.")] = 0.01,
-    overrides: Overrides = None,
-    verbose: Verbose = False,
-) -> int:
+def serve(config: ConfigFile, options: ServeOptions, overrides: Overrides = None, verbose: Verbose = False) -> int:
     """Serve the pushed model over REST and gRPC: by TensorFlow Serving, or by a development server."""
-    from pipeline.commands.serve.job import ServeOptions, run_serve_job
+    from pipeline.commands.serve.job import run_serve_job
 
-    options = ServeOptions(rest_port, grpc_port, host, local, tuple(labels or ()), log_requests, sampling)
     return run_serve_job(load(config, overrides), options, verbose)

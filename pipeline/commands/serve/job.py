@@ -5,12 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.pusher.layout import is_url
 from janus_core.errors import ConfigError, JanusError
 from pipeline.commands.deployment.job import trained_with
+from pipeline.commands.serve.options import ServeOptions
 from pipeline.config import JanusConfig
 from serving.deployment.server import BINARY, PROGRAM, image_reference, plain_arguments, release_warning
 from serving.server.addresses import bound, bracketed
@@ -19,19 +20,6 @@ DOCKER_SECONDS = 5.0
 """How long `docker info` may take until Docker counts as absent."""
 
 ALL_ADDRESSES = "0.0.0.0"
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """The options of `janus serve`, which its `--help` describes."""
-
-    rest_port: int = 8501
-    grpc_port: int = 8500
-    host: str = "127.0.0.1"
-    local: bool = False
-    labels: tuple[str, ...] = ()
-    log_requests: Path | None = None
-    sampling: float = 0.01
 
 
 def run_serve_job(config: JanusConfig, options: ServeOptions, verbose: bool = False) -> int:
@@ -59,14 +47,14 @@ def run_serve_job(config: JanusConfig, options: ServeOptions, verbose: bool = Fa
     return _serve_locally(config, options, labels, verbose)
 
 
-def parse_labels(given: tuple[str, ...]) -> dict[str, int]:
+def parse_labels(given: Sequence[str] | None) -> dict[str, int]:
     """Reads `label=version` into label → version.
 
     Raises:
         ConfigError: one is not of this form, or a label is given twice.
     """
     labels: dict[str, int] = {}
-    for text in given:
+    for text in given or ():
         label, _, version = text.partition("=")
         if not label or not (version.isascii() and version.isdigit()) or set(label) & set("/:"):
             raise ConfigError(f"--labels {text}: expected LABEL=VERSION, such as stable=1795602333")

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from janus_core.errors import ConfigError, DataError
 from pipeline.commands.output import plain_table
+from pipeline.commands.skew.options import SkewOptions
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home, now
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
 
 TRAINING_ROWS, EVAL_ROWS = 20_000, 5000
 """Drawn from the training split for the numbers' distributions, from the eval split for predictions."""
-
-
-@dataclass(frozen=True)
-class SkewOptions:
-    """The options of `janus skew`, which its `--help` describes."""
-
-    logged: str
-    threshold: float | None = None
-    prediction_threshold: float | None = None
-    min_rows: int = 100
-    as_json: bool = False
 
 
 @dataclass(frozen=True)

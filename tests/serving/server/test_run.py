@@ -43,7 +43,8 @@ from pipeline.commands.common import end_with, errors_reported
 def main(folder: Path, rest_port: int, grpc_port: int) -> None:
     with errors_reported(False):
         environment.prepare()
-        from pipeline.commands.serve.job import ServeOptions, run_serve_job
+        from pipeline.commands.serve.options import ServeOptions
+        from pipeline.commands.serve.job import run_serve_job
         from tests.pipeline.small import small_config
 
         options = ServeOptions(rest_port=rest_port, grpc_port=grpc_port, local=True)

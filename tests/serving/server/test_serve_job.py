@@ -15,7 +15,8 @@ import pytest
 
 from janus_core.errors import ConfigError, JanusError
 from pipeline.commands.serve import job as serve_job
-from pipeline.commands.serve.job import ServeOptions, docker_command, parse_labels, run_serve_job, run_until_signal
+from pipeline.commands.serve.job import docker_command, parse_labels, run_serve_job, run_until_signal
+from pipeline.commands.serve.options import ServeOptions
 from serving.deployment.server import serving_release
 from serving.server import run as server_run
 from serving.server.addresses import AddressError
@@ -137,7 +138,7 @@ def test_the_development_server_reads_no_object_store(tmp_path: Path) -> None:
         ("exit 1", ServeOptions(), "no tensorflow_model_server and no Docker here"),
         ("sleep 60", ServeOptions(), "no tensorflow_model_server and no Docker here"),
         ("exit 0", ServeOptions(local=True), "--local"),
-        ("exit 0", ServeOptions(labels=("stable=3",)), "--labels and --log-requests"),
+        ("exit 0", ServeOptions(labels=["stable=3"]), "--labels and --log-requests"),
         ("exit 0", ServeOptions(log_requests=Path("log")), "--labels and --log-requests"),
     ],
 )

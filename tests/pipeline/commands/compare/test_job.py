@@ -13,7 +13,8 @@ from janus_core.errors import ConfigError, DataError, JanusError
 from pipeline.cli import app
 from pipeline.commands.compare import job
 from pipeline.commands.compare.comparison import Comparison
-from pipeline.commands.compare.job import CompareOptions, run_compare_job
+from pipeline.commands.compare.job import run_compare_job
+from pipeline.commands.compare.options import CompareOptions
 from pipeline.commands.compare.result_files import write_comparison
 from pipeline.config import JanusConfig
 from tests.pipeline.commands.compare.test_summary import comparison

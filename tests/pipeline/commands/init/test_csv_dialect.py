@@ -8,7 +8,8 @@ import pytest
 from janus_core.tables.config import DataConfig
 from pipeline.commands.init import csv_dialect
 from pipeline.commands.init.csv_dialect import guess_dialect
-from pipeline.commands.init.job import InitOptions, run_init_job
+from pipeline.commands.init.job import run_init_job
+from pipeline.commands.init.options import InitOptions
 from pipeline.commands.init.sample import read_sample
 from tests.janus_core.tables.test_csv_dialect import CASES
 from tests.pipeline.commands.init.tables import sample_of, shop, write_csv
@@ -70,7 +71,7 @@ def test_the_configuration_says_what_was_found(tmp_path: Path, monkeypatch: pyte
     path = write_csv(tmp_path / "shop.csv", shop())
     table = path.read_text().replace(",", "\t").replace("good", "Müller")
     path.write_bytes(("Orders of 2024\r" + table.replace("\n", "\r")).encode("utf-16"))
-    assert run_init_job(InitOptions("shop.csv", ("bought",))) == 0
+    assert run_init_job(InitOptions("shop.csv", "bought")) == 0
     text = (tmp_path / "configs/shop.yaml").read_text()
     assert "  encoding: utf-16  # by its first bytes\n" in text
     assert '  delimiter: "\\t"  # the cells are separated by tabs\n' in text

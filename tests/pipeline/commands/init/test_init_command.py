@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.commands.init.files import flow, scalar
+from pipeline.commands.init.files import flow
 from pipeline.config.file import load_config
 from pipeline.preflight import check_data, check_schema_file
 from pipeline.report.analysis.columns import anomalies_of
@@ -179,7 +179,7 @@ def test_text_is_read_back_as_it_was(text: str) -> None:
     import yaml
 
     assert yaml.safe_load(flow({"key": text})) == {"key": text}
-    assert yaml.safe_load(f"[{scalar(text)}]") == [text]
+    assert yaml.safe_load(f"[{flow(text)}]") == [text]
 
 
 def test_columns_with_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

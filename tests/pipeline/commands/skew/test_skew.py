@@ -10,7 +10,8 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from janus_core.errors import ConfigError
-from pipeline.commands.skew.job import Result, SkewOptions, run_skew_job
+from pipeline.commands.skew.job import Result, run_skew_job
+from pipeline.commands.skew.options import SkewOptions
 from pipeline.commands.skew.predictions import prediction_drifts
 from pipeline.drift import FeatureSkew, bins_of, distance, feature_skews, jensen_shannon, sample_of
 from serving.request_log import RequestLog
