@@ -19,6 +19,8 @@ class StrictModel(BaseModel):
 def reject_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"expected a number, got the boolean {str(value).lower()}")
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ValueError("expected a number of at most 64 bits")
     return value
 
 

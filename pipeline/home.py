@@ -12,6 +12,8 @@ from janus_core import files
 from janus_core.errors import ConfigError
 
 RUNS = Path("runs")
+METADATA_FILE = "metadata.db"
+LENGTH_OF_TIME = len("2026-11-30T12-00-00")
 _RUN_ID = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d+))?")
 
 
@@ -37,7 +39,12 @@ class Home:
     @property
     def metadata(self) -> Path:
         """The SQLite database of ML Metadata."""
-        return self.folder / "metadata.db"
+        return self.folder / METADATA_FILE
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether there is anything in the database."""
+        return has_database(self.metadata)
 
     @property
     def checkpoints(self) -> Path:
@@ -82,11 +89,11 @@ class Home:
         require_writable(self.folder, "the pipeline's home")
 
     def move_orphans(self) -> Path | None:
-        """Moves artifacts whose metadata database is gone to another folder, and returns it.
+        """Moves artifacts whose metadata database is gone, or empty, to another folder, and returns it.
 
         A new database counts from 1 again: its first outputs would be mixed with the files of old ones.
         """
-        if self.metadata.exists() or not self.root.exists():
+        if self.has_metadata or not self.root.exists():
             return None
         moved = self.folder / f"root-without-metadata-{now()}"
         self.root.rename(moved)
@@ -95,8 +102,11 @@ class Home:
         return moved
 
     def new_run(self) -> str:
-        """Makes a new run's folder and returns its id: the local time, made unique."""
-        started = now()
+        """Makes a new run's folder and returns its id: the local time, made unique.
+
+        Ids are in the order of the runs: where the clock was set back, the newest run's time is used again.
+        """
+        started = max([now(), *(run_id[:LENGTH_OF_TIME] for run_id in self.run_ids()[:1])])
         run_id, attempt = started, 1
         while True:
             try:
@@ -130,6 +140,11 @@ class Home:
         )
         with files.exclusive(self.folder / ".lock", refusal):
             yield
+
+
+def has_database(path: Path) -> bool:
+    """Whether a database has content: one of 0 bytes, which a kill may leave, is no better than none."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def now() -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from janus_core.memory import available_memory
 from trainer.config import TimeConfig
 from trainer.held_out import comparable, newest_rows
 from trainer.names import TIME, label_name, weight_name
@@ -91,7 +91,7 @@ def read_training_data(
     """
     names = [*features, *(f(task) for task in tasks for f in (label_name, weight_name))]
     wanted = {name: spec[name] for name in names}
-    limit = memory_limit if memory_limit is not None else int(MEMORY_SHARE * _available_memory())
+    limit = memory_limit if memory_limit is not None else int(MEMORY_SHARE * available_memory())
     sample = _Sample(sampled)
     read = {**wanted, TIME: spec[TIME]} if time else wanted
     hashes, times, packed, label_columns = _collect(_parsed(patterns, read), names, limit, sample, time)
@@ -346,17 +346,3 @@ def _splitter(features: Sequence[str], tasks: Sequence[str]) -> Any:
 def _scalars(column: Any) -> Any:
     """[rows] of a column with one value per row; a wider one stays [rows, width]."""
     return column[:, 0] if column.shape[1] == 1 else column
-
-
-def _available_memory() -> int:
-    """Bytes that can be used without swapping, within the container's limit."""
-    available = 4 << 30
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            available = int(line.split()[1]) * 1024
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.exists():
-        text = limit.read_text(encoding="ascii").strip()
-        if text.isdigit():
-            available = min(available, int(text))
-    return available

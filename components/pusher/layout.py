@@ -25,9 +25,13 @@ def join(base: Location, *names: str | int) -> str:
     return "/".join([os.fspath(base).rstrip("/"), *map(str, names)])
 
 
+GREATEST_VERSION = 2**63 - 1
+
+
 def is_version(name: str) -> bool:
-    """Whether a folder of this name is a version: its number, without leading zeros."""
-    return name.isascii() and name.isdigit() and str(int(name)) == name
+    """Whether a folder of this name is a version: its number in 64 bits, as TensorFlow Serving reads it, without
+    leading zeros."""
+    return name.isascii() and name.isdigit() and str(int(name)) == name and int(name) <= GREATEST_VERSION
 
 
 _BLOCK_BYTES = 1 << 20

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from components.pusher.layout import Location, join
+from components.pusher.layout import GREATEST_VERSION, Location, join
 from components.pusher.storage import content_digest, source_of, storage_of
-from janus_core.errors import JanusError
+from janus_core.errors import ConfigError, JanusError
 from janus_core.manifest import Manifest
 from serving.signatures import SAVED_MODEL
 
@@ -29,8 +29,18 @@ def version_for(model: Location, base: Location, after: int = 0) -> int:
 
 
 def new_version(base: Location, after: int = 0) -> int:
-    """The time in seconds since 1970, or a higher number: above all in the folder, complete or not, and `after`."""
-    return max(int(time.time()), _highest(base) + 1, after + 1)
+    """The time in seconds since 1970, or a higher number: above all in the folder, complete or not, and `after`.
+
+    Raises:
+        ConfigError: there is no higher number.
+    """
+    number = max(int(time.time()), _highest(base) + 1, after + 1)
+    if number > GREATEST_VERSION:
+        raise ConfigError(
+            f"{join(base, GREATEST_VERSION)} has the greatest number that a version can have, so none can be pushed: "
+            "move it away"
+        )
+    return number
 
 
 def publish(

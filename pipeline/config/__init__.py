@@ -31,6 +31,7 @@ from trainer.config import (
     task_problems,
     unit_of,
 )
+from trainer.config.size import LARGEST_NETWORK, network_size
 from trainer.config.tune import TuneConfig
 
 LONGEST_PIPELINE_NAME = 63
@@ -80,6 +81,8 @@ class PushConfig(StrictModel):
     @field_validator("path")
     @classmethod
     def _folder(cls, path: str) -> str:
+        if "\0" in path or not path.strip():
+            raise ValueError("it must name a folder")
         # A folder of this machine is published by one rename, a URL's file by file.
         return path.removeprefix("file://") if path.startswith("file:///") else path
 
@@ -223,6 +226,7 @@ class JanusConfig(StrictModel):
             *self._gate_problems(),
             *self._offset_problems(),
             *self._validation_problems(),
+            *self._size_problems(),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -310,6 +314,17 @@ class JanusConfig(StrictModel):
         return [
             f"training.validation: newest needs the rows' times, which only `data.split.by: time` names; the split is "
             f"by {self.data.split.by}"
+        ]
+
+    def _size_problems(self) -> list[str]:
+        size = network_size(self.trainer_config())
+        if size.total <= LARGEST_NETWORK:
+            return []
+        gigabytes = size.training_bytes / 1e9
+        return [
+            f"{size.largest}: the network would have at least {size.total:,} parameters, of which this key makes "
+            f"{size.parameters[size.largest]:,}, and take {gigabytes:,.0f} GB to train; at most "
+            f"{LARGEST_NETWORK:,} parameters are allowed"
         ]
 
     def _gate_problems(self) -> list[str]:

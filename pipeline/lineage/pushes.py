@@ -47,7 +47,7 @@ def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
     Raises:
         JanusError: the metadata database is locked or damaged, or the record of rollbacks cannot be read.
     """
-    if not home.metadata.exists():
+    if not home.has_metadata:
         return
     check_metadata(home.metadata)
     store = open_store(home.metadata)

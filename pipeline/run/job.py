@@ -137,7 +137,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
                 moved = run.home.move_orphans()
                 if moved:
                     gone = run.home.metadata
-                    PROGRESS.warning("%s is gone: the artifacts that it described are now in %s", gone, moved)
+                    PROGRESS.warning("%s is gone or empty: the artifacts that it described are now in %s", gone, moved)
                 _run_pipeline(run, display)
             _add_outcome(run)
         except (Exception, KeyboardInterrupt) as error:
@@ -220,7 +220,7 @@ def _add_plot(run: _Run) -> None:
 
 def _add_partial_outcome(run: _Run) -> None:
     """Adds to the report of a failed run what its artifacts say, as far as the run came."""
-    if "pipeline.run.runner" not in sys.modules or not run.home.metadata.exists():
+    if "pipeline.run.runner" not in sys.modules or not run.home.has_metadata:
         return
     exit_code, problems = run.report.exit_code, list(run.report.problems)
     try:

@@ -64,7 +64,7 @@ def check_span(config: JanusConfig, home: Home, span: int | None) -> Inputs | No
     if span is not None and not has_spans(config.data.path):
         raise ConfigError(f"--span: data.path is '{config.data.path}', which has no {{SPAN}}")
     inputs = inputs_of(config, span)
-    if inputs is None or not (config.training.warm_start and config.data.by_span and home.metadata.exists()):
+    if inputs is None or not (config.training.warm_start and config.data.by_span and home.has_metadata):
         return inputs
     from pipeline.lineage.store import open_store
     from pipeline.run.finished import newest_ingested
@@ -80,7 +80,7 @@ def check_span(config: JanusConfig, home: Home, span: int | None) -> Inputs | No
 
 def nothing_new(config: JanusConfig, home: Home, span: int | None) -> "tuple[Inputs, FinishedRun] | None":
     """The last run, if the next one would only repeat it; None where that is not certain."""
-    if not has_spans(config.data.path) or not home.metadata.exists():
+    if not has_spans(config.data.path) or not home.has_metadata:
         return None
     try:
         check_metadata(home.metadata)

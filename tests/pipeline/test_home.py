@@ -39,6 +39,17 @@ def test_runs_in_one_second_get_ids_of_their_own(home: Home) -> None:
     assert ids == sorted(ids)
 
 
+def test_ids_stay_in_order_where_the_clock_is_set_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.home.now", lambda: "2026-11-30T12-00-00")
+    first = [home.new_run(), home.new_run()]
+    monkeypatch.setattr("pipeline.home.now", lambda: "2026-11-29T12-00-00")
+    back = [home.new_run() for _ in range(10)]
+    monkeypatch.setattr("pipeline.home.now", lambda: "2026-12-01T12-00-00")
+    ids = [*first, *back, home.new_run()]
+    assert home.run_ids() == ids[::-1]
+    assert back[-1] == "2026-11-30T12-00-00-12"
+
+
 def test_latest_links_to_the_last_run(home: Home) -> None:
     for run_id in (home.new_run(), home.new_run()):
         home.link_latest(run_id)
@@ -71,9 +82,9 @@ def test_artifacts_without_their_database_are_set_aside(home: Home) -> None:
     (home.root / "Trainer").mkdir(parents=True)
     home.checkpoints.mkdir()
     home.analyzer_cache.mkdir()
-    home.metadata.touch()
+    home.metadata.write_bytes(b"SQLite")
     assert home.move_orphans() is None
-    home.metadata.unlink()
+    home.metadata.write_bytes(b"")
     aside = home.move_orphans()
     assert aside is not None
     assert (aside / "Trainer").is_dir()

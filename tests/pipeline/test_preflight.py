@@ -62,6 +62,28 @@ def test_a_push_folder_that_cannot_be_written(folder: Path) -> None:
         check_before_run(config, Home("small"))
 
 
+@pytest.mark.parametrize("path", ["runs/small", "./runs/small/root/x", "runs/other"])
+def test_a_push_folder_in_the_home_of_a_pipeline(folder: Path, path: str) -> None:
+    """A push would wait for the lock that the run itself holds."""
+    Home("other").create()
+    Home("other").metadata.touch()
+    with pytest.raises(ConfigError, match=r"push\.path: runs/.* is in the home of a pipeline"):
+        check_before_run(small_config(folder, push={"path": path}), Home("small"))
+
+
+def test_a_push_folder_without_a_number_for_a_new_version(folder: Path) -> None:
+    (folder / "models" / str(2**63 - 1)).mkdir(parents=True)
+    with pytest.raises(ConfigError, match="the greatest number that a version can have"):
+        check_before_run(small_config(folder, push={"path": "models"}), Home("small"))
+
+
+def test_a_network_that_is_larger_than_the_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "available_memory", lambda: 8_000_000_000)
+    check_before_run(small_config(folder, model={"trunk": {"units": [100_000]}}), Home("small"))
+    with pytest.raises(ConfigError, match=r"model\.\w+: to train the network takes at least .* GB .* 8\.0 GB are free"):
+        check_before_run(small_config(folder, model={"trunk": {"units": [10_000_000]}}), Home("small"))
+
+
 def test_a_schema_that_does_not_fit(folder: Path) -> None:
     (folder / "small.pbtxt").write_text('feature { name: "distance" type: BYTES }')
     with pytest.raises(DataError) as caught:
@@ -75,6 +97,8 @@ def test_a_schema_that_does_not_fit(folder: Path) -> None:
 
 
 def test_no_database_is_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    check_metadata(tmp_path / "empty.db")
     check_metadata(tmp_path / "metadata.db")
 
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from trainer.config.size import embedding_size
 from trainer.raw_values import Raw
 
 Inputs = Mapping[str, Any]
@@ -27,11 +28,6 @@ class Encoder:
 
     preprocess: Callable[[Mapping[str, Any], Mapping[str, Raw]], dict[str, tf.Tensor]]
     encode: Callable[[str, Any, tft.TFTransformOutput, Inputs, str], Any]
-
-
-def embedding_size(tokens: int) -> int:
-    """The default embedding size for a number of distinct ids: 1.6 · n^0.56, at most 64 (fastai's rule, 2018)."""
-    return max(1, min(64, round(1.6 * tokens**0.56)))
 
 
 def embed(name: str, ids: Any, tokens: int, size: int | None) -> Any:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from janus_core.errors import ConfigError
 from janus_core.kinds import reported_metric
 from janus_core.metrics import Metric
-from pipeline.home import Home
+from pipeline.home import METADATA_FILE, Home, has_database
 from pipeline.lineage.properties import flat, settings_of_run
 from pipeline.lineage.run_config import CONFIG_FILE, read_config
 from pipeline.preflight import check_metadata
@@ -87,7 +87,7 @@ class RunFolder:
     @property
     def metadata(self) -> Path:
         """The home's database of ML Metadata."""
-        return self.folder.parent / "metadata.db"
+        return self.folder.parent / METADATA_FILE
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _run(home: Home, text: str) -> RunFolder:
 
 
 def _recorded(run: RunFolder, notes: list[str]) -> _Recorded:
-    if not run.metadata.exists():
+    if not has_database(run.metadata):
         notes.append(f"there is no metadata database {run.metadata}: the code of run {run.report.run_id} is unknown")
         return _Recorded()
     check_metadata(run.metadata)

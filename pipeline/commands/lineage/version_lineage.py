@@ -61,7 +61,7 @@ def target_of_config(config: JanusConfig, version: str | None) -> Target:
     """
     base, home = os.fspath(config.push.path), Home(config.name)
     number = _number(base, version)
-    if not home.metadata.exists():
+    if not home.has_metadata:
         raise ConfigError(
             f"there is no metadata database {home.metadata}: version {number} was pushed elsewhere, or before it was "
             "removed"

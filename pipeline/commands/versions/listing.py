@@ -94,7 +94,7 @@ def _list(config: JanusConfig, home: Home) -> Listing:
 
 def _pushes(home: Home, notes: list[str]) -> dict[int, Push]:
     """Version → the push that made it; empty where ML Metadata is missing or cannot be used."""
-    if not home.metadata.exists():
+    if not home.has_metadata:
         notes.append(f"there is no metadata database {home.metadata}: which runs the versions come from is unknown")
         return {}
     try:

@@ -9,7 +9,7 @@ import pytest
 from components.pusher.push import push, retain
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, remove_leftovers, version_for, versions
-from janus_core.errors import JanusError
+from janus_core.errors import ConfigError, JanusError
 
 
 @pytest.fixture
@@ -124,6 +124,19 @@ def test_a_number_without_a_model_is_no_version_but_is_not_used_again(model: Pat
     assert versions(base) == [1]
     assert version_for(model, base) == 1
     assert version_for(make_model(tmp_path / "other", "two"), base) == 100_000_000_000
+
+
+def test_a_number_beyond_64_bits_is_no_version(model: Path, tmp_path: Path) -> None:
+    base = tmp_path / "serving"
+    for number in (2**63, 10**30):
+        make_model(base / str(number), "other")
+    assert versions(base) == []
+    version = push(model, base, keep=1).version
+    assert version is not None
+    assert version < 2**32
+    make_model(base / str(2**63 - 1), "other")
+    with pytest.raises(ConfigError, match="the greatest number"):
+        push(model, base, keep=1)
 
 
 def test_the_same_model_keeps_its_version(model: Path, tmp_path: Path) -> None:

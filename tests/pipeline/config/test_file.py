@@ -390,6 +390,25 @@ def test_wrong_overrides(tmp_path: Path, override: str, expected: str) -> None:
         load_config(file, [override])
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("model.trunk.units", [100_000_000], r"model\.\w+: the network would have at least .* GB to train; at most 1,"),
+        ("model.trunk", {"kind": "ple", "levels": 10**9}, r"model\.trunk: the network would have at least"),
+        ("model.members", 10**9, "the network would have at least"),
+        ("features.x", {"kind": "hashed", "buckets": 10**9}, r"features\.x: the network would have at least"),
+        ("features.x", {"kind": "vector", "length": 10**9}, r"model\.trunk: the network would have at least"),
+        ("training.epochs", 10**30, r"training\.epochs: expected a number of at most 64 bits"),
+        ("push.path", "", r"push\.path: it must name a folder"),
+        ("push.path", " ", r"push\.path: it must name a folder"),
+        ("push.path", "a\0b", r"push\.path: it must name a folder"),
+    ],
+)
+def test_absurd_values(path: str, value: Any, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        parse_config(changed(path, value))
+
+
 def test_json_schema_is_closed_and_whole() -> None:
     schema = json.loads(config_json_schema())
     assert schema["additionalProperties"] is False

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests.trainer.trunks.small import EVERY_KIND, layers_of, rows, small_network
 from trainer.config import ModelConfig
+from trainer.config.size import trunk_size
 from trainer.trunks import TRUNKS
 from trainer.trunks.cross_stitch import initial_alpha
 
@@ -38,6 +39,17 @@ def test_every_kind_of_the_configuration_is_built_here() -> None:
 )
 def test_parameters(kind: str, parameters: int) -> None:
     assert small_network(kind).model.count_params() == parameters
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_size_is_known_from_the_configuration(kind: str, levels: int) -> None:
+    keys = {"levels": levels} if kind == "ple" else {}
+    network = small_network(kind, ("a", "b", "c"), **keys)
+    config = ModelConfig.model_validate({"trunk": {"kind": kind, "units": [4, 2], **EVERY_KIND[kind], **keys}})
+    encoders = 20 * (3 if kind == "none" else 1)
+    parameters, _ = trunk_size(config.trunk, 5, 3)
+    assert network.model.count_params() == encoders + parameters + 3 * 3
 
 
 @pytest.mark.parametrize(
