@@ -24,6 +24,7 @@ from components.anomaly_gate.checks import (
     WeightExpectation,
 )
 from components.anomaly_gate.component import AnomalyGate
+from components.anomaly_gate.data_gates import GatedData
 from components.baselines.component import Baselines
 from components.evaluator.component import ENGINES
 from components.evaluator.gates import Gates
@@ -35,6 +36,7 @@ from components.serving_check.component import ServingCheck
 from components.serving_check.config import CheckConfig
 from components.serving_check.infra_validator import infra_validator
 from components.statistics_gen.component import ArrowStatisticsGen
+from components.statistics_gen.rows import RowsConfig
 from components.transform.component import ArrowTransform
 from components.tuner.component import ParallelTuner
 from janus_core.files import write_text
@@ -181,6 +183,25 @@ def _label_expectation(name: str, task: Task) -> LabelExpectation:
     return LabelExpectation(task=name)
 
 
+def _gated_data(config: JanusConfig) -> GatedData:
+    return GatedData(
+        gates=config.data_gates,
+        features={name: column_of(name, feature) for name, feature in config.features.items()},
+        tasks={name: task.label for name, task in config.tasks.items()},
+        negative_if_empty=[name for name, task in config.tasks.items() if getattr(task, "empty", None) == "negative"],
+    )
+
+
+def _counted_rows(config: JanusConfig) -> RowsConfig:
+    """What StatisticsGen counts for the data gates."""
+    return RowsConfig(
+        features=sorted(config.feature_columns()),
+        key=config.data_gates.shared_keys.columns,
+        labels={task.label: getattr(task, "separator", None) for task in config.tasks.values()},
+        digits=config.data_gates.shared_rows.digits,
+    )
+
+
 @dataclass(frozen=True)
 class _DataNodes:
     """What reads and describes the data."""
@@ -215,6 +236,7 @@ def _until_transform(config: JanusConfig, places: Places, span: int | None = Non
         anomalies=data.example_validator.outputs["anomalies"],
         schema=data.schema_gen.outputs["schema"],
         expectations=expectations_of(config),
+        gated=_gated_data(config),
     ).with_id("AnomalyGate")
     window = _window(config, data, gate)
     transform = _transform(config, data, window, places)
@@ -224,7 +246,9 @@ def _until_transform(config: JanusConfig, places: Places, span: int | None = Non
 
 def _data_nodes(config: JanusConfig, places: Places, span: int | None) -> _DataNodes:
     example_gen = example_gen_of(config, span)
-    statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
+    statistics_gen = ArrowStatisticsGen(examples=example_gen.outputs["examples"], rows=_counted_rows(config)).with_id(
+        "StatisticsGen"
+    )
     if config.schema_ is None:
         schema_gen = _inferred_schema(statistics_gen)
     else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tfx import types
@@ -12,11 +13,16 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils, stats_utils
 
 from components.artifacts import Artifacts
+from components.statistics_gen.rows import CombineRows, RowsConfig, write_rows
 from janus_core.examples.decode import decode_batches
 from janus_core.examples.records import record_batches
 from janus_core.examples.shards import holds_tf_examples, read_shards, shard_files
 
 _UNSUPPORTED = (specs.STATS_OPTIONS_JSON_KEY, specs.SAMPLE_RATE_BY_SPLIT_KEY, specs.SHARDED_STATS_OUTPUT_KEY)
+
+
+ROWS_KEY = "rows"
+"""Execution property: a `RowsConfig` as JSON, of what is counted beside the statistics; absent for nothing."""
 
 
 class Executor(stock.Executor):
@@ -34,16 +40,25 @@ class Executor(stock.Executor):
         splits = [name for name in artifact_utils.decode_split_names(examples.split_names) if name not in excluded]
         statistics = artifact_utils.get_single_instance(output_dict[specs.STATISTICS_KEY])
         _describe(statistics, examples, splits)
+        counted = exec_properties.get(ROWS_KEY)
         with self._make_beam_pipeline() as pipeline:
             for split in splits:
                 files = shard_files(artifact_utils.get_split_uri([examples], split))
                 folder = artifact_utils.get_split_uri([statistics], split)
+                batches = pipeline | f"Read[{split}]" >> read_shards(files, _decode_shard)
                 _ = (
-                    pipeline
-                    | f"Read[{split}]" >> read_shards(files, _decode_shard)
+                    batches
                     | f"GenerateStatistics[{split}]" >> tfdv.GenerateStatistics(tfdv.StatsOptions())
                     | f"Write[{split}]" >> tfdv.WriteStatisticsToBinaryFile(f"{folder}/{stock.DEFAULT_FILE_NAME}")
                 )
+                if counted:
+                    # One reading of the examples serves both.
+                    combine = CombineRows(RowsConfig.model_validate_json(counted))
+                    _ = (
+                        batches
+                        | f"CountRows[{split}]" >> beam.CombineGlobally(combine)
+                        | f"WriteRows[{split}]" >> beam.Map(write_rows, folder)
+                    )
 
 
 def _decode_shard(path: str) -> Iterator[pa.RecordBatch]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from components.anomaly_gate.config import DataGatesConfig
 from components.baselines.config import BaselineName
 from components.example_gen.precision import Role, Use
 from janus_core.kinds import metrics_of
@@ -36,6 +37,8 @@ from trainer.config.tune import TuneConfig
 
 LONGEST_PIPELINE_NAME = 63
 """TFX's own limit (`MAX_PIPELINE_NAME_LENGTH` in tfx/orchestration/pipeline.py)."""
+
+_SHARED_KEYS = "data_gates.shared_keys.columns"
 
 RESERVED_TASK_NAMES = frozenset({"examples", "default", "serving_default", "serving_columns", "transform_features"})
 """The first two are keys of the configuration, the others signatures, beside which a task has one of its own name."""
@@ -200,6 +203,7 @@ class JanusConfig(StrictModel):
         alias="schema",
         description="A curated TFDV schema (.pbtxt). By default, it is inferred from the training split.",
     )
+    data_gates: DataGatesConfig = DataGatesConfig()
     features: Annotated[dict[Name, Feature], Field(min_length=1)] = Field(
         description="The network's inputs, by name. A feature reads the column of its name unless `column` is given."
     )
@@ -227,6 +231,7 @@ class JanusConfig(StrictModel):
             *self._offset_problems(),
             *self._validation_problems(),
             *self._size_problems(),
+            *self._data_gate_problems(),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -327,6 +332,13 @@ class JanusConfig(StrictModel):
             f"{LARGEST_NETWORK:,} parameters are allowed"
         ]
 
+    def _data_gate_problems(self) -> list[str]:
+        return [
+            f"data_gates.missing.features.{name}: no such feature; features are {', '.join(self.features)}"
+            for name in self.data_gates.missing.features
+            if name not in self.features
+        ]
+
     def _gate_problems(self) -> list[str]:
         problems = []
         for name, gates in self.evaluation.gates.items():
@@ -398,6 +410,8 @@ class JanusConfig(StrictModel):
                 columns.setdefault(key, "evaluation.slices")
         for column in columns_of_split(self.data.split):
             columns.setdefault(column, "data.split")
+        for column in self.data_gates.shared_keys.columns:
+            columns.setdefault(column, _SHARED_KEYS)
         return columns
 
     def feature_columns(self) -> list[str]:
@@ -409,7 +423,8 @@ class JanusConfig(StrictModel):
         columns = {column_of(name, feature) for name, feature in self.features.items() if feature.sensitive}
         # The key of a split by hash is nearly always an identifier of persons or things.
         key = set(columns_of_split(self.data.split)) if self.data.split.by == "hash" else set()
-        used = {column for column, place in self.named_columns().items() if place != "data.split"}
+        key |= set(self.data_gates.shared_keys.columns)
+        used = {column for column, place in self.named_columns().items() if place not in ("data.split", _SHARED_KEYS)}
         return sorted(columns | (key - used))
 
     def label_domains(self) -> dict[str, list[str]]:

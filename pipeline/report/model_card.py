@@ -15,7 +15,7 @@ from pipeline.report.analysis.slices import SliceValue, slice_values, worst_slic
 from pipeline.report.baselines import BaselineLine, baseline_table
 from pipeline.report.jinja import template
 from pipeline.report.report_json import RunReport
-from pipeline.report.wording import MetricLine, metric_lines, number, outcome_line
+from pipeline.report.wording import MetricLine, data_gates_line, metric_lines, number, outcome_line
 from trainer.config import classes_of
 
 CARD_FILE, NOTES_FILE = "model_card.md", "notes.md"
@@ -132,10 +132,15 @@ def _data(report: RunReport, config: JanusConfig, analysis: Analysis) -> list[st
     if missing:
         shares = ", ".join(f"{name} {100 * share:.0f} %" for share, name in sorted(missing, reverse=True)[:8])
         lines.append(f"Often missing in the training split: {shares}.")
-    drifted = sorted((c for c in used if c.distance), key=lambda c: -(c.distance or 0.0))[:3]
+    labels = {task.label for task in config.tasks.values()}
+    compared = [column for column in analysis.columns if column.name in {*columns, *labels}]
+    drifted = sorted((c for c in compared if c.distance), key=lambda c: -(c.distance or 0.0))[:3]
     if drifted:
-        distances = ", ".join(f"{c.name} ({c.measure} {c.distance:.3f})" for c in drifted)
+        named = {c.name: f"the label {c.name}" if c.name in labels else c.name for c in drifted}
+        distances = ", ".join(f"{named[c.name]} ({c.measure} {c.distance:.3f})" for c in drifted)
         lines.append(f"Train and eval differ most in {distances}.")
+    if report.data_gates:
+        lines.append(f"{data_gates_line(report).capitalize()}.")
     if analysis.anomalies:
         lines.append(f"{len(analysis.anomalies)} anomalies against the schema; report.html lists them.")
     return lines

@@ -8,6 +8,7 @@ from typing import Any
 from tfx.dsl.io import fileio
 
 from components.anomaly_gate.column import Column, read_split
+from components.anomaly_gate.data_gates import RESULT_FILE
 from components.example_gen.parameters import TRAINING_SPANS_PROPERTY
 from components.pusher.rollback import withdrawal_notice
 from components.serving_check.result import FILE as CHECK_FILE
@@ -21,7 +22,7 @@ from pipeline.report.baselines import add_baselines, baseline_warnings
 from pipeline.report.evaluation_result import read_evaluation
 from pipeline.report.plausibility import class_doubts, doubts
 from pipeline.report.report_json import RunReport, finite
-from pipeline.report.wording import failed_gate
+from pipeline.report.wording import data_warnings, failed_gate
 from serving.description import read_description
 from trainer.config import Task
 from trainer.expert_gates import utilisation_of
@@ -41,6 +42,8 @@ def add_outcome(report: RunReport, config: JanusConfig, executions: _Executions)
     """
     report.tasks = {name: _empty_task(task) for name, task in config.tasks.items()}
     _add_counts(report, config, _output(executions, "StatisticsGen", "statistics"))
+    gates = _output(executions, "AnomalyGate", "result")
+    report.data_gates = _read(f"{gates.uri}/{RESULT_FILE}", []) if gates else []
     _add_spans(report, config, executions)
     _add_history(report, config, _output(executions, "Trainer", "model_run"))
     _add_evaluation(report, config, executions)
@@ -58,7 +61,12 @@ def add_outcome(report: RunReport, config: JanusConfig, executions: _Executions)
 def add_analysis(report: RunReport, config: JanusConfig, analysis: Analysis) -> None:
     """Adds the baselines, and what a person should look at."""
     add_baselines(report, analysis.baselines)
-    report.warnings = [*class_doubts(config.tasks), *doubts(report, analysis), *baseline_warnings(report)]
+    report.warnings = [
+        *data_warnings(report),
+        *class_doubts(config.tasks),
+        *doubts(report, analysis),
+        *baseline_warnings(report),
+    ]
 
 
 def judge(report: RunReport) -> None:

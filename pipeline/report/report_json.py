@@ -43,6 +43,7 @@ class RunReport(BaseModel):
     examples: dict[str, int] = {}
     span: int | None = None
     window: list[dict[str, int]] = []
+    data_gates: list[dict[str, Any]] = []
     tasks: dict[str, dict[str, Any]] = {}
     history: list[dict[str, float | None]] = []
     serving_check: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from pipeline.report.baselines import baseline_lines
 from pipeline.report.report_json import RunReport
 from pipeline.report.wording import (
     GateLine,
+    data_gates_line,
     did_fail,
     gate_lines,
     metric_label,
@@ -25,7 +26,7 @@ def report_view(report: RunReport) -> RenderableType:
         parts.append(metrics_table(report))
         parts += [Text(line) for line in baseline_lines(report)]
         parts += [Text(line) for line in mixture_lines(report)]
-    parts += [Text(line) for line in serving_check_lines(report)]
+    parts += [Text(line) for line in (data_gates_line(report), *serving_check_lines(report)) if line]
     parts += [Text(f"! {warning}", style="yellow") for warning in report.warnings]
     parts.append(Text(outcome_line(report), style="bold"))
     if did_fail(report):

@@ -156,6 +156,26 @@ def mixture_lines(report: RunReport) -> list[str]:
     ]
 
 
+def data_warnings(report: RunReport) -> list[str]:
+    """The data gates that are broken, in words; such a gate of level `error` would have ended the run."""
+    return [gate["text"] for gate in report.data_gates if not gate["passed"]]
+
+
+def data_gates_line(report: RunReport) -> str:
+    """`data gates: 34 passed, 2 broken (missing of temp in eval, shared_rows)`; nothing where there are none."""
+    broken = [
+        gate["gate"]
+        + (f" of {gate['of']}" if gate["of"] else "")
+        + (f" in {gate['split']}" * (gate["split"] != "both"))
+        for gate in report.data_gates
+        if not gate["passed"]
+    ]
+    passed = sum(gate["passed"] and gate["value"] is not None for gate in report.data_gates)
+    if not report.data_gates:
+        return ""
+    return f"data gates: {passed} passed, {len(broken)} broken" + (f" ({', '.join(broken)})" if broken else "")
+
+
 def serving_check_lines(report: RunReport) -> list[str]:
     """How the exported model did in the serving check, if there was one that measured it."""
     check = report.serving_check

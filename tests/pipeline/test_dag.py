@@ -128,6 +128,8 @@ def test_no_parameter_knows_the_machine(folder: Path, tmp_path: Path) -> None:
         ({"report": {"baseline_rows": 10}}, {"Baselines"}),
         ({"evaluation": {"gates": {"delay": {"rmse": {"max": 1000.0}}}}}, {"Baselines", "Evaluator", "Trainer"}),
         ({"seed": 3}, {"Baselines", "ExampleGen", "Trainer"}),
+        ({"data_gates": {"rows": {"level": "error"}}}, {"AnomalyGate"}),
+        ({"data_gates": {"shared_rows": {"digits": 3}}}, {"AnomalyGate", "StatisticsGen"}),
     ],
 )
 def test_a_change_touches_what_depends_on_it(folder: Path, changed: dict[str, Any], nodes: set[str]) -> None:
@@ -139,9 +141,16 @@ def test_a_feature_of_another_column_is_ingested_and_of_the_same_only_transforme
     assert changed_nodes(folder, features=same) == {"Transform", "Trainer"}
     # A slice needs the column all the same.
     fewer = changed_nodes(folder, features={"distance": {"kind": "numeric"}})
-    assert fewer == {"AnomalyGate", "Transform", "Baselines", "Trainer"}
+    assert fewer == {"StatisticsGen", "AnomalyGate", "Transform", "Baselines", "Trainer"}
     fewer = changed_nodes(folder, features={"carrier": {"kind": "categorical"}})
-    assert fewer == {"ExampleGen", "ImportSchemaGen", "AnomalyGate", "Transform", "Baselines", "Trainer"}
+    assert fewer == {
+        *("ExampleGen", "StatisticsGen", "ImportSchemaGen", "AnomalyGate", "Transform", "Baselines", "Trainer")
+    }
+
+
+def test_a_key_to_compare_is_ingested_and_not_shown(folder: Path) -> None:
+    changed = changed_nodes(folder, data_gates={"shared_keys": {"columns": ["day"]}})
+    assert changed == {"ExampleGen", "StatisticsGen", "AnomalyGate", "ServingCheck"}
 
 
 def test_an_edited_schema_is_imported_again(folder: Path) -> None:

@@ -27,6 +27,7 @@ from pipeline.report.page.svg import draw, without_control_characters
 from pipeline.report.report_json import RunReport
 from pipeline.report.wording import (
     MetricLine,
+    data_gates_line,
     did_fail,
     metric_lines,
     mixture_lines,
@@ -84,6 +85,7 @@ def render(
         verdict="pushed" if report.pushed else "failed" if did_fail(report) else "kept",
         problems=report.problems,
         check_lines=serving_check_lines(report),
+        data_gates_line=data_gates_line(report),
         tasks=[
             _task(place, name, task, config, analysis.tasks.get(name), training.get(name, []))
             for place, (name, task) in enumerate(report.tasks.items())

@@ -480,6 +480,17 @@ def test_any_value_anywhere_is_accepted_or_a_config_error(data: st.DataObject) -
         assert parse_config(raw).name
 
 
+def test_a_data_gate_is_of_a_feature_that_exists_and_a_share(tmp_path: Path) -> None:
+    small_config(tmp_path, data_gates={"missing": {"level": "error", "features": {"distance": 0.1}}})
+    with pytest.raises(ConfigError, match=r"data_gates\.missing\.features\.city: no such feature"):
+        small_config(tmp_path, data_gates={"missing": {"features": {"city": 0.1}}})
+    with pytest.raises(ConfigError, match=r"data_gates\.duplicates\.max"):
+        small_config(tmp_path, data_gates={"duplicates": {"max": 5}})
+    keyed = small_config(tmp_path, data_gates={"shared_keys": {"columns": ["customer", "carrier"]}})
+    assert keyed.sensitive_columns() == ["customer"], "a feature is shown all the same"
+    assert keyed.named_columns()["customer"] == "data_gates.shared_keys.columns"
+
+
 def test_sensitive_columns_are_those_of_features_and_of_a_key(tmp_path: Path) -> None:
     features = {
         "age": {"kind": "numeric"},

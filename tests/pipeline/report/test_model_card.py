@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from pipeline.report.analysis.analysis_json import ColumnAnalysis
 from pipeline.report.jinja import escaped_markdown
 from pipeline.report.model_card import CARD_FILE, NOTES_FILE, card_markdown, model_card, notes_of, read_notes
 from pipeline.report.write import write_pages
@@ -21,6 +22,16 @@ def test_every_section_is_there_and_hostile_text_is_no_markup() -> None:
     assert "≤ 5 FAILED" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
+
+
+def test_the_data_section_names_labels_that_differ_and_broken_gates() -> None:
+    table, of = small_table(), config(FEW)
+    analysis = analysis_of(table, of)
+    label = of.tasks["delay"].label
+    analysis.columns.append(ColumnAnalysis(name=label, type="float", measure="Jensen-Shannon", distance=0.3))
+    data = card_markdown(model_card(report_of(table, of), of, analysis, {})).partition("## Data")[2]
+    assert f"Train and eval differ most in the label {escaped_markdown(label)} (Jensen-Shannon 0.300)" in data
+    assert "Data gates: 1 passed, 1 broken (missing of " in data
 
 
 def test_text_is_escaped_on_one_line() -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from components.anomaly_gate.data_gates import DataGateResult, write_results
 from pipeline.lineage.store import NodeExecution, StoredArtifact
-from pipeline.report.outcome import add_outcome
+from pipeline.report.analysis.analysis_json import Analysis
+from pipeline.report.outcome import add_analysis, add_outcome
 from pipeline.report.report_json import RunReport
+from pipeline.report.wording import data_gates_line
 from tests.pipeline.small import small_config
 
 EPOCHS = [
@@ -17,27 +20,43 @@ EPOCHS = [
 ]
 
 
-def collect(folder: Path, trained: bool) -> RunReport:
-    artifact = StoredArtifact(1, str(folder), {})
-    outputs = {"model_run": [artifact]}
-    trainer = NodeExecution(
-        1,
-        "Trainer",
-        cached=False,
-        failed=False,
-        complete=True,
-        message="",
-        seconds=1.0,
-        outputs=outputs,
-    )
+def executed(node: str, key: str, folder: Path) -> NodeExecution:
+    outputs = {key: [StoredArtifact(1, str(folder), {})]}
+    return NodeExecution(
+        1, node, cached=False, failed=False, complete=True, message="", seconds=1.0, outputs=outputs
+    )  # fmt: skip
+
+
+def collect(folder: Path, *nodes: NodeExecution) -> RunReport:
     report = RunReport(janus="0", pipeline="small", run_id="1", seconds=0.0, stack={})
-    add_outcome(report, small_config(folder), {"Trainer": trainer} if trained else {})
+    add_outcome(report, small_config(folder), {node.node: node for node in nodes})
     return report
+
+
+def trainer(folder: Path) -> NodeExecution:
+    return executed("Trainer", "model_run", folder)
+
+
+def test_data_gates_are_reported_and_broken_ones_are_warnings(tmp_path: Path) -> None:
+    given = {"limit": 0.05, "level": "warning"}
+    gates = [
+        DataGateResult(gate="duplicates", split="train", value=0.01, passed=True, text="1 % of …", **given),
+        DataGateResult(gate="shared_rows", value=0.2, passed=False, text="20 % of …", **given),
+        DataGateResult(gate="label_drift", of="late", value=None, passed=True, text="no labels", **given),
+    ]
+    write_results(str(tmp_path), gates)
+    found = collect(tmp_path, executed("AnomalyGate", "result", tmp_path))
+    assert found.data_gates == [gate.model_dump() for gate in gates]
+    add_analysis(found, small_config(tmp_path), Analysis())
+    assert found.warnings == ["20 % of …"]
+    assert data_gates_line(found) == "data gates: 1 passed, 1 broken (shared_rows)"
+    assert RunReport.model_validate_json(found.model_dump_json()).data_gates == found.data_gates
+    assert collect(tmp_path).data_gates == []
 
 
 def test_history_and_the_exported_epochs_gates(tmp_path: Path) -> None:
     (tmp_path / "history.json").write_text(json.dumps(EPOCHS))
-    found = collect(tmp_path, trained=True)
+    found = collect(tmp_path, trainer(tmp_path))
     assert found.tasks["late"]["gate_utilisation"] == {"expert_0": 0.3, "expert_1": 0.7}
     assert "gate_utilisation" not in found.tasks["delay"]
     assert found.tasks["late"]["gates"] == []
@@ -47,6 +66,6 @@ def test_history_and_the_exported_epochs_gates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("trained", [True, False])
 def test_a_run_that_left_no_history(tmp_path: Path, trained: bool) -> None:
-    found = collect(tmp_path, trained)
+    found = collect(tmp_path, *([trainer(tmp_path)] if trained else []))
     assert found.history == []
     assert "gate_utilisation" not in found.tasks["late"]
