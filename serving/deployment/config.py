@@ -117,6 +117,11 @@ class DeploymentConfig(StrictModel):
     namespace: _DnsLabel | None = Field(
         None, description="The namespace on Kubernetes; by default kubectl's current one."
     )
+    client_namespaces: list[_DnsLabel] = Field(
+        [],
+        description="Namespaces on Kubernetes, apart from the servers' own, whose pods may send requests, such as that "
+        "of Prometheus or of an ingress controller.",
+    )
     service_account: _DnsSubdomain | None = Field(
         None, description="The pods' account, if an object store requires one; its token is not mounted."
     )

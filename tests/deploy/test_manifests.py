@@ -20,7 +20,8 @@ FOLDER = SOURCES / "deploy/kubeflow"
 VERSIONS = ("1.28", "1.37")
 """Kubernetes' oldest and newest that Kubeflow Pipelines' installations are likely to have."""
 CLAIM = "PersistentVolumeClaim"
-KUSTOMIZATIONS = ("base", "overlays/gcs", "overlays/s3", "shell")
+KUSTOMIZATIONS = ("base", "infra-validator", "overlays/gcs", "overlays/s3", "shell")
+OWN_OBJECTS = ("base", "infra-validator", "shell")
 
 
 def load(path: Path) -> list[dict[str, Any]]:
@@ -58,7 +59,7 @@ def section(tmp_path_factory: pytest.TempPathFactory) -> KubeflowConfig:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubernetes_takes_every_object(version: str) -> None:
-    documents = [document for name in ("base", "shell") for document in resources(name)]
+    documents = [document for name in OWN_OBJECTS for document in resources(name)]
     assert {document["kind"] for document in documents} >= {"StatefulSet", "Service", "Role", "NetworkPolicy", "Pod"}
     for document in documents:
         kubernetes_validate.validate(document, version, strict=True)
@@ -106,7 +107,7 @@ def test_no_secret_is_written_down() -> None:
                 assert all(line.endswith("=") for line in example.split())
         assert kustomization(name)["generatorOptions"] == {"disableNameSuffixHash": True}
     assert "*.env" in (FOLDER / ".gitignore").read_text(encoding="utf-8").splitlines()
-    documents = [document for name in ("base", "shell") for document in resources(name)]
+    documents = [document for name in OWN_OBJECTS for document in resources(name)]
     assert not any(document["kind"] == "Secret" for document in documents)
     for spec in pod_specs():
         for env in spec["containers"][0].get("env", []):
@@ -177,22 +178,28 @@ def test_only_the_steps_reach_the_database() -> None:
     assert [port["port"] for port in rule["ports"]] == ["mysql"]
 
 
-def test_the_account_may_do_what_infra_validator_does_and_no_more() -> None:
-    role, binding = only("Role"), only("RoleBinding")
-    may = {
+def rights(name: str) -> set[tuple[str, str, str]]:
+    """Group, resource and verb of a kustomization's Role, which is bound to the steps' account."""
+    role, binding = only("Role", name), only("RoleBinding", name)
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": only("ServiceAccount")["metadata"]["name"]}]
+    assert all(rule.get("resourceNames") for rule in role["rules"] if "secrets" in rule["resources"])
+    return {
         (group, resource, verb)
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+def test_the_account_starts_pods_for_infra_validator_alone() -> None:
+    steps, infra_validator = rights("base"), rights("infra-validator")
+    assert not [permission for permission in steps if permission[1].startswith(("pods", "persistentvolumeclaims"))]
     pods = {("", "pods", verb) for verb in ("create", "delete", "get", "list", "watch")}
-    assert pods | {("", "pods/log", "get"), ("", "persistentvolumeclaims", "get")} <= may
-    assert not any("*" in part for permission in may for part in permission)
-    assert not {("", "pods/exec", "create"), ("", "secrets", "list")} & may
-    assert all(rule.get("resourceNames") for rule in role["rules"] if "secrets" in rule["resources"])
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": only("ServiceAccount")["metadata"]["name"]}]
+    assert infra_validator == pods | {("", "pods/log", "get"), ("", "persistentvolumeclaims", "get")}
+    assert not any("*" in part for permission in steps | infra_validator for part in permission)
+    assert not {("", "pods/exec", "create"), ("", "secrets", "list")} & steps
 
 
 def test_nothing_runs_as_root_or_without_limits_or_in_a_version_of_chance() -> None:

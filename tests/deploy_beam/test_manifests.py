@@ -89,6 +89,8 @@ def test_every_container_is_pinned_unprivileged_probed_and_bounded() -> None:
         assert security["runAsNonRoot"]
         assert security["runAsUser"] > 0
         assert security["allowPrivilegeEscalation"] is False
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert pod["automountServiceAccountToken"] is False
         ports = {port["name"] for port in container["ports"]}
@@ -100,6 +102,23 @@ def test_every_container_is_pinned_unprivileged_probed_and_bounded() -> None:
         assert {mount["name"] for mount in container.get("volumeMounts", [])} <= {
             volume["name"] for volume in pod.get("volumes", [])
         }
+
+
+def test_flink_writes_its_settings_into_a_copy() -> None:
+    """Its entry point changes files in conf, and its scripts write logs and a process id."""
+    for name in ("janus-flink-jobmanager", "janus-flink-taskmanager"):
+        pod = pods()[name]
+        (copying,), flink = pod["initContainers"], pod["containers"][0]
+        assert copying["image"] == flink["image"]
+        assert copying["command"][-2:] == ["/opt/flink/conf/.", copying["volumeMounts"][0]["mountPath"]]
+        assert {**copying["securityContext"], "capabilities": None} == {
+            **flink["securityContext"],
+            "capabilities": None,
+        }
+        volumes = {mount["mountPath"]: mount["name"] for mount in flink["volumeMounts"]}
+        assert volumes["/opt/flink/conf"] == copying["volumeMounts"][0]["name"]
+        written = {volumes[path] for path in ("/opt/flink/conf", "/opt/flink/log", "/tmp")}
+        assert {volume["name"] for volume in pod["volumes"] if volume.get("emptyDir") == {}} >= written
 
 
 def test_services_select_pods_that_have_their_ports() -> None:

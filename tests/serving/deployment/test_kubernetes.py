@@ -15,6 +15,7 @@ MODELS = {
     "Deployment": "V1Deployment",
     "Service": "V1Service",
     "PodDisruptionBudget": "V1PodDisruptionBudget",
+    "NetworkPolicy": "V1NetworkPolicy",
 }
 
 
@@ -25,7 +26,9 @@ def as_kubernetes_reads_it(found: dict[str, Any]) -> dict[str, Any]:
     return api.sanitize_for_serialization(typed)
 
 
-@pytest.mark.parametrize("changed", [{}, CANARY, {"namespace": "models", "service_account": "reader"}])
+@pytest.mark.parametrize(
+    "changed", [{}, CANARY, {"namespace": "models", "service_account": "reader", "client_namespaces": ["monitoring"]}]
+)
 def test_every_field_is_one_of_kubernetes(changed: dict[str, Any]) -> None:
     for found in rendered(**changed).objects:
         assert as_kubernetes_reads_it(found) == found
@@ -105,6 +108,22 @@ def test_a_headless_service_names_all_pods() -> None:
     assert clusters["spec"]["selector"] == pods["spec"]["selector"]
     longest = rendered(model="a" * 48).of_kind("Service")
     assert all(len(found["metadata"]["name"]) <= 63 for found in longest)
+
+
+def test_requests_come_from_the_namespace_and_from_those_named_and_the_servers_call_nobody() -> None:
+    found = rendered(client_namespaces=["monitoring"], **CANARY)
+    (policy,) = (document["spec"] for document in found.of_kind("NetworkPolicy"))
+    (rule,) = policy["ingress"]
+    named = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    assert rule["from"] == [{"podSelector": {}}, named]
+    assert rule["ports"] == [{"port": "rest"}, {"port": "grpc"}]
+    assert (policy["policyTypes"], policy["egress"]) == (["Ingress", "Egress"], [])
+    for deployment in found.of_kind("Deployment"):
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert "may send requests" in found.files["README.md"]
+    (remote,) = (document["spec"] for document in rendered(push_path="gs://b/flights").of_kind("NetworkPolicy"))
+    assert (remote["policyTypes"], "egress" in remote) == (["Ingress"], False)
 
 
 def test_resources() -> None:
