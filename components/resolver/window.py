@@ -12,6 +12,7 @@ from tfx.types import Artifact
 
 from components.artifacts import Artifacts
 from components.example_gen.parameters import COLUMNS_PROPERTY, SETTINGS_PROPERTY
+from components.intact import damage_of
 from janus_core.progress import PROGRESS
 
 EXAMPLES, NEWEST = "examples", "newest"
@@ -56,6 +57,9 @@ class NewestSpans(ResolverStrategy):
             return f"ingested without {', '.join(lacking)}; `--span {span_of(artifact)}` ingests it again"
         if not passed_anomaly_gate(store, artifact.id, self._gate):
             return f"not passed by {self._gate.rpartition('.')[2]}"
+        damaged = damage_of(artifact)
+        if damaged:
+            return f"damaged: {damaged}; `--span {span_of(artifact)}` ingests it again"
         return None if fileio.exists(artifact.uri) else "its files are gone"
 
 

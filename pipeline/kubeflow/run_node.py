@@ -93,11 +93,12 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
     """
     from tfx.orchestration import metadata as tfx_metadata
     from tfx.orchestration.local import runner_utils
-    from tfx.orchestration.portable import launcher, runtime_parameter_utils
+    from tfx.orchestration.portable import runtime_parameter_utils
 
     from janus_core.errors import exit_code_of, readable
     from pipeline.kubeflow.metadata import check_reachable, connection_config, explained
     from pipeline.lineage.store import executions_of_run, record_failure
+    from pipeline.run.launcher import Launcher
 
     connection = connection_config()
     check_reachable(connection)
@@ -116,7 +117,7 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
             pass
     except Exception as error:
         raise explained(error) from error
-    launch = launcher.Launcher(
+    launch = Launcher(
         pipeline_node=node,
         mlmd_connection=tfx_metadata.Metadata(connection),
         pipeline_info=ir.pipeline_info,

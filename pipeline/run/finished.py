@@ -7,7 +7,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.example_gen.parameters import SETTINGS_PROPERTY
 from components.pusher.layout import join
-from components.pusher.versions import versions
+from components.pusher.rollback import CONTENT_DIGEST
+from components.pusher.versions import digest_of, versions
 from pipeline.lineage.store import CONTEXT_RUN, artifacts_of_type, executions_of_run
 
 DIGEST_PROPERTY = "janus_inputs"
@@ -40,8 +41,8 @@ def record_inputs(store: MetadataStore, run_id: str, digest: str) -> None:
 def finished_with(store: MetadataStore, digest: str, push_path: str) -> FinishedRun | None:
     """The last run, if it was made from inputs of this very digest, and what it pushed is still the newest version.
 
-    A later run of any kind and outcome, a version that is gone, or one that a rollback published since: then there may
-    be something to do, and TFX's cache decides what.
+    A later run of any kind and outcome, a version that is gone or damaged, or one that a rollback published since: then
+    there may be something to do, and TFX's cache decides what.
     """
     run = max(_runs(store), key=lambda context: context.id, default=None)
     if run is None or run.custom_properties[DIGEST_PROPERTY].string_value != digest:
@@ -53,6 +54,8 @@ def finished_with(store: MetadataStore, digest: str, push_path: str) -> Finished
     present = versions(push_path)
     destination = str(pushed.properties["pushed_destination"])
     if not present or join(push_path, present[-1]) != destination:
+        return None
+    if digest_of(push_path, present[-1]) != pushed.properties.get(CONTENT_DIGEST):
         return None
     return FinishedRun(run.name, destination)
 

@@ -234,6 +234,7 @@ def _write(run: _Run) -> Path:
     for name, event in run.record.components.items():
         state = "complete" if event.state == "complete" else "failed"
         run.report.components[name] = ComponentReport(seconds=round(event.seconds, 2), cached=event.cached, state=state)
+    run.report.warnings = [*run.record.warnings, *run.report.warnings]
     run.report.seconds = round(time.monotonic() - run.started, 1)
     processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     run.report.peak_memory_mb = round(max(resource.getrusage(which).ru_maxrss for which in processes) / 1024, 1)

@@ -15,12 +15,13 @@ class Failure:
 
 
 class RunRecord(logging.Handler):
-    """The last event of each component, in order, and the first failure."""
+    """The last event of each component, in order, the first failure, and the warnings."""
 
     def __init__(self) -> None:
         super().__init__()
         self.components: dict[str, ComponentEvent] = {}
         self.failure: Failure | None = None
+        self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
@@ -29,3 +30,5 @@ class RunRecord(logging.Handler):
             self.components[event.component] = event
             if event.state == "failed" and self.failure is None and event.error is not None:
                 self.failure = Failure(event.component, event.error)
+        elif record.levelno == logging.WARNING:
+            self.warnings.append(record.getMessage())

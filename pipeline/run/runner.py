@@ -20,6 +20,7 @@ from janus_core.progress import ComponentEvent, announce, event_of, listening
 from pipeline.dag import BASELINES, Places
 from pipeline.home import Home
 from pipeline.lineage.store import NodeExecution, executions_of_node, executions_of_run
+from pipeline.run.launcher import Launcher
 
 BESIDE = frozenset({BASELINES})
 """Nodes that no other waits for: they run beside the others, which Beam runs one at a time."""
@@ -72,7 +73,7 @@ class _Node(beam_dag_runner.PipelineNodeAsDoFn):
         started = time.monotonic()
         announce(ComponentEvent(self._node_id, "running"))
         try:
-            super()._run_node()
+            self._launch()
             execution = self._execution()
         except Exception as error:
             announce(ComponentEvent(self._node_id, "failed", time.monotonic() - started, error=error))
@@ -81,6 +82,18 @@ class _Node(beam_dag_runner.PipelineNodeAsDoFn):
             announce(ComponentEvent(self._node_id, "interrupted", time.monotonic() - started))
             raise
         announce(ComponentEvent(self._node_id, "complete", time.monotonic() - started, cached=execution.cached))
+
+    def _launch(self) -> None:
+        platform = self._extract_platform_config(self._deployment_config, self._node_id)
+        Launcher(
+            pipeline_node=self._pipeline_node,
+            mlmd_connection=tfx_metadata.Metadata(self._mlmd_connection_config),
+            pipeline_info=self._pipeline_info,
+            pipeline_runtime_spec=self._pipeline_runtime_spec,
+            executor_spec=self._executor_spec,
+            platform_config=platform,
+            custom_driver_spec=self._custom_driver_spec,
+        ).launch()
 
     def _execution(self) -> NodeExecution:
         """The execution in ML Metadata: TFX only records some failures there, such as missing inputs, and continues."""
@@ -138,7 +151,7 @@ class _Beside(logging.Handler):
         announce(ComponentEvent(node._node_id, "running", beside=True))
         execution = None
         try:
-            beam_dag_runner.PipelineNodeAsDoFn._run_node(node)
+            node._launch()
             execution = node._execution()
         except Exception:
             logging.getLogger(__name__).exception("%s failed", node._node_id)

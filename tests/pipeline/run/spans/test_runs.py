@@ -93,6 +93,13 @@ def test_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     assert (code, Path(report["pushed"]).exists()) == (0, True)
     assert "no new span" not in printed
 
+    # So is one that was damaged.
+    damaged = Path(report["pushed"])
+    (damaged / "saved_model.pb").write_bytes(b"damaged")
+    code, printed, report = nights.run()
+    assert (code, Path(report["pushed"]).exists()) == (0, True)
+    assert Path(report["pushed"]) != damaged
+
     code, printed, _ = nights.run(span=2, training={"epochs": 1, "batch_size": 32, "warm_start": True})
     assert code == 2
     assert "span 2 (version 1) cannot evaluate a model that starts from the last one's weights" in printed
