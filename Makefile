@@ -3,6 +3,7 @@
 CONFIG ?= configs/flights.yaml
 STACK ?=
 ARGS ?=
+CASES ?= 20000
 
 BIN := .venv/bin
 # The order of the files is tests/conftest.py's.
@@ -15,7 +16,7 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve kubeflow image docs screenshots check test test-all lint format bench bench-serving clean
+.PHONY: help setup lock run report serve kubeflow image docs screenshots check test test-all lint format bench bench-serving fuzz clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
@@ -84,6 +85,9 @@ bench: setup ## Measure Janus beside the same pipeline of stock TFX components (
 
 bench-serving: setup ## Measure what serving the flights' pushed model costs (after `make run`; ARGS=--help)
 	@$(BIN)/python -m benchmarks.serving_cost $(ARGS)
+
+fuzz: setup ## Try CASES bad configurations, requests, models and tables (20000 take about 20 minutes)
+	@$(BIN)/python -m tests.fuzz --cases $(CASES) $(ARGS)
 
 clean: ## Remove .venv, caches, runs/ and prepared data; never pushed models in models/
 	@rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

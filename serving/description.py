@@ -76,7 +76,7 @@ def read_description(model: Path | str) -> ModelDescription | None:
     path = Path(model) / FILE
     try:
         return ModelDescription.model_validate_json(path.read_bytes()) if path.exists() else None
-    except ValidationError as error:
+    except (OSError, ValidationError) as error:
         raise ServingError(
             f"{path} is damaged: serve another version (`janus rollback`), or train the model again"
         ) from error

@@ -95,7 +95,11 @@ class LoadedModel:
 
         try:
             run = self._callable(tuple(name for name, _ in feeds), tuple(fetches))
-            return list(run(*(value for _, value in feeds)))
+            # A string without dimensions comes as bytes.
+            return [
+                np.array(value, object) if isinstance(value, bytes) else value
+                for value in run(*(value for _, value in feeds))
+            ]
         except tf.errors.OpError as error:
             raise RequestError(Code(error.error_code), error.message) from error
         except UnicodeDecodeError as error:

@@ -55,15 +55,23 @@ def write_warmup(model: Path, rows: Sequence[bytes]) -> int:
 
 
 def read_warmup(model: Path | str) -> list[Any]:
-    """The PredictionLog messages beside a model; none if there is no file."""
+    """The PredictionLog messages beside a model; none if there is no file.
+
+    Raises:
+        RequestError: DATA_LOSS, the file is damaged.
+    """
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
     from tensorflow_serving.apis import prediction_log_pb2
 
     path = Path(model) / FILE
     if not path.exists():
         return []
-    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-    return [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+    try:
+        records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+        return [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+    except (tf.errors.OpError, DecodeError) as error:
+        raise RequestError(Code.DATA_LOSS, f"{path} is damaged: {error}") from error
 
 
 def warmup_rows(model: Path | str) -> list[bytes]:

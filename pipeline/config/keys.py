@@ -1,6 +1,7 @@
 """Every key of the configuration, from its JSON Schema: for error messages, `janus explain` and the documentation."""
 
 import difflib
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,13 +84,14 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
-def keys_of(model: type[BaseModel]) -> list[Key]:
+@functools.cache
+def keys_of(model: type[BaseModel]) -> tuple[Key, ...]:
     """All keys of a model, each section before what is in it.
 
     A path occurs several times if its meaning depends on the section's kind, as that of `tasks.*.loss` does.
     """
     schema = json_schema(model)
-    return list(_section("", _expanded(schema, schema.get("$defs", {}))))
+    return tuple(_section("", _expanded(schema, schema.get("$defs", {}))))
 
 
 def children_of(path: str, keys: Sequence[Key]) -> list[Key]:

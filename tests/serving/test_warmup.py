@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from janus_core.errors import ServingError
+from serving.description import read_description
 from serving.errors import Code, RequestError
 from serving.saved_model import LoadedModel
 from serving.warmup import FILE, read_warmup, replay, warmup_rows, write_warmup
@@ -159,3 +161,17 @@ def test_tasks_of_different_inputs_cannot_be_asked_at_once(model: Path) -> None:
         replay(broken, log)
     assert error.value.code == Code.INVALID_ARGUMENT
     broken.close()
+
+
+@pytest.mark.parametrize("file", ["assets.extra/tf_serving_warmup_requests", "assets.extra/janus.json"])
+@pytest.mark.parametrize("content", [b"", b"\xff" * 20, b'{"tasks": 1}'])
+def test_damaged_files_beside_a_model_are_named(tmp_path: Path, file: str, content: bytes) -> None:
+    path = tmp_path / file
+    path.parent.mkdir()
+    path.write_bytes(content)
+    read = read_description if file.endswith(".json") else read_warmup
+    if (file.endswith("requests"), content) == (True, b""):
+        assert read(tmp_path) == []
+        return
+    with pytest.raises((RequestError, ServingError), match=f"{file} is damaged"):
+        read(tmp_path)

@@ -61,11 +61,11 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
     with _model(config, options) as (client, model):
         try:
             signature = client.signature
+            description = client.description if isinstance(client, LocalClient) else None
         except RequestError as error:
             raise ServingError(f"{model}: {error.code.name}: {error}") from error
         if signature.assumed:
             console.print(f"{model}: {ASSUMED}", markup=False)
-        description = client.description if isinstance(client, LocalClient) else None
         tasks = tasks_of(config, signature, description, options.prefix or "")
         typed = options.beam or target.suffix.lower() != ".csv"
         repeated = not options.only_predictions

@@ -412,6 +412,10 @@ def test_a_value_is_repeated_as_in_tensorflow(client: Client) -> None:
     assert tf.make_ndarray(call(client, request).outputs["delay"]).shape == (2**16, 1)
 
 
+def test_a_string_without_dimensions_is_answered(client: Client) -> None:
+    assert tf.make_ndarray(call(client, predict_request("echo", {"text": b"a"})).outputs["text"]) == b"a"
+
+
 def test_nan_is_a_value(client: Client) -> None:
     response = call(client, predict_request("serving_columns", {"distance": np.float32([np.nan])}))
     assert np.isnan(tf.make_ndarray(response.outputs["delay"])).all()
