@@ -101,6 +101,24 @@ def delete_unfinished(path: Path) -> None:
         delete(staging)
 
 
+def delete_abandoned(folder: Path) -> None:
+    """Removes what processes that no longer exist had begun to write in place of what is in a folder."""
+    for staging in folder.glob(f"{STAGING}*"):
+        process = staging.name.removeprefix(STAGING).partition("-")[0]
+        if process.isdecimal() and not _is_running(int(process)):
+            delete(staging)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def sync(path: Path) -> None:
     """Waits until a file's content, or a folder's list of names, has reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)

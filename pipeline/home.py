@@ -72,6 +72,11 @@ class Home:
         return self.folder / "tune"
 
     @property
+    def temporary(self) -> Path:
+        """Temporary files of the run that is under way."""
+        return self.folder / "tmp"
+
+    @property
     def latest(self) -> Path:
         """Links to the newest run's folder."""
         return self.folder / "latest"

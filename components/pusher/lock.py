@@ -14,7 +14,6 @@ import os
 import random
 import socket
 import stat
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from components.pusher.local import make_folders
 from components.pusher.storage import storage_of
 from janus_core import files
 from janus_core.errors import JanusError
+from janus_core.temporary import shared_folder
 
 LOCK_FILE = ".lock"
 
@@ -76,7 +76,7 @@ def _lock_file(base: Location) -> Path:
     if not is_url(base):
         make_folders(Path(base))
         return Path(base) / LOCK_FILE
-    folder = _private_folder(Path(tempfile.gettempdir()) / f"janus-locks-{os.getuid()}")
+    folder = _private_folder(shared_folder() / f"janus-locks-{os.getuid()}")
     name = hashlib.sha256(os.fspath(base).rstrip("/").encode()).hexdigest()[:32]
     return folder / f"{name}.lock"
 

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from janus_core.errors import FIRST_SIGNAL, DataError, exit_code_of, expected, readable
 from janus_core.progress import PROGRESS, listening
+from janus_core.temporary import temporary_files_in
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home
@@ -87,7 +88,7 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None,
     """
     home = Home(config.name)
     home.create()
-    with home.lock():
+    with home.lock(), temporary_files_in(home.temporary):
         known = nothing_new(config, home, span)
         if known is not None:
             inputs, finished = known
@@ -167,8 +168,10 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
     display.status("loading TFX")
     from pipeline.dag import create_pipeline
     from pipeline.lineage.pushes import record_rollbacks_in
+    from pipeline.run.leftovers import remove_leftovers
     from pipeline.run.runner import places_in, run_on_beam
 
+    remove_leftovers(run.home)
     # Before a Resolver chooses the model to compare with: a rollback elsewhere may not have come to record it.
     record_rollbacks_in(run.config, run.home)
     run_on_beam(create_pipeline(run.config, places_in(run.home), run.span), run.run_id)

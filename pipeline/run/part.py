@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from rich.console import Console
 
 from janus_core.progress import listening
+from janus_core.temporary import temporary_files_in
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal
 from pipeline.home import Home, now
@@ -33,7 +34,7 @@ def run_part(
         DataError: the data or the schema are rejected.
         JanusError: the metadata database cannot be used, or a run of the pipeline is under way.
     """
-    with home.lock():
+    with home.lock(), temporary_files_in(home.temporary):
         display.status("checking")
         check_metadata(home.metadata)
         check_data(config)
@@ -43,8 +44,10 @@ def run_part(
         display.status("loading TFX")
         from pipeline.dag import create_data_pipeline, create_schema_pipeline, create_tuning_pipeline
         from pipeline.lineage.store import executions_of_run, open_store
+        from pipeline.run.leftovers import remove_leftovers
         from pipeline.run.runner import places_in, run_on_beam
 
+        remove_leftovers(home)
         run_id, places = f"{name}-{now()}", places_in(home, train=False)
         if name == "tune" and config.tune:
             pipeline = create_tuning_pipeline(config, config.tune, places)

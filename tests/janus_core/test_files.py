@@ -9,6 +9,7 @@ import pytest
 from janus_core.errors import JanusError
 from janus_core.files import (
     delete,
+    delete_abandoned,
     delete_unfinished,
     exclusive,
     link_to,
@@ -162,3 +163,16 @@ def test_a_lock_is_waited_for_and_dies_with_its_process(tmp_path: Path) -> None:
         with exclusive(path, "taken by {holder}", wait_seconds=60):
             assert time.monotonic() - started < 30
         assert process.wait() == 9
+
+
+def test_what_dead_processes_had_begun_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    with replacing(tmp_path / "live") as live:
+        live.mkdir()
+        dead = tmp_path / f".staging-{ended.pid}-0123abcd-report.json"
+        dead.touch()
+        for name in (f".staging-{ended.pid}-0123abcd-folder", ".staging-99999999999999999999-17", ".staging-model"):
+            (tmp_path / name).mkdir()
+        delete_abandoned(tmp_path)
+        assert names(tmp_path) == sorted([live.name, ".staging-model"])

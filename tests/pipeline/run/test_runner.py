@@ -41,10 +41,11 @@ def run(folder: Path, run_id: str, size: int) -> RunRecord:
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=made.outputs["model"],
     ).with_id("Resolver")
-    return _run_of([made, resolver], folder, run_id)
+    return run_of([made, resolver], folder, run_id)
 
 
-def _run_of(components: list[BaseNode], folder: Path, run_id: str) -> RunRecord:
+def run_of(components: list[BaseNode], folder: Path, run_id: str) -> RunRecord:
+    """Runs components in a folder as a pipeline's home."""
     pipeline = Pipeline(
         pipeline_name="small",
         pipeline_root=str(folder / "root"),
@@ -93,7 +94,7 @@ def test_a_node_that_runs_beside_the_others_is_waited_for(
     beside = MakeModel(size=size).with_id("Beside")
     beside.add_upstream_node(first)
     for run_id in ("first", "again"):
-        record = _run_of([first, beside], tmp_path, run_id)
+        record = run_of([first, beside], tmp_path, run_id)
         cached = run_id == "again"
         # Its failure is not the run's.
         ended = ("complete", cached) if size > 0 else ("failed", False)
