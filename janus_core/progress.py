@@ -84,7 +84,21 @@ class EpochEnded:
         return f"epoch {self.epoch}/{self.epochs}  {self.seconds:.1f} s  {'  '.join(figures)}{left}"
 
 
-Event = ComponentEvent | EpochStarted | EpochEnded
+@dataclass(frozen=True)
+class ModelPushed:
+    """A version has appeared in the folder of pushed models, whatever happens to the run after it.
+
+    Attributes:
+        destination: the version's folder.
+    """
+
+    destination: str
+
+    def __str__(self) -> str:
+        return f"pushed to {self.destination}"
+
+
+Event = ComponentEvent | EpochStarted | EpochEnded | ModelPushed
 
 
 def announce(event: Event) -> None:

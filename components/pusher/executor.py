@@ -14,6 +14,7 @@ from components.pusher.checked import checked_files
 from components.pusher.lock import Claim
 from components.pusher.push import push
 from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT
+from janus_core.progress import ModelPushed, announce
 
 VERSION = "version"
 _HAS_MODEL = "has_model"
@@ -49,6 +50,7 @@ class Executor(stock.Executor):
             pushed.set_string_custom_property(WITHDRAWN_AT, done.withdrawal.time)
             self._MarkNotPushed(pushed)
             return
+        announce(ModelPushed(str(done.destination)))
         io_utils.copy_dir(model, pushed.uri)
         self._MarkPushed(pushed, pushed_destination=done.destination, pushed_version=str(done.version))
 

@@ -16,6 +16,9 @@ from pipeline.home import Home
 def report(
     config: ConfigFile,
     as_page: Annotated[bool, typer.Option("--html", help="Open report.html in the browser.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="First make the newest run's report again, from its artifacts.")
+    ] = False,
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> None:
@@ -24,8 +27,13 @@ def report(
     from pipeline.report.view import report_view
     from pipeline.run.display import console_on
 
-    home = Home(load(config, overrides).name)
+    loaded = load(config, overrides)
+    home = Home(loaded.name)
     console = console_on(sys.stdout)
+    if rebuild:
+        from pipeline.run.rebuild import rebuild_report
+
+        rebuild_report(loaded, home, verbose)
     console.print(report_view(read_latest(home)))
     page = page_of_latest(home)
     if page.exists():

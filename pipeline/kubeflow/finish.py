@@ -7,19 +7,18 @@ uploads the artifacts of a step only if its exit code is 0, and the failed step 
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from janus_core.errors import GateError, JanusError
+from janus_core.errors import JanusError
 from pipeline import environment
 from pipeline.kubeflow.step import check_run_id, exit_now, report_reason, step_parser
-from pipeline.report.report_json import ComponentReport, RunReport, janus_version, stack_versions
+from pipeline.report.report_json import RunReport, janus_version, stack_versions
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.bundle import Bundle
-    from pipeline.lineage.store import NodeExecution
     from pipeline.report.analysis.analysis_json import Analysis
 
 
@@ -67,7 +66,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     from pipeline.lineage.run_config import as_trained
     from pipeline.lineage.store import executions_of_run
     from pipeline.report.analysis.analyse import analyse
-    from pipeline.report.outcome import add_analysis, add_outcome
+    from pipeline.report.outcome import add_analysis, add_components, add_outcome
 
     connection = connection_config()
     check_reachable(connection)
@@ -81,38 +80,11 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
         analysis = analyse(bundle.config, executions, handle.store)
     add_analysis(report, bundle.config, analysis)
     nodes = [node.pipeline_node.node_info.id for node in bundle.ir.nodes]
-    _add_components(report, nodes, executions)
-    if any(component.state != "complete" for component in report.components.values()) or len(report.components) < len(
-        nodes
-    ):
-        _add_failure(report, nodes, executions)
+    add_components(report, nodes, executions)
     home = root.rpartition("/")[0]
     place = _write(report, f"{home}/{run_id}")
     _write_pages(report, bundle, analysis, home, f"{home}/{run_id}", executor_input)
     return report, place
-
-
-def _add_components(report: RunReport, nodes: Sequence[str], executions: Mapping[str, "NodeExecution"]) -> None:
-    for node in nodes:
-        execution = executions.get(node)
-        if execution is not None:
-            state = "complete" if execution.complete else "failed"
-            report.components[node] = ComponentReport(
-                seconds=round(execution.seconds, 2), cached=execution.cached, state=state
-            )
-    report.seconds = round(sum(component.seconds for component in report.components.values()), 1)
-
-
-def _add_failure(report: RunReport, nodes: Sequence[str], executions: Mapping[str, "NodeExecution"]) -> None:
-    """Adds the problem and the exit code of the first node that failed."""
-    if report.exit_code not in (0, GateError.exit_code):
-        return
-    for node in nodes:
-        execution = executions.get(node)
-        if execution is not None and not execution.complete:
-            report.exit_code = execution.exit_code or 1
-            report.problems.insert(0, f"{node}: {execution.message or 'its step ended before its execution did'}")
-            return
 
 
 def _write(report: RunReport, folder: str) -> str:

@@ -1,7 +1,9 @@
 """What a run's artifacts say: rows, labels, metrics, gates, the pushed version."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from components.example_gen.parameters import TRAINING_SPANS_PROPERTY
 from components.pusher.rollback import withdrawal_notice
 from components.serving_check.result import FILE as CHECK_FILE
 from components.serving_check.result import read_check
-from janus_core.errors import GateError, ServingError
+from janus_core.errors import GateError, ServingError, readable
 from janus_core.tables.spans import has_spans
 from pipeline.config import JanusConfig
 from pipeline.lineage.store import NodeExecution, StoredArtifact
@@ -21,7 +23,7 @@ from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.baselines import add_baselines, baseline_warnings
 from pipeline.report.evaluation_result import read_evaluation
 from pipeline.report.plausibility import class_doubts, doubts
-from pipeline.report.report_json import RunReport, finite
+from pipeline.report.report_json import ComponentReport, RunReport, finite
 from pipeline.report.wording import data_warnings, failed_gate
 from serving.description import read_description
 from trainer.config import Task
@@ -41,27 +43,45 @@ def add_outcome(report: RunReport, config: JanusConfig, executions: _Executions)
         executions: each node's, as far as the run came.
     """
     report.tasks = {name: _empty_task(task) for name, task in config.tasks.items()}
-    _add_counts(report, config, _output(executions, "StatisticsGen", "statistics"))
-    gates = _output(executions, "AnomalyGate", "result")
-    report.data_gates = _read(f"{gates.uri}/{RESULT_FILE}", []) if gates else []
-    _add_spans(report, config, executions)
-    _add_history(report, config, _output(executions, "Trainer", "model_run"))
-    _add_evaluation(report, config, executions)
-    _add_decisions(report, _output(executions, "Trainer", "model"))
-    _add_serving_check(report, _output(executions, "ServingCheck", "blessing"))
-    pushed = _output(executions, "Pusher", "pushed_model")
-    if pushed is not None and pushed.properties.get("pushed") == 1:
-        report.pushed = str(pushed.properties["pushed_destination"])
-    elif pushed is not None:
-        notice = withdrawal_notice(config.push.path, pushed.properties)
-        report.problems += [notice] if notice else []
+    _add_push(report, config, _output(executions, "Pusher", "pushed_model"))
+    with gap_reported(report, "the numbers of rows"):
+        _add_counts(report, config, _output(executions, "StatisticsGen", "statistics"))
+    with gap_reported(report, "the data gates"):
+        gates = _output(executions, "AnomalyGate", "result")
+        report.data_gates = _read(f"{gates.uri}/{RESULT_FILE}", []) if gates else []
+    with gap_reported(report, "the spans"):
+        _add_spans(report, config, executions)
+    with gap_reported(report, "the history of the training"):
+        _add_history(report, config, _output(executions, "Trainer", "model_run"))
+    with gap_reported(report, "the metrics and gates"):
+        _add_evaluation(report, config, executions)
+    with gap_reported(report, "the decisions"):
+        _add_decisions(report, _output(executions, "Trainer", "model"))
+    with gap_reported(report, "the serving check"):
+        _add_serving_check(report, _output(executions, "ServingCheck", "blessing"))
     judge(report)
+
+
+@contextmanager
+def gap_reported(report: RunReport, what: str) -> Iterator[None]:
+    """After a push, turns the failure of a part of the report into a warning: the exit code is about the model."""
+    try:
+        yield
+    except Exception as error:
+        if not report.pushed:
+            raise
+        logging.getLogger(__name__).exception("the report lacks %s", what)
+        warning = f"the report lacks {what}: {readable(error)}; {REMEDY}"
+        report.warnings = list(dict.fromkeys([*report.warnings, warning]))
+
+
+REMEDY = "`janus report CONFIG --rebuild` makes it again"
 
 
 def add_analysis(report: RunReport, config: JanusConfig, analysis: Analysis) -> None:
     """Adds the baselines, and what a person should look at."""
     add_baselines(report, analysis.baselines)
-    report.warnings = [
+    report.warnings += [
         *data_warnings(report),
         *class_doubts(config.tasks),
         *doubts(report, analysis),
@@ -69,8 +89,25 @@ def add_analysis(report: RunReport, config: JanusConfig, analysis: Analysis) -> 
     ]
 
 
+def add_components(report: RunReport, nodes: Sequence[str], executions: _Executions) -> None:
+    """Adds what ML Metadata recorded of the nodes, and the problem and the exit code of the first that failed."""
+    for node in nodes:
+        execution = executions.get(node)
+        if execution is not None:
+            state = "complete" if execution.complete else "failed"
+            seconds = round(execution.seconds, 2)
+            report.components[node] = ComponentReport(seconds=seconds, cached=execution.cached, state=state)
+    report.seconds = round(sum(component.seconds for component in report.components.values()), 1)
+    failed = next((executions[node] for node in report.components if not executions[node].complete), None)
+    if failed is not None and report.exit_code in (0, GateError.exit_code):
+        report.exit_code = failed.exit_code or 1
+        report.problems.insert(0, f"{failed.node}: {failed.message or 'its step ended before its execution did'}")
+
+
 def judge(report: RunReport) -> None:
-    """Sets the exit code by the gates and the serving check."""
+    """Sets the exit code by the gates and the serving check, which a pushed model has passed."""
+    if report.pushed:
+        return
     if not report.blessed:
         report.exit_code = GateError.exit_code
     elif report.serving_check and not report.serving_check["passed"]:
@@ -79,6 +116,14 @@ def judge(report: RunReport) -> None:
 
 def _output(executions: _Executions, node: str, key: str) -> StoredArtifact | None:
     return executions[node].output(key) if node in executions else None
+
+
+def _add_push(report: RunReport, config: JanusConfig, pushed: StoredArtifact | None) -> None:
+    if pushed is not None and pushed.properties.get("pushed") == 1:
+        report.pushed, report.blessed = str(pushed.properties["pushed_destination"]), True
+    elif pushed is not None:
+        notice = withdrawal_notice(config.push.path, pushed.properties)
+        report.problems += [notice] if notice else []
 
 
 def _empty_task(task: Task) -> dict[str, Any]:

@@ -123,7 +123,8 @@ def read_report(path: Path) -> RunReport:
     except FileNotFoundError:
         raise ConfigError(f"there is no {path}: `janus runs CONFIG` lists the runs") from None
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        remedy = "`janus report CONFIG --rebuild` makes the newest one again"
+        raise ConfigError(f"{path} cannot be read: {error}; {remedy}") from error
 
 
 def _version(distribution: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from janus_core.files import write_text
 from janus_core.fingerprint import source_fingerprint
@@ -63,6 +63,7 @@ def _key(report: RunReport, config: JanusConfig, analysis: Analysis) -> str:
 def _plots(path: Path, key: str) -> Plots:
     try:
         plots = Plots.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValueError):
+        # Missing, damaged or not UTF-8: pydantic's error is a ValueError too.
         return Plots(key=key, drawn={})
     return plots if plots.key == key else Plots(key=key, drawn={})

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from janus_core.progress import ComponentEvent, EpochStarted, event_of, listening, readable_seconds
+from janus_core.progress import ComponentEvent, EpochStarted, ModelPushed, event_of, listening, readable_seconds
 
 _NAME_WIDTH = 18
 
@@ -37,6 +37,9 @@ class Display(logging.Handler):
         event = event_of(record)
         if isinstance(event, EpochStarted):
             self._epoch, self._epoch_since = event, time.monotonic()
+        elif isinstance(event, ModelPushed):
+            # The result says so at the end.
+            return
         elif not isinstance(event, ComponentEvent):
             self._epoch = None if event else self._epoch
             self._console.print(Text(f"  {record.getMessage()}", style="dim"))

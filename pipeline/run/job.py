@@ -7,15 +7,15 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from janus_core.errors import FIRST_SIGNAL, DataError, exit_code_of, expected, readable
+from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, exit_code_of, expected, readable
 from janus_core.progress import PROGRESS, listening
 from janus_core.temporary import temporary_files_in
 from pipeline.config import JanusConfig
@@ -153,7 +153,8 @@ def _carry_out(run: _Run, verbose: bool) -> None:
         path = _write(run)
     if not did_fail(run.report):
         run.console.print(report_view(run.report))
-    run.console.print(f"{run.report.seconds:.1f} s, report: {path}", style="dim")
+    place = f", report: {path}" if path.exists() else ""
+    run.console.print(f"{run.report.seconds:.1f} s{place}", style="dim")
     _write_end(run)
 
 
@@ -182,21 +183,25 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
 
 def _add_outcome(run: _Run, interrupted: bool = False) -> None:
     from pipeline.lineage.store import executions_of_run, open_store
-    from pipeline.report.outcome import add_outcome
+    from pipeline.report.outcome import add_outcome, gap_reported
     from pipeline.run.finished import record_inputs
 
     store = open_store(run.home.metadata)
     executions = executions_of_run(store, run.run_id)
     if run.config.tune and run.config.tune.use:
         run.config = as_trained(run.config, executions)
-        write_config(run.config, run.folder)
+        with gap_reported(run.report, "the configuration that was trained"):
+            write_config(run.config, run.folder)
     add_outcome(run.report, run.config, executions)
-    if run.inputs and run.report.pushed and not run.report.exit_code:
-        record_inputs(store, run.run_id, run.inputs.digest)
+    if run.inputs and run.report.pushed and not run.report.exit_code and not run.report.warnings:
+        with gap_reported(run.report, "what the run was made from"):
+            record_inputs(store, run.run_id, run.inputs.digest)
     if run.report.history:
-        _add_plot(run)
+        with gap_reported(run.report, "the plot of the training"):
+            _add_plot(run)
     if not interrupted:
-        _analyse(run, store, executions)
+        with gap_reported(run.report, "the analysis of data and model"):
+            _analyse(run, store, executions)
 
 
 def _analyse(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
@@ -211,7 +216,7 @@ def _analyse(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeEx
 def _add_plot(run: _Run) -> None:
     """Draws the training, unless the last run drew the same one: a run that changes nothing should not wait for it."""
     before, plot = run.home.latest, run.folder / "training.png"
-    if (before / plot.name).exists() and (before / REPORT_FILE).exists():
+    with suppress(JanusError, OSError):
         report = read_report(before / REPORT_FILE)
         if report.history == run.report.history and list(report.tasks) == list(run.report.tasks):
             shutil.copyfile(before / plot.name, plot)
@@ -225,15 +230,19 @@ def _add_partial_outcome(run: _Run) -> None:
     """Adds to the report of a failed run what its artifacts say, as far as the run came."""
     if "pipeline.run.runner" not in sys.modules or not run.home.has_metadata:
         return
-    exit_code, problems = run.report.exit_code, list(run.report.problems)
+    exit_code, problems, pushed = run.report.exit_code, list(run.report.problems), run.report.pushed
     try:
         _add_outcome(run, interrupted=exit_code >= FIRST_SIGNAL)
     except Exception:
         logging.getLogger(__name__).exception("the failed run's artifacts cannot be read")
     run.report.exit_code, run.report.problems = exit_code, problems
+    run.report.pushed = run.report.pushed or pushed
 
 
 def _write(run: _Run) -> Path:
+    from pipeline.report.page import PAGE_FILE
+    from pipeline.report.write import write_pages
+
     for name, event in run.record.components.items():
         state = "complete" if event.state == "complete" else "failed"
         run.report.components[name] = ComponentReport(seconds=round(event.seconds, 2), cached=event.cached, state=state)
@@ -241,23 +250,25 @@ def _write(run: _Run) -> Path:
     run.report.seconds = round(time.monotonic() - run.started, 1)
     processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     run.report.peak_memory_mb = round(max(resource.getrusage(which).ru_maxrss for which in processes) / 1024, 1)
-    path = write_report(run.report, run.folder)
-    page = _write_pages(run)
-    run.home.link_latest(run.run_id)
-    return page or path
+    path = run.folder / REPORT_FILE
+    with _written(run, path):
+        write_report(run.report, run.folder)
+    with _written(run, run.folder / PAGE_FILE):
+        path = write_pages(run.report, run.config, run.analysis, run.home.folder, run.folder)
+    with _written(run, run.home.latest):
+        run.home.link_latest(run.run_id)
+    return path
 
 
-def _write_pages(run: _Run) -> Path | None:
-    """Writes the page and the model card; a run does not fail because of them."""
-    from pipeline.report.page import PAGE_FILE
-    from pipeline.report.write import write_pages
-
+@contextmanager
+def _written(run: _Run, path: Path) -> Iterator[None]:
+    """Reports a file that cannot be written; the run does not fail because of it, nor end in another way."""
     try:
-        return write_pages(run.report, run.config, run.analysis, run.home.folder, run.folder)
+        yield
     except Exception as error:
-        logging.getLogger(__name__).exception("%s cannot be written", PAGE_FILE)
-        print(f"warning: {run.folder / PAGE_FILE} cannot be written: {readable(error)}", file=run.terminal.err)
-        return None
+        logging.getLogger(__name__).exception("%s cannot be written", path)
+        remedy = "then `janus report CONFIG --rebuild` writes it"
+        print(f"warning: {path} cannot be written: {readable(error)}; {remedy}", file=run.terminal.err)
 
 
 # --- failures ---------------------------------------------------------------------------------------------------
@@ -271,13 +282,21 @@ def _report_interruption(run: _Run, exit_code: int) -> None:
 
 
 def _report_failure(run: _Run, error: BaseException, verbose: bool) -> None:
-    """Reports what failed; of a component's failure what it raised, before Beam wrapped it."""
+    """Reports what failed; of a component's failure what it raised, before Beam wrapped it.
+
+    What failed after the push is a warning: the exit code says what happened to the model.
+    """
     failure = run.record.failure
     cause, where = (failure.error, f"{failure.component}: ") if failure else (error, "")
     known = expected(cause)
     problems = known.problems if isinstance(known, DataError) else [str(known or f"{type(cause).__name__}: {cause}")]
     run.report.exit_code, run.report.problems = exit_code_of(cause), [f"{where}{problem}" for problem in problems]
     stream = run.terminal.err
+    if run.record.pushed:
+        run.report.pushed, run.report.blessed = run.record.pushed, True
+        warning = f"{where}{readable(cause)}; the model is pushed, and the next run completes what is recorded of it"
+        run.report.exit_code, run.report.problems, run.report.warnings = 0, [], [warning]
+        return
     print(f"error: {where}{readable(cause)}", file=stream)
     if not known:
         print(f"This was not expected. The traceback is in {run.folder}/run.log; --verbose shows it.", file=stream)

@@ -1,9 +1,9 @@
-"""What happened in a run: the events of its components, and the first failure."""
+"""What happened in a run: the events of its components, the first failure, and the push."""
 
 import logging
 from dataclasses import dataclass
 
-from janus_core.progress import ComponentEvent, event_of
+from janus_core.progress import ComponentEvent, ModelPushed, event_of
 
 
 @dataclass
@@ -15,17 +15,20 @@ class Failure:
 
 
 class RunRecord(logging.Handler):
-    """The last event of each component, in order, the first failure, and the warnings."""
+    """The last event of each component, in order, the first failure, the warnings, and the version that was pushed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.components: dict[str, ComponentEvent] = {}
         self.failure: Failure | None = None
         self.warnings: list[str] = []
+        self.pushed: str | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging."""
         event = event_of(record)
+        if isinstance(event, ModelPushed):
+            self.pushed = event.destination
         if isinstance(event, ComponentEvent):
             self.components[event.component] = event
             if event.state == "failed" and self.failure is None and event.error is not None:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from janus_core.errors import JanusError
 from janus_core.fingerprint import source_fingerprint
 from janus_core.kinds import headline_of
@@ -92,7 +90,7 @@ def _read(path: Path | None, key: str) -> Analysis | None:
         return None
     try:
         analysis = Analysis.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError):
+    except (OSError, ValueError):
         log.warning("%s cannot be read, and is computed again", path)
         return None
     # An analysis with a note, that something failed or took too long, is made again.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from janus_core.errors import DataError, JanusError
-from janus_core.progress import ComponentEvent, announce
+from janus_core.progress import ComponentEvent, ModelPushed, announce
 from pipeline.home import Home
 from pipeline.report.outcome import judge
 from pipeline.report.report_json import RunReport
@@ -102,6 +102,58 @@ def test_what_the_machine_refuses_is_expected(
     assert (code, report["exit_code"]) == (2, 2)
     assert report["problems"][0].startswith(f"Transform: {words}")
     assert "not expected" not in capfd.readouterr().err
+
+
+def test_a_push_stays_a_success_where_the_disk_is_full_after_it(
+    end: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    end(complete, {"blessed": True, "pushed": "serving/17"})
+    last = Home("small").latest.readlink()
+    monkeypatch.setattr("janus_core.files.Path.write_text", full_disk)
+    monkeypatch.setattr("pipeline.run.job.write_config", lambda *_: None)
+    assert job.run_job(small_config(folder)) == 0
+    assert Home("small").latest.readlink() != last
+    printed = capfd.readouterr()
+    assert "pushed to serving/17" in printed.out
+    for name in ("report.json", "report.html"):
+        assert f"{name} cannot be written: " in printed.err
+    assert "no space is left on the disk" in printed.err
+    assert "`janus report CONFIG --rebuild` writes it" in printed.err
+
+
+def full_disk(path: Path, *_: Any, **__: Any) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b""])
+def test_a_damaged_report_of_the_run_before_changes_nothing(
+    end: Any, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    pushed = {"blessed": True, "pushed": "serving/17", "history": [{"val_balanced_loss": 0.5}]}
+    monkeypatch.setattr("pipeline.report.training_plots.draw_training", lambda *_: None)
+    end(complete, pushed)
+    before = Home("small").latest.resolve()
+    for name in ("report.json", "analysis.json"):
+        (before / name).write_bytes(content)
+    (Home("small").folder / ".plots.json").write_bytes(content)
+    code, report = end(complete, pushed)
+    assert (code, report["pushed"], report["warnings"]) == (0, "serving/17", [])
+
+
+def test_what_fails_after_the_version_appeared_is_a_warning(end: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    def push() -> None:
+        announce(ComponentEvent("Pusher", "running"))
+        announce(ModelPushed("serving/17"))
+        error = OSError(errno.ENOSPC, "No space left on device", "root/Pusher")
+        announce(ComponentEvent("Pusher", "failed", 1.0, error=error))
+        raise RuntimeError("[while running 'Run[Pusher]']")
+
+    code, report = end(push)
+    assert (code, report["exit_code"], report["pushed"], report["problems"]) == (0, 0, "serving/17", [])
+    (warning,) = report["warnings"]
+    assert warning.startswith("Pusher: root/Pusher: no space is left on the disk")
+    assert "the model is pushed" in warning
+    assert "pushed to serving/17" in capfd.readouterr().out
 
 
 def test_events_are_all_that_a_machine_reads(
