@@ -19,7 +19,6 @@ class Column:
     """A raw column of a request.
 
     Attributes:
-        name: the column's.
         width: values per row.
         required: whether NaN and the empty text, which mean a missing value, are refused.
         whole: whether its values are whole numbers, as float64.
@@ -69,8 +68,7 @@ def per_row(columns: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
 def require_values(table: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Operation]:
     """Assertions that whole numbers are whole, finite and exact, and that no required value is missing.
 
-    Args:
-        table: columns and their values [rows, width], text, float32, or float64 for whole numbers.
+    Values are [rows, width]: text, float32, or float64 for whole numbers.
 
     Returns:
         Operations that must run before any output is returned.
@@ -88,13 +86,10 @@ def require_values(table: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Operati
 
 
 def require_finite(features: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
-    """An assertion that the network's inputs are finite.
+    """An assertion that the network's inputs are finite, that is the float32 ones of the transformed features.
 
     An infinite number, or one so far from the training data that its scaled value exceeds float32, would result in NaN,
     or in a constant where an activation saturates.
-
-    Args:
-        features: transformed feature → [rows, n], of which the float32 ones are checked.
     """
     numbers = {name: values for name, values in features.items() if values.dtype.is_floating}
     if not numbers:

@@ -14,7 +14,7 @@ from trainer.heads.base import Head
 from trainer.heads.binary import BinaryHead
 
 _RULES = {"f1": "the greatest F1", "youden": "the greatest Youden's J", "cost": "the least cost"}
-_Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+_Rows = tuple[np.ndarray, ...]
 """Probabilities, labels and weights, [n] each."""
 
 FEW = 10
@@ -28,10 +28,7 @@ def choose_decisions(
 ) -> dict[str, DecisionDescription]:
     """Chooses each binary task's threshold on the validation rows, sets it in the head, and returns them by task.
 
-    Args:
-        network: transformed features → each task's raw output, trained.
-        heads: of its tasks; the decisions of binary tasks' heads are set.
-        validation: batches of (features, labels, weights).
+    `validation` holds batches of (features, labels, weights).
     """
     binary = {name: head for name, head in heads.items() if isinstance(head, BinaryHead)}
     for head in binary.values():
@@ -54,9 +51,8 @@ def best_decision(task: BinaryTask, scores: np.ndarray, labels: np.ndarray, weig
 
     Args:
         task: its rule and costs.
-        scores: float32 [n], probabilities of the second class.
-        labels: [n], 1 where the row is of the second class, else 0.
-        weights: float [n], 0 masks the row.
+        scores, labels, weights: [n] each: the probability of the second class; 1 where the row is of it, else 0; and
+            the row's weight, 0 where it is masked.
     """
     rule, kept = str(task.decision), weights > 0
     scores, labels, weights = scores[kept], labels[kept] == 1, weights[kept].astype(np.float64)
@@ -93,9 +89,7 @@ def best_decision(task: BinaryTask, scores: np.ndarray, labels: np.ndarray, weig
             "hardly ranks them, then the greatest F1 is that of deciding for nearly all; see `decision`"
         )
     return DecisionDescription(
-        rule=rule,
-        threshold=float(threshold if threshold < high else np.float32(low)),
-        note="; ".join(notes),
+        rule=rule, threshold=float(threshold if threshold < high else np.float32(low)), note="; ".join(notes)
     )
 
 
@@ -117,9 +111,4 @@ def _validation_rows(
     for features, labels, weights in validation:
         for name, scores in probabilities(features).items():
             parts[name].append((scores.numpy(), labels[name].numpy(), weights[name].numpy()))
-    return {name: _joined(rows) for name, rows in parts.items()}
-
-
-def _joined(rows: list[_Rows]) -> _Rows:
-    scores, labels, weights = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return scores, labels, weights
+    return {name: tuple(map(np.concatenate, zip(*rows, strict=True))) for name, rows in parts.items()}

@@ -21,14 +21,7 @@ _NO_VALUES = [b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"]
 def describe_model(
     config: TrainerConfig, transform: tft.TFTransformOutput, model: str, decisions: Mapping[str, DecisionDescription]
 ) -> ModelDescription:
-    """Describes a model.
-
-    Args:
-        config: of its training.
-        transform: of its features.
-        model: the folder of the exported SavedModel, from which its signatures are read.
-        decisions: of its binary tasks.
-    """
+    """Describes a model: its training's configuration, and the signatures of the SavedModel in the folder `model`."""
     with tf.io.gfile.GFile(f"{model}/saved_model.pb", "rb") as stream:
         definitions = saved_model_pb2.SavedModel.FromString(stream.read()).meta_graphs[0].signature_def
     return ModelDescription(tasks=_tasks(config, definitions, decisions), columns=_columns(config, transform))

@@ -30,12 +30,9 @@ class Predictions:
 
 
 def read_transformed(patterns: Sequence[str], transform: tft.TFTransformOutput, keep: bool) -> tf.data.Dataset:
-    """Batches of all columns of transformed examples, in the files' order.
+    """Batches of all columns of transformed examples, in the order of the files, which are gzipped TFRecords.
 
-    Args:
-        patterns: files of gzipped TFRecords.
-        transform: the output of the Transform that wrote them.
-        keep: whether to keep them in memory after the first reading.
+    With `keep`, they stay in memory after the first reading.
     """
     spec = transform.transformed_feature_spec()
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
@@ -50,13 +47,7 @@ def read_transformed(patterns: Sequence[str], transform: tft.TFTransformOutput, 
 def predictions(
     network: keras.Model, heads: Mapping[str, Head], batches: tf.data.Dataset
 ) -> Iterator[dict[str, Predictions]]:
-    """Task → its labels and predictions, batch by batch.
-
-    Args:
-        network: transformed features → each task's raw output.
-        heads: of the network's tasks.
-        batches: as `read_transformed` returns them.
-    """
+    """Task → its labels and a network's predictions, batch by batch of those that `read_transformed` returns."""
 
     # The last batch has another number of rows.
     @tf.function(reduce_retracing=True)

@@ -34,11 +34,7 @@ class GateUtilisation(keras.callbacks.Callback):
 
 
 def weight_sums(gates: keras.Model) -> WeightSums:
-    """Compiles: features → number of rows, and each gate's weights summed over them, float32 [experts].
-
-    Args:
-        gates: features → weights [batch, experts] by gate.
-    """
+    """Compiles: features → the number of rows, and each gate's weights summed over them, float32 [experts]."""
 
     @tf.function(reduce_retracing=True)
     def sums(features: Features) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -52,13 +48,7 @@ def weight_sums(gates: keras.Model) -> WeightSums:
 def mean_weights(
     sums: WeightSums, experts: Mapping[str, Sequence[str]], batches: Iterable[Features]
 ) -> dict[str, float]:
-    """Mean weights over all rows of the batches, by `utilisation_name`.
-
-    Args:
-        sums: see `weight_sums`.
-        experts: the experts' names by gate.
-        batches: features.
-    """
+    """Mean weights over all rows of batches of features, by `utilisation_name`; `sums` is a result of `weight_sums`."""
     rows, totals = 0, {gate: np.zeros(len(names)) for gate, names in experts.items()}
     for features in batches:
         batch_rows, batch_sums = sums(features)

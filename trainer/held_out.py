@@ -18,17 +18,10 @@ def comparable(times: np.ndarray, config: TimeConfig) -> np.ndarray:
 
 
 def newest_rows(times: np.ndarray, config: TimeConfig, fraction: float) -> np.ndarray:
-    """The rows that are held out: about `fraction` of them, and none that is older than a row that is not.
+    """Which rows are held out, bool [rows]: about a fraction in (0, 1) of them, and none older than a row that is not.
 
-    Rows with the same time stay together, so that the share is the nearest possible one.
-
-    Args:
-        times: [rows], as `comparable` gives them.
-        config: of their column.
-        fraction: in (0, 1).
-
-    Returns:
-        bool [rows].
+    Rows with the same time stay together, so that the share is the nearest possible one. The times are those that
+    `comparable` gives, [rows].
 
     Raises:
         DataError: all rows have the same time.

@@ -33,14 +33,10 @@ class TrainingData:
     """Batches for training and validation.
 
     Attributes:
-        train: batches of (features, labels, weights), reshuffled when `epoch` changes.
-        validation: batches of the same form.
+        train, validation: batches of (features, labels, weights); the former are reshuffled when `epoch` changes.
         epoch: int64 scalar variable; the shuffle depends only on it and on the seed, so that a resumed training
             sees the same batches.
-        rows: rows of the training part.
-        validation_rows: rows of the validation part.
         labels: label and weight columns of the training part, for label statistics.
-        in_memory: whether the examples are held in memory.
         labelled: task → rows of both parts with a label and a weight above 0.
         sample: the `sampled` features in at most SAMPLE rows of the training part, in no order.
     """
@@ -68,20 +64,15 @@ def read_training_data(
     sampled: Sequence[str] = (),
     time: TimeConfig | None = None,
 ) -> TrainingData:
-    """Reads the training split.
+    """Reads the training split from files of gzipped TFRecords of transformed tf.Examples.
 
     The rows that are held out depend only on the content of all rows, and so does the order in memory, which is then
     shuffled: the same examples in other files or in another order result in the same training. (A streamed shuffle
     also depends on the files' order.)
 
     Args:
-        patterns: files of gzipped TFRecords of transformed tf.Examples.
-        spec: their feature spec.
-        features: names of the transformed features that the network reads.
-        tasks: names of the tasks.
-        batch_size: rows of a batch.
-        validation_fraction: share of rows that are held out.
-        seed: of the shuffle.
+        patterns, spec: the files, and their feature spec.
+        features, tasks: names of the transformed features that the network reads, and of the tasks.
         memory_limit: bytes that examples may take in memory; by default, a share of the available memory.
         sampled: the transformed features of which `sample` holds values.
         time: the rows' time, if the newest rows are held out; else they are chosen by a hash.
@@ -140,18 +131,16 @@ def _records(patterns: Sequence[str]) -> tf.data.Dataset:
     )
 
 
-def _hash(records: tf.Tensor) -> tf.Tensor:
-    """A hash of each record's bytes: Transform writes the same bytes for the same values."""
-    return tf.strings.to_hash_bucket_fast(records, HASHES)
-
-
 def _parsed(patterns: Sequence[str], spec: Mapping[str, tf.io.FixedLenFeature]) -> tf.data.Dataset:
-    """Batches of (hashes, dense columns), in the files' order."""
+    """Batches of (hashes of the records' bytes, dense columns), in the files' order.
+
+    Transform writes the same bytes for the same values.
+    """
     return (
         _records(patterns)
         .batch(PARSE_BATCH)
         .map(
-            lambda records: (_hash(records), tf.io.parse_example(records, spec)),
+            lambda records: (tf.strings.to_hash_bucket_fast(records, HASHES), tf.io.parse_example(records, spec)),
             num_parallel_calls=2,
             deterministic=True,
         )

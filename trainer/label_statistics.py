@@ -40,12 +40,10 @@ def label_statistics(
     """Statistics of one task's labels.
 
     Args:
-        task: its name, for the error.
-        column: the label's column, for the error.
+        task, column, sample_weight: the names of the task and of its columns, for the error.
         labels: [rows], class indices or numbers; or [rows, classes], 1 where a class is among the labels, else 0.
         weights: [rows], 0 where the label is missing.
         classes: their number; 0 where the label is a number.
-        sample_weight: the weights' column, for the error.
 
     Raises:
         DataError: no row has a label and a weight.
@@ -85,13 +83,8 @@ def _frequencies(labels: np.ndarray, weights: np.ndarray, classes: int) -> np.nd
 def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     """Quantiles of weighted values: the minimum of the mean pinball loss, or the middle of an interval of minima.
 
-    Args:
-        values: [rows], at least one.
-        weights: [rows], positive.
-        levels: in (0, 1).
-
-    Returns:
-        float64 [levels], ascending if the levels are.
+    Values and positive weights are [rows], at least one, and levels in (0, 1). Returns float64 [levels], ascending if
+    the levels are.
     """
     order = np.argsort(values, kind="stable")
     ordered = values[order].astype(np.float64)

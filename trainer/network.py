@@ -66,11 +66,7 @@ def build_network(
 ) -> Network:
     """Encoders, trunk, towers and heads, in layers named after the features and tasks that they belong to.
 
-    Args:
-        config: the Trainer's part of the configuration.
-        transform: Transform's output.
-        heads: each task's.
-        edges: what `feature_edges` gives; needed for features that are encoded piecewise linearly.
+    Features that are encoded piecewise linearly need `edges`, which `feature_edges` gives.
     """
     inputs = feature_inputs(config, transform)
     encode = partial(_encode, config, transform, inputs, edges or {})
@@ -177,12 +173,7 @@ def binned_features(config: TrainerConfig) -> list[str]:
 
 
 def feature_edges(config: TrainerConfig, sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Feature → its edges, for `build_network`.
-
-    Args:
-        config: the Trainer's part of the configuration.
-        sample: transformed feature → float32 [rows, width] of training rows.
-    """
+    """Feature → its edges, for `build_network`, from a sample: transformed feature → float32 [rows, width]."""
     return {name: edges_of(np.asarray(_number(config, name, sample[name]))[:, 0]) for name in binned_features(config)}
 
 

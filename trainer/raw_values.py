@@ -38,9 +38,7 @@ def first_values(raw: Raw) -> tf.Tensor:
 def string_lists(raw: Raw, separator: str | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """All values of a raw column of lists, except empty strings.
 
-    Args:
-        raw: the column.
-        separator: between the values of a string; white space around them is then removed.
+    With a `separator`, a string holds several values, and white space around them is removed.
 
     Returns:
         The values, string [values]; the row of each, int64 [values]; the number of rows, a scalar.

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,35 +66,29 @@ def run_fn(fn_args: FnArgs) -> None:
     heads = make_heads(data, config)
     with strategy.scope():
         model = make_model(config, transform, heads, data)
-    if config.training.warm_start:
-        _warm_start(fn_args.base_model, config, transform, model, heads)
+    if config.training.warm_start and fn_args.base_model is None:
+        PROGRESS.info("warm start: no model was blessed before these examples were made; starting as usual")
+    elif config.training.warm_start:
+        start_from(weights_folder(fn_args.base_model), config, transform, model.network, heads)
     chief, checkpoints = is_chief(), _checkpoint_folder(fn_args)
     # Every worker has to save, but only the chief's files are kept (tf.distribute's guide to multi-worker training).
     with contextlib.nullcontext(fn_args.model_run_dir) if chief else tempfile.TemporaryDirectory() as run_folder:
-        history = _fit(model, heads, data, config, checkpoints, run_folder)
+        streamed = "" if data.in_memory else ", streamed"
+        PROGRESS.info("training on %d rows, validating on %d%s", data.rows, data.validation_rows, streamed)
+        epochs = config.training.epochs_for(data.rows)
+        before = [ShuffleEpoch(data.epoch), GateUtilisation(model.structure, data.validation)]
+        board = keras.callbacks.TensorBoard(log_dir=run_folder, write_graph=False, update_freq="epoch")
+        _, history = train(model, data, config, epochs, checkpoints, before, [Progress(heads, epochs), board])
         decisions = choose_decisions(model.network, heads, data.validation)
         model_folder = fn_args.serving_model_dir if chief else f"{run_folder}/model"
         export(ServingModule(config, transform, model.network, heads), model_folder)
         write_description(model_folder, describe_model(config, transform, model_folder, decisions))
         save_weights(weights_folder(model_folder), config, transform, model.network, heads)
         Path(run_folder).mkdir(parents=True, exist_ok=True)
-        (Path(run_folder) / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+        (Path(run_folder) / "history.json").write_text(json.dumps(history.epochs, indent=1), encoding="utf-8")
         (Path(run_folder) / "labelled.json").write_text(json.dumps(data.labelled), encoding="utf-8")
     if checkpoints and chief:
         shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def _warm_start(
-    base_model: str | None,
-    config: TrainerConfig,
-    transform: tft.TFTransformOutput,
-    model: MultiTaskModel,
-    heads: dict[str, Head],
-) -> None:
-    if base_model is None:
-        PROGRESS.info("warm start: no model was blessed before these examples were made; starting as usual")
-    else:
-        start_from(weights_folder(base_model), config, transform, model.network, heads)
 
 
 def read_examples(patterns: list[str], transform: tft.TFTransformOutput, config: TrainerConfig) -> TrainingData:
@@ -171,41 +166,34 @@ def _optimizer(training: TrainingConfig, steps: int | None) -> keras.optimizers.
     return optimizers[training.optimizer](learning_rate=rate, **decay, **average)
 
 
-def _fit(
+def train(
     model: MultiTaskModel,
-    heads: dict[str, Head],
     data: TrainingData,
     config: TrainerConfig,
+    epochs: int,
     checkpoints: Path | None,
-    log_folder: str,
-) -> list[dict[str, float]]:
-    history = EpochHistory()
-    best = BestWeights(config.training.early_stopping)
-    # It adds to the epoch's logs before they are recorded.
-    gates = GateUtilisation(model.structure, data.validation)
-    callbacks: list[Any] = [ShuffleEpoch(data.epoch), BalancingEpoch(), gates, best, history]
+    first: Sequence[keras.callbacks.Callback],
+    last: Sequence[keras.callbacks.Callback],
+) -> tuple[BestWeights, EpochHistory]:
+    """Trains up to a number of epochs, from the newest checkpoint on, and leaves the weights of the best one.
+
+    The callbacks `first` precede those that record an epoch's logs, so that they can add to them.
+
+    Raises:
+        DataError, JanusError: a loss is not finite; see `divergence.fit`.
+    """
+    best, history = BestWeights(config.training.early_stopping), EpochHistory()
+    callbacks: list[Any] = [*first, BalancingEpoch(), best, history]
     callbacks += [AveragedWeights()] if config.training.ema else []
-    asked = config.training.epochs_for(data.rows)
     checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
-    first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
+    done, stopped = checkpoint.restore(model) if checkpoint else (0, False)
     callbacks += [checkpoint] if checkpoint and is_chief() else []
-    callbacks += [
-        Progress(heads, asked),
-        keras.callbacks.TensorBoard(log_dir=log_folder, write_graph=False, update_freq="epoch"),
-    ]
-    PROGRESS.info(
-        "training on %d rows, validating on %d%s",
-        data.rows,
-        data.validation_rows,
-        "" if data.in_memory else ", streamed",
-    )
-    epochs = first if stopped else asked
-    if first < epochs:
-        fit(model, data, config, callbacks, initial_epoch=first, epochs=epochs)
+    if done < epochs and not stopped:
+        fit(model, data, config, [*callbacks, *last], initial_epoch=done, epochs=epochs)
     else:
         best.set_model(model)
         best.on_train_end()
-    return history.epochs
+    return best, history
 
 
 def _checkpoint_folder(fn_args: FnArgs) -> Path | None:

@@ -29,11 +29,7 @@ class ServingModule(tf.Module):
     """Transform's graph, the network and the heads as one exportable object: TF core operations only."""
 
     def __init__(
-        self,
-        config: TrainerConfig,
-        transform: tft.TFTransformOutput,
-        network: keras.Model,
-        heads: Mapping[str, Head],
+        self, config: TrainerConfig, transform: tft.TFTransformOutput, network: keras.Model, heads: Mapping[str, Head]
     ):
         super().__init__(name="janus")
         raw_spec = transform.raw_feature_spec()
@@ -161,13 +157,10 @@ def export(module: ServingModule, path: str) -> None:
 
 
 def task_signature(task: str, whole: Any) -> Any | None:
-    """A task's own signature, for TF Serving's Classify or Regress; None if the task fits neither.
+    """A task's own signature, for TF Serving's Classify or Regress, made of that of serving_default.
 
-    Of several quantiles, Regress returns that of the output named after the task: the nearest to 0.5.
-
-    Args:
-        task: its name.
-        whole: the SignatureDef of serving_default.
+    None if the task fits neither. Of several quantiles, Regress returns that of the output named after the task: the
+    nearest to 0.5.
     """
     signature = meta_graph_pb2.SignatureDef()
     signature.inputs[CLASSIFY_INPUTS].CopyFrom(whole.inputs["examples"])

@@ -12,10 +12,7 @@ RELATIVE_VARIANCE_FLOOR = 1e-12
 
 
 def moments(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and standard deviation of each column, over the values that are not NaN.
-
-    Args:
-        values: float64 [batch, columns].
+    """Mean and standard deviation of each column of float64 [batch, columns], over the values that are not NaN.
 
     Returns:
         float64 [columns] each; a column without values has mean 0, and a constant one has standard deviation 1.
@@ -35,10 +32,7 @@ def moments(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def extremes(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Least and greatest value of each column, over the values that are not NaN.
-
-    Args:
-        values: float64 [batch, columns].
+    """Least and greatest value of each column of float64 [batch, columns], over the values that are not NaN.
 
     Returns:
         float64 [columns] each; 0 and 0 for a column without values.
@@ -56,15 +50,9 @@ def extremes(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def quantile_boundaries(values: tf.Tensor, buckets: int, name: str) -> tf.Tensor:
-    """Boundaries that divide one column's values into buckets of about the same size.
+    """Boundaries between buckets of about the same size: float64 [batch, 1] with NaN → float32 [1, buckets - 1].
 
-    Args:
-        values: float64 [batch, 1], NaN where missing.
-        buckets: how many.
-        name: the analyzer's, so that Transform's cache recognises it.
-
-    Returns:
-        float32 [1, buckets - 1].
+    Transform's cache recognises the analyzer by its name.
     """
     flat = tf.cast(tf.boolean_mask(values, tf.math.is_finite(values)), tf.float32)
     return tft.quantiles(flat, num_buckets=buckets, epsilon=min(0.01, 0.1 / buckets), name=name)

@@ -12,14 +12,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.balancings import make_balancing
-from trainer.callbacks import AveragedWeights, BalancingEpoch, BestWeights, Checkpoint, EpochHistory, ShuffleEpoch
+from trainer.callbacks import ShuffleEpoch
 from trainer.config import TrainerConfig
 from trainer.decision import choose_decisions
-from trainer.divergence import fit
 from trainer.heads.base import Head
 from trainer.input import TrainingData
 from trainer.network import Network, build_network, feature_edges
-from trainer.run import make_heads, make_model
+from trainer.run import make_heads, make_model, train
 
 EPOCHS_APART = 1_000_000
 """The distance between the shuffles of two repetitions, in epochs."""
@@ -30,11 +29,7 @@ class Trial:
     """A trained network, with the weights of its best epoch.
 
     Attributes:
-        structure: the network, with what it is made of.
-        heads: by task.
-        parameters: trained numbers.
         seconds: wall time of the training, validation and the graph's tracing included.
-        epochs: how many were trained.
         best_epoch: the epoch whose weights were kept, counted from 1.
         validation_loss: that epoch's task-balanced validation loss.
     """
@@ -84,19 +79,10 @@ def train_trial(
     keras.utils.set_random_seed(seeded.seed)
     heads = make_heads(data, seeded)
     model = make_model(seeded, transform, heads, data)
-    best, history = BestWeights(seeded.training.early_stopping), EpochHistory()
     started = time.monotonic()
-    every: list[Any] = [_RepeatedShuffle(data.epoch, repetition), BalancingEpoch(), best, history]
-    every += [AveragedWeights()] if seeded.training.ema else []
-    checkpoint = Checkpoint(checkpoints, best, history) if checkpoints else None
-    first, stopped = checkpoint.restore(model) if checkpoint else (0, False)
-    every += [checkpoint] if checkpoint else []
-    last = epochs or seeded.training.epochs_for(data.rows)
-    if first < last and not stopped:
-        fit(model, data, seeded, [*every, *callbacks], initial_epoch=first, epochs=last)
-    else:
-        best.set_model(model)
-        best.on_train_end()
+    epochs = epochs or seeded.training.epochs_for(data.rows)
+    shuffle = _RepeatedShuffle(data.epoch, repetition)
+    best, history = train(model, data, seeded, epochs, checkpoints, [shuffle], callbacks)
     if decide:
         choose_decisions(model.network, heads, data.validation)
     return Trial(

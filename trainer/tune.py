@@ -102,13 +102,9 @@ class _Epochs(Progress):
 
 
 class ConfigTuner(BaseTuner):
-    """Trains trials and scores them.
+    """Trains trials of `base`, the configuration as it stands, and scores them.
 
-    Args:
-        base: the configuration as it stands.
-        tune: what is tried.
-        examples: the train split.
-        folder: keeps the oracle's state and the unfinished trials' checkpoints.
+    Its folder keeps the oracle's state and the unfinished trials' checkpoints.
     """
 
     def __init__(self, base: TrainerConfig, tune: TuneConfig, examples: _Examples, folder: Path):

@@ -202,7 +202,8 @@ def _rescaled(path: str, value: np.ndarray, earlier: Mapping[str, dict], now: Ma
 
 def _log(taken: Taken, comparable: bool) -> None:
     parts = [f"warm start: {len(taken.variables)} of {len(taken.variables) + len(taken.left)} variables taken over"]
-    parts += [f"{name}: {known} of {values} values known" for name, (known, values) in _grown(taken)]
+    grown = ((name, *counts) for name, counts in taken.known.items() if counts[0] < counts[1])
+    parts += [f"{name}: {known} of {values} values known" for name, known, values in grown]
     if not comparable:
         parts.append(
             "only embeddings can be taken over, because features, the kind of trunk or an embedding's size have "
@@ -211,7 +212,3 @@ def _log(taken: Taken, comparable: bool) -> None:
     if taken.left:
         parts.append("starting as usual: " + ", ".join(sorted({path.partition("/")[0] for path in taken.left})))
     PROGRESS.info("%s", "; ".join(parts))
-
-
-def _grown(taken: Taken) -> Iterator[tuple[str, tuple[int, int]]]:
-    return ((name, counts) for name, counts in taken.known.items() if counts[0] < counts[1])

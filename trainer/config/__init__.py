@@ -1,95 +1,33 @@
 """The part of the configuration that the Transform and Trainer components read."""
 
-from trainer.config.balancing import (
-    BalancingConfig,
-    CagradBalancing,
-    DwaBalancing,
-    FamoBalancing,
-    FixedBalancing,
-    GradNormBalancing,
-    PcgradBalancing,
-    UncertaintyBalancing,
-)
-from trainer.config.component import LabelConfig, PreprocessingConfig, TimeConfig, TrainerConfig
-from trainer.config.features import (
-    CategoricalFeature,
-    CyclicalFeature,
-    Feature,
-    FeatureConfig,
-    HashedFeature,
-    NumericFeature,
-    VectorFeature,
-    column_of,
-)
-from trainer.config.model import ModelConfig
-from trainer.config.tasks import (
-    BinaryTask,
-    MulticlassTask,
-    RegressionTask,
-    Task,
-    TaskConfig,
-    classes_of,
-    dependency_order,
-    given_of,
-    quantiles_of,
-    task_problems,
-    unit_of,
-)
-from trainer.config.training import EarlyStoppingConfig, TrainingConfig
-from trainer.config.trunk import (
-    AnyTrunk,
-    CgcTrunk,
-    CrossStitchTrunk,
-    ExpertsConfig,
-    IndependentTrunk,
-    MmoeTrunk,
-    PleTrunk,
-    SharedBottomTrunk,
-    TrunkConfig,
-)
-
-__all__ = [
-    "AnyTrunk",
-    "BalancingConfig",
-    "BinaryTask",
-    "CagradBalancing",
-    "CategoricalFeature",
-    "CgcTrunk",
-    "CrossStitchTrunk",
-    "CyclicalFeature",
-    "DwaBalancing",
-    "EarlyStoppingConfig",
-    "ExpertsConfig",
-    "FamoBalancing",
-    "Feature",
-    "FeatureConfig",
-    "FixedBalancing",
-    "GradNormBalancing",
-    "HashedFeature",
-    "IndependentTrunk",
-    "LabelConfig",
-    "MmoeTrunk",
-    "ModelConfig",
-    "MulticlassTask",
-    "NumericFeature",
-    "PcgradBalancing",
-    "PleTrunk",
-    "PreprocessingConfig",
-    "RegressionTask",
-    "SharedBottomTrunk",
-    "Task",
-    "TaskConfig",
-    "TimeConfig",
-    "TrainerConfig",
-    "TrainingConfig",
-    "TrunkConfig",
-    "UncertaintyBalancing",
-    "VectorFeature",
-    "classes_of",
-    "column_of",
-    "dependency_order",
-    "given_of",
-    "quantiles_of",
-    "task_problems",
-    "unit_of",
-]
+from trainer.config.balancing import FixedBalancing as FixedBalancing
+from trainer.config.component import LabelConfig as LabelConfig
+from trainer.config.component import PreprocessingConfig as PreprocessingConfig
+from trainer.config.component import TimeConfig as TimeConfig
+from trainer.config.component import TrainerConfig as TrainerConfig
+from trainer.config.features import CyclicalFeature as CyclicalFeature
+from trainer.config.features import Feature as Feature
+from trainer.config.features import NumericFeature as NumericFeature
+from trainer.config.features import column_of as column_of
+from trainer.config.model import ModelConfig as ModelConfig
+from trainer.config.tasks import BinaryTask as BinaryTask
+from trainer.config.tasks import MulticlassTask as MulticlassTask
+from trainer.config.tasks import RegressionTask as RegressionTask
+from trainer.config.tasks import Task as Task
+from trainer.config.tasks import TaskConfig as TaskConfig
+from trainer.config.tasks import classes_of as classes_of
+from trainer.config.tasks import dependency_order as dependency_order
+from trainer.config.tasks import given_of as given_of
+from trainer.config.tasks import quantiles_of as quantiles_of
+from trainer.config.tasks import task_problems as task_problems
+from trainer.config.tasks import unit_of as unit_of
+from trainer.config.training import EarlyStoppingConfig as EarlyStoppingConfig
+from trainer.config.training import TrainingConfig as TrainingConfig
+from trainer.config.trunk import CgcTrunk as CgcTrunk
+from trainer.config.trunk import CrossStitchTrunk as CrossStitchTrunk
+from trainer.config.trunk import ExpertsConfig as ExpertsConfig
+from trainer.config.trunk import IndependentTrunk as IndependentTrunk
+from trainer.config.trunk import MmoeTrunk as MmoeTrunk
+from trainer.config.trunk import PleTrunk as PleTrunk
+from trainer.config.trunk import SharedBottomTrunk as SharedBottomTrunk
+from trainer.config.trunk import TrunkConfig as TrunkConfig

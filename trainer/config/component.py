@@ -5,18 +5,17 @@ from typing import Literal
 from janus_core.strict import LabelForm, StrictModel
 from trainer.config.features import Feature
 from trainer.config.model import ModelConfig
-from trainer.config.tasks import Task, classes_of
+from trainer.config.tasks import Task
 from trainer.config.training import TrainingConfig
 from trainer.names import missing_name
+
+_OF_TASK = {"classes", "separator", "empty", "sample_weight"}
 
 
 class LabelConfig(StrictModel):
     """The part of a task that Transform depends on.
 
     Attributes:
-        column: the label's column.
-        form: the form of a row's value.
-        classes: in order; empty for numbers.
         separator: between the classes of a row that holds them in one string.
         empty: the meaning of a row without any class.
         sample_weight: the column of the rows' weights.
@@ -33,10 +32,7 @@ class LabelConfig(StrictModel):
 class PreprocessingConfig(StrictModel):
     """The configuration of `preprocessing_fn`. A change here re-runs Transform.
 
-    Attributes:
-        features: the network's inputs.
-        labels: by task.
-        time: the column of the rows' times, where the Trainer needs it.
+    `time` is the column of the rows' times, where the Trainer needs it.
     """
 
     features: dict[str, Feature]
@@ -68,21 +64,13 @@ class TrainerConfig(StrictModel):
 
     def preprocessing(self) -> PreprocessingConfig:
         """The part that Transform depends on."""
-        labels = {name: _label_config(task) for name, task in self.tasks.items()}
+        labels = {
+            name: LabelConfig(column=task.label, form=task.label_form, **task.model_dump(include=_OF_TASK))
+            for name, task in self.tasks.items()
+        }
         features = {
             # Only the network depends on the size of an embedding, and on the encoding.
             name: feature.model_copy(update={key: None for key in ("embed", "encoding") if hasattr(feature, key)})
             for name, feature in self.features.items()
         }
         return PreprocessingConfig(features=features, labels=labels, time=self.time.column if self.time else None)
-
-
-def _label_config(task: Task) -> LabelConfig:
-    return LabelConfig(
-        column=task.label,
-        form=task.label_form,
-        classes=classes_of(task),
-        separator=getattr(task, "separator", None),
-        empty=getattr(task, "empty", "negative"),
-        sample_weight=task.sample_weight,
-    )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from janus_core.strict import ClassName, LabelForm, StrictModel, class_name, reject_bool
+from janus_core.strict import ClassName, LabelForm, NonNegative, Positive, StrictModel, class_name, reject_bool
 
 Level = Annotated[float, BeforeValidator(reject_bool), Field(gt=0, lt=1)]
 ClassWeights = Literal["balanced"] | dict[ClassName, float]
@@ -20,9 +20,7 @@ class TaskConfig(StrictModel):
     label_form: ClassVar[LabelForm]
 
     label: str = Field(description="The label's column. A row where it is missing is masked for this task only.")
-    loss_weight: Annotated[float, BeforeValidator(reject_bool), Field(ge=0)] = Field(
-        1.0, description="This task's factor in the total loss."
-    )
+    loss_weight: NonNegative = Field(1.0, description="This task's factor in the total loss.")
     sample_weight: str | None = Field(
         None,
         description="A column of non-negative numbers: each row's weight in this task's loss, label statistics and "
@@ -37,7 +35,7 @@ class _FocalTask(TaskConfig):
         "cross_entropy",
         description="The loss of a row. focal is cross-entropy times (1 - probability of the label) ** gamma.",
     )
-    gamma: Annotated[float, BeforeValidator(reject_bool), Field(ge=0)] | None = Field(
+    gamma: NonNegative | None = Field(
         None,
         description="The exponent of the focal loss, by default 2. The greater it is, the less rows count that are "
         "predicted well.",
@@ -82,10 +80,10 @@ class _ClassWeightsTask(TaskConfig):
 class Costs(StrictModel):
     """What wrong decisions of a binary task cost; only their ratio counts."""
 
-    false_positive: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
+    false_positive: Positive = Field(
         description="The cost of deciding for the second class where the label is the first."
     )
-    false_negative: Annotated[float, BeforeValidator(reject_bool), Field(gt=0)] = Field(
+    false_negative: Positive = Field(
         description="The cost of deciding for the first class where the label is the second."
     )
 

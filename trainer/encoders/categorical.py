@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config import CategoricalFeature
+from trainer.config.features import CategoricalFeature
 from trainer.encoders.base import Inputs, embed
 from trainer.raw_values import Raw, strings
 

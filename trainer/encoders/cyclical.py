@@ -20,7 +20,6 @@ def preprocess(features: Mapping[str, CyclicalFeature], raw: Mapping[str, Raw]) 
 
 def encode(name: str, feature: CyclicalFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """The two coordinates themselves."""
-    del feature, transform, prefix
     return inputs[name]
 
 

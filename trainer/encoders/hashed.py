@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config import HashedFeature
+from trainer.config.features import HashedFeature
 from trainer.encoders.base import Inputs, embed
 from trainer.raw_values import Raw, strings
 
@@ -18,7 +18,6 @@ def preprocess(features: Mapping[str, HashedFeature], raw: Mapping[str, Raw]) ->
 
 def encode(name: str, feature: HashedFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """A trained embedding of the bucket."""
-    del transform
     return embed(f"{prefix}{name}", inputs[name], 1 + feature.buckets, feature.embed)
 
 

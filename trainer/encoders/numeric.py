@@ -21,21 +21,13 @@ def preprocess(features: Mapping[str, NumericFeature], raw: Mapping[str, Raw]) -
     needs_extremes = any(feature.scale in ("min_max", "quantile") for feature in features.values())
     lowest, greatest = map(tf.unstack, extremes(packed)) if needs_extremes else (mean, mean)
     return {
-        name: _scale(
-            name,
-            columns[name],
-            feature,
-            mean[index],
-            deviation[index],
-            (lowest[index], greatest[index]),
-        )
+        name: _scale(name, columns[name], feature, mean[index], deviation[index], (lowest[index], greatest[index]))
         for index, (name, feature) in enumerate(features.items())
     }
 
 
 def encode(name: str, feature: NumericFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """The scaled number itself, or a one-hot vector of its bucket."""
-    del transform
     if feature.scale != "bucketize":
         return inputs[name]
     tokens = len(feature.boundaries) + 1 if feature.boundaries else feature.buckets

@@ -17,17 +17,13 @@ _LEAST_WIDTH = 1e-6
 
 
 def edges_of(values: np.ndarray, count: int = EDGES) -> np.ndarray:
-    """The edges of a feature's bins, strictly ascending, at most `count`.
+    """The edges of a feature's bins, strictly ascending, at most `count`, an even number.
 
     Quantiles of the rows alone leave long tails in one bin; those of the distinct values alone spend bins where hardly
     any row lies. Where there are few distinct values, each is an edge.
 
-    Args:
-        values: float32 [rows], finite.
-        count: an even number.
-
     Returns:
-        float32 [edges]; one edge for a feature with one value, none for no rows.
+        float32 [edges] of finite values, float32 [rows]; one edge for a feature with one value, none for no rows.
     """
     distinct = np.unique(values)
     if len(distinct) <= count:

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config import VectorFeature
+from trainer.config.features import VectorFeature
 from trainer.encoders.base import Inputs
 from trainer.raw_values import Raw, numbers
 from trainer.statistics import extremes, moments
@@ -36,5 +36,4 @@ def preprocess(features: Mapping[str, VectorFeature], raw: Mapping[str, Raw]) ->
 
 def encode(name: str, feature: VectorFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
     """The scaled numbers themselves."""
-    del feature, transform, prefix
     return inputs[name]
