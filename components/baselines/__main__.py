@@ -29,13 +29,7 @@ def main(folder: JobFolder) -> None:
 
 
 def _fitted(
-    job: Job,
-    name: BaselineName,
-    task: str,
-    columns: Columns,
-    matrix: np.ndarray,
-    rows: TaskRows,
-    folder: JobFolder,
+    job: Job, name: BaselineName, task: str, columns: Columns, matrix: np.ndarray, rows: TaskRows, folder: JobFolder
 ) -> tuple[Outcome, np.ndarray | None]:
     started = time.monotonic()
     outcome = Outcome(task=task, baseline=name, rows=len(rows.rows))

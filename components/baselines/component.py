@@ -32,12 +32,9 @@ class Baselines(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, examples: BaseChannel, transform_graph: BaseChannel, config: BaselinesConfig):
-        """Describes the component.
+        """Describes the component, of transformed tf.Examples with the splits train and eval.
 
-        Args:
-            examples: transformed tf.Examples with the splits train and eval; of several spans, the first is evaluated.
-            transform_graph: of the Transform that wrote them.
-            config: what is fitted, and its limits.
+        Of several spans, the first is evaluated.
         """
         spec = BaselinesSpec(
             examples=examples,

@@ -29,12 +29,10 @@ class BaselinesConfig(StrictModel):
     """The parameters of the node.
 
     Attributes:
-        names: the baselines that are fitted.
         rows: at most so many training rows of each task, drawn by `seed`.
         seconds: of the process that fits them all.
         seed: of the draw, and of the rows that boosting holds out for early stopping.
         inputs: transformed feature → what its numbers are.
-        tasks: task → what is fitted.
     """
 
     names: list[BaselineName]

@@ -16,7 +16,6 @@ class Outcome(StrictModel):
     """How the fitting of one baseline to one task ended.
 
     Attributes:
-        task, baseline: which.
         rows: training rows that it was fitted to.
         seconds: it took, predictions included.
         problem: why there is none; empty if there is one.
@@ -32,9 +31,7 @@ class Outcome(StrictModel):
 class Job(StrictModel):
     """What is to be fitted.
 
-    Attributes:
-        config: the node's.
-        inputs: feature → what its numbers are, and how many there are; in the order of a matrix's columns.
+    `inputs` says what a feature's numbers are, and how many there are, in the order of a matrix's columns.
     """
 
     config: BaselinesConfig

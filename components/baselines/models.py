@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import minimize
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from components.baselines.config import BaselineName, BaselineTask, InputKind
 from trainer.label_statistics import weighted_quantiles
@@ -33,76 +35,53 @@ class Columns:
     """How a matrix of transformed features becomes the inputs of the models, as the training rows have it.
 
     Attributes:
-        numbers: places of the columns that hold numbers.
-        circles: places of the first of the two columns that hold a point on a circle.
-        categories: place of a column that holds ids → the ids that are known, the most frequent first.
-        mean, deviation: of the columns of numbers and of points, [numbers + 2 · circles].
+        trees, linear: from the matrix; see `for_trees` and `for_linear`.
+        is_category: of each column of `for_trees`.
     """
 
-    numbers: list[int]
-    circles: list[int]
-    categories: dict[int, np.ndarray]
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    @property
-    def is_category(self) -> list[bool]:
-        """Of each column of `for_trees`."""
-        return [False] * (len(self.numbers) + len(self.circles)) + [True] * len(self.categories)
+    trees: ColumnTransformer
+    linear: ColumnTransformer
+    is_category: list[bool]
 
     def for_trees(self, matrix: np.ndarray) -> np.ndarray:
         """float32 [n, columns]: a point on a circle is its place as a share of a turn, an unknown id is missing."""
-        turns = [_turn(matrix[:, place], matrix[:, place + 1]) for place in self.circles]
-        ids = [self._codes(matrix, place) for place in self.categories]
-        ids = [np.where(codes < 0, np.nan, codes) for codes in ids]
-        return np.column_stack([matrix[:, self.numbers], *turns, *ids]).astype(np.float32)
+        return self.trees.transform(matrix).astype(np.float32)
 
     def for_linear(self, matrix: np.ndarray) -> sp.csr_matrix:
         """float64 [n, columns], standardised numbers and a column per id, all 0 for an unknown one."""
-        standard = sp.csr_matrix((self._dense(matrix) - self.mean) / self.deviation)
-        return sp.hstack([standard, *(self._one_hot(matrix, place) for place in self.categories)]).tocsr()
-
-    def _dense(self, matrix: np.ndarray) -> np.ndarray:
-        points = [place + part for place in self.circles for part in (0, 1)]
-        return matrix[:, [*self.numbers, *points]].astype(np.float64)
-
-    def _codes(self, matrix: np.ndarray, place: int) -> np.ndarray:
-        known, ids = self.categories[place], matrix[:, place]
-        order = np.argsort(known)
-        found = np.minimum(np.searchsorted(known[order], ids), len(known) - 1)
-        return np.where(known[order][found] == ids, order[found], -1)
-
-    def _one_hot(self, matrix: np.ndarray, place: int) -> sp.csr_matrix:
-        codes = self._codes(matrix, place)
-        rows = np.flatnonzero(codes >= 0)
-        shape = (len(matrix), len(self.categories[place]))
-        return sp.csr_matrix((np.ones(len(rows)), (rows, codes[rows])), shape)
+        return sp.csr_matrix(self.linear.transform(matrix.astype(np.float64)))
 
 
 def columns_of(inputs: Mapping[str, tuple[InputKind, int]], matrix: np.ndarray) -> Columns:
-    """Learns the columns from training rows, at least one.
+    """Learns the columns from training rows, float32 [n, columns], at least one.
 
-    Args:
-        inputs: feature → what its numbers are, and how many there are; in the matrix's order.
-        matrix: float32 [n, columns].
+    `inputs` says what a feature's numbers are, and how many there are, in the matrix's order.
     """
-    numbers: list[int] = []
-    circles: list[int] = []
-    categories: dict[int, np.ndarray] = {}
+    places: dict[InputKind, list[list[int]]] = {"number": [], "circle": [], "category": []}
     start = 0
     for kind, width in inputs.values():
-        if kind == "category":
-            ids, counts = np.unique(matrix[:, start], return_counts=True)
-            categories[start] = ids[np.argsort(-counts, kind="stable")][:CATEGORIES]
-        elif kind == "circle":
-            circles.append(start)
-        else:
-            numbers += range(start, start + width)
+        places[kind].append(list(range(start, start + width)))
         start += width
-    empty = Columns(numbers, circles, categories, np.zeros(0), np.ones(0))
-    dense = empty._dense(matrix)
-    deviation = dense.std(axis=0)
-    return Columns(numbers, circles, categories, dense.mean(axis=0), np.where(deviation > 1e-9, deviation, 1.0))
+    numbers, points, ids = (sum(of_kind, []) for of_kind in places.values())
+    known = [np.sort(_most_frequent(matrix[:, place])) for place in ids]
+    codes = OrdinalEncoder(categories=known, handle_unknown="use_encoded_value", unknown_value=np.nan)
+    turns = [(f"turn {point}", FunctionTransformer(_turn), point) for point in places["circle"]]
+    trees = ColumnTransformer([("numbers", "passthrough", numbers), *turns, ("codes", codes, ids)])
+    one_hot = OneHotEncoder(categories=known, handle_unknown="ignore")
+    linear = ColumnTransformer([("numbers", StandardScaler(), [*numbers, *points]), ("one hot", one_hot, ids)])
+    is_category = [False] * (len(numbers) + len(turns)) + [True] * len(ids)
+    return Columns(trees.fit(matrix), linear.fit(matrix.astype(np.float64)), is_category)
+
+
+def _most_frequent(ids: np.ndarray) -> np.ndarray:
+    values, counts = np.unique(ids, return_counts=True)
+    return values[np.argsort(-counts, kind="stable")][:CATEGORIES]
+
+
+def _turn(points: np.ndarray) -> np.ndarray:
+    """The place on the circle of sines and cosines [n, 2] in [0, 1); NaN at its centre, where the value is missing."""
+    turns = np.arctan2(points[:, :1], points[:, 1:]) / (2 * np.pi) % 1
+    return np.where((points == 0).all(axis=1, keepdims=True), np.nan, turns)
 
 
 def fit(
@@ -117,12 +96,8 @@ def fit(
     """Fits a baseline to a task's training rows.
 
     Args:
-        name: which.
-        task: what is fitted.
-        columns: of the matrix.
-        matrix: float32 [n, columns], at least one row.
-        labels: [n, width] as `trainer.names.label_name` says.
-        weights: [n], above 0.
+        matrix, columns: float32 [n, columns], at least one row, and how the models read it.
+        labels, weights: [n, width] as `trainer.names.label_name` says, and [n], above 0.
         seed: of the rows that are held out for early stopping.
 
     Raises:
@@ -255,9 +230,3 @@ def _probabilities(model: LogisticRegression | HistGradientBoostingClassifier, c
         return probabilities
 
     return predict
-
-
-def _turn(sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
-    """The place on the circle in [0, 1); NaN at its centre, where the value is missing."""
-    missing = (sine == 0) & (cosine == 0)
-    return np.where(missing, np.nan, np.arctan2(sine, cosine) / (2 * np.pi) % 1)

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import TypeAdapter
 from tfx.dsl.io import fileio
 
-from components.baselines.job import Outcome
+from components.baselines.job import Outcome, TaskRows
 
 OUTCOMES_FILE, ARRAYS_FILE = "outcomes.json", "predictions.npz"
 
@@ -15,19 +15,13 @@ _OUTCOMES = TypeAdapter(list[Outcome])
 
 
 @dataclass(frozen=True)
-class EvaluatedTask:
+class EvaluatedTask(TaskRows):
     """A task's labelled rows of the eval split.
 
     Attributes:
-        rows: int64 [n], their places in the split, ascending.
-        labels: [n, width] as `trainer.names.label_name` says.
-        weights: float32 [n], above 0.
         predictions: baseline → float32 [n, width], the probability of each class, the number, or its quantiles.
     """
 
-    rows: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
     predictions: dict[str, np.ndarray]
 
 

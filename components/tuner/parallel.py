@@ -28,11 +28,7 @@ _PASSED = ("train_files", "transform_graph_path", "custom_config")
 def search_in_parallel(tuner: ConfigTuner, fn_args: FnArgs, tuner_fn: str, workers: int) -> None:
     """Searches by worker processes, and returns when all have ended.
 
-    Args:
-        tuner: has the oracle, and trains nothing.
-        fn_args: what the workers call `tuner_fn` with.
-        tuner_fn: its full name.
-        workers: their number.
+    The tuner has the oracle, and trains nothing. The workers call `tuner_fn`, a full name, with `fn_args`.
 
     Raises:
         JanusError: a worker failed; the message is its last line.

@@ -130,13 +130,6 @@ class DataConfig(StrictModel):
         """Whether whole spans are trained on, and another is evaluated."""
         return isinstance(self.split, SpanSplit)
 
-    @field_validator("null_values")
-    @classmethod
-    def _check_null_values(cls, null_values: Any, info: ValidationInfo) -> Any:
-        if null_values and info.data.get("format") in ("parquet", "tfrecord"):
-            raise ValueError(f"this applies to CSV only, and the format is {info.data['format']}")
-        return null_values
-
     @model_validator(mode="after")
     def _check_marks(self) -> "DataConfig":
         own = [mark for mark in (self.decimal, self.thousands) if isinstance(mark, dict)]
@@ -169,10 +162,12 @@ class DataConfig(StrictModel):
             raise ValueError(f"there is no encoding '{encoding}'; common ones are utf-8, utf-16 and cp1252") from None
         return encoding
 
-    @field_validator("delimiter", "encoding", "skip_rows", "skip_footer", "escape_char", "skip_initial_space")
+    @field_validator(
+        "delimiter", "encoding", "skip_rows", "skip_footer", "escape_char", "skip_initial_space", "null_values"
+    )
     @classmethod
     def _check_csv(cls, value: Any, info: ValidationInfo) -> Any:
-        usual = value == cls.model_fields[str(info.field_name)].default
+        usual = not value or value == cls.model_fields[str(info.field_name)].default
         if not usual and info.data.get("format") in ("parquet", "tfrecord"):
             raise ValueError(f"this applies to CSV only, and the format is {info.data['format']}")
         return value

@@ -33,10 +33,7 @@ class CsvFile:
     """A CSV file, and what it takes to read it.
 
     Attributes:
-        path: where it is.
         header: its own columns, and where the rows after them begin.
-        dialect: how the file is written.
-        forms: how its cells are written.
         sensitive: columns whose values no message may show.
     """
 

@@ -1,9 +1,12 @@
 """Looks at the first record of a TFRecord file without TensorFlow."""
 
-from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.internal.wire_format import WIRETYPE_LENGTH_DELIMITED
+from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from janus_core.errors import DataError, machine_error
 from janus_core.tables.column_kinds import Kind
@@ -26,9 +29,9 @@ def first_kinds(path: str) -> dict[str, Kind | None] | None:
         for features in _fields(record, 1):
             for entry in _fields(features, 1):
                 name = b"".join(_fields(entry, 1)).decode("utf-8")
-                feature = b"".join(_fields(entry, 2))
-                kinds[name] = next((_KINDS[number] for number, _ in _parse(feature) if number in _KINDS), None)
-    except (ValueError, IndexError) as error:
+                feature = _parse(b"".join(_fields(entry, 2)))
+                kinds[name] = next((_KINDS[number] for number, _ in feature if number in _KINDS), None)
+    except (ValueError, DecodeError) as error:
         raise DataError(f"{path}: its first record is not a tf.Example") from error
     return kinds
 
@@ -51,30 +54,13 @@ def _first_record(path: str) -> bytes | None:
     return cast(bytes, record)
 
 
-def _fields(message: bytes, number: int) -> Iterator[bytes]:
-    return (value for field, value in _parse(message) if field == number)
+def _fields(message: bytes, number: int) -> list[bytes]:
+    return [value for field, value in _parse(message) if field == number]
 
 
-def _parse(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """The length-delimited fields of a protobuf message; any other wire type is not in a tf.Example."""
-    position = 0
-    while position < len(message):
-        tag, position = _varint(message, position)
-        if tag & 7 != 2:
-            raise ValueError("not a length-delimited field")
-        size, position = _varint(message, position)
-        if position + size > len(message):
-            raise ValueError("a field that extends beyond the message")
-        yield tag >> 3, message[position : position + size]
-        position += size
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-        shift += 7
+def _parse(message: bytes) -> list[tuple[int, bytes]]:
+    """The numbers and values of a protobuf message's fields, all of which are length-delimited in a tf.Example."""
+    fields: list[Any] = [*UnknownFieldSet(Empty.FromString(message))]  # type: ignore[misc]
+    if any(field.wire_type != WIRETYPE_LENGTH_DELIMITED for field in fields):
+        raise ValueError("not a length-delimited field")
+    return [(field.field_number, field.data) for field in fields]
