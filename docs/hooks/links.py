@@ -2,6 +2,7 @@
 
 import logging
 import re
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -20,9 +21,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     page_folder = Path(config.docs_dir) / PurePosixPath(page.file.src_uri).parent
     root = Path(config.config_file_path).parent
 
-    def name(match: re.Match[str]) -> str:
-        return named(match, page_folder, root, page.file.src_uri)
-
+    name = partial(named, page_folder=page_folder, root=root, page=page.file.src_uri)
     parts, end = [], 0
     for block in CODE.finditer(markdown):
         parts += [LINK.sub(name, markdown[end : block.start()]), block[0]]

@@ -64,14 +64,18 @@ def explained(access: Access, namespace: str | None, what: str) -> Iterator[None
 
 def _explained(access: Access, namespace: str | None, what: str, error: api.ApiException) -> JanusError:
     status, name = error.status or 0, access.name
-    reason = _server_reason(error)
+    body = _body(error)
+    texts = (*map(body.get, ("message", "error_message", "error")), error.body, error.reason)
+    reason = " ".join(str(next(filter(None, texts), "no reason given")).split())
+    reason = reason if len(reason) <= MAX_MESSAGE else f"{reason[:MAX_MESSAGE]}…"
     if status == 0 and "SSL" not in str(error.reason):
         return UnansweredError(f"{what}: the answer of {name} cannot be understood: {reason}")
     if status == 0:
         return ConfigError(
             f"{what}: {name} does not prove who it is: {reason}. For a certificate of your own authority give --ca-file"
         )
-    if status == 401 or _is_unauthenticated(error):
+    # Some installations send gRPC's code 16, for a caller whom they do not know, with the HTTP status 400.
+    if status == 401 or body.get("code") == 16 or "Unauthenticated" in str(body.get("error_message", "")):
         return RefusedError(f"{what}: {name} does not know who asks ({status}): {_about_token(access, error)}", status)
     if status == 403:
         where = f" in the namespace {namespace}" if namespace else ""
@@ -85,7 +89,8 @@ def _explained(access: Access, namespace: str | None, what: str, error: api.ApiE
             f"{what}: {name} sends us elsewhere ({status}), as to a login: give a token by {TOKEN} or --token-file",
             status,
         )
-    if status == 404 and not _is_of_kfp(error):
+    # A gateway also sends a message, for a path that it does not know.
+    if status == 404 and (not {"message", "error", "error_message"} & set(body) or body.get("message") == "Not Found"):
         return RefusedError(
             f"{what}: {name} has no API of Kubeflow Pipelines v2 there (404): a user interface's address may need "
             "/pipeline at its end",
@@ -125,24 +130,6 @@ def _body(error: api.ApiException) -> dict[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _is_of_kfp(error: api.ApiException) -> bool:
-    body = _body(error)
-    # A gateway also sends the code 5, for a path that it does not know.
-    return ("message" in body or "error" in body or "error_message" in body) and body.get("message") != "Not Found"
-
-
-def _is_unauthenticated(error: api.ApiException) -> bool:
-    """Whether it has gRPC's code 16, which some installations send with the HTTP status 400."""
-    return _body(error).get("code") == 16 or "Unauthenticated" in str(_body(error).get("error_message", ""))
-
-
-def _server_reason(error: api.ApiException) -> str:
-    body = _body(error)
-    texts = (*map(body.get, ("message", "error_message", "error")), error.body, error.reason)
-    text = " ".join(str(next(filter(None, texts), "no reason given")).split())
-    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
 
 
 def _reason(error: BaseException) -> str:

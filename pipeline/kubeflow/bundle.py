@@ -35,11 +35,9 @@ class Bundle:
 
 
 def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> Any:
-    """The pipeline as it runs in the cluster, a pipeline_pb2.Pipeline.
+    """The pipeline as it runs in the cluster, a pipeline_pb2.Pipeline, of a configuration that `in_cluster` returned.
 
-    Args:
-        config: as `in_cluster` returns it; its `kubeflow` section has the containers' paths.
-        schemas: folder of the curated schema's copy, which is part of the bundle; it is written there if it is not yet.
+    The folder `schemas`, part of the bundle, is given the curated schema's copy if it has none yet.
     """
     from tfx.dsl.compiler import compiler
 

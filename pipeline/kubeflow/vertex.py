@@ -26,9 +26,8 @@ HEADER = """\
 def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> int:
     """Writes TFX's YAML for Vertex AI Pipelines, whole or not at all, and returns the number of its tasks.
 
-    Args:
-        config: as the user wrote it; paths must be of Google Cloud Storage.
-        schemas: receives a copy of the curated schema, which the image must hold in its bundle.
+    All paths must be of Google Cloud Storage. The folder `schemas` receives a copy of the curated schema, which the
+    image must hold in its bundle.
 
     Raises:
         ConfigError: Vertex AI, or TFX's compiler for it, cannot do what the configuration asks for.
@@ -55,10 +54,7 @@ def compile_for_vertex(config: JanusConfig, output: Path, schemas: Path) -> int:
 
 
 def check_for_vertex(config: JanusConfig) -> None:
-    """Checks that Vertex AI can run the pipeline, and reports everything that it cannot run at once.
-
-    Args:
-        config: as `in_cluster` returns it.
+    """Checks that Vertex AI can run the pipeline `in_cluster`, and reports everything that it cannot run at once.
 
     Raises:
         ConfigError: the configuration needs something that Vertex AI does not have.
@@ -107,8 +103,12 @@ def _pipeline(config: JanusConfig, schemas: Path) -> "Pipeline":
     # Nodes belong to a pipeline by its registry.
     with use_registry(made.dsl_context_registry) as registry:
         registry.remove_nodes(["Resolver", "Pusher"])
+        left = nodes["Resolver"], nodes["Pusher"]
         nodes["Resolver"] = _baseline(nodes["Resolver"], nodes["Evaluator"])
         nodes["Pusher"] = _pusher(config, nodes["Pusher"])
+        for node in left:
+            for earlier in list(node.upstream_nodes):
+                node.remove_upstream_node(earlier)
     return Pipeline(
         pipeline_name=kfp_name(config),
         pipeline_root=kubeflow.pipeline_root,
@@ -131,8 +131,6 @@ def _baseline(ours: Any, evaluator: Any) -> Any:
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id(ours.id)
     evaluator.inputs[specs.BASELINE_MODEL_KEY] = theirs.outputs["model"]
-    for node in list(ours.upstream_nodes):
-        ours.remove_upstream_node(node)
     evaluator.remove_upstream_node(ours)
     return theirs
 
@@ -142,7 +140,7 @@ def _pusher(config: JanusConfig, ours: Any) -> Any:
     from tfx.proto import pusher_pb2
     from tfx.types import standard_component_specs as specs
 
-    theirs = Pusher(
+    return Pusher(
         model=ours.inputs[specs.MODEL_KEY],
         model_blessing=ours.inputs[specs.MODEL_BLESSING_KEY],
         infra_blessing=ours.inputs[specs.INFRA_BLESSING_KEY],
@@ -150,6 +148,3 @@ def _pusher(config: JanusConfig, ours: Any) -> Any:
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=config.push.path)
         ),
     ).with_id(ours.id)
-    for node in list(ours.upstream_nodes):
-        ours.remove_upstream_node(node)
-    return theirs

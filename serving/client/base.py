@@ -41,11 +41,7 @@ class RemoteModel:
 
 
 class Client(abc.ABC):
-    """A signature of a model, as a function. A client may be shared by threads.
-
-    Attributes:
-        signature_name: the signature's name.
-    """
+    """A signature of a model, as a function. A client may be shared by threads."""
 
     def __init__(self, signature_name: str):
         self.signature_name = signature_name

@@ -21,12 +21,7 @@ class LocalClient(Client):
     """
 
     def __init__(self, path: Path | str, signature: str = COLUMNS, threads: int | None = None):
-        """Loads the model.
-
-        Args:
-            path: the version's folder.
-            signature: its name.
-            threads: the number of TensorFlow's threads; by default one per core.
+        """Loads the model from a version's folder, for as many of TensorFlow's threads; by default one per core.
 
         Raises:
             RequestError: it cannot be loaded.

@@ -29,9 +29,7 @@ KUBERNETES = "kubernetes.yaml"
 def render(server: Server, model_folder: str) -> dict[str, str | None]:
     """File name → content, None for a file that this deployment does not have; deterministic.
 
-    Args:
-        server: the server to deploy.
-        model_folder: the folder of versions, absolute or relative to where the files will be; not used for a URL.
+    `model_folder` holds the versions, and is absolute or relative to where the files will be; not used for a URL.
     """
     config, configs = server.config, config_files(server)
     deployments = [("stable", MODELS_CONFIG, config.replicas)]

@@ -1,6 +1,5 @@
 """A TensorFlow Serving, and the flags by which all deployments start it."""
 
-import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,8 +32,6 @@ class Server:
     Attributes:
         model: the model's name in requests, which is the pipeline's.
         push_path: the folder of its versions, a path or a URL.
-        tag: the image's tag or digest.
-        config: the other settings.
     """
 
     model: str
@@ -74,13 +71,9 @@ class Server:
 
 
 def server_of(model: str, push_path: str, config: DeploymentConfig, tensorflow: str) -> Server:
-    """The server that the configuration describes.
+    """The server that the configuration describes; its image follows the version of TensorFlow that trained the model.
 
-    Args:
-        model: the pipeline's name.
-        push_path: TF Serving's base path of the model, a path or a URL.
-        config: how it is deployed.
-        tensorflow: the version that trained the model; the image follows it unless the configuration names a tag.
+    `push_path` is TF Serving's base path of the model, a path or a URL. A tag in the configuration takes precedence.
 
     Raises:
         ValueError: the server could not read the path, or Kubernetes would not accept the name.
@@ -101,14 +94,11 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
     """The flags of tensorflow_model_server."""
     config = server.config
 
-    def file(name: str) -> str:
-        return posixpath.join(CONFIG_FOLDER, name)
-
     flags: dict[str, str | int] = {
         "port": config.grpc_port,
         "rest_api_port": config.rest_port,
-        "model_config_file": file(models_config),
-        "monitoring_config_file": file(MONITORING_CONFIG),
+        "model_config_file": f"{CONFIG_FOLDER}/{models_config}",
+        "monitoring_config_file": f"{CONFIG_FOLDER}/{MONITORING_CONFIG}",
         "file_system_poll_wait_seconds": config.version_poll_seconds,
         **LOADING,
         # By default there are as many threads as the host has cores, even if the container may use fewer.
@@ -126,7 +116,7 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
     if config.batching.enabled:
         flags["enable_batching"] = "true"
         # The server refuses this flag without the other.
-        flags["batching_parameters_file"] = file(BATCHING_CONFIG)
+        flags["batching_parameters_file"] = f"{CONFIG_FOLDER}/{BATCHING_CONFIG}"
     return _words(flags)
 
 
@@ -164,9 +154,7 @@ def serving_release(tensorflow: str) -> str:
 def release_warning(tag: str, tensorflow: str | None) -> str | None:
     """A warning about an image's tag, if there is reason for one; tags that are no release number are not checked.
 
-    Args:
-        tag: of the image.
-        tensorflow: the version that trained the model, if it is known.
+    `tensorflow` is the version that trained the model, if it is known.
     """
     release, trained = re.match(r"\d+\.\d+\.\d+", tag), _minor(tensorflow or "")
     if release is None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from janus_core.errors import ConfigError
 from janus_core.files import exclusive
@@ -24,7 +24,7 @@ from pipeline.commands.compare.variants import (
 )
 from pipeline.commands.output import print_result
 from pipeline.config import JanusConfig
-from pipeline.environment import Terminal, library_output_to
+from pipeline.environment import library_output_to
 from pipeline.home import Home, now
 from pipeline.report.report_json import janus_version, stack_versions
 from pipeline.run.display import Display, console_on
@@ -62,7 +62,18 @@ def run_compare_job(config: JanusConfig, options: CompareOptions, verbose: bool 
         exclusive(home.compare / ".lock", refusal),
         library_output_to(home.compare / "compare.log", verbose) as terminal,
     ):
-        return _carry_out(_Job(config, base, wanted, options, home, terminal))
+        job = _Job(config, base, wanted, options, home)
+        console = console_on(terminal.err if options.as_json else terminal.out)
+        continues = "the same command continues after the last finished training"
+        comparison = attend(partial(_compare, job), console, terminal, continues)
+        if isinstance(comparison, int):
+            return comparison
+        folder = write_comparison(comparison, home.compare, options.output)
+        from pipeline.commands.compare.table import comparison_view
+
+        print_result(comparison, options.as_json, comparison_view, terminal.out)
+        console.print(f"result: {folder}/{RESULT_FILE}", style="dim", soft_wrap=True)
+    return 0
 
 
 @dataclass(frozen=True)
@@ -74,25 +85,6 @@ class _Job:
     candidates: list[Candidate]
     options: CompareOptions
     home: Home
-    terminal: Terminal
-
-    @property
-    def progress_stream(self) -> TextIO:
-        return self.terminal.err if self.options.as_json else self.terminal.out
-
-
-def _carry_out(job: _Job) -> int:
-    console = console_on(job.progress_stream)
-    continues = "the same command continues after the last finished training"
-    comparison = attend(partial(_compare, job), console, job.terminal, continues)
-    if isinstance(comparison, int):
-        return comparison
-    folder = write_comparison(comparison, job.home.compare, job.options.output)
-    from pipeline.commands.compare.table import comparison_view
-
-    print_result(comparison, job.options.as_json, comparison_view, job.terminal.out)
-    console.print(f"result: {folder}/{RESULT_FILE}", style="dim", soft_wrap=True)
-    return 0
 
 
 def _compare(job: _Job, display: Display) -> Comparison:

@@ -16,7 +16,7 @@ def plot_tasks(comparison: Comparison, path: Path) -> None:
     """A panel per task: each network's headline metric, mean and standard error, and a faint dot per seed."""
     names = [result.name for result in comparison.candidates]
     rows = [*names, EQUAL_NAME, SINGLE_NAME]
-    figure = _figure(len(comparison.tasks) * 5.0, 1.6 + 0.36 * len(rows))
+    figure = Figure(figsize=(len(comparison.tasks) * 5.0, 1.6 + 0.36 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(comparison.tasks), sharey=True, squeeze=False)[0]
     for panel, (task, info) in zip(panels, comparison.tasks.items(), strict=True):
         single = comparison.single.tasks[task].metrics[info.metric]
@@ -35,14 +35,16 @@ def plot_tasks(comparison: Comparison, path: Path) -> None:
         panel.locator_params(axis="x", nbins=5)
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
-    figure.suptitle(_title(comparison), fontsize=10)
+    seeds = len(comparison.seeds)
+    title = f"{comparison.pipeline}: mean ± standard error over {seeds} seed{'s' if seeds > 1 else ''}"
+    figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=DPI)
 
 
 def plot_ranking(comparison: Comparison, path: Path) -> None:
     """Δm of every multi-task network with its interval."""
     found = [(result, result.delta_m) for result in comparison.candidates if result.delta_m is not None]
-    figure = _figure(8.0, 1.6 + 0.34 * len(found))
+    figure = Figure(figsize=(8.0, 1.6 + 0.34 * len(found)), layout="constrained")
     panel = figure.subplots()
     panel.axvline(0.0, color=SINGLE_COLOUR, linewidth=1, linestyle="--")
     for row, (_, change) in enumerate(found):
@@ -59,10 +61,6 @@ def plot_ranking(comparison: Comparison, path: Path) -> None:
     figure.savefig(path, dpi=DPI)
 
 
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _dots(panel: Any, row: int, found: Estimate, colour: str) -> None:
     known = [value for value in found.values if value is not None]
     panel.plot(known, [row] * len(known), "o", color=colour, alpha=0.25, markersize=4, markeredgewidth=0)
@@ -73,8 +71,3 @@ def _dots(panel: Any, row: int, found: Estimate, colour: str) -> None:
 
 def _colour(change: Change | None) -> str:
     return COLOURS[change.verdict] if change and change.verdict else COLOURS["neutral"]
-
-
-def _title(comparison: Comparison) -> str:
-    seeds = len(comparison.seeds)
-    return f"{comparison.pipeline}: mean ± standard error over {seeds} seed{'s' if seeds > 1 else ''}"

@@ -14,6 +14,7 @@ from pipeline.commands.compare.comparison import (
     SingleResult,
     TaskInfo,
 )
+from pipeline.commands.output import plain_table
 
 DASH = "–"
 SINGLE_NAME, EQUAL_NAME = "single-task", "single-task, equal size"
@@ -40,12 +41,8 @@ def tasks_table(comparison: Comparison) -> Table:
         f"{comparison.pipeline}: {seeds} seed{'s' if seeds > 1 else ''}, {comparison.epochs} epochs; changes with "
         f"{comparison.confidence:.0%} intervals, + is better"
     )
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name in ("task", "network", "metric"):
-        table.add_column(name)
-    for name in ("mean ± s.e.", "to single-task", "to equal size"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict")
+    right = ("mean ± s.e.", "to single-task", "to equal size")
+    table = plain_table(title, ("task", "network", "metric", *right, "verdict"), right, right)
     for task, info in comparison.tasks.items():
         first = f"{task}\n({info.labelled:,} labelled)"
         for result in shown.values():
@@ -68,34 +65,22 @@ def tasks_table(comparison: Comparison) -> Table:
 
 def ranking_table(comparison: Comparison) -> Table:
     """All multi-task networks by Δm."""
-    table = Table(title="ranking by Δm (higher is better)", title_justify="left", header_style="bold")
-    table.add_column("", justify="right")
-    table.add_column("trunk × balancing")
-    for task, info in comparison.tasks.items():
-        table.add_column(f"{escape(task)}\n{_metric(info)}", justify="right", no_wrap=True)
-    table.add_column("Δm to\nsingle-task", justify="right", no_wrap=True)
-    table.add_column("verdict")
-    table.add_column("to the first", justify="right", no_wrap=True)
+    tasks = [f"{escape(task)}\n{_metric(info)}" for task, info in comparison.tasks.items()]
+    right = (*tasks, "Δm to\nsingle-task", "to the first")
+    columns = ("", "trunk × balancing", *right[:-1], "verdict", right[-1])
+    table = plain_table("ranking by Δm (higher is better)", columns, ("", *right), right)
     for place, result in enumerate(comparison.candidates, start=1):
         name = f"{result.name}{' (yours)' if result.own else ''}"
         values = [_value(result, task, info) for task, info in comparison.tasks.items()]
-        table.add_row(
-            str(place),
-            name,
-            *values,
-            percent(result.delta_m),
-            _verdict(result.delta_m),
-            percent(result.behind) if place > 1 else "",
-        )
+        behind = percent(result.behind) if place > 1 else ""
+        table.add_row(str(place), name, *values, percent(result.delta_m), _verdict(result.delta_m), behind)
     return table
 
 
 def cost_table(comparison: Comparison) -> Table:
     """Parameters and wall time of each network; single-task ones together."""
-    table = Table(header_style="bold")
-    table.add_column("network")
-    for name in ("parameters", "training [s]", "epochs"):
-        table.add_column(name, justify="right")
+    right = ("parameters", "training [s]", "epochs")
+    table = plain_table("", ("network", *right), right)
     for result in comparison.candidates:
         _add_cost(table, result.name, result.cost)
     count = len(comparison.tasks)

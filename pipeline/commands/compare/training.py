@@ -90,10 +90,8 @@ def carry_out(
 ) -> dict[tuple[str, int], Training]:
     """(label, repetition) → its training, from the journal or trained now.
 
-    Args:
-        determined_by: what a training depends on besides its configuration, its repetition and the examples.
-        headlines: task → the metric that is logged when a training has ended.
-        status: called with what is being done.
+    A training is `determined_by` these besides its configuration, its repetition and the examples. When it has ended,
+    each task's metric in `headlines` is logged.
     """
 
     def key_of(wanted: Planned) -> str:

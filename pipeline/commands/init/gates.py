@@ -24,11 +24,9 @@ class TaskGates:
 
 
 def propose_gates(task: TaskProposal, label: Label | None, evaluated: np.ndarray) -> TaskGates:
-    """What guessing from the labels of the train split reaches on those of the eval split.
+    """What guessing from the labels of the train split reaches on those of the eval split, bool [rows].
 
-    Args:
-        label: its labels; None of a multilabel task.
-        evaluated: bool [rows], the rows of eval.
+    A multilabel task has no `label`.
     """
     if label is None:
         return _multilabel(*multi_hot(task), evaluated)

@@ -132,10 +132,9 @@ def is_utf8(column: pa.Array) -> bool:
 def number_form_of(
     values: pa.StringArray, counts: np.ndarray, a_code: bool = False
 ) -> NumberForm | MixedNumbers | None:
-    """How numbers are written in a column that Python would read as text.
+    """How numbers are written in a column that Python would read as text, of which these are the different values.
 
     Args:
-        values: its different values.
         counts: int64 [values], their rows.
         a_code: whether its name says that it is a code or an identifier, in which text among numbers has a meaning.
 

@@ -1,10 +1,13 @@
 """All that is proposed for a table: features, tasks, split, gates and sizes."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import yaml
 
 from janus_core.errors import DataError
 from janus_core.tables.cells import CellForm
@@ -36,53 +39,20 @@ class Network:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    units: list[int]
-    tower: list[int]
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    validation_fraction: float
-    reason: str
-
-
-_SIZES: tuple[tuple[int, _Sizes], ...] = (
-    (500, _Sizes([32], [16], 200, 16, 0.003, 20, 0.2, "few rows: a small network, small batches, many epochs")),
-    (5_000, _Sizes([64, 32], [16], 60, 32, 0.001, 8, 0.15, "some thousand rows: small batches, many epochs")),
-    (50_000, _Sizes([128, 64], [32], 20, 128, 0.001, 3, 0.1, "some ten thousand rows")),
-    (1_000_000, _Sizes([128, 64], [32], 10, 512, 0.001, 2, 0.1, "some hundred thousand rows")),
-)
-_LARGEST = _Sizes([256, 128], [64], 5, 2048, 0.001, 1, 0.02, "many rows: large batches, few epochs")
-
-_RECIPE_ROWS = 5_000, 1_000_000
-
-
 def network_for(rows: int, by_time: bool) -> Network:
     """The network and its training, for a training split with this number of rows.
 
     The keys beyond sizes are those that `python -m benchmarks.ablation` shows to help on tables whose rows are split by
     a hash. They do not help to predict later rows from earlier ones, apart from `members` (docs/results.md).
     """
-    sizes = next((sizes for limit, sizes in _SIZES if rows <= limit), _LARGEST)
-    least, most = _RECIPE_ROWS
-    members = {"members": 4} if least < rows <= most else {}
-    model: dict[str, Any] = {"trunk": {"kind": "shared_bottom", "units": sizes.units, "dropout": 0.1}}
-    training: dict[str, Any] = {"epochs": sizes.epochs, "batch_size": sizes.batch_size}
-    if members and not by_time:
-        model = {"encoding": "piecewise_linear", "trunk": {"kind": "shared_bottom", "units": [256, 128], "dropout": 0}}
-        recipe = {"optimizer": "adamw", "weight_decay": 0.01, "learning_rate": 0.002, "ema": 0.998}
-        training |= {"min_steps": 5000} | recipe | {"early_stopping": {"patience": 6}}
-        tower = [64]
-    else:
-        training |= {"learning_rate": sizes.learning_rate, "early_stopping": {"patience": sizes.patience}}
-        tower = sizes.tower
-    return Network(
-        members | model | {"towers": {"default": tower}},
-        training | {"validation_fraction": sizes.validation_fraction},
-        sizes.reason,
-    )
+    size = next(size for size in _networks() if rows <= size.get("most_rows", rows))
+    keys = size if by_time else size.get("by_hash", size)
+    return Network(keys["model"], keys["training"], size["reason"])
+
+
+@functools.cache
+def _networks() -> list[dict[str, Any]]:
+    return yaml.safe_load((Path(__file__).parent / "templates/networks.yaml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,8 @@ def propose_split(
 ) -> SplitProposal:
     """By a column of times if it leaves labels of every class in both parts, else by a hash of all columns.
 
-    Args:
-        time: the best column of times, if there is one.
-        labels: target → its labels.
-        whole: the columns in all rows, where the sample is not the whole table.
-        unfit: why other columns of times cannot be split by.
+    `time` is the best column of times, and `unfit` says why others cannot be split by. If the sample is not the whole
+    table, `whole` has the columns in all rows.
     """
     notes = [*unfit]
     if time:

@@ -90,9 +90,7 @@ def check_targets(targets: Sequence[str], columns: Sequence[str]) -> None:
 def propose_tasks(columns: Sequence[Profile], whole: Mapping[str, WholeColumn]) -> list[TaskProposal]:
     """A task for each target's column.
 
-    Args:
-        columns: the targets' columns in the sample.
-        whole: these columns in all rows, where the sample is not the whole table.
+    Where the sample is not the whole table, `whole` has these columns in all rows.
 
     Raises:
         DataError: a target is missing throughout, constant, different in every row, or of no kind.

@@ -98,7 +98,7 @@ def run_unschedule_job(config: JanusConfig, access: Access, dry_run: bool = Fals
     if not scheduled:
         print(f"pipeline {name} is not scheduled: there is nothing to delete")
     for run in scheduled:
-        _disable(client, run)
+        _change(client, "disable", run)
         if _delete(client, run):
             print(f"recurring run {run.recurring_run_id} deleted: pipeline {name} is no longer started by the clock")
         else:
@@ -178,8 +178,8 @@ def _exchange(client: Client, old: Sequence[Any], new: Any) -> tuple[str, ...]:
     enabled = [run for run in old if _is_enabled(run)]
     try:
         for run in old:
-            _disable(client, run)
-        _enable(client, new)
+            _change(client, "disable", run)
+        _change(client, "enable", new)
     except JanusError as error:
         _restore(client, enabled, new, error)
     return tuple(run.recurring_run_id for run in old if not _delete(client, run))
@@ -198,7 +198,7 @@ def _restore(client: Client, enabled: Sequence[Any], new: Any, error: JanusError
         # Deleted first: a request to enable it may still be under way.
         _delete(client, new)
         for run in enabled[:1]:
-            _enable(client, run)
+            _change(client, "enable", run)
     except JanusError as second:
         raise JanusError(
             f"{error}\nThe old schedule could not be brought back: {second}\nNeither may be enabled now: `janus "
@@ -206,14 +206,6 @@ def _restore(client: Client, enabled: Sequence[Any], new: Any, error: JanusError
         ) from error
     state = "the old schedule is enabled as before" if enabled else "no schedule was enabled before, and none is now"
     raise JanusError(f"{error}\nThe new schedule is not enabled; {state}") from error
-
-
-def _enable(client: Client, run: Any) -> None:
-    _change(client, "enabling", run, client.recurring_runs.recurring_run_service_enable_recurring_run)
-
-
-def _disable(client: Client, run: Any) -> None:
-    _change(client, "disabling", run, client.recurring_runs.recurring_run_service_disable_recurring_run)
 
 
 def _delete(client: Client, run: Any) -> bool:
@@ -226,9 +218,8 @@ def _delete(client: Client, run: Any) -> bool:
     can_orphan = (server_version(client) or (0, 0)) >= ORPHANS_SINCE
     if not can_orphan and not _runs_have_ended(client, run):
         return False
-    plain = client.recurring_runs.recurring_run_service_delete_recurring_run
     try:
-        _change(client, "deleting", run, partial(_orphaning, client) if can_orphan else plain)
+        _change(client, "delete", run, partial(_orphaning, client) if can_orphan else None)
     except RefusedError as error:
         # An earlier attempt, or somebody else, has already deleted it.
         if error.status != 404:
@@ -278,5 +269,9 @@ def _orphaning(client: Client, recurring_run_id: str) -> Any:
     )
 
 
-def _change(client: Client, doing: str, run: Any, method: Callable[[str], Any]) -> None:
-    ask(client, f"{doing} the recurring run {run.recurring_run_id}", lambda: method(run.recurring_run_id))
+def _change(
+    client: Client, verb: Literal["enable", "disable", "delete"], run: Any, method: Callable[[str], Any] | None = None
+) -> None:
+    change = method or getattr(client.recurring_runs, f"recurring_run_service_{verb}_recurring_run")
+    what = f"{verb.removesuffix('e')}ing the recurring run {run.recurring_run_id}"
+    ask(client, what, lambda: change(run.recurring_run_id))

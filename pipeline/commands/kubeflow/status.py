@@ -213,10 +213,8 @@ def step_failures(tasks: Sequence[Any], steps: Set[str]) -> list[StepFailure]:
     """The failed steps of a run, in the order in which they ended.
 
     KFP's task details are the nodes of Argo's workflow (backend/src/apiserver/server/api_converter.go, toModelTasks):
-    the steps, and also their drivers, their attempts and groups around them, all without messages.
-
-    Args:
-        steps: the names of the compiled steps; empty if the version was deleted: the known groups are then left out.
+    the steps, and also their drivers, their attempts and groups around them, all without messages. Without the names of
+    the compiled steps, as if the version was deleted, the known groups are left out.
     """
     failures: dict[str, StepFailure] = {}
     for task in sorted(tasks, key=lambda task: str(task.end_time)):

@@ -15,6 +15,7 @@ from pipeline.report.wording import gate_line
 Details = list[tuple[str, str]]
 _LONGEST = 120
 """Characters of a line in a graph's node; the tree and JSON have the whole."""
+_ENTITIES = str.maketrans({mark: f"#{ord(mark)};" for mark in '"#&<>;`\\|[]{}()'} | {"\r": " ", "\n": " "})
 
 
 def lineage_tree(lineage: Lineage) -> Tree:
@@ -143,13 +144,7 @@ def _dot(*lines: str) -> str:
 
 def _mermaid(*lines: str) -> str:
     """A quoted string of Mermaid, which has entities for what would end it or be taken for markup."""
-    return '"' + "<br/>".join("".join(map(_entity, _short(line))) for line in lines) + '"'
-
-
-def _entity(character: str) -> str:
-    if character in '"#&<>;`\\|[]{}()':
-        return f"#{ord(character)};"
-    return " " if character in "\r\n" else character
+    return '"' + "<br/>".join(_short(line).translate(_ENTITIES) for line in lines) + '"'
 
 
 # --- details of steps and artifacts -------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from janus_core.tables.pieces import WorkItem
 from pipeline.commands.predict.chunks import output_schema, predict_chunk, read_chunks
 from pipeline.commands.predict.input_files import Source
 from pipeline.commands.predict.options import PredictOptions
-from pipeline.commands.predict.output import TableWriter, TaskColumns, whole_folder
+from pipeline.commands.predict.output import TableWriter, TaskColumns, whole
 from serving.client import LocalClient, RequestError, Signature
 
 _LOCAL = (None, "DirectRunner", "SwitchingDirectRunner")
@@ -54,7 +54,8 @@ def predict_on_beam(
     if runner in _LOCAL:
         # Beam's own choice for a local run may be a runner that it has to download.
         runner = FnApiRunner()
-    with whole_folder(target) as staging:
+    with whole(target) as staging:
+        staging.mkdir()
         folder = str(staging.resolve())
         model = model if "://" in model else str(Path(model).resolve())
         step = _PredictItem(model, source, signature, tasks, folder, len(work), options.batch_size)

@@ -1,5 +1,6 @@
 """Rows in chunks: read from files, with the columns that the output repeats, as the model's inputs, and predicted."""
 
+import contextlib
 import json
 import math
 from collections import deque
@@ -166,16 +167,13 @@ def _typed_value(value: Any, wanted: pa.DataType) -> Any:
         return value
     if isinstance(value, str) and not value.strip():
         return None
-    number = float(value) if pa.types.is_floating(wanted) else _whole(value)
-    return None if number is None or math.isnan(number) else number
-
-
-def _whole(value: Any) -> int | None:
-    try:
-        return int(value)
-    except ValueError:
-        number = float(value)
-        return None if math.isnan(number) else int(number)
+    if pa.types.is_integer(wanted):
+        with contextlib.suppress(ValueError):
+            return int(value)
+    number = float(value)
+    if math.isnan(number):
+        return None
+    return number if pa.types.is_floating(wanted) else int(number)
 
 
 # --- TFRecord -----------------------------------------------------------------------------------------------------
@@ -243,9 +241,7 @@ def arrays_of(
 ) -> dict[str, np.ndarray]:
     """The inputs of `rows` rows from `start`; a column that is absent is missing in every row, and stays out.
 
-    Args:
-        columns: int64, float32, binary or lists of them, as `kind_of` says, each of more rows than these.
-        locate: names a row of the columns.
+    The columns are int64, float32, binary or lists of them, as `kind_of` says; `locate` names a row of theirs.
 
     Raises:
         DataError: a value is missing but required, or has another length than the model takes; names row and column.

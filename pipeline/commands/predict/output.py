@@ -36,8 +36,6 @@ class TaskColumns:
         classes: in the order of the probabilities; else empty.
         quantiles: levels, in the order of the prediction's columns; else empty.
         classes_output: the output that names the classes, if there is one.
-        prefix: of the columns.
-        dtype: of their numbers.
         decision_output: the output that names the decided class, if there is one.
     """
 
@@ -133,20 +131,18 @@ def named_apart(tasks: Sequence[TaskColumns], columns: Sequence[str], prefix: st
     Raises:
         ConfigError: the prefix that was asked for does not keep them apart, or `PREFIX` would not.
     """
-    taken = _taken(tasks, columns)
-    if taken and prefix is None:
+
+    def taken(tasks: Sequence[TaskColumns]) -> list[str]:
+        return [field.name for task in tasks for field in task.fields if field.name in columns]
+
+    if taken(tasks) and prefix is None:
         tasks = [replace(task, prefix=PREFIX) for task in tasks]
-        taken = _taken(tasks, columns)
-    if taken:
+    if names := taken(tasks):
         raise ConfigError(
-            f"the input has columns that are called like predictions: {', '.join(taken)}; give another --prefix, or "
+            f"the input has columns that are called like predictions: {', '.join(names)}; give another --prefix, or "
             "--only-predictions"
         )
     return list(tasks)
-
-
-def _taken(tasks: Sequence[TaskColumns], columns: Sequence[str]) -> list[str]:
-    return [field.name for task in tasks for field in task.fields if field.name in columns]
 
 
 def _columns_of(
@@ -238,7 +234,7 @@ def whole_file(target: Path, schema: pa.Schema) -> Iterator[TableWriter]:
     Raises:
         ConfigError: it cannot be written.
     """
-    with _whole(target) as staging, staging.open("wb") as stream:
+    with whole(target) as staging, staging.open("wb") as stream:
         writer = TableWriter(stream, target.suffix, schema)
         try:
             yield writer
@@ -248,19 +244,12 @@ def whole_file(target: Path, schema: pa.Schema) -> Iterator[TableWriter]:
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """A folder that takes its place once the block ends well, and is removed where it does not.
+def whole(target: Path) -> Iterator[Path]:
+    """A path that takes the target's place once the block ends well, and is removed where it does not.
 
     Raises:
-        ConfigError: it cannot be made.
+        ConfigError: it cannot be written.
     """
-    with _whole(target) as staging:
-        staging.mkdir()
-        yield staging
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[Path]:
     try:
         with replacing(target, durable=True) as staging:
             yield staging

@@ -43,12 +43,9 @@ def prediction_drifts(
     tasks: Mapping[str, bool],
     threshold: float | None,
 ) -> list[PredictionDrift]:
-    """Each task's distance, of those whose answers were logged.
+    """Each task's distance, of those whose answers were logged; `tasks` says which have classes.
 
-    Args:
-        expected: output → [rows, …] of the eval split.
-        served: the same of the log.
-        tasks: task → whether it has classes.
+    `expected` and `served` are output → [rows, …], of the eval split and of the log.
     """
     drifts = []
     for task, has_classes in tasks.items():

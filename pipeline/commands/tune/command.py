@@ -17,8 +17,7 @@ def tune(
         float | None, typer.Option("--minutes", metavar="M", help="Instead of tune.minutes, the limit of the search.")
     ] = None,
     workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", help="Instead of tune.workers, parallel processes."),
+        int | None, typer.Option("--workers", metavar="N", help="Instead of tune.workers, parallel processes.")
     ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Write the best values into CONFIG, whose comments stay.")

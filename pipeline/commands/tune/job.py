@@ -28,14 +28,8 @@ def run_tune_job(
 ) -> int:
     """Tunes, shows and writes the result, and returns the exit code.
 
-    Args:
-        config: of the file with its overrides.
-        path: the file.
-        overrides: as `--set` gives them.
-        write: whether the best values are written into the file.
-        restart: whether unfinished tunings are discarded.
-        as_json: whether the result is printed as JSON.
-        verbose: shows the libraries' logs.
+    The configuration is that of the file `path` with the overrides of `--set`. With `write`, it gets the best values;
+    with `restart`, unfinished tunings are discarded.
 
     Raises:
         ConfigError: there is nothing to try, an earlier state cannot be read, or the file cannot be written.

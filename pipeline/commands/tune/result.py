@@ -75,13 +75,9 @@ def scored(trials: Sequence[TrialRecord]) -> list[tuple[TrialRecord, float]]:
 
 
 def tuning_of(config: JanusConfig, results: Path, path: Path, overrides: Sequence[str]) -> Tuning:
-    """The result of a tuning.
+    """The result of tuning a configuration, which is that of the file `path` with the overrides of `--set`.
 
-    Args:
-        config: what was tuned.
-        results: the Tuner's artifact `tuner_results`.
-        path: the configuration's file.
-        overrides: as `--set` gives them.
+    `results` is the Tuner's artifact `tuner_results`.
     """
     from components.tuner.executor import read_trials
 

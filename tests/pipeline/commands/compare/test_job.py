@@ -216,7 +216,7 @@ def test_two_comparisons_at_once_are_one_too_many(tmp_path: Path, monkeypatch: p
     def again(*arguments: Any) -> int:
         return run_compare_job(small_config(tmp_path), CompareOptions())
 
-    monkeypatch.setattr(job, "_carry_out", again)
+    monkeypatch.setattr(job, "attend", again)
     with pytest.raises(JanusError, match="another comparison of pipeline 'small' is under way"):
         run_compare_job(small_config(tmp_path), CompareOptions())
 
