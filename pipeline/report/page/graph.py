@@ -31,12 +31,7 @@ class Graph:
 
 
 def graph_of(components: Mapping[str, ComponentReport], lineage: Sequence[NodeLineage]) -> Graph:
-    """Lays out the components; one without a lineage has no arrow.
-
-    Args:
-        components: name → how it went.
-        lineage: which components each one read from.
-    """
+    """Lays out the components, by name; one without a lineage, which says what it read from, has no arrow."""
     takes: dict[str, list[str]] = {name: [] for name in components} | {
         component.node: [other for other in component.takes if other in components]
         for component in lineage
@@ -55,7 +50,7 @@ def graph_of(components: Mapping[str, ComponentReport], lineage: Sequence[NodeLi
         start = (width - len(names) * WIDTH - (len(names) - 1) * GAP_X) / 2
         for place, name in enumerate(names):
             places[name] = (start + place * (WIDTH + GAP_X), layer * (HEIGHT + GAP_Y))
-    nodes = [Node(name, *places[name], _note(component), _state(component)) for name, component in components.items()]
+    nodes = [Node(name, *places[name], *_note_and_state(component)) for name, component in components.items()]
     paths = [_path(places[other], places[name]) for name in components for other in _direct(name, takes)]
     height = (max(rows, default=0) + 1) * (HEIGHT + GAP_Y) - GAP_Y
     return Graph(nodes, paths, width, height)
@@ -76,13 +71,7 @@ def _path(start: tuple[float, float], end: tuple[float, float]) -> str:
     return f"M{x1:g} {y1:g} C{x1:g} {middle:g} {x2:g} {y2 - GAP_Y:g} {x2:g} {y2 - 2:g}"
 
 
-def _note(component: ComponentReport) -> str:
+def _note_and_state(component: ComponentReport) -> tuple[str, str]:
     if component.state != "complete":
-        return f"{component.state} after {component.seconds:.1f} s"
-    return "cached" if component.cached else f"{component.seconds:.1f} s"
-
-
-def _state(component: ComponentReport) -> str:
-    if component.state != "complete":
-        return "failed"
-    return "cached" if component.cached else "ran"
+        return f"{component.state} after {component.seconds:.1f} s", "failed"
+    return ("cached", "cached") if component.cached else (f"{component.seconds:.1f} s", "ran")

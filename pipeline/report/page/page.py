@@ -15,14 +15,7 @@ from pipeline.report.baselines import BaselineLine, baseline_table
 from pipeline.report.jinja import template
 from pipeline.report.model_card import ModelCard
 from pipeline.report.page.graph import graph_of
-from pipeline.report.page.plots import (
-    Plot,
-    baselines_plot,
-    importance_plot,
-    slices_plot,
-    task_plots,
-    training_plots,
-)
+from pipeline.report.page.plots import Plot, baselines_plot, importance_plot, slices_plot, task_plots, training_plots
 from pipeline.report.page.svg import draw, without_control_characters
 from pipeline.report.report_json import RunReport
 from pipeline.report.wording import (
@@ -59,16 +52,10 @@ def render(
     card: ModelCard,
     drawn: MutableMapping[str, str] | None = None,
 ) -> str:
-    """The page of a run, also of one that failed or was interrupted.
+    """The page of a run, also of one that failed or was interrupted. The same arguments give the same page.
 
-    The same arguments give the same page.
-
-    Args:
-        report: report.json.
-        config: what the run was started with.
-        analysis: the result of `analyse`; empty where the run ended before it.
-        card: the model card.
-        drawn: plots by their keys, which are taken as they are; those that are missing are drawn and added.
+    `drawn` are plots by their keys, which are taken as they are; those that are missing are drawn and added. Where the
+    run ended before it, the analysis is empty.
     """
     drawings = {} if drawn is None else drawn
 
@@ -128,9 +115,8 @@ def _task(
             plots.append(slices_plot(f"{key}-s-{metric}-{number_of}", columns, metric, overall, slices))
         worst += [(metric, one) for one in worst_slices(by_columns)]
     if analysis is not None and analysis.importance:
-        plots.append(
-            importance_plot(f"{key}-imp", analysis.importance_metric, analysis.importance_base, analysis.importance)
-        )
+        metric, base = analysis.importance_metric, analysis.importance_base
+        plots.append(importance_plot(f"{key}-imp", metric, base, analysis.importance))
     return TaskPart(
         key=key,
         name=name,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from scipy.integrate import trapezoid
 
 from pipeline.report.analysis.analysis_json import ClassAnalysis, Confusion, Grid, Histogram, Importance, TaskAnalysis
 from pipeline.report.analysis.slices import SliceValue
@@ -24,9 +25,7 @@ class Plot:
 
     Attributes:
         key: unique on the page.
-        title: what it is.
         text: what it shows, in a sentence.
-        paint: draws it.
         height: in inches, see `svg.draw`.
         header, rows: the numbers that it is drawn from.
         tall: whether its height depends on the number of rows.
@@ -110,15 +109,10 @@ def importance_plot(key: str, metric: str, base: float | None, importance: Seque
     bars, rest = needed[:MOST_BARS], [b.column for b in importance if not b.beyond_chance]
 
     def paint(axis: Axes) -> None:
-        places = range(len(bars))
-        axis.barh(
-            places, [b.worse for b in bars], xerr=[b.spread for b in bars], color=SERIES[0], ecolor=QUIET, height=0.65
-        )
-        axis.set_yticks(places, [shown(bar.column) for bar in bars])
-        axis.set_ylim(len(bars) - 0.4, -0.6)
-        axis.set_xlabel(f"{metric} is worse by")
+        worse, spread = [bar.worse for bar in bars], [bar.spread for bar in bars]
+        axis.barh(range(len(bars)), worse, xerr=spread, color=SERIES[0], ecolor=QUIET, height=0.65)
+        _name_bars(axis, [shown(bar.column) for bar in bars], f"{metric} is worse by")
         axis.axvline(0, color=QUIET, linewidth=0.8)
-        axis.grid(axis="x")
 
     text = "Most: " + ", ".join(f"{b.column} ({b.worse:.3g})" for b in needed[:3]) + "."
     if not needed:
@@ -135,11 +129,7 @@ def importance_plot(key: str, metric: str, base: float | None, importance: Seque
         1.0 + 0.2 * len(bars),
         ("column", f"{metric} worse by", "spread"),
         [
-            (
-                b.column,
-                f"{b.worse:.4g}" if b.beyond_chance else "within chance",
-                f"{b.spread:.2g}" if b.beyond_chance else "",
-            )
+            (b.column, *((f"{b.worse:.4g}", f"{b.spread:.2g}") if b.beyond_chance else ("within chance", "")))
             for b in importance
         ],
         tall=True,
@@ -161,10 +151,7 @@ def slices_plot(key: str, columns: str, metric: str, overall: float | None, slic
         if overall is not None:
             axis.axvline(overall, color=QUIET, linewidth=1.2, linestyle="--", label="all rows")
             axis.legend(loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
-        axis.set_yticks(places, [f"{shown(bar.label)}  n = {bar.rows:,}" for bar in bars])
-        axis.set_ylim(len(bars) - 0.4, -0.6)
-        axis.set_xlabel(metric)
-        axis.grid(axis="x")
+        _name_bars(axis, [f"{shown(bar.label)}  n = {bar.rows:,}" for bar in bars], metric)
 
     worse = [bar for bar in slices if bar.worse]
     text = f"{metric} by {columns}, those worse beyond chance first"
@@ -186,6 +173,14 @@ def slices_plot(key: str, columns: str, metric: str, overall: float | None, slic
         [(bar.label, f"{bar.rows:,}", number(bar.value), bar.interval) for bar in slices],
         tall=True,
     )
+
+
+def _name_bars(axis: Axes, names: Sequence[str], label: str) -> None:
+    """Names horizontal bars, the first of which is at the top."""
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.set_xlabel(label)
+    axis.grid(axis="x")
 
 
 # --- training ---------------------------------------------------------------------------------------------------
@@ -247,7 +242,7 @@ def _roc(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
         lines = [(shown(one.name), one.false_positive_rate, one.true_positive_rate) for one in classes]
         _curves(axis, lines, "false positive rate", "true positive rate", linewidth=1.4)
 
-    areas = [(c.name, _area(c.false_positive_rate, c.true_positive_rate)) for c in classes]
+    areas = [(c.name, float(trapezoid(c.true_positive_rate, c.false_positive_rate))) for c in classes]
     named = ", ".join(f"{name} {area:.3f}" for name, area in areas)
     return Plot(
         key,
@@ -261,10 +256,6 @@ def _roc(key: str, classes: Sequence[ClassAnalysis]) -> Plot:
             for c, (_, area) in zip(classes, areas, strict=True)
         ],
     )
-
-
-def _area(x: Sequence[float], y: Sequence[float]) -> float:
-    return float(np.sum(np.diff(x) * (np.array(y[1:]) + np.array(y[:-1])) / 2))
 
 
 def _precision_recall(key: str, classes: Sequence[ClassAnalysis]) -> Plot:

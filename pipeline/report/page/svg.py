@@ -76,12 +76,9 @@ def without_control_characters(text: str) -> str:
 
 
 def draw(key: str, painter: Callable[[Axes], None], height: float = HEIGHT) -> str:
-    """An `<svg>` element of one plot.
+    """An `<svg>` element of one plot, whose key goes before every id in it, and is unique on the page.
 
-    Args:
-        key: goes before every id in it; unique on the page.
-        painter: draws.
-        height: in inches; every plot is 4.4 wide, and only the ratio is seen.
+    The height is in inches; every plot is 4.4 wide, and only the ratio is seen.
     """
     with _settings():
         figure = Figure(figsize=(WIDTH, height))
