@@ -50,7 +50,7 @@ TOOLS = {
         fixtures=frozenset({"browser"}),
     ),
     "mariadb": Tool(
-        tests="the Kubeflow runs with metadata in MySQL",
+        tests="the Kubeflow runs with metadata in MySQL, and its TLS",
         present=lambda: all(map(shutil.which, MARIADB)),
         remedy="apt-get install mariadb-server-core mariadb-client-core, with /usr/sbin on the PATH",
         in_ci=True,

@@ -79,6 +79,7 @@ class KubeflowConfig(StrictModel):
     )
     metadata: str = Field(
         description="ML Metadata's address: mysql://user@host:port/database, grpc://host:port, or sqlite:///path. "
+        "With ?tls=true at its end, the connection to MySQL is encrypted. "
         "The password is read from the variable JANUS_MLMD_PASSWORD (see `secrets`)."
     )
     data_path: str | None = Field(None, description="The data's path in the cluster, in place of data.path.")

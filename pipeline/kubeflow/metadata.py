@@ -14,6 +14,7 @@ from pipeline.kubeflow.step import TransientError
 VARIABLE, PASSWORD = "JANUS_MLMD", "JANUS_MLMD_PASSWORD"
 CONNECT_SECONDS = 10.0
 PORTS = {"mysql": 3306, "grpc": 8080}
+TLS = "tls=true"
 
 
 def connection_config(environment: Mapping[str, str] = os.environ) -> Any:
@@ -48,6 +49,12 @@ def connection_config(environment: Mapping[str, str] = os.environ) -> Any:
     config.mysql.host, config.mysql.port, config.mysql.database = parts.hostname, port, database
     config.mysql.user = unquote(parts.username)
     config.mysql.password = environment.get(PASSWORD) or unquote(parts.password or "")
+    if parts.query not in ("", TLS):
+        raise ConfigError(f"{VARIABLE}: '?{parts.query}' is not '?{TLS}', the only parameter of an address")
+    if parts.query:
+        # The client encrypts if it has any options of TLS. It does not verify a certificate: with verify_server_cert it
+        # connects to no server at all.
+        config.mysql.ssl_options.SetInParent()
     return config
 
 
@@ -75,6 +82,11 @@ def explained(error: Exception) -> Exception:
     text = str(error)
     if "errno: (1045)" in text or "errno: 1045" in text or "Access denied" in text:
         return JanusError(f"ML Metadata's database refused the user or the password ({VARIABLE}, {PASSWORD}): {text}")
+    if "mysql_real_connect failed: errno: ," in text:
+        return JanusError(
+            f"ML Metadata's database ended the connection. If it demands TLS, add ?{TLS} to its address "
+            f"(kubeflow.metadata in the configuration, {VARIABLE} for a command). {text}"
+        )
     if "1049" in text and "Unknown database" in text:
         return JanusError(f"ML Metadata's database does not exist: create it first. {text}")
     if "schema version" in text or "schema_version" in text:

@@ -143,7 +143,7 @@ def test_the_configuration_fits(section: KubeflowConfig) -> None:
     keys = secret_keys("base")
     assert section.secrets
     assert all(secret.key in keys[secret.name] for secret in section.secrets)
-    found = re.fullmatch(r"mysql://(.+)@(.+):(\d+)/(.+)", section.metadata)
+    found = re.fullmatch(r"mysql://(.+)@(.+):(\d+)/(.+)\?tls=true", section.metadata)
     assert found is not None
     service, stateful = only("Service"), only("StatefulSet")
     container = stateful["spec"]["template"]["spec"]["containers"][0]
@@ -224,6 +224,7 @@ def test_the_database_has_probes_and_the_login_that_ml_metadata_knows() -> None:
     container = only("StatefulSet")["spec"]["template"]["spec"]["containers"][0]
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
     assert {"--mysql-native-password=ON", "--authentication-policy=mysql_native_password"} <= set(container["args"])
+    assert "--require-secure-transport=ON" in container["args"]
     # MySQL 9 removed that login.
     assert container["image"].startswith("mysql:8.4.")
     (template,) = only("StatefulSet")["spec"]["volumeClaimTemplates"]

@@ -13,8 +13,8 @@ START_SECONDS = 60.0
 
 
 @contextmanager
-def mysql_server(folder: Path) -> Iterator[dict[str, str]]:
-    """Runs a server with an empty database; gives the environment that names it to a step."""
+def mysql_server(folder: Path, *options: str) -> Iterator[dict[str, str]]:
+    """Runs a server with an empty database and further options; gives the environment that names it to a step."""
     data, log = folder / "mysql", folder / "mysql.log"
     port, password = _free_port(), secrets.token_hex(8)
     common = ["--no-defaults", f"--datadir={data}"]
@@ -27,16 +27,16 @@ def mysql_server(folder: Path) -> Iterator[dict[str, str]]:
     root = ["--user=root"] if os.getuid() == 0 else []
     server = ["mariadbd", *common, *root, f"--port={port}", "--bind-address=127.0.0.1"]
     # Relative: a socket's path may have 107 bytes, fewer than some temporary folders have.
-    options = ["--socket=m.sock", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]
+    usual = ["--socket=m.sock", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]
     with (
         log.open("w") as output,
-        subprocess.Popen([*server, *options], cwd=folder, stdout=output, stderr=output) as run,
+        subprocess.Popen([*server, *usual, *options], cwd=folder, stdout=output, stderr=output) as run,
     ):
         try:
             _wait_for(port, run, log)
-            _sql(port, f"CREATE USER janus@'%' IDENTIFIED BY '{password}'")
-            _sql(port, "CREATE DATABASE metadata")
-            _sql(port, "GRANT ALL ON metadata.* TO janus@'%'")
+            run_sql(port, f"CREATE USER janus@'%' IDENTIFIED BY '{password}'")
+            run_sql(port, "CREATE DATABASE metadata")
+            run_sql(port, "GRANT ALL ON metadata.* TO janus@'%'")
             yield {"JANUS_MLMD": f"mysql://janus@127.0.0.1:{port}/metadata", "JANUS_MLMD_PASSWORD": password}
         finally:
             run.terminate()
@@ -46,7 +46,7 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            _sql(port, "SELECT 1")
+            run_sql(port, "SELECT 1")
             return
         except subprocess.CalledProcessError as error:
             if server.poll() is not None or time.monotonic() > deadline:
@@ -54,7 +54,8 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
             time.sleep(0.2)
 
 
-def _sql(port: int, statement: str) -> None:
+def run_sql(port: int, statement: str) -> None:
+    """Runs a statement as root."""
     client = ["mariadb", "--no-defaults", "--host=127.0.0.1", f"--port={port}", "--user=root"]
     subprocess.run([*client, f"--execute={statement}"], check=True, capture_output=True)
 

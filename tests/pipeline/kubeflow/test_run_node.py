@@ -64,6 +64,9 @@ def test_addresses_of_ml_metadata() -> None:
     assert (mysql.host, mysql.port, mysql.database, mysql.user, mysql.password) == (
         "db", 3307, "metadata", "janus", "word",
     )  # fmt: skip
+    assert not mysql.HasField("ssl_options")
+    tls = connection_config({"JANUS_MLMD": "mysql://janus@db/metadata?tls=true"}).mysql
+    assert (tls.database, tls.HasField("ssl_options")) == ("metadata", True)
     grpc = connection_config({"JANUS_MLMD": "grpc://service"})
     assert isinstance(grpc, pb.MetadataStoreClientConfig)
     assert (grpc.host, grpc.port) == ("service", 8080)
@@ -77,6 +80,7 @@ def test_addresses_of_ml_metadata() -> None:
         ("metadata.db", "is none of"),
         ("mysql://janus:word@db", "names no user or no database"),
         ("mysql://db/metadata", "names no user or no database"),
+        ("mysql://janus@db/metadata?ssl=1", "is not '\\?tls=true'"),
     ],
 )
 def test_an_address_that_is_none(url: str | None, words: str) -> None:
