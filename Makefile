@@ -16,7 +16,7 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve kubeflow image docs screenshots check test test-all lint format bench bench-serving fuzz clean
+.PHONY: help setup lock run report serve kubeflow image docs screenshots check test test-all lint format sbom pin-images bench bench-serving fuzz clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
@@ -78,6 +78,12 @@ format: setup ## Format the source, and mend what ruff can mend
 
 lock: setup ## Compile requirements/*.txt from requirements/*.in (newest versions: ARGS=--upgrade)
 	@$(BIN)/python -B requirements/lock.py $(ARGS)
+
+sbom: setup ## List all packages with hashes and licences: build/sbom/*.cdx.json (CycloneDX), licences.csv
+	@$(BIN)/python -B requirements/sbom.py $(ARGS)
+
+pin-images: setup ## Pin the images that deploy/ names by their digests, asking the registry (ARGS=--check changes nothing)
+	@$(BIN)/python -B deploy/pin_images.py $(ARGS)
 
 bench: setup ## Measure Janus beside the same pipeline of stock TFX components (about 40 minutes; ARGS=--help)
 	@[ -e data/flights ] || $(BIN)/python configs/flights.py

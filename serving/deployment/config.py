@@ -13,7 +13,7 @@ STOCK_IMAGE = "tensorflow/serving"
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _IMAGE = re.compile(r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{64}")
 _MEMORY = re.compile(r"[1-9][0-9]*(Mi|Gi)")
 _HTTP_PATH = re.compile(r"(/[A-Za-z0-9_.-]+)+")
 _SUB_PATH = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
@@ -98,10 +98,10 @@ class DeploymentConfig(StrictModel):
     image: Annotated[str, _full_match(_IMAGE, "an image's name, without a tag")] = Field(
         STOCK_IMAGE, description="The server's image, without its tag."
     )
-    tag: Annotated[str, _full_match(_TAG, "an image's tag, or sha256:digest")] | None = Field(
+    tag: Annotated[str, _full_match(_TAG, "an image's tag, sha256:digest, or tag@sha256:digest")] | None = Field(
         None,
-        description="The image's tag or sha256 digest; by default the release of TF Serving for the TensorFlow that "
-        "trained the model, if there is one.",
+        description="The image's tag, sha256 digest, or both as tag@sha256:digest; by default the release of TF "
+        "Serving for the TensorFlow that trained the model, if there is one.",
     )
     rest_port: _Port = Field(8501, description="The port of the REST API, inside and outside of the container.")
     grpc_port: _Port = Field(8500, description="The port of the gRPC API, inside and outside of the container.")

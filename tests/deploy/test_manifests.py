@@ -210,7 +210,7 @@ def test_nothing_runs_as_root_or_without_limits_or_in_a_version_of_chance() -> N
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["automountServiceAccountToken"] is False
         for container in spec["containers"]:
-            assert re.fullmatch(r"[a-z./-]+:[0-9]+\.[0-9]+\.[0-9]+", container["image"])
+            assert re.fullmatch(r"[a-z./-]+:[0-9]+\.[0-9]+\.[0-9]+(@sha256:[0-9a-f]{64})?", container["image"])
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,

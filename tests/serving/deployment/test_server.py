@@ -104,6 +104,9 @@ def test_a_tag_or_digest_of_ones_own() -> None:
     assert rendered(tag="2.19.1", tensorflow="").service["image"] == "tensorflow/serving:2.19.1"
     digest = "sha256:" + "a" * 64
     assert rendered(tag=digest, image="registry:5000/ours").service["image"] == f"registry:5000/ours@{digest}"
+    both = f"2.16.1@{digest}"
+    assert rendered(tag=both).service["image"] == f"tensorflow/serving:{both}"
+    assert release_warning(both, "2.16.2") is None
 
 
 def test_the_stock_image_reads_no_s3() -> None:

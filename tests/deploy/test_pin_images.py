@@ -1,0 +1,111 @@
+"""Pinning images by digest, with a registry of the test's own that demands a token as Docker Hub does."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.project import SOURCES
+
+SCRIPT = SOURCES / "deploy/pin_images.py"
+
+
+def digest_of(repository: str, tag: str) -> str:
+    return "sha256:" + sha256(f"{repository}:{tag}".encode()).hexdigest()
+
+
+class _Registry(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        scope = re.search(r"scope=repository%3A(.+)%3Apull", self.path)
+        assert scope is not None
+        body = json.dumps({"token": scope[1].replace("%2F", "/")}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_HEAD(self) -> None:
+        found = re.fullmatch(r"/v2/(.+)/manifests/(.+)", self.path)
+        assert found is not None
+        repository, tag = found.groups()
+        if self.headers.get("Authorization") != f"Bearer {repository}":
+            port = self.server.server_address[1]
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", f'Bearer realm="http://127.0.0.1:{port}/token",service="test"')
+        elif "image.index.v1+json" not in self.headers["Accept"] or repository == "library/gone":
+            self.send_response(404)
+        else:
+            self.send_response(200)
+            self.send_header("Docker-Content-Digest", digest_of(repository, tag))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Logs nothing."""
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), _Registry)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(SOURCES / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "deploy"
+
+
+def pin(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-B", str(SCRIPT), "--folder", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def images(folder: Path) -> list[str]:
+    text = "\n".join(path.read_text() for path in [*folder.rglob("*.yaml"), *folder.rglob("Dockerfile*")])
+    return re.findall(r"^(?:\s*(?:- )?image: |ARG BASE=|ARG BEAM=)(.*)$", text, re.MULTILINE)
+
+
+def test_every_image_of_others_gets_the_digest_of_its_tag_once(folder: Path, registry: str) -> None:
+    before = sorted(images(folder))
+    assert pin(folder, "--check").returncode == 1
+    done = pin(folder, "--registry", registry)
+    assert done.returncode == 0, done.stderr
+    after = sorted(images(folder))
+    assert sorted(re.sub(r"@sha256:[0-9a-f]{64}$", "", image) for image in after) == before
+    assert f"python:3.11-slim-trixie@{digest_of('library/python', '3.11-slim-trixie')}" in after
+    assert [image for image in after if image.startswith("mysql:")][0].endswith(
+        digest_of("library/mysql", [image for image in before if image.startswith("mysql:")][0].partition(":")[2])
+    )
+    beam = next(image for image in before if re.fullmatch(r"\d+\.\d+\.\d+", image))
+    assert f"{beam}@{digest_of('apache/beam_python3.11_sdk', beam)}" in after
+    # The project's own images, and TensorFlow Serving's generated files, which follow the configuration.
+    assert {image.partition(":")[0] for image in after if "@" not in image} <= {
+        "janus-beam-worker",
+        "tensorflow/serving",
+    }
+    assert "serving.deployment.tag: 2." in done.stdout
+    assert pin(folder, "--check").returncode == 0
+    assert pin(folder, "--registry", registry).returncode == 0
+    assert sorted(images(folder)) == after
+
+
+def test_nothing_is_written_where_a_digest_is_missing(folder: Path, registry: str) -> None:
+    (folder / "z.yaml").write_text("image: gone:1\n")
+    before = images(folder)
+    failed = pin(folder, "--registry", registry)
+    assert (failed.returncode, images(folder)) == (1, before)
+    assert "cannot be asked" in failed.stderr
+    assert "cannot be asked" in pin(folder, "--registry", "http://127.0.0.1:9").stderr
