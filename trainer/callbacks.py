@@ -24,15 +24,15 @@ MONITOR = f"val_{BALANCED_LOSS}"
 
 
 class ShuffleEpoch(keras.callbacks.Callback):
-    """Sets the epoch of the input pipeline's shuffle."""
+    """Sets the epoch of the input pipeline's shuffle, counted from `first`."""
 
-    def __init__(self, epoch: tf.Variable):
+    def __init__(self, epoch: tf.Variable, first: int = 0):
         super().__init__()
-        self._epoch = epoch
+        self._epoch, self._first = epoch, first
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Sets the variable before the epoch's iterator is created."""
-        self._epoch.assign(epoch)
+        self._epoch.assign(self._first + epoch)
 
 
 class BalancingEpoch(keras.callbacks.Callback):

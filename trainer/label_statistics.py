@@ -59,7 +59,10 @@ def label_statistics(
     step = -(-present.size // SAMPLE)
     sample = {"labels": present[::step], "weights": weights[::step]}
     if classes:
-        frequencies = _frequencies(present, weights, classes)
+        if present.ndim > 1:
+            frequencies = np.average(present.astype(np.float64), axis=0, weights=weights)
+        else:
+            frequencies = np.bincount(present.astype(np.int64), weights, classes) / weights.sum(dtype=np.float64)
         return LabelStatistics(len(present), 0.0, 1.0, 0.0, frequencies, **sample)
     values = present.astype(np.float64)
     mean = float(np.average(values, weights=weights))
@@ -72,12 +75,6 @@ def label_statistics(
         frequencies=np.zeros(0),
         **sample,
     )
-
-
-def _frequencies(labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
-    if labels.ndim > 1:
-        return np.average(labels.astype(np.float64), axis=0, weights=weights)
-    return np.bincount(labels.astype(np.int64), weights=weights, minlength=classes) / weights.sum(dtype=np.float64)
 
 
 def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: Sequence[float]) -> np.ndarray:

@@ -4,11 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.balancings import make_balancing
@@ -21,7 +19,7 @@ from trainer.network import Network, build_network, feature_edges
 from trainer.run import make_heads, make_model, train
 
 EPOCHS_APART = 1_000_000
-"""The distance between the shuffles of two repetitions, in epochs."""
+"""The distance between the shuffles of two repetitions, in epochs: the examples are read only once for all."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def train_trial(
     model = make_model(seeded, transform, heads, data)
     started = time.monotonic()
     epochs = epochs or seeded.training.epochs_for(data.rows)
-    shuffle = _RepeatedShuffle(data.epoch, repetition)
+    shuffle = ShuffleEpoch(data.epoch, first=repetition * EPOCHS_APART)
     best, history = train(model, data, seeded, epochs, checkpoints, [shuffle], callbacks)
     if decide:
         choose_decisions(model.network, heads, data.validation)
@@ -94,18 +92,6 @@ def train_trial(
         best_epoch=best.best_epoch + 1,
         validation_loss=best.best,
     )
-
-
-class _RepeatedShuffle(ShuffleEpoch):
-    """Gives each repetition a range of epochs of its own, so that the examples are read only once."""
-
-    def __init__(self, epoch: tf.Variable, repetition: int):
-        super().__init__(epoch)
-        self._first = repetition * EPOCHS_APART
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Sets the variable before the epoch's iterator is made."""
-        super().on_epoch_begin(self._first + epoch, logs)
 
 
 def count_parameters(network: keras.Model) -> int:

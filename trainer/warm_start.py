@@ -175,15 +175,11 @@ def _by_value(old: np.ndarray, old_tokens: np.ndarray, tokens: np.ndarray, fresh
     if old.shape[1] != fresh.shape[1]:
         return None
     unknown = old[1 + len(old_tokens) :]
+    mean, buckets = unknown.mean(axis=0), fresh[1 + len(tokens) :].shape
     rows = {token: old[1 + index] for index, token in enumerate(old_tokens.tolist())}
-    missing, beyond = fresh[:1].copy(), fresh[1 + len(tokens) :].copy()
-    missing[:] = old[:1]
-    if unknown.shape == beyond.shape:
-        beyond = unknown
-    else:
-        beyond[:] = unknown.mean(axis=0)
-    known = [rows.get(token, unknown.mean(axis=0)) for token in tokens.tolist()]
-    return np.concatenate([missing, np.array(known, fresh.dtype).reshape(-1, fresh.shape[1]), beyond])
+    known = [rows.get(token, mean) for token in tokens.tolist()]
+    beyond = unknown if unknown.shape == buckets else np.broadcast_to(mean, buckets)
+    return np.concatenate([old[:1], np.array(known, fresh.dtype).reshape(-1, fresh.shape[1]), beyond])
 
 
 def _rescaled(path: str, value: np.ndarray, earlier: Mapping[str, dict], now: Mapping[str, dict]) -> np.ndarray | None:

@@ -156,22 +156,21 @@ def _kind_of_cell(text: str | None, wide: Kind) -> Kind | None:
     return "int" if number.is_integer() and abs(number) <= EXACT else "float"
 
 
-def _fast_ints(cells: pa.StringArray) -> pa.Int64Array | None:
+def _fast(cells: pa.StringArray, arrow_type: pa.DataType, beyond: bytes) -> pa.Array | None:
+    """Arrow's cast to numbers; None where it fails, or a cell has a byte of what only Arrow takes for a number."""
     try:
-        numbers = cells.cast(pa.int64())
+        numbers = cells.cast(arrow_type)
     except pa.ArrowInvalid:
         return None
-    # Arrow also takes hexadecimal.
-    return None if _has_byte(cells, b"xX") else numbers
+    return None if _has_byte(cells, beyond) else numbers
+
+
+def _fast_ints(cells: pa.StringArray) -> pa.Int64Array | None:
+    return _fast(cells, pa.int64(), b"xX")  # Hexadecimal.
 
 
 def _fast_floats(cells: pa.StringArray) -> pa.FloatingPointArray | None:
-    try:
-        numbers = cells.cast(pa.float64())
-    except pa.ArrowInvalid:
-        return None
-    # Arrow also takes nan(…).
-    return None if _has_byte(cells, b"(xX") else numbers
+    return _fast(cells, pa.float64(), b"(xX")  # nan(…) as well.
 
 
 def _has_byte(cells: pa.StringArray, wanted: bytes) -> bool:

@@ -37,8 +37,7 @@ class NumericFeature(FeatureConfig):
     scale: Literal["z_score", "log", "min_max", "quantile", "bucketize", "none"] = Field(
         "z_score",
         description="How the number is scaled. z_score: to mean 0 and standard deviation 1; log: sign(x)·log(1+|x|), "
-        "then "
-        "z_score; min_max: to [0, 1]; quantile: rank in [0, 1]; bucketize: one-hot of quantile buckets, or of "
+        "then z_score; min_max: to [0, 1]; quantile: rank in [0, 1]; bucketize: one-hot of quantile buckets, or of "
         "`boundaries`; none: unchanged.",
     )
     buckets: Annotated[int, BeforeValidator(reject_bool), Field(ge=2)] = Field(

@@ -91,12 +91,14 @@ def _compare(job: _Job, display: Display) -> Comparison:
     executions = run_part("compare", job.config, job.home, display)
     graph, transformed, rows = _prepared(executions)
     display.status("reading examples")
-    from pipeline.commands.compare.journal import Journal, content_digest
+    from components.pusher.storage import content_digest
+    from pipeline.commands.compare.journal import Journal
     from pipeline.commands.compare.summary import Trained, notes_on, summarise
     from pipeline.commands.compare.training import Planned, carry_out, metrics_plan, open_examples
     from pipeline.evaluation import LABELLED_COUNT
 
-    examples = open_examples(graph, transformed, job.base, content_digest([graph, *transformed]))
+    digest = " ".join(content_digest(folder) for folder in (graph, *transformed))
+    examples = open_examples(graph, transformed, job.base, digest)
     display.status("counting parameters")
     wanted, notes = _distinct(job.candidates, examples)
     single = {task: single_task(job.base, task) for task in job.base.tasks}

@@ -4,14 +4,12 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from pipeline.commands.compare.comparison import Training
-
-BLOCK = 1 << 20
 
 
 class Journal:
@@ -51,16 +49,3 @@ class Journal:
 def training_key(parts: Mapping[str, str | int]) -> str:
     """A digest of all that determines a training."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def content_digest(folders: Iterable[Path]) -> str:
-    """A digest of the files below the folders: names and content."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
-            with file.open("rb") as stream:
-                while block := stream.read(BLOCK):
-                    digest.update(block)
-            digest.update(b"\0")
-    return digest.hexdigest()[:16]

@@ -95,13 +95,6 @@ def _reason(column: ColumnProposal) -> str:
 
 # --- the schema ---------------------------------------------------------------------------------------------------
 
-_TYPES: dict[Kind | None, int] = {
-    "int": schema_pb2.INT,
-    "float": schema_pb2.FLOAT,
-    "bytes": schema_pb2.BYTES,
-    None: schema_pb2.BYTES,
-}
-
 
 def schema_text(proposal: Proposal) -> str:
     """The columns that the configuration names, as a TFDV schema; other columns are not used, and left out."""
@@ -141,7 +134,7 @@ def _kind(column: Profile, sample: Sample, numeric: bool) -> Kind | None:
 
 def _feature(column: Profile, kind: Kind | None, reason: str, sample: Sample, classes: Sequence[str] = ()) -> str:
     schema = schema_pb2.Schema()
-    feature = schema.feature.add(name=column.name, type=_TYPES[kind])
+    feature = schema.feature.add(name=column.name, type=schema_pb2.FeatureType.Value((kind or "bytes").upper()))
     feature.presence.min_count = 1
     if sample.complete and not column.missing and not column.listed:
         feature.presence.min_fraction = 1.0

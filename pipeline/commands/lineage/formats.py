@@ -1,7 +1,6 @@
 """A lineage as a tree for the terminal, and as a graph for Graphviz and Mermaid."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
@@ -43,8 +42,8 @@ def lineage_dot(lineage: Lineage) -> str:
     ]
     shapes = {"step": "box", "artifact": "ellipse", "version": "folder"}
     vertices, edges = _graph(lineage)
-    lines += [f"  {v.id} [shape={shapes[v.kind]}, label={_dot(*v.lines)}];" for v in vertices]
-    lines += [f"  {e.start} -> {e.end} [label={_dot(e.label)}];" for e in edges]
+    lines += [f"  {vertex} [shape={shapes[kind]}, label={_dot(*texts)}];" for vertex, kind, texts in vertices]
+    lines += [f"  {start} -> {end} [label={_dot(label)}];" for start, end, label in edges]
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -53,42 +52,34 @@ def lineage_mermaid(lineage: Lineage) -> str:
     brackets = {"step": ("[", "]"), "artifact": ("([", "])"), "version": ("[[", "]]")}
     vertices, edges = _graph(lineage)
     lines = ["flowchart LR"]
-    for vertex in vertices:
-        left, right = brackets[vertex.kind]
-        lines.append(f"  {vertex.id}{left}{_mermaid(*vertex.lines)}{right}")
-    lines += [f"  {e.start} -->|{_mermaid(e.label)}| {e.end}" for e in edges]
+    for vertex, kind, texts in vertices:
+        left, right = brackets[kind]
+        lines.append(f"  {vertex}{left}{_mermaid(*texts)}{right}")
+    lines += [f"  {start} -->|{_mermaid(label)}| {end}" for start, end, label in edges]
     return "\n".join(lines) + "\n"
 
 
-@dataclass(frozen=True)
-class _Vertex:
-    id: str
-    kind: str
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Edge:
-    start: str
-    end: str
-    label: str
+_Vertex = tuple[str, str, tuple[str, ...]]
+"""Its id, its kind, and the lines in it."""
+_Edge = tuple[str, str, str]
+"""The ids of its ends, and its label."""
 
 
 def _graph(lineage: Lineage) -> tuple[list[_Vertex], list[_Edge]]:
     vertices = [_step_vertex(step, lineage) for step in lineage.steps]
     for artifact in lineage.artifacts.values():
         details = (f"{key} {value}" for key, value in artifact_details(artifact))
-        vertices.append(_Vertex(f"artifact{artifact.id}", "artifact", (f"{artifact.type} {artifact.id}", *details)))
-    edges = []
+        vertices.append((f"artifact{artifact.id}", "artifact", (f"{artifact.type} {artifact.id}", *details)))
+    edges: list[_Edge] = []
     for step in lineage.steps:
         box = f"step{step.execution}"
-        edges += [_Edge(f"artifact{i}", box, key) for key, ids in step.inputs.items() for i in ids]
-        edges += [_Edge(box, f"artifact{i}", key) for key, ids in step.outputs.items() for i in ids]
-    vertices.append(_Vertex(f"version{lineage.origin}", "version", (f"version {lineage.origin}",)))
-    edges.append(_Edge(f"artifact{lineage.pushed_model}", f"version{lineage.origin}", "pushed"))
+        edges += [(f"artifact{i}", box, key) for key, ids in step.inputs.items() for i in ids]
+        edges += [(box, f"artifact{i}", key) for key, ids in step.outputs.items() for i in ids]
+    vertices.append((f"version{lineage.origin}", "version", (f"version {lineage.origin}",)))
+    edges.append((f"artifact{lineage.pushed_model}", f"version{lineage.origin}", "pushed"))
     for copy in lineage.copies:
-        vertices.append(_Vertex(f"version{copy.version}", "version", (f"version {copy.version}",)))
-        edges.append(_Edge(f"version{copy.of}", f"version{copy.version}", f"rollback {copy.time}"))
+        vertices.append((f"version{copy.version}", "version", (f"version {copy.version}",)))
+        edges.append((f"version{copy.of}", f"version{copy.version}", f"rollback {copy.time}"))
     return vertices, edges
 
 
@@ -98,7 +89,7 @@ def _step_vertex(step: LineageStep, lineage: Lineage) -> _Vertex:
         lines += list(headline(lineage))
     if step.code:
         lines.append(f"code {step.code}")
-    return _Vertex(f"step{step.execution}", "step", tuple(lines))
+    return f"step{step.execution}", "step", tuple(lines)
 
 
 def _add_step(tree: Tree, step: LineageStep, lineage: Lineage) -> None:

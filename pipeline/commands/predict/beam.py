@@ -9,6 +9,7 @@ The input, the model and the output must be on a filesystem that all workers hav
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,35 +73,31 @@ def predict_on_beam(
         return sum(pq.read_metadata(_part(folder, item, len(work))).num_rows for item in work)
 
 
+@dataclass(eq=False)
 class _PredictItem(beam.DoFn):
     """Predicts groups of pieces, `batch_size` rows at once, into `count` files in a folder."""
 
-    def __init__(
-        self,
-        model: str,
-        source: Source,
-        signature: Signature,
-        tasks: list[TaskColumns],
-        folder: str,
-        count: int,
-        batch_size: int,
-    ):
-        self._model, self._source, self._signature, self._tasks = model, source, signature, tasks
-        self._folder, self._count, self._batch_size = folder, count, batch_size
-        self._shared = Shared()
+    model: str
+    source: Source
+    signature: Signature
+    tasks: list[TaskColumns]
+    folder: str
+    count: int
+    batch_size: int
+    shared: Shared = field(default_factory=Shared)
 
     def setup(self) -> None:
         """Loads the model, once per process."""
-        self._client = self._shared.acquire(lambda: LocalClient(self._model), tag=self._model)
+        self._client = self.shared.acquire(lambda: LocalClient(self.model), tag=self.model)
 
     def process(self, item: WorkItem) -> Iterator[int]:
         """Called by Beam; a group that is tried again replaces its file."""
-        target = _part(self._folder, item, self._count)
+        target = _part(self.folder, item, self.count)
         with replacing(target) as staging, staging.open("wb") as stream:
-            writer = TableWriter(stream, ".parquet", output_schema(self._source, self._tasks))
+            writer = TableWriter(stream, ".parquet", output_schema(self.source, self.tasks))
             for piece in item.pieces:
-                for chunk in read_chunks(self._source, self._signature, piece, self._batch_size):
-                    columns = predict_chunk(self._client, self._tasks, chunk, first=writer.rows == 0)
+                for chunk in read_chunks(self.source, self.signature, piece, self.batch_size):
+                    columns = predict_chunk(self._client, self.tasks, chunk, first=writer.rows == 0)
                     writer.write(columns)
             writer.close()
             stream.flush()

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from janus_core.errors import DataError
@@ -55,7 +56,8 @@ def read_json_rows(path: str) -> Iterator[JsonRow]:
                 end += 1
                 continue
         if in_list and text[end] == "]":
-            _require_end(text[end + 1 :], parts, path, line)
+            if any(rest.strip() for rest in chain([text[end + 1 :]], parts)):
+                raise DataError(f"{path}, line {line}: there is more after the list's end")
             return
         if in_list and comma:
             if text[end] != ",":
@@ -99,12 +101,3 @@ def _parts(path: str) -> Iterator[str]:
                 yield text
             if not data:
                 return
-
-
-def _require_end(rest: str, parts: Iterator[str], path: str, line: int) -> None:
-    while True:
-        if rest.strip():
-            raise DataError(f"{path}, line {line}: there is more after the list's end")
-        rest = next(parts, "")
-        if not rest:
-            return

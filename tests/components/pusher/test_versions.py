@@ -111,6 +111,19 @@ def test_what_is_no_saved_model_is_not_pushed(tmp_path: Path) -> None:
     assert not (tmp_path / "serving").exists()
 
 
+def test_a_digest_is_of_content_and_names(tmp_path: Path) -> None:
+    def digest(name: str, content: str, place: str) -> str:
+        folder = tmp_path / place
+        folder.mkdir()
+        (folder / name).write_text(content)
+        return content_digest(folder)
+
+    one = digest("a", "1", "one")
+    assert digest("a", "1", "two") == one
+    assert digest("a", "2", "three") != one
+    assert digest("b", "1", "four") != one
+
+
 def test_a_folder_that_is_not_there_has_no_digest(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         content_digest(tmp_path / "nowhere")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.commands.compare.journal import Journal, content_digest, training_key
+from pipeline.commands.compare.journal import Journal, training_key
 from tests.pipeline.commands.compare.comparisons import trainings
 
 FIRST, SECOND = trainings([0.8, 0.9], [10.0, None])
@@ -30,16 +30,3 @@ def test_a_key_is_of_all_that_determines_a_training() -> None:
     keys = {training_key(parts) for parts in (base, {**base, "repetition": 1}, {**base, "code": "b"})}
     assert len(keys) == 3
     assert training_key(dict(reversed(base.items()))) == training_key(base)
-
-
-def test_a_digest_is_of_content_and_names(tmp_path: Path) -> None:
-    def digest(name: str, content: str, place: str) -> str:
-        folder = tmp_path / place
-        folder.mkdir()
-        (folder / name).write_text(content)
-        return content_digest([folder])
-
-    one = digest("a", "1", "one")
-    assert digest("a", "1", "two") == one
-    assert digest("a", "2", "three") != one
-    assert digest("b", "1", "four") != one
