@@ -102,7 +102,7 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
         model=model_trainer.outputs["model"],
         baseline_model=resolver.outputs["model"],
         eval_config=eval_config(config),
-        gates=Gates(gates=gates_of(config)),
+        gates=Gates(gates=gates_of(config), seed=config.seed),
         schema=data.schema_gen.outputs["schema"],
     ).with_id("Evaluator")
     serving_check = _serving_check(config, model_trainer, data)

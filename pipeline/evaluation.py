@@ -21,6 +21,7 @@ from janus_core.kinds import kind_of, metrics_of
 from janus_core.metrics import Metric, Rule
 from janus_core.strict import LabelForm
 from pipeline.config import JanusConfig
+from pipeline.config.gates import GateConfig
 from trainer.config import Task, classes_of, quantiles_of
 from trainer.names import label_name, weight_name
 
@@ -85,6 +86,7 @@ def gates_of(config: JanusConfig) -> list[Gate]:
                 over=over,
                 columns=config.evaluation.columns_of_gate(columns) if columns else [],
                 min_rows=getattr(limits, "min_rows", 1),
+                confidence=limits.confidence(rule) if isinstance(limits, GateConfig) else None,
             )
             for over, columns, metric, limits in gates.entries()
             for rule, limit in limits.rules().items()

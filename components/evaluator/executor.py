@@ -16,10 +16,12 @@ from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
 from components.artifacts import Artifacts, read_schema
 from components.evaluator.baseline import comparable_outputs, compare_only
+from components.evaluator.changes import write_errors
 from components.evaluator.evaluate import batch_evaluator, batch_extractors
-from components.evaluator.gates import Gates
+from components.evaluator.gates import Gates, judge
 from components.evaluator.plan import EvaluationPlan, NotBatchedError, make_plan
 from components.evaluator.reading import column_types, read_batches
+from components.evaluator.result import ChangeErrors, read_errors, read_metrics
 from janus_core.examples.shards import holds_tf_examples, shard_files
 
 GATES = "gates"
@@ -31,8 +33,9 @@ class StockExecutor(stock.Executor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its Evaluator."""
-        super().Do(*_with_fitting_baseline(input_dict, output_dict, exec_properties))
-        _withhold_blessing(output_dict, exec_properties)
+        arguments = _with_fitting_baseline(input_dict, output_dict, exec_properties)
+        super().Do(*arguments)
+        _judge(*arguments)
 
 
 class BatchExecutor(stock.Executor):
@@ -40,8 +43,9 @@ class BatchExecutor(stock.Executor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Called by TFX; see its Evaluator."""
-        self._evaluate_and_bless(*_with_fitting_baseline(input_dict, output_dict, exec_properties))
-        _withhold_blessing(output_dict, exec_properties)
+        arguments = _with_fitting_baseline(input_dict, output_dict, exec_properties)
+        self._evaluate_and_bless(*arguments)
+        _judge(*arguments)
 
     def _evaluate_and_bless(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
@@ -71,9 +75,7 @@ class BatchExecutor(stock.Executor):
         exec_properties: Mapping[str, Any],
         output_path: str,
     ) -> None:
-        splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
-        uris = [uri for split in splits for uri in artifact_utils.get_split_uris(input_dict[specs.EXAMPLES_KEY], split)]
-        files = [file for uri in uris for file in shard_files(uri)]
+        files = _files(input_dict, exec_properties)
         columns = column_types(read_schema(input_dict), {column for names in plan.slices for column in names})
         models = [
             tfma.default_eval_shared_model(
@@ -95,6 +97,12 @@ class BatchExecutor(stock.Executor):
                 evaluators=[batch_evaluator(config, plan)],
                 output_path=output_path,
             )
+
+
+def _files(input_dict: Artifacts, exec_properties: Mapping[str, Any]) -> list[str]:
+    splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
+    uris = [uri for split in splits for uri in artifact_utils.get_split_uris(input_dict[specs.EXAMPLES_KEY], split)]
+    return [file for uri in uris for file in shard_files(uri)]
 
 
 def _check_inputs(input_dict: Artifacts, exec_properties: Mapping[str, Any]) -> None:
@@ -161,11 +169,17 @@ def _bless(
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
 
 
-def _withhold_blessing(output_dict: Artifacts, exec_properties: Mapping[str, Any]) -> None:
-    """Takes the blessing back if a gate fails that TFMA does not judge."""
+def _judge(input_dict: Artifacts, output_dict: Artifacts, exec_properties: Mapping[str, Any]) -> None:
+    """Estimates the noise of changes, and takes the blessing back if a gate fails that TFMA does not judge."""
     evaluation_uri = artifact_utils.get_single_uri(output_dict[specs.EVALUATION_KEY])
     gates = Gates.model_validate_json(exec_properties.get(GATES) or "{}")
-    failed = gates.failed(evaluation_uri)
+    if _baseline(input_dict):
+        config, files = _eval_config(exec_properties), _files(input_dict, exec_properties)
+        paths = [_model_path(input_dict[key]) for key in (specs.MODEL_KEY, specs.BASELINE_MODEL_KEY)]
+        write_errors(evaluation_uri, config, paths[0], paths[1], files, gates.gates, gates.seed)
+    own = [gate for gate in gates.gates if not gate.by_tfma]
+    metrics, errors = (read_metrics(evaluation_uri), read_errors(evaluation_uri)) if own else ({}, ChangeErrors())
+    failed = [gate for gate in own if not judge(gate, metrics, errors).passed]
     blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
     if failed and blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY):
         logging.info("Not blessed: %s", failed)

@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import TypeVar
 
+import numpy as np
 from pydantic import Field
 
-from components.evaluator.result import LABELLED_COUNT, MetricKey, Metrics, columns_of, read_metrics, slice_name
+from components.evaluator.result import LABELLED_COUNT, ChangeErrors, MetricKey, Metrics, columns_of, slice_name
 from janus_core.metrics import Rule, Scope
 from janus_core.strict import StrictModel
+
+Values = TypeVar("Values", float, np.ndarray)
 
 SLICES_NAMED = 5
 """So many slices that fail are named."""
@@ -25,24 +30,27 @@ class Gate(StrictModel):
     over: Scope = "rows"
     columns: list[str] = Field([], description="What the slices are by.")
     min_rows: int = Field(1, description="The labelled rows from which on a slice is judged.")
+    confidence: float | None = Field(
+        None, description="How sure it must be that the change is beyond the limit; None: noise is not considered."
+    )
 
     @property
     def by_tfma(self) -> bool:
         """Whether TFMA's own validation judges it."""
-        return self.over == "rows" and (self.best is None or self.rule in ("min", "max"))
+        plain = self.best is None and self.confidence is None
+        return self.over == "rows" and (plain or self.rule in ("min", "max"))
+
+    @property
+    def changing(self) -> str:
+        """The name, in changes.json, of what the gate limits the change of."""
+        return self.metric if self.best is None else f"{self.metric} from {self.best:g}"
 
 
 class Gates(StrictModel):
     """All gates of a model, as the Evaluator is given them."""
 
     gates: list[Gate] = []
-
-    def failed(self, evaluation_uri: str) -> "list[GateResult]":
-        """The gates that a finished evaluation does not pass, of those that TFMA does not judge."""
-        own = [gate for gate in self.gates if not gate.by_tfma]
-        metrics = read_metrics(evaluation_uri) if own else {}
-        results = [judge(gate, metrics) for gate in own]
-        return [result for result in results if not result.passed]
+    seed: int = Field(0, description="Of the replicas that show how uncertain changes are.")
 
 
 class GateResult(StrictModel):
@@ -59,13 +67,19 @@ class GateResult(StrictModel):
     passed: bool
     baseline: float | None = None
     note: str | None = None
+    confidence: float | None = Field(None, description="With which a change must be beyond the limit to fail.")
+    standard_error: float | None = Field(None, description="Of the change since the last blessed model.")
     slices: str | None = Field(None, description="The columns whose slices are judged one by one.")
     gap: str | None = Field(None, description="The columns between whose slices the difference is judged.")
     slice: str | None = Field(None, description="The slice with the worst value; of a gap, the two farthest apart.")
 
 
-def judge(gate: Gate, metrics: Metrics) -> GateResult:
-    """Whether a model passes a gate. One that cannot be judged is not passed, except for want of a baseline."""
+def judge(gate: Gate, metrics: Metrics, errors: ChangeErrors) -> GateResult:
+    """Whether a model passes a gate. One that cannot be judged is not passed, except for want of a baseline.
+
+    With a confidence, a change fails if the lower end of its one-sided interval is beyond the limit: of models that are
+    exactly as much worse as the limit allows, the share 1 - confidence fails, and of better ones fewer.
+    """
     if gate.over != "rows":
         return _judge_slices(gate, metrics)
     overall, key = metrics.get((), {}), MetricKey(gate.output, gate.metric)
@@ -75,17 +89,25 @@ def judge(gate: Gate, metrics: Metrics) -> GateResult:
             return _result(gate, value, False, note=f"{gate.metric} is not defined for this model")
         return _result(gate, value, value >= gate.limit if gate.rule == "min" else value <= gate.limit)
     if not any(known.baseline and known.output == gate.output for known in overall):
-        note = "there is no blessed model with this task to compare with yet"
-        return _result(gate, value, True, note=note)
+        return _result(gate, value, True, note="there is no blessed model with this task to compare with yet")
     before = _finite(overall.get(MetricKey(gate.output, gate.metric, baseline=True)))
     if value is None or before is None:
         whose = "this model" if value is None else "the last blessed model"
         return _result(gate, value, False, baseline=before, note=f"{gate.metric} is not defined for {whose}")
-    return _result(gate, value, harm(gate, value, before) <= gate.limit, baseline=before)
+    change = harm(gate, value, before)
+    if gate.confidence is None:
+        return _result(gate, value, change <= gate.limit, baseline=before)
+    rows = int(overall.get(MetricKey(gate.task, LABELLED_COUNT), 0))
+    error = errors.error(gate.output, gate.changing, rows)
+    reach = NormalDist().inv_cdf(gate.confidence) * (error or 0.0)
+    unknown = "the noise of the change cannot be estimated, so none is allowed for"
+    passed, note = change - reach <= gate.limit, unknown if error is None else None
+    result = _result(gate, value, passed, baseline=before, note=note)
+    return result.model_copy(update={"confidence": gate.confidence, "standard_error": error})
 
 
-def harm(gate: Gate, value: float, before: float) -> float:
-    """How far a metric has moved in the direction that a gate on its change limits."""
+def harm(gate: Gate, value: Values, before: Values) -> Values:
+    """How far a metric has moved in the direction that a gate on its change limits, of a value or of each of many."""
     if gate.best is not None:
         return abs(value - gate.best) - abs(before - gate.best)
     return before - value if gate.rule == "max_drop" else value - before

@@ -1,11 +1,18 @@
-"""The Evaluator's metrics, read from TFMA's files."""
+"""What the Evaluator writes: TFMA's metrics, and the noise of their changes since the baseline."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow_model_analysis as tfma
+from pydantic import Field
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tfx.dsl.io import fileio
+
+from janus_core.strict import StrictModel
+
+CHANGES_FILE = "changes.json"
 
 LABELLED_COUNT = "labelled"
 """Metric of each task: its labelled rows."""
@@ -39,6 +46,34 @@ def read_metrics(evaluation_uri: str) -> Metrics:
         }
         for record in tfma.load_metrics(evaluation_uri)
     }
+
+
+class OutputErrors(StrictModel):
+    """The noise of an output's metrics."""
+
+    rows: int = Field(description="The labelled rows that it was estimated from.")
+    errors: dict[str, float] = Field(description="Metric → standard error of its change, for so many rows.")
+
+
+class ChangeErrors(StrictModel):
+    """The content of changes.json: output → its noise."""
+
+    outputs: dict[str, OutputErrors] = {}
+
+    def error(self, output: str, metric: str, rows: int) -> float | None:
+        """The standard error of a metric's change over all `rows` labelled rows; None where it is not known."""
+        found = self.outputs.get(output)
+        error = found.errors.get(metric) if found else None
+        return None if found is None or error is None or not rows else error * math.sqrt(found.rows / rows)
+
+
+def read_errors(evaluation_uri: str) -> ChangeErrors:
+    """What `components.evaluator.changes` wrote; nothing where there was no baseline."""
+    path = f"{evaluation_uri}/{CHANGES_FILE}"
+    if not fileio.exists(path):
+        return ChangeErrors()
+    with fileio.open(path, "r") as file:
+        return ChangeErrors.model_validate_json(file.read())
 
 
 def slice_name(key: SliceKey) -> str:

@@ -40,13 +40,8 @@ class ScoreHistogram(Statistic):
         """Probabilities, float64 [n, classes], and which rows have the class, bool [n, classes]."""
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        probabilities, positive = self.scores(rows)
-        finite = finite_rows(probabilities)
-        cells = _places(np.where(finite[:, None], probabilities, 0.0))
-        cells += np.arange(positive.shape[1]) << _PLACES
-        weights = np.where(finite, rows.weights, np.nan)[:, None]
-        both = np.stack([np.where(positive, weights, 0.0), np.where(positive, 0.0, weights)])
-        size = positive.shape[1] << _PLACES
+        cells, both = self._cells(rows)
+        size = cells.shape[1] << _PLACES
         keys = membership.groups[:, None] * size + cells[membership.rows]
         keys, sums = _summed(keys.ravel(), both[:, membership.rows].reshape(2, -1))
         bounds = np.searchsorted(keys, np.arange(membership.count + 1) * size)
@@ -55,12 +50,32 @@ class ScoreHistogram(Statistic):
             for group, (start, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
         ]
 
+    def of_draws(self, rows: Rows, draws: np.ndarray) -> list[np.ndarray]:
+        # The rows are sorted once, not in each draw.
+        cells, both = self._cells(rows)
+        keys, places = np.unique(cells, return_inverse=True)
+        states = []
+        for draw in draws:
+            times = np.bincount(draw, minlength=len(cells))[:, None]
+            sums = [np.bincount(places.ravel(), (times * weights).ravel(), len(keys)) for weights in both]
+            states.append(self._state(0, keys, np.stack(sums)))
+        return states
+
     def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
         if len(states) == 1:
             return states[0]
         cells = np.concatenate([state[1:, 0] for state in states]).astype(np.int64)
         weights = np.concatenate([state[1:, 1:] for state in states])
         return self._state(int(max(state[0, 0] for state in states)), *_summed(cells, weights.T))
+
+    def _cells(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """The cell of each probability, [n, classes], and its weights as positive and negative, [2, n, classes]."""
+        probabilities, positive = self.scores(rows)
+        finite = finite_rows(probabilities)
+        cells = _places(np.where(finite[:, None], probabilities, 0.0))
+        cells += np.arange(positive.shape[1]) << _PLACES
+        weights = np.where(finite, rows.weights, np.nan)[:, None]
+        return cells, np.stack([np.where(positive, weights, 0.0), np.where(positive, 0.0, weights)])
 
     def _state(self, level: int, cells: np.ndarray, sums: np.ndarray) -> np.ndarray:
         """A state of ascending cells [m] and their weights [2, m], at the least level from `level` on that it fits."""

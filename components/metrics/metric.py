@@ -1,6 +1,7 @@
 """The base of our metrics: a number that follows from a statistic's state, which TFMA may compute row by row."""
 
 import abc
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -105,6 +106,10 @@ class StatisticMetric(tfma.metrics.Metric, metaclass=abc.ABCMeta):
     def value(self, state: np.ndarray) -> float:
         """The metric's value; NaN where it is not defined. `state` holds no NaN."""
 
+    def value_of(self, state: np.ndarray) -> float:
+        """The metric's value; NaN where it is not defined, or a prediction is not finite."""
+        return math.nan if np.isnan(state).any() else float(self.value(state))
+
     def _computations(
         self, name: str, model_name: str = "", output_name: str = "", example_weighted: bool = False, **settings: Any
     ) -> metric_types.MetricComputations:
@@ -116,8 +121,7 @@ class StatisticMetric(tfma.metrics.Metric, metaclass=abc.ABCMeta):
         state_key = key._replace(name=f"_{statistic.name}")
 
         def result(metrics: Mapping[metric_types.MetricKey, Any]) -> dict[metric_types.MetricKey, float]:
-            state = metrics[state_key]
-            return {key: float("nan") if np.isnan(state).any() else float(self.value(state))}
+            return {key: self.value_of(metrics[state_key])}
 
         return [
             metric_types.MetricComputation(

@@ -32,6 +32,16 @@ class Statistic(abc.ABC):
             ValueError: labels or predictions do not fit the task.
         """
 
+    def of_draws(self, rows: Rows, draws: np.ndarray) -> list[np.ndarray]:
+        """The state of each draw of rows.
+
+        Args:
+            rows: without masked rows.
+            draws: int64 [draws, size], rows, of which any may occur several times.
+        """
+        groups = np.repeat(np.arange(len(draws)), draws.shape[1])
+        return self.of_groups(rows, Membership(draws.ravel(), groups, len(draws)))
+
     def merge(self, states: Sequence[np.ndarray]) -> np.ndarray:
         """The state of all rows of `states`, at least one; by default their sum."""
         return states[0] if len(states) == 1 else np.sum(np.stack(states), axis=0)

@@ -28,7 +28,6 @@ from trainer.config import (
     TrainingConfig,
     classes_of,
     column_of,
-    quantiles_of,
     task_problems,
     unit_of,
 )
@@ -353,7 +352,7 @@ class JanusConfig(StrictModel):
                         f"{path}: not a metric of this {self.tasks[name].kind} task; allowed: {', '.join(allowed)}"
                     )
                     continue
-                found = gate_problems(limits.rules(), allowed[metric], quantiles_of(self.tasks[name]), over)
+                found = gate_problems(limits.rules(), allowed[metric], over)
                 problems += [f"{path}.{problem}" for problem in found]
         return problems
 

@@ -2,10 +2,10 @@
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, cast
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from janus_core.metrics import Metric, Rule, Scope
 from janus_core.strict import Count, NonNegative, Number, StrictModel
@@ -19,16 +19,35 @@ _CHANGES: tuple[Rule, ...] = ("max_drop", "max_rise")
 _WORDS = {"high": "higher", "low": "lower"}
 
 
+class ChangeLimit(StrictModel):
+    """A limit on a change that only counts as broken if noise does not explain it."""
+
+    limit: NonNegative = Field(description="The change may be at most this.")
+    confidence: Annotated[Number, Field(ge=0.5, lt=1)] = Field(
+        0.9,
+        description="The gate fails only if it is this sure that the change is beyond the limit, by a paired bootstrap "
+        "over the evaluated rows.",
+    )
+
+
+def _form(value: Any) -> str:
+    return "section" if isinstance(value, Mapping | ChangeLimit) else "number"
+
+
+Change = Annotated[Annotated[NonNegative, Tag("number")] | Annotated[ChangeLimit, Tag("section")], Discriminator(_form)]
+"""A limit on a change: a number, or a section with its confidence."""
+
+
 class GateConfig(StrictModel):
     """Limits on one metric of one task; every one given must hold."""
 
     min: Number | None = Field(None, description="The metric must be at least this.")
     max: Number | None = Field(None, description="The metric must be at most this.")
-    max_drop: NonNegative | None = Field(
+    max_drop: Change | None = Field(
         None,
         description="Where higher is better: the metric may be lower than the last blessed model's by at most this.",
     )
-    max_rise: NonNegative | None = Field(
+    max_rise: Change | None = Field(
         None,
         description="Where higher is not better: the metric may be higher than the last blessed model's by at most "
         "this; where it is best at one value, as `bias` at 0, its distance from it may be larger by at most this.",
@@ -46,7 +65,15 @@ class GateConfig(StrictModel):
 
     def rules(self) -> dict[Rule, float]:
         """The limits that are set, by the rule's name."""
-        return _given(min=self.min, max=self.max, max_drop=self.max_drop, max_rise=self.max_rise)
+        changes = {rule: getattr(change, "limit", change) for rule, change in self._changes().items()}
+        return _given(min=self.min, max=self.max, **changes)
+
+    def confidence(self, rule: Rule) -> float | None:
+        """How sure it must be that a limit is broken; None of a plain number."""
+        return getattr(self._changes().get(rule), "confidence", None)
+
+    def _changes(self) -> dict[str, Any]:
+        return {"max_drop": self.max_drop, "max_rise": self.max_rise}
 
 
 class SliceGate(StrictModel):
@@ -135,15 +162,12 @@ class TaskGates(StrictModel):
             yield from (("gap", columns, metric, limits) for metric, limits in of_gap.items())
 
 
-def gate_problems(
-    rules: Mapping[Rule, float], metric: Metric, levels: Sequence[float] = (), over: Scope = "rows"
-) -> Iterator[str]:
+def gate_problems(rules: Mapping[Rule, float], metric: Metric, over: Scope = "rows") -> Iterator[str]:
     """What is wrong with a metric's limits: a direction in which harm passes, or a limit outside its range.
 
     Args:
         rules: the limits.
         metric: which is limited.
-        levels: of the quantiles that the task predicts.
         over: what is limited.
 
     Yields:
@@ -166,15 +190,14 @@ def gate_problems(
     for rule in _CHANGES:
         if rules.get(rule, 0.0) > greatest - least:
             yield f"{rule}: {name} cannot change by {rules[rule]:g}, its range is {_range(least, greatest)}"
-    yield from _one_sided(rules, metric, levels)
+    yield from _one_sided(rules, metric)
 
 
-def _one_sided(rules: Mapping[Rule, float], metric: Metric, levels: Sequence[float]) -> Iterator[str]:
-    best = metric.best(levels)
-    if best is not None:
-        if rules.get("min", best) > best or rules.get("max", best) < best:
-            rule: Rule = "min" if rules.get("min", best) > best else "max"
-            yield f"{rule}: {rules[rule]:g} excludes {best:g}, the best {metric.name}; write a limit on its other side"
+def _one_sided(rules: Mapping[Rule, float], metric: Metric) -> Iterator[str]:
+    if metric.better == "zero":
+        for rule, side in zip(_VALUES, (1, -1), strict=True):
+            if side * rules.get(rule, 0.0) > 0:
+                yield f"{rule}: {rules[rule]:g} excludes 0, the best {metric.name}; write a limit on its other side"
     elif metric.better in _WORDS:
         right, wrong = _VALUES if metric.better == "high" else _VALUES[::-1]
         # Beside a limit on the harmful side, it bounds what is too good to be true. The range's end blocks nothing.

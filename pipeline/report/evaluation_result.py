@@ -12,10 +12,12 @@ from tfx.dsl.io import fileio
 from components.evaluator.gates import GateResult, judge
 from components.evaluator.result import (
     LABELLED_COUNT,
+    ChangeErrors,
     MetricKey,
     Metrics,
     SliceKey,
     columns_of,
+    read_errors,
     read_metrics,
     slice_name,
 )
@@ -24,6 +26,7 @@ from janus_core.kinds import metrics_of
 from janus_core.strict import StrictModel
 from pipeline.config import JanusConfig
 from pipeline.evaluation import EXAMPLE_COUNT, PRESENT_CLASSES, gates_of, output_of
+from pipeline.report.analysis.slices import Z
 from pipeline.report.report_json import finite
 from trainer.config import Task, classes_of
 
@@ -32,6 +35,15 @@ BLESSED_FILE, NOT_BLESSED_FILE = "BLESSED", "NOT_BLESSED"
 VALIDATIONS_FILES = "validations*"
 
 SLICES_NAMED_IN_NOTES = 3
+
+
+class MetricChange(StrictModel):
+    """A metric's change since the last blessed model on the same rows, with its noise by a paired bootstrap."""
+
+    change: float
+    standard_error: float
+    low: float = Field(description="Lower end of the 95 % interval.")
+    high: float = Field(description="Upper end of the 95 % interval.")
 
 
 class TaskResult(StrictModel):
@@ -46,6 +58,9 @@ class TaskResult(StrictModel):
     slices: dict[str, dict[str, float | None]] = Field(description='"column=value" → metrics.')
     slice_sizes: dict[str, int] = Field(description='"column=value" → rows with a label.')
     gates: list[GateResult]
+    changes: dict[str, MetricChange] = Field(
+        {}, description="Metric → its change since the last blessed model; empty if there is none."
+    )
     notes: list[str]
 
 
@@ -95,9 +110,10 @@ def read_evaluation(config: JanusConfig, evaluation_uri: str, blessing_uri: str 
     examples = int(metrics.get((), {}).get(MetricKey("", EXAMPLE_COUNT), 0))
     if not examples:
         problems.append("no example was evaluated: the eval split is empty")
-    tasks = {name: _task_result(name, task, config, metrics, problems) for name, task in config.tasks.items()}
+    errors = read_errors(evaluation_uri)
+    tasks = {name: _task_result(name, task, config, metrics, errors, problems) for name, task in config.tasks.items()}
     problems += _missing_slices(config.evaluation.slices, metrics)
-    results = [(gate, judge(gate, metrics).passed) for gate in gates_of(config)]
+    results = [(gate, judge(gate, metrics, errors).passed) for gate in gates_of(config)]
     by_tfma = bool(examples) and all(passed for gate, passed in results if gate.by_tfma)
     own = all(passed for gate, passed in results if not gate.by_tfma)
     validated = bool(tfma.load_validation_result(evaluation_uri).validation_ok)
@@ -120,7 +136,9 @@ _Keys = Mapping[str, MetricKey]
 """A task's metric → its key in TFMA's result."""
 
 
-def _task_result(name: str, task: Task, config: JanusConfig, metrics: Metrics, problems: list[str]) -> TaskResult:
+def _task_result(
+    name: str, task: Task, config: JanusConfig, metrics: Metrics, errors: ChangeErrors, problems: list[str]
+) -> TaskResult:
     overall = metrics.get((), {})
     keys = {metric: MetricKey(output_of(name, facts), metric) for metric, facts in metrics_of(task).items()}
     compared = _compared(keys, overall)
@@ -141,7 +159,8 @@ def _task_result(name: str, task: Task, config: JanusConfig, metrics: Metrics, p
         baseline=baseline,
         slices={slice_name(key): _values(metrics_inside, keys) for key, metrics_inside in sliced.items()},
         slice_sizes={slice_name(key): int(metrics_inside.get(count, 0)) for key, metrics_inside in sliced.items()},
-        gates=[judge(gate, metrics) for gate in gates_of(config) if gate.task == name],
+        gates=[judge(gate, metrics, errors) for gate in gates_of(config) if gate.task == name],
+        changes=dict(_changes(keys, values, baseline, errors, labelled)),
         notes=[*_absent_classes(task, overall.get(MetricKey(name, PRESENT_CLASSES))), *_slice_notes(keys, sliced)],
     )
 
@@ -154,6 +173,20 @@ def _compared(keys: _Keys, overall: Mapping[MetricKey, float]) -> _Keys:
 
 def _values(metrics: Mapping[MetricKey, float], keys: _Keys) -> dict[str, float | None]:
     return {metric: finite(metrics.get(key)) for metric, key in keys.items()}
+
+
+def _changes(
+    keys: _Keys,
+    values: Mapping[str, float | None],
+    baseline: Mapping[str, float | None],
+    errors: ChangeErrors,
+    labelled: int,
+) -> Iterator[tuple[str, MetricChange]]:
+    for metric, key in keys.items():
+        value, before, error = values[metric], baseline.get(metric), errors.error(key.output, metric, labelled)
+        if value is not None and before is not None and error is not None:
+            change, reach = value - before, Z * error
+            yield metric, MetricChange(change=change, standard_error=error, low=change - reach, high=change + reach)
 
 
 def _undefined(model: str, task: Task, metrics: Mapping[MetricKey, float], keys: _Keys) -> Iterator[str]:

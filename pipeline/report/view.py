@@ -9,6 +9,7 @@ from pipeline.report.baselines import baseline_lines
 from pipeline.report.report_json import RunReport
 from pipeline.report.wording import (
     GateLine,
+    change_text,
     data_gates_line,
     did_fail,
     gate_lines,
@@ -35,19 +36,22 @@ def report_view(report: RunReport) -> RenderableType:
 
 
 def metrics_table(report: RunReport) -> Table:
-    """Task × metric × value × baseline × gate."""
+    """Task × metric × value × baseline × change × gate; without the change where no noise of it is known."""
     table = Table(title=f"{report.pipeline} {report.run_id}", title_justify="left", header_style="bold")
-    for name in ("task", "metric", "value", "baseline", "gate"):
-        table.add_column(name, justify="right" if name in ("value", "baseline") else "left")
+    changed = any(task.get("changes") for task in report.tasks.values())
+    for name in ("task", "metric", "value", "baseline", *(["change ± 95 %"] if changed else []), "gate"):
+        table.add_column(name, justify="left" if name in ("task", "metric", "gate") else "right")
     for name, task in report.tasks.items():
         labelled = task.get("labelled", {}).get("eval")
         rows = f"{name} ({labelled:,} labelled)" if labelled is not None else name
         for metric, value in task.get("metrics", {}).items():
+            before, noise = task.get("baseline", {}).get(metric), task.get("changes", {}).get(metric)
             table.add_row(
                 escape(rows),
                 escape(metric_label(metric, task)),
                 decimals(value),
-                decimals(task.get("baseline", {}).get(metric)),
+                decimals(before),
+                *([change_text(value, before, noise) if noise else ""] if changed else []),
                 Text("\n").join(_gate(gate) for gate in gate_lines(task, metric)),
             )
             rows = ""

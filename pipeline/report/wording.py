@@ -8,7 +8,7 @@ from typing import Any, Literal
 from janus_core.errors import FIRST_SIGNAL, GateError, ServingError
 from janus_core.kinds import reported_metric
 from pipeline.report.analysis.analysis_json import TaskAnalysis
-from pipeline.report.analysis.slices import interval, interval_text
+from pipeline.report.analysis.slices import Z, interval, interval_text
 from pipeline.report.report_json import Headline, RunReport
 
 GateState = Literal["passed", "failed", "not compared"]
@@ -78,7 +78,7 @@ def metric_lines(task: Mapping[str, Any], analysis: TaskAnalysis | None) -> Iter
             value=number(value),
             interval=interval_text(*interval(known, value, error, sampled, rows)),
             baseline=number(before),
-            change=_change(value, before),
+            change=change_text(value, before, task.get("changes", {}).get(metric)),
             gates=tuple(gate_lines(task, metric)),
         )
 
@@ -93,10 +93,10 @@ def gate_line(gate: Mapping[str, Any]) -> GateLine:
     state: GateState = "passed" if gate["passed"] else "failed"
     if gate["passed"] and gate["rule"] in ("max_drop", "max_rise") and gate.get("baseline") is None:
         state = "not compared"
+    sure = f" at {100 * gate['confidence']:g} %" if gate.get("confidence") else ""
     where = f" ({gate['slice']}: {number(gate['value'])})" if gate.get("slice") else ""
-    return GateLine(
-        f"{_over(gate)}{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g} {_VERDICTS[state]}{where}", state
-    )
+    rule = f"{_over(gate)}{_RULES.get(gate['rule'], gate['rule'])} {gate['limit']:g}{sure}"
+    return GateLine(f"{rule} {_VERDICTS[state]}{where}", state)
 
 
 def gate_name(gate: Mapping[str, Any]) -> str:
@@ -122,7 +122,10 @@ def failed_gate(gate: Mapping[str, Any]) -> str:
         others = f" ({note})" if note else ""
         return f"{gate['metric']} {value} of {gate['slice']} is {side} {rule} {limit} of each slice{others}"
     if rule in ("max_drop", "max_rise"):
-        return f"{gate['metric']} {value} against {baseline:.6g} of the last blessed model breaks {rule} {limit}"
+        error, sure = gate.get("standard_error"), gate.get("confidence")
+        noise = f" with {100 * sure:g} % confidence (standard error {error:.3g})" if sure and error is not None else ""
+        change = f"{gate['metric']} {value} against {baseline:.6g} of the last blessed model"
+        return f"{change} breaks {rule} {limit}{noise}{f' ({note})' if note else ''}"
     return f"{gate['metric']} {value} is {'below' if rule == 'min' else 'above'} {rule} {limit}"
 
 
@@ -204,10 +207,12 @@ def share(value: float | None) -> str:
     return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else f"{100 * value:.1g} %"
 
 
-def _change(value: float | None, before: float | None) -> str:
+def change_text(value: float | None, before: float | None, noise: Mapping[str, float] | None) -> str:
+    """`-0.012 ± 0.008`, half the 95 % interval; without noise the change alone, a dash where there is none."""
     if value is None or before is None:
         return "–"
-    return "0" if value == before else f"{value - before:+.3g}"
+    change = "0" if value == before else f"{value - before:+.3g}"
+    return f"{change} ± {Z * noise['standard_error']:.2g}" if noise else change
 
 
 def _shares(utilisation: dict[str, float]) -> str:

@@ -149,7 +149,8 @@ def propose(
     if not any(column.used for column in columns):
         reasons = "; ".join(f"{shown(column.column.name)}: {column.guess.reason}" for column in columns[:10])
         raise DataError(f"no column of {sample.data.path} makes a feature ({reasons})")
-    gates = {task.name: propose_gates(task, labels.get(task.label), split.evaluated) for task in tasks}
+    scale = sample.total_rows / sample.rows
+    gates = {task.name: propose_gates(task, labels.get(task.label), split.evaluated, scale) for task in tasks}
     training_rows = int(sample.total_rows * (1 - split.evaluated.mean()))
     network = network_for(training_rows, isinstance(split.split, TimeSplit))
     proposal = Proposal(name, sample, columns, tasks, split, gates, network, [])

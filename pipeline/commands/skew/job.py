@@ -103,10 +103,10 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     import tensorflow_data_validation as tfdv
 
     from components.anomaly_gate.column import STATISTICS_FILE
+    from janus_core.examples.draw import draw_records
     from pipeline.commands.skew.predictions import prediction_drifts
     from pipeline.drift import Sample, batches_of, feature_skews, sample_of
     from pipeline.lineage.store import executions_of_run, open_store
-    from pipeline.report.analysis.sample import draw_records
 
     run = executions_of_run(open_store(home.metadata), read_latest(home).run_id)
     nodes = {"examples": "ExampleGen", "statistics": "StatisticsGen"}
@@ -152,8 +152,8 @@ def _logged(options: SkewOptions) -> tuple[list[bytes], dict[str, np.ndarray]]:
 
 def _expected(config: JanusConfig, split: str) -> dict[str, np.ndarray]:
     """What the newest pushed model answers to rows drawn from the eval split."""
+    from janus_core.examples.draw import draw_records
     from pipeline.commands.predict.job import newest_version
-    from pipeline.report.analysis.sample import draw_records
     from serving.saved_model import LoadedModel
 
     rows, _ = draw_records(split, EVAL_ROWS, config.seed, whole=True)

@@ -107,9 +107,9 @@ def _part(analysis: Analysis, what: str, add: Callable[[], Any]) -> None:
 
 
 def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:
+    from janus_core.examples.draw import draw_records
     from pipeline.drift import batches_of
     from pipeline.report.analysis.columns import EVAL, TRAIN, anomalies_of, columns_of
-    from pipeline.report.analysis.sample import draw_records
 
     if "anomalies" in artifacts:
         analysis.anomalies = anomalies_of(artifacts["anomalies"].uri, config.sensitive_columns())
@@ -179,10 +179,11 @@ def _add_predictions(
     import numpy as np
     from tensorflow.core.example import example_pb2
 
+    from janus_core.examples.draw import draw_rows
     from pipeline.report.analysis.baselines import add_errors
     from pipeline.report.analysis.curves import curves_of
     from pipeline.report.analysis.importance import REPEATS, importance_metric, importances
-    from pipeline.report.analysis.sample import draw_rows, part_of, predicted_tasks, slices_of
+    from pipeline.report.analysis.sample import part_of, predicted_tasks, slices_of
     from pipeline.report.analysis.standard_errors import GROUPS, metrics_by_task, standard_errors
 
     drawn = draw_rows(split, config.report.sample, config.seed)

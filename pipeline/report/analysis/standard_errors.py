@@ -47,7 +47,7 @@ class TaskMetric:
     def value(self, predicted: Predicted) -> float:
         """The metric over all rows; NaN where it is not defined."""
         (state,) = self.metric.statistic().of_groups(self.rows(predicted), one_group(len(predicted.weights)))
-        return _value(self.metric, state)
+        return self.metric.value_of(state)
 
     def worse(self, value: float, base: float) -> float:
         """How much worse a value is than another, in the metric's unit; NaN where either is not defined."""
@@ -115,7 +115,7 @@ def _without_each_group(metric: TaskMetric, predicted: Predicted, groups: np.nda
         *(statistic.merge([before[i - 1], after[i]]) for i in range(1, count - 1)),
         before[-1],
     ]
-    values = np.array([_value(metric.metric, state) for state in others])
+    values = np.array([metric.metric.value_of(state) for state in others])
     return values if np.isfinite(values).all() else None
 
 
@@ -125,7 +125,3 @@ def standard_errors(
     """The errors of those metrics that have one."""
     errors = {name: standard_error(metrics[name], predicted, groups) for name in names}
     return {name: error for name, error in errors.items() if error is not None}
-
-
-def _value(metric: StatisticMetric, state: np.ndarray) -> float:
-    return math.nan if np.isnan(state).any() else float(metric.value(state))

@@ -44,7 +44,6 @@ def problem_of(task: str, gates: dict[str, Any]) -> str:
         ("delay", "mae", {"min": 30}, "mae.min: lower is better of mae, so this alone blocks the better models"),
         ("late", "auc", {"max": 0.7}, "auc.max: higher is better of auc, so this alone blocks the better models"),
         ("delay", "bias", {"min": 2}, "bias.min: 2 excludes 0, the best bias"),
-        ("delay", "coverage", {"max": 0.7}, "coverage.max: 0.7 excludes 0.8, the best coverage"),
     ],
 )
 def test_a_gate_in_the_wrong_direction_or_out_of_range_is_refused(
@@ -62,6 +61,7 @@ def test_a_gate_in_the_wrong_direction_or_out_of_range_is_refused(
         ("delay", "bias", {"min": -5, "max": 5, "max_rise": 1}),
         ("delay", "bias", {"min": -5}),
         ("delay", "coverage", {"min": 0.75, "max": 0.85}),
+        ("delay", "coverage", {"min": 0.9}),
         ("grade", "qwk", {"min": -0.5, "max_drop": 2}),
         ("grade", "mae", {"max": 1.5}),
         ("delay", "r2", {"min": -3}),
@@ -71,6 +71,45 @@ def test_a_gate_in_the_right_direction_is_accepted(task: str, metric: str, gate:
     raw = changed("tasks", TASKS)
     raw["evaluation"] = {"gates": {task: {metric: gate}}}
     assert parse_config(raw).evaluation.gates[task][metric].rules() == gate
+
+
+# --- confidence ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gate", "expected"),
+    [
+        ({"max_drop": {"limit": 0.01, "confidence": 1.5}}, ["auc.max_drop.confidence", "less than 1"]),
+        ({"max_drop": {"limit": 0.01, "confidence": 0.1}}, ["auc.max_drop.confidence", "greater than or equal to 0.5"]),
+        ({"max_drop": {"limit": -1}}, ["auc.max_drop.limit", "greater than or equal to 0"]),
+        ({"max_drop": {"confidence": 0.9}}, ["auc.max_drop.limit: this key is required"]),
+        ({"max_drop": {"limit": 0.1, "confidense": 0.9}}, ["auc.max_drop.confidense", "Did you mean 'confidence'?"]),
+        ({"max_drop": {"limit": 2}}, ["auc.max_drop: auc cannot change by 2"]),
+        ({"max_rise": {"limit": 0.1}}, ["auc.max_rise: a rise of auc is no harm"]),
+        ({"max_drop": "much"}, ["auc.max_drop: expected a valid number"]),
+        ({"max_drop": -0.1}, ["auc.max_drop", "greater than or equal to 0"]),
+        ({"min": {"limit": 0.1}}, ["auc.min: expected a valid number"]),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_limit_with_confidence_are_named(gate: dict[str, Any], expected: list[str]) -> None:
+    message = problem_of("late", {"auc": gate})
+    for part in expected:
+        assert part in message
+    assert message.count("evaluation.gates") == 1
+
+
+def test_a_limit_on_a_change_is_a_number_or_has_a_confidence() -> None:
+    raw = changed("tasks", TASKS)
+    gates = {"auc": {"min": 0.5, "max_drop": {"limit": 0.02}}, "ece": {"max_rise": 0.1}}
+    raw["evaluation"] = {"gates": {"late": gates}}
+    config = parse_config(raw)
+    assert config.evaluation.gates["late"]["auc"].rules() == {"min": 0.5, "max_drop": 0.02}
+    assert [(gate.rule, gate.limit, gate.confidence, gate.by_tfma) for gate in gates_of(config)] == [
+        ("min", 0.5, None, True),
+        ("max_drop", 0.02, 0.9, False),
+        ("max_rise", 0.1, None, True),
+    ]
+    assert parse_config(config.model_dump(mode="json", by_alias=True)) == config
 
 
 # --- slices and gaps ----------------------------------------------------------------------------------------------

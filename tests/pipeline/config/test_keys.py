@@ -125,6 +125,9 @@ def test_the_keys_of_a_mapping_are_those_of_what_it_holds() -> None:
     assert {key.path for key in children_of("evaluation.gates.*.*", KEYS)} == {
         f"evaluation.gates.*.*.{rule}" for rule in ("min", "max", "max_drop", "max_rise")
     }
+    (drop,) = (key for key in KEYS if key.path == "evaluation.gates.*.*.max_drop")
+    assert (drop.type, drop.allowed) == ("number or section", "number ≥ 0")
+    assert {key.name for key in children_of(drop.path, KEYS)} == {"limit", "confidence"}
     assert {key.path for key in children_of("evaluation.gates.*.slices", KEYS)} == {
         f"evaluation.gates.*.slices.*.*.{rule}" for rule in ("min", "max", "min_rows")
     }

@@ -11,7 +11,7 @@ from janus_core.errors import DataError
 from janus_core.tables.config import DataConfig, TimeSplit
 from pipeline.commands.init import proposal as proposal_module
 from pipeline.commands.init.column_names import unique_name
-from pipeline.commands.init.gates import rounded_down
+from pipeline.commands.init.gates import propose_gates, rounded_down
 from pipeline.commands.init.leakage import Label, score
 from pipeline.commands.init.profile import profile
 from pipeline.commands.init.proposal import network_for, propose
@@ -122,8 +122,25 @@ def test_gates_are_what_guessing_reaches_in_the_evaluated_rows(tmp_path: Path) -
     log_loss = -np.where(bought[evaluated], np.log(share), np.log(1 - share)).mean()
     assert plan.gates["bought"].limits["log_loss"]["max"] == pytest.approx(log_loss, rel=1e-3)
     assert 0.5 < plan.gates["bought"].limits["auc"]["min"] <= 0.6
-    mae = np.abs(spent[evaluated] - np.median(spent[~evaluated])).mean()
-    assert plan.gates["spent"].limits == {"mae": {"max": rounded_down(mae)}}
+    errors = np.abs(spent[evaluated] - np.median(spent[~evaluated]))
+    rise = plan.gates["spent"].limits["mae"]["max_rise"]
+    assert plan.gates["spent"].limits == {"mae": {"max": rounded_down(errors.mean()), "max_rise": rise}}
+    assert rise == {"limit": pytest.approx(errors.std() / np.sqrt(evaluated.sum()), rel=0.05), "confidence": 0.9}
+
+
+def test_limits_on_changes_are_one_standard_error_of_the_evaluated_rows(tmp_path: Path) -> None:
+    table = shop()
+    plan = plan_of(tmp_path, table, "bought")
+    evaluated = plan.split.evaluated
+    positive = (np.array(table["bought"]) == "yes")[evaluated].sum()
+    count = evaluated.sum()
+    error = np.sqrt((count + 1) / (12 * positive * (count - positive)))
+    drop = plan.gates["bought"].limits["auc"]["max_drop"]
+    assert drop == {"limit": pytest.approx(error, rel=0.05), "confidence": 0.9}
+    # Of a sample: over a hundred times as many rows it is a tenth.
+    task, label = plan.tasks[0], Label((np.array(table["bought"]) == "yes").astype(int), np.ones(400, bool), 2)
+    of_all = propose_gates(task, label, evaluated, scale=100).limits["auc"]["max_drop"]
+    assert of_all["limit"] == pytest.approx(max(error / 10, 0.005), rel=0.1)
 
 
 def test_a_wide_table_keeps_the_columns_that_tell_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorflow.core.example import example_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
@@ -16,7 +15,7 @@ from pipeline.report.analysis.analysis_json import Bar, Importance, NodeLineage,
 from pipeline.report.analysis.columns import anomalies_of, columns_of
 from pipeline.report.analysis.curves import OTHERS, curves_of
 from pipeline.report.analysis.importance import importance_metric, importances, mark_chance
-from pipeline.report.analysis.sample import Predicted, draw_records, draw_rows, part_of, slices_of
+from pipeline.report.analysis.sample import Predicted, part_of, slices_of
 from pipeline.report.analysis.slices import interval, slice_values, split_name, worst_slices
 from pipeline.report.analysis.standard_errors import TaskMetric, metrics_by_task, standard_error
 from pipeline.report.page.graph import graph_of
@@ -53,47 +52,6 @@ def example(**columns: Any) -> example_pb2.Example:
 
 
 # --- the sample -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def split(tmp_path: Path) -> str:
-    """300 numbered records in three files."""
-    for shard in range(3):
-        with tf.io.TFRecordWriter(str(tmp_path / f"data-0000{shard}-of-00003")) as writer:
-            for row in range(100):
-                writer.write(f"{shard * 100 + row:03}".encode())
-    return str(tmp_path)
-
-
-def test_a_sample_is_drawn_evenly_and_always_the_same(split: str) -> None:
-    records, read = draw_records(split, 60, seed=7)
-    assert (len(records), read) == (60, 300)
-    assert records == sorted(set(records))
-    assert draw_records(split, 60, seed=7)[0] == records
-    assert draw_records(split, 60, seed=8)[0] != records
-    of_each = np.zeros(300)
-    for seed in range(20):
-        of_each[[int(record) for record in draw_records(split, 60, seed)[0]]] += 1
-    # 20 draws with a chance of 0.2: 4 ± 1.8.
-    assert of_each.mean() == 4
-    assert abs(of_each - 4).max() < 5 * 1.8
-    assert abs(of_each.reshape(3, 100).mean(axis=1) - 4).max() < 0.6
-
-
-def test_all_files_of_a_large_split_are_read_where_it_matters(split: str) -> None:
-    records, read = draw_records(split, 3, seed=1)
-    assert (len({record[:1] for record in records}), read) == (1, 100)
-    assert draw_records(split, 3, seed=1, whole=True)[1] == 300
-
-
-def test_the_places_of_drawn_rows_are_known(split: str) -> None:
-    drawn = draw_rows(split, 50, seed=2)
-    assert [f"{file * 100 + row:03}".encode() for file, row in drawn.places] == drawn.records
-
-
-def test_all_of_a_small_split_is_the_sample(split: str) -> None:
-    records, _ = draw_records(split, 1000, seed=0)
-    assert records == [f"{row:03}".encode() for row in range(300)]
 
 
 def test_slices_are_named_as_in_the_report() -> None:
