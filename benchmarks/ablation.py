@@ -10,12 +10,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from benchmarks.public_tables import DOWNLOADED, write_downloaded
+from janus_core.kinds import kind_of
+from trainer.config import TaskConfig
 
 PLAIN = {
     "model.encoding": "raw",
@@ -39,6 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dropout": {"model.trunk.dropout": 0.1},
     "no average": {"training.ema": 0},
     "few steps": {"training.min_steps": 0},
+    "slow": {"training.learning_rate": 0.0005},
     "more steps": {"training.min_steps": 10_000},
     "cosine": {"training.schedule": "cosine"},
     "mmoe": {"model.trunk": {"kind": "mmoe", "units": [256, 128], "dropout": 0}},
@@ -97,8 +100,8 @@ def _train(folder: Path, table: str, variants: list[str], seeds: int) -> None:
 
     os.chdir(folder / table)
     root = Path("runs") / table / "root" / "Transform"
-    graph, transformed = (_newest(root / output) for output in ("transform_graph", "transformed_examples"))
-    done = {(line["table"], line["variant"], line["seed"]) for line in _lines(folder)}
+    graph, transformed = (newest(root / output) for output in ("transform_graph", "transformed_examples"))
+    done = {(line["table"], line["variant"], line["seed"]) for line in lines_of(folder / "ablation.jsonl")}
     for seed in range(seeds):
         for variant in variants:
             if (table, variant, seed) in done:
@@ -113,7 +116,7 @@ def _train(folder: Path, table: str, variants: list[str], seeds: int) -> None:
                 "table": table,
                 "variant": variant,
                 "seed": seed,
-                "metrics": {task: metrics[task][_headline(metrics[task])] for task in trainer.tasks},
+                "metrics": {name: metrics[name][measure_of(task)] for name, task in config.tasks.items()},
                 "seconds": round(trial.seconds, 1),
                 "epochs": trial.epochs,
                 "best_epoch": trial.best_epoch,
@@ -124,23 +127,25 @@ def _train(folder: Path, table: str, variants: list[str], seeds: int) -> None:
                 file.write(json.dumps(line) + "\n")
 
 
-def _newest(folder: Path) -> Path:
+def newest(folder: Path) -> Path:
+    """The artifact of a node's output that the last execution made."""
     return max(folder.iterdir(), key=lambda path: int(path.name))
 
 
-def _headline(metrics: Mapping[str, Any]) -> str:
-    return "auc" if "auc" in metrics else "mae"
+def measure_of(task: TaskConfig) -> str:
+    """`auc`, or `mae`: of an ordinal task in classes."""
+    return "auc" if kind_of(task).headline == "auc" else "mae"
 
 
-def _lines(folder: Path) -> Iterator[dict[str, Any]]:
-    path = folder / "ablation.jsonl"
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The results in a file of JSON lines; none where it does not exist."""
     if path.exists():
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
 def _print_summary(folder: Path, tables: list[str], variants: list[str], seeds: int) -> None:
     print(f"\n| table.task | {' | '.join(variants)} |\n|---|{'---|' * len(variants)}")
-    found = [line for line in _lines(folder) if line["seed"] < seeds]
+    found = [line for line in lines_of(folder / "ablation.jsonl") if line["seed"] < seeds]
     for table in tables:
         of_table = [line for line in found if line["table"] == table]
         for task in of_table[0]["metrics"]:

@@ -66,6 +66,12 @@ _LOANS = [
     "interest_rate",
 ]
 
+_RAND = [
+    *("plan", "site", "coins", "year", "black", "income", "xage", "female", "educdec", "num", "mhi", "disea", "physlm"),
+    *("ghindx", "mdeoff", "pioff", "child", "fchild", "lfam", "lpi", "idp", "logc", "fmde", "hlthg", "hlthf", "hlthp"),
+]
+"""What is known of a family before the year whose visits and expenses are predicted."""
+
 DOWNLOADED: dict[str, PublicTable] = {
     "diamonds": PublicTable("price,cut", "R package ggplot2, `diamonds`"),
     "adult": PublicTable("income,single", "UCI, Adult: adult.data and adult.test", _adult),
@@ -97,6 +103,9 @@ DOWNLOADED: dict[str, PublicTable] = {
     ),
     "taxis": PublicTable(
         "tip,payment", "github.com/mwaskom/seaborn-data: taxis.csv", _without("total", "pickup", "dropoff")
+    ),
+    "rand": PublicTable(
+        "mdvis,binexp", "R package sampleSelection, `RandHIE`", lambda table: table[["mdvis", "binexp", *_RAND]]
     ),
 }
 """Those of `benchmarks.ablation`, by name."""

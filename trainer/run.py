@@ -16,6 +16,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from janus_core.errors import DataError
 from janus_core.progress import PROGRESS
 from serving.description import write_description
+from trainer.averaging import averaging_from_the_start
 from trainer.callbacks import (
     AveragedWeights,
     BalancingEpoch,
@@ -162,8 +163,10 @@ def _optimizer(training: TrainingConfig, steps: int | None) -> keras.optimizers.
     if training.schedule == "cosine" and steps:
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     decay = {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
-    average = {"use_ema": True, "ema_momentum": training.ema} if training.ema else {}
-    return optimizers[training.optimizer](learning_rate=rate, **decay, **average)
+    if not training.ema:
+        return optimizers[training.optimizer](learning_rate=rate, **decay)
+    averaging = averaging_from_the_start(optimizers[training.optimizer])
+    return averaging(learning_rate=rate, **decay, use_ema=True, ema_momentum=training.ema)
 
 
 def train(

@@ -139,9 +139,9 @@ def test_the_average_of_the_weights_is_validated_and_exported(trained: Trained, 
         copy_inputs(trained, folder)
         run_fn(fn_args(options_of(trained, {}, epochs=1, ema=ema), folder))
     (plain,), (averaged,) = (history(folder) for folder in folders.values())
-    # The average stays at the first step's weights, while the weights themselves are trained alike.
+    # The average trails behind the weights, which themselves are trained alike.
     assert averaged["loss"] == pytest.approx(plain["loss"], rel=1e-5)
-    assert averaged["val_balanced_loss"] > plain["val_balanced_loss"] * 1.01
+    assert averaged["val_balanced_loss"] > plain["val_balanced_loss"] * 1.001
 
 
 def test_steps_ask_for_more_epochs() -> None:
