@@ -125,6 +125,11 @@ class DeploymentConfig(StrictModel):
     service_account: _DnsSubdomain | None = Field(
         None, description="The pods' account, if an object store requires one; its token is not mounted."
     )
+    tls_secret: _DnsSubdomain | None = Field(
+        None,
+        description="A secret on Kubernetes whose key ssl.config is an SSLConfig of TF Serving, which encrypts the "
+        "gRPC API. The REST API, which TF Serving cannot encrypt, then admits no other pods. Null: no encryption.",
+    )
     model_volume_claim: _DnsSubdomain | None = Field(
         None, description="The persistent volume claim that holds the versions; by default <pipeline>-models."
     )

@@ -18,6 +18,7 @@ from serving.deployment.server import (
     CONFIG_FOLDER,
     MODELS_CONFIG,
     MONITORING_CONFIG,
+    TLS_FOLDER,
     Server,
     arguments,
 )
@@ -42,6 +43,7 @@ def render(server: Server, model_folder: str) -> dict[str, str | None]:
         "arguments": arguments(server),
         "arguments_of": arguments,
         "config_folder": CONFIG_FOLDER,
+        "tls_folder": TLS_FOLDER,
         "mounted": [
             (f"./{name}", f"{CONFIG_FOLDER}/{name}") for name in (MODELS_CONFIG, BATCHING_CONFIG, MONITORING_CONFIG)
         ],

@@ -11,6 +11,9 @@ BINARY = f"/usr/bin/{PROGRAM}"
 """The program in the stock image, whose entry point would add flags, among them fixed ports."""
 
 CONFIG_FOLDER = "/etc/tensorflow-serving"
+TLS_FOLDER = "/etc/tensorflow-serving-tls"
+"""Where a secret with `TLS_CONFIG` is mounted on Kubernetes."""
+TLS_CONFIG = "ssl.config"
 MODELS_CONFIG = "models.config"
 CANARY_MODELS_CONFIG = "models-canary.config"
 BATCHING_CONFIG = "batching.config"
@@ -90,8 +93,8 @@ def server_of(model: str, push_path: str, config: DeploymentConfig, tensorflow: 
     return server
 
 
-def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
-    """The flags of tensorflow_model_server."""
+def arguments(server: Server, models_config: str = MODELS_CONFIG, tls: bool = False) -> list[str]:
+    """The flags of tensorflow_model_server; with `tls`, gRPC is encrypted as the mounted secret says."""
     config = server.config
 
     flags: dict[str, str | int] = {
@@ -113,6 +116,8 @@ def arguments(server: Server, models_config: str = MODELS_CONFIG) -> list[str]:
     if config.labels.versions():
         # The server reads the labels before it loads the versions, and would otherwise refuse them.
         flags["allow_version_labels_for_unavailable_models"] = "true"
+    if tls:
+        flags["ssl_config_file"] = f"{TLS_FOLDER}/{TLS_CONFIG}"
     if config.batching.enabled:
         flags["enable_batching"] = "true"
         # The server refuses this flag without the other.

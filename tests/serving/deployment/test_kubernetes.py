@@ -1,10 +1,13 @@
 """kubernetes.yaml, against Kubernetes' own models."""
 
 import json
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from google.protobuf import text_encoding
 from kubernetes import client
 
 from tests.serving.deployment.rendered import flags, rendered
@@ -124,6 +127,45 @@ def test_requests_come_from_the_namespace_and_from_those_named_and_the_servers_c
     assert "may send requests" in found.files["README.md"]
     (remote,) = (document["spec"] for document in rendered(push_path="gs://b/flights").of_kind("NetworkPolicy"))
     assert (remote["policyTypes"], "egress" in remote) == (["Ingress"], False)
+
+
+def test_grpc_alone_is_served_where_it_is_encrypted() -> None:
+    found = rendered(tls_secret="flights-tls", **CANARY)
+    for document in found.objects:
+        assert as_kubernetes_reads_it(document) == document
+    for deployment, pod in zip(found.of_kind("Deployment"), found.pods(), strict=True):
+        (container,) = pod["containers"]
+        mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+        assert flags(container["args"])["ssl_config_file"] == f"{mounts['tls']['mountPath']}/ssl.config"
+        assert mounts["tls"]["readOnly"]
+        assert {"name": "tls", "secret": {"secretName": "flights-tls"}} in pod["volumes"]
+        # Kubernetes' probe of gRPC knows no TLS; those of REST come from the node, which policies do not concern.
+        assert container["livenessProbe"]["tcpSocket"] == {"port": "grpc"}
+        assert container["readinessProbe"]["httpGet"]["port"] == "rest"
+        assert "prometheus.io/scrape" not in deployment["spec"]["template"]["metadata"]["annotations"]
+    for service in found.of_kind("Service"):
+        assert [port["name"] for port in service["spec"]["ports"]] == ["grpc"]
+    (policy,) = found.of_kind("NetworkPolicy")
+    assert policy["spec"]["ingress"][0]["ports"] == [{"port": "grpc"}]
+    # Compose's ports are open on the host's loopback address only.
+    assert "ssl_config_file" not in flags(found.service["command"])
+
+
+def test_the_readme_makes_a_secret_that_tensorflow_serving_reads(tmp_path: Path) -> None:
+    """SSLConfig is a text proto with the PEM files inside, whose lines end with backslash and n."""
+    readme = rendered(tls_secret="flights-tls", namespace="models").files["README.md"]
+    script = readme.partition("clients need a certificate too.\n\n```sh\n")[2].partition("```")[0]
+    making, _, creating = script.partition("kubectl ")
+    assert creating.strip() == "create secret generic --namespace models flights-tls --from-file=ssl.config"
+    pem = "-----BEGIN X-----\nab+/=\n-----END X-----\n"
+    for name in ("tls.key", "tls.crt"):
+        (tmp_path / name).write_text(pem)
+    subprocess.run(["bash", "-c", making], cwd=tmp_path, check=True)
+    lines = [line.partition(": ") for line in (tmp_path / "ssl.config").read_text().splitlines()]
+    assert {name: text_encoding.CUnescape(value.strip('"')).decode() for name, _, value in lines} == {
+        "server_key": pem,
+        "server_cert": pem,
+    }
 
 
 def test_resources() -> None:

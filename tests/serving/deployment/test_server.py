@@ -21,6 +21,7 @@ DECLARED = {
     "num_load_threads",
     "port",
     "rest_api_port",
+    "ssl_config_file",
     "tensorflow_inter_op_parallelism",
     "tensorflow_intra_op_parallelism",
 }
