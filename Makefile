@@ -4,6 +4,7 @@ CONFIG ?= configs/flights.yaml
 STACK ?=
 ARGS ?=
 CASES ?= 20000
+ROUNDS ?= 1
 
 BIN := .venv/bin
 # The order of the files is tests/conftest.py's.
@@ -16,7 +17,7 @@ QUIET := $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lock run report serve kubeflow image docs screenshots check test test-all lint format sbom pin-images bench bench-serving fuzz clean
+.PHONY: help setup lock run report serve kubeflow image docs screenshots check test test-all lint format sbom pin-images bench bench-serving chaos fuzz clean
 
 help: ## This list
 	@echo "Janus: multi-task learning pipelines on TFX"
@@ -91,6 +92,9 @@ bench: setup ## Measure Janus beside the same pipeline of stock TFX components (
 
 bench-serving: setup ## Measure what serving the flights' pushed model costs (after `make run`; ARGS=--help)
 	@$(BIN)/python -m benchmarks.serving_cost $(ARGS)
+
+chaos: setup ## Kill, damage and crowd pushes, runs and a server, ROUNDS times; prints docs/reliability.md's table
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(ARGS)
 
 fuzz: setup ## Try CASES bad configurations, requests, models and tables (20000 take about 20 minutes)
 	@$(BIN)/python -m tests.fuzz --cases $(CASES) $(ARGS)
