@@ -30,7 +30,8 @@ from components.evaluator.component import ENGINES
 from components.evaluator.gates import Gates
 from components.example_gen.component import ArrowExampleGen
 from components.pusher.component import Pusher
-from components.resolver.models import LastBlessedModelBefore, LastOtherBlessedModel
+from components.resolver.models import LastBlessedModelBefore
+from components.resolver.served import ServedModel
 from components.resolver.window import NewestSpans
 from components.serving_check.component import ServingCheck
 from components.serving_check.config import CheckConfig
@@ -91,9 +92,10 @@ def create_pipeline(config: JanusConfig, places: Places, span: int | None = None
     model_trainer = _trainer(config, transform, data, base, tuner, places)
     model_trainer.add_upstream_node(until.gate)
     resolver = Resolver(
-        strategy_class=LastOtherBlessedModel,
+        strategy_class=ServedModel,
+        config={"base": config.push.path, "reference": config.evaluation.reference or 0},
         model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        pushed_model=Channel(type=standard_artifacts.PushedModel),
         candidate=model_trainer.outputs["model"],
     ).with_id("Resolver")
     evaluator = ENGINES[config.evaluation.engine](

@@ -127,7 +127,7 @@ def _with_fitting_baseline(
     missing = sorted(set(spec.label_keys) - outputs)
     if not missing:
         return input_dict, output_dict, exec_properties
-    logging.warning("The last blessed model does not have these tasks as they are now: %s", ", ".join(missing))
+    logging.warning("The baseline does not have these tasks as they are now: %s", ", ".join(missing))
     if not outputs:
         return {**input_dict, specs.BASELINE_MODEL_KEY: []}, output_dict, exec_properties
     changed = proto_utils.proto_to_json(compare_only(config, outputs))

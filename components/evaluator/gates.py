@@ -56,7 +56,7 @@ class Gates(StrictModel):
 class GateResult(StrictModel):
     """One limit on one metric, and whether the model keeps it.
 
-    `value` and `baseline` are the metric's values of this model and of the last blessed one; None where undefined. Of
+    `value` and `baseline` are the metric's values of this model and of the baseline; None where undefined. Of
     a gate on slices, `value` is that of the worst one, of a gap their largest difference.
     """
 
@@ -68,7 +68,7 @@ class GateResult(StrictModel):
     baseline: float | None = None
     note: str | None = None
     confidence: float | None = Field(None, description="With which a change must be beyond the limit to fail.")
-    standard_error: float | None = Field(None, description="Of the change since the last blessed model.")
+    standard_error: float | None = Field(None, description="Of the change since the baseline.")
     slices: str | None = Field(None, description="The columns whose slices are judged one by one.")
     gap: str | None = Field(None, description="The columns between whose slices the difference is judged.")
     slice: str | None = Field(None, description="The slice with the worst value; of a gap, the two farthest apart.")
@@ -89,10 +89,10 @@ def judge(gate: Gate, metrics: Metrics, errors: ChangeErrors) -> GateResult:
             return _result(gate, value, False, note=f"{gate.metric} is not defined for this model")
         return _result(gate, value, value >= gate.limit if gate.rule == "min" else value <= gate.limit)
     if not any(known.baseline and known.output == gate.output for known in overall):
-        return _result(gate, value, True, note="there is no blessed model with this task to compare with yet")
+        return _result(gate, value, True, note="there is no baseline with this task to compare with yet")
     before = _finite(overall.get(MetricKey(gate.output, gate.metric, baseline=True)))
     if value is None or before is None:
-        whose = "this model" if value is None else "the last blessed model"
+        whose = "this model" if value is None else "the baseline"
         return _result(gate, value, False, baseline=before, note=f"{gate.metric} is not defined for {whose}")
     change = harm(gate, value, before)
     if gate.confidence is None:

@@ -1,4 +1,4 @@
-"""The strategies of the Resolver and the WarmStartResolver: the last blessed model, to compare with or start from."""
+"""The strategy of the WarmStartResolver: the last blessed model, to start from."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,23 +14,7 @@ from components.intact import damage_of, has_record
 from components.pusher.state import WITHDRAWN
 from janus_core.progress import PROGRESS
 
-MODEL, BLESSING, CANDIDATE = "model", "model_blessing", "candidate"
-
-
-class LastOtherBlessedModel(ResolverStrategy):
-    """Resolves `model` and `model_blessing` to those of the last blessing of another model than `candidate`.
-
-    A model that a rollback withdrew does not count: a new one is compared with what is served instead.
-
-    TFX's LatestBlessedModelStrategy does not know the candidate. A run that changes nothing would therefore get
-    its own model as the baseline, and repeat its evaluation.
-    """
-
-    def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
-        """Called by TFX; both lists are empty where there is no such model."""
-        candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
-        models = [artifact for artifact in input_dict[MODEL] if artifact.id not in candidates]
-        return {**last_blessed(models, input_dict[BLESSING]), CANDIDATE: input_dict[CANDIDATE]}
+MODEL, BLESSING = "model", "model_blessing"
 
 
 def last_blessed(models: Iterable[Artifact], blessings: Iterable[Artifact]) -> Artifacts:
@@ -42,15 +26,16 @@ def last_blessed(models: Iterable[Artifact], blessings: Iterable[Artifact]) -> A
     positive = [artifact for artifact in blessings if artifact.get_int_custom_property("blessed") == 1]
     for blessing in sorted(positive, key=lambda artifact: artifact.id, reverse=True):
         model = by_id.get(blessing.get_int_custom_property("current_model_id"))
-        if model is not None and model.get_int_custom_property(WITHDRAWN) != 1 and _is_readable(model):
+        if model is not None and model.get_int_custom_property(WITHDRAWN) != 1 and is_readable(model):
             return {MODEL: [model], BLESSING: [blessing]}
     return {MODEL: [], BLESSING: []}
 
 
-def _is_readable(model: Artifact) -> bool:
+def is_readable(model: Artifact) -> bool:
+    """Whether a model's files are whole; a warning names what is not."""
     problem = damage_of(model) if has_record(model) else _loading_problem(model)
     if problem:
-        PROGRESS.warning("a blessed model is left out, nothing is compared with it or starts from it: %s", problem)
+        PROGRESS.warning("a model is left out, nothing is compared with it or starts from it: %s", problem)
     return problem is None
 
 

@@ -52,6 +52,10 @@ class EvaluationConfig(StrictModel):
     gates: dict[str, TaskGates] = Field(
         {}, description="The limits that a model must keep to be pushed: task → metric → limits."
     )
+    reference: Count | None = Field(
+        None,
+        description="The pushed version that change gates compare with. By default, it is the one that is served.",
+    )
     engine: Literal["batch", "tfma"] = Field(
         "batch",
         description="How metrics are computed: `batch`, from batches of rows; or `tfma`, row by row by TFMA itself, "

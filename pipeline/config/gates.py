@@ -45,11 +45,11 @@ class GateConfig(StrictModel):
     max: Number | None = Field(None, description="The metric must be at most this.")
     max_drop: Change | None = Field(
         None,
-        description="Where higher is better: the metric may be lower than the last blessed model's by at most this.",
+        description="Where higher is better: the metric may be lower than the baseline's by at most this.",
     )
     max_rise: Change | None = Field(
         None,
-        description="Where higher is not better: the metric may be higher than the last blessed model's by at most "
+        description="Where higher is not better: the metric may be higher than the baseline's by at most "
         "this; where it is best at one value, as `bias` at 0, its distance from it may be larger by at most this.",
     )
 

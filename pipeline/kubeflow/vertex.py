@@ -75,6 +75,8 @@ def check_for_vertex(config: JanusConfig) -> None:
         problems.append(f"training.warm_start {no_resolver}")
     if config.data.window != 1:
         problems.append(f"data.window {no_resolver}")
+    if config.evaluation.reference is not None:
+        problems.append(f"evaluation.reference {no_resolver}")
     if config.data.by_span:
         problems.append("data.split by span needs Janus's own driver of ExampleGen, and Vertex AI runs only TFX's")
     if config.serving.infra_validator != "process":

@@ -1,21 +1,23 @@
 """What ML Metadata knows of pushed versions, and what rollbacks write into it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components.lineage import first_makers, model_of
 from components.pusher.rollback import CONTENT_DIGEST
-from components.pusher.state import WITHDRAWN, Rollback, read_state, withdrawals
+from components.pusher.state import WITHDRAWN, Rollback, history, origin, read_state, withdrawals
+from components.resolver.served import unknown_reference
+from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.home import Home
-from pipeline.lineage.store import artifacts_of_type, first_makers, open_store, run_of_execution
+from pipeline.lineage.store import artifacts_of_type, open_store, run_of_execution
 from pipeline.preflight import check_metadata
 
 CONTEXT_PIPELINE = "pipeline"
 EXECUTION_TYPE = "Rollback"
-_MODEL, _INFRA_BLESSING = "Model", "InfraBlessing"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,20 @@ def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
         _add_execution(store, config.name, rollback, [push for push in pushed if push.digest == rollback.to_digest])
 
 
+def check_reference(config: JanusConfig, home: Home) -> None:
+    """Checks that a run of this pipeline pushed `evaluation.reference`, before anything is trained.
+
+    Raises:
+        ConfigError: none did.
+    """
+    reference = config.evaluation.reference
+    if reference is None:
+        return
+    known = {push.version for push in pushes(open_store(home.metadata))} if home.has_metadata else set()
+    if origin(history(config.push.path), reference) not in known:
+        raise ConfigError(unknown_reference(reference, known))
+
+
 def _push(store: MetadataStore, artifact: pb.Artifact, maker: int | None) -> Push:
     texts = {key: value.string_value for key, value in artifact.custom_properties.items()}
     version = texts.get("pushed_version", "")
@@ -65,25 +81,9 @@ def _push(store: MetadataStore, artifact: pb.Artifact, maker: int | None) -> Pus
         version=int(version) if version.isdigit() else None,
         destination=texts.get("pushed_destination"),
         digest=texts.get(CONTENT_DIGEST),
-        model_id=_model_of(store, maker) if maker else None,
+        model_id=model_of(store, maker) if maker else None,
         run_id=run_of_execution(store, maker) if maker else None,
     )
-
-
-def _model_of(store: MetadataStore, pusher: int) -> int | None:
-    """The Model that an execution of the Pusher was given, by itself or as a stamped copy in an InfraBlessing."""
-    for artifact in _inputs(store, pusher, _MODEL):
-        return int(artifact.id)
-    for maker in first_makers(store, [blessing.id for blessing in _inputs(store, pusher, _INFRA_BLESSING)]).values():
-        for artifact in _inputs(store, maker, _MODEL):
-            return int(artifact.id)
-    return None
-
-
-def _inputs(store: MetadataStore, execution: int, kind: str) -> Iterator[pb.Artifact]:
-    events = store.get_events_by_execution_ids([execution])
-    ids = [event.artifact_id for event in events if event.type == pb.Event.INPUT]
-    return (artifact for artifact in store.get_artifacts_by_id(ids) if artifact.type == kind)
 
 
 def _mark(store: MetadataStore, pushed: Iterable[Push], withdrawn: set[str]) -> None:

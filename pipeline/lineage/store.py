@@ -1,6 +1,6 @@
 """What ML Metadata knows of a run. Lists and filters in Python: newer versions have no filter queries."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 CONTEXT_RUN, CONTEXT_NODE = "pipeline_run", "node"
 INPUT = (pb.Event.INPUT, pb.Event.DECLARED_INPUT)
-OUTPUT = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT)
 RESULT = "__execution_result__"
 FAILURE, FAILURE_CODE = "janus_failure", "janus_failure_exit_code"
 """Why an execution failed: TFX's launcher records no reason where a component raises."""
@@ -64,19 +63,6 @@ def artifacts_of_type(store: MetadataStore, kind: str) -> list[pb.Artifact]:
     if kind not in [known.name for known in store.get_artifact_types()]:
         return []
     return sorted(store.get_artifacts_by_type(kind), key=lambda artifact: artifact.id)
-
-
-def first_makers(store: MetadataStore, artifacts: Iterable[int]) -> dict[int, int]:
-    """Artifact → the first execution whose output it is; in later runs, it came from the cache.
-
-    An artifact that is no execution's output is left out. What a Resolver chose is internal to it, not an output.
-    """
-    first: dict[int, int] = {}
-    wanted = sorted(artifacts)
-    for event in store.get_events_by_artifact_ids(wanted) if wanted else []:
-        if event.type in OUTPUT:
-            first[event.artifact_id] = min(first.get(event.artifact_id, event.execution_id), event.execution_id)
-    return first
 
 
 def run_of_execution(store: MetadataStore, execution: int) -> str | None:

@@ -38,7 +38,7 @@ SLICES_NAMED_IN_NOTES = 3
 
 
 class MetricChange(StrictModel):
-    """A metric's change since the last blessed model on the same rows, with its noise by a paired bootstrap."""
+    """A metric's change since the baseline on the same rows, with its noise by a paired bootstrap."""
 
     change: float
     standard_error: float
@@ -53,13 +53,13 @@ class TaskResult(StrictModel):
     labelled: dict[str, int] = Field(description="Split → rows with a label and a weight above 0.")
     metrics: dict[str, float | None]
     baseline: dict[str, float | None] = Field(
-        description="Of the last blessed model, as far as it has the outputs; empty if there is none."
+        description="Of the baseline, as far as it has the outputs; empty if there is none."
     )
     slices: dict[str, dict[str, float | None]] = Field(description='"column=value" → metrics.')
     slice_sizes: dict[str, int] = Field(description='"column=value" → rows with a label.')
     gates: list[GateResult]
     changes: dict[str, MetricChange] = Field(
-        {}, description="Metric → its change since the last blessed model; empty if there is none."
+        {}, description="Metric → its change since the baseline; empty if there is none."
     )
     notes: list[str]
 
@@ -149,7 +149,7 @@ def _task_result(
         problems.append(f"task {name}: no row of the eval split has a label, so the task cannot be evaluated")
     else:
         problems += _undefined(f"task {name}", task, overall, keys)
-        problems += _undefined(f"task {name}, last blessed model", task, overall, compared)
+        problems += _undefined(f"task {name}, baseline", task, overall, compared)
 
     sliced = {key: metrics_inside for key, metrics_inside in _ordered(metrics, config.evaluation.slices) if key}
     return TaskResult(

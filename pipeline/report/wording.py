@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from janus_core.errors import FIRST_SIGNAL, GateError, ServingError
@@ -84,8 +84,13 @@ def metric_lines(task: Mapping[str, Any], analysis: TaskAnalysis | None) -> Iter
 
 
 def gate_lines(task: Mapping[str, Any], metric: str) -> Iterator[GateLine]:
-    """The gates on one metric of a task."""
-    return (gate_line(gate) for gate in task.get("gates", []) if gate["metric"] == metric)
+    """The gates on one metric of a task; of one on its change also how far the best version that was served is."""
+    worse = task.get("best_served", {}).get(metric, {}).get("worse_by", 0.0)
+    for gate in task.get("gates", []):
+        if gate["metric"] == metric:
+            line = gate_line(gate)
+            change = gate["rule"] in ("max_drop", "max_rise") and worse > 0
+            yield replace(line, text=f"{line.text}; {worse:.3g} since the best served") if change else line
 
 
 def gate_line(gate: Mapping[str, Any]) -> GateLine:
@@ -124,7 +129,7 @@ def failed_gate(gate: Mapping[str, Any]) -> str:
     if rule in ("max_drop", "max_rise"):
         error, sure = gate.get("standard_error"), gate.get("confidence")
         noise = f" with {100 * sure:g} % confidence (standard error {error:.3g})" if sure and error is not None else ""
-        change = f"{gate['metric']} {value} against {baseline:.6g} of the last blessed model"
+        change = f"{gate['metric']} {value} against {baseline:.6g} of the baseline"
         return f"{change} breaks {rule} {limit}{noise}{f' ({note})' if note else ''}"
     return f"{gate['metric']} {value} is {'below' if rule == 'min' else 'above'} {rule} {limit}"
 

@@ -168,13 +168,14 @@ def _write_end(run: _Run) -> None:
 def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
     display.status("loading TFX")
     from pipeline.dag import create_pipeline
-    from pipeline.lineage.pushes import record_rollbacks_in
+    from pipeline.lineage.pushes import check_reference, record_rollbacks_in
     from pipeline.run.leftovers import remove_leftovers
     from pipeline.run.runner import places_in, run_on_beam
 
     remove_leftovers(run.home)
     # Before a Resolver chooses the model to compare with: a rollback elsewhere may not have come to record it.
     record_rollbacks_in(run.config, run.home)
+    check_reference(run.config, run.home)
     run_on_beam(create_pipeline(run.config, places_in(run.home), run.span), run.run_id)
 
 
@@ -183,6 +184,7 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
 
 def _add_outcome(run: _Run, interrupted: bool = False) -> None:
     from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.report.best_served import add_best_served
     from pipeline.report.outcome import add_outcome, gap_reported
     from pipeline.run.finished import record_inputs
 
@@ -193,7 +195,9 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
         with gap_reported(run.report, "the configuration that was trained"):
             write_config(run.config, run.folder)
     add_outcome(run.report, run.config, executions)
-    if run.inputs and run.report.pushed and not run.report.exit_code and not run.report.warnings:
+    with gap_reported(run.report, "the best version that was served"):
+        add_best_served(run.report, run.config, run.home)
+    if run.inputs and run.report.pushed and not run.report.exit_code:
         with gap_reported(run.report, "what the run was made from"):
             record_inputs(store, run.run_id, run.inputs.digest)
     if run.report.history:

@@ -49,7 +49,8 @@ def _rebuild(config: JanusConfig, home: Home, run_id: str, progress: Callable[[s
     progress("loading TFX")
     from pipeline.lineage.store import executions_of_run, open_store
     from pipeline.report.analysis.analyse import analyse
-    from pipeline.report.outcome import add_analysis, add_components, add_outcome
+    from pipeline.report.best_served import add_best_served
+    from pipeline.report.outcome import add_analysis, add_components, add_outcome, gap_reported
     from pipeline.report.write import write_pages
 
     folder = home.run_folder(run_id)
@@ -62,6 +63,8 @@ def _rebuild(config: JanusConfig, home: Home, run_id: str, progress: Callable[[s
     config = parse_config(own, str(folder / CONFIG_FILE)) if own else config
     report = RunReport(janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions())
     add_outcome(report, config, executions)
+    with gap_reported(report, "the best version that was served"):
+        add_best_served(report, config, home)
     if report.pushed:
         add_components(report, [node for node, execution in executions.items() if execution.complete], executions)
     else:

@@ -12,6 +12,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 from pydantic import BaseModel, Field
 
+from components.lineage import OUTPUT, first_makers
 from components.pusher.layout import is_url
 from components.pusher.state import Rollback, history, origin
 from components.pusher.versions import versions
@@ -20,7 +21,7 @@ from pipeline.config import JanusConfig
 from pipeline.home import RUNS, Home
 from pipeline.lineage.properties import plain_properties, settings_of
 from pipeline.lineage.pushes import Push, pushes
-from pipeline.lineage.store import CONTEXT_NODE, CONTEXT_RUN, INPUT, OUTPUT, first_makers, open_store, run_of_execution
+from pipeline.lineage.store import CONTEXT_NODE, CONTEXT_RUN, INPUT, open_store, run_of_execution
 from pipeline.preflight import check_metadata
 from pipeline.report.report_json import REPORT_FILE, read_report
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.lineage.store import CONTEXT_NODE, INPUT, OUTPUT, NodeExecution, first_makers
+from components.lineage import OUTPUT, first_makers
+from pipeline.lineage.store import CONTEXT_NODE, INPUT, NodeExecution
 from pipeline.report.analysis.analysis_json import NodeLineage
 
 

@@ -129,7 +129,7 @@ def test_a_task_that_the_baseline_lacks_has_no_baseline(folder, tmp_path, engine
     assert result.problems == []
     assert result.blessed
     assert result.tasks["delay"].baseline == {}
-    assert "no blessed model with this task" in result.tasks["delay"].gates[0].note
+    assert "no baseline with this task" in result.tasks["delay"].gates[0].note
     assert result.tasks["late"].baseline == result.tasks["late"].metrics
     assert result.tasks["late"].gates[0].baseline is not None
 

@@ -131,7 +131,7 @@ def test_where_the_noise_is_not_known_none_is_allowed_for() -> None:
 def test_the_confidence_is_in_words() -> None:
     assert gate_line(dropped(SURE, 0.02, error=0.04).model_dump()).text == "drop ≤ 0.01 at 90 % passed"
     assert failed_gate(dropped(SURE, 0.1, error=0.04).model_dump()) == (
-        "auc 0.6 against 0.7 of the last blessed model breaks max_drop 0.01 with 90 % confidence (standard error 0.02)"
+        "auc 0.6 against 0.7 of the baseline breaks max_drop 0.01 with 90 % confidence (standard error 0.02)"
     )
 
 

@@ -160,7 +160,7 @@ def test_a_baseline_without_quantiles_is_compared_in_the_rest(evaluated):
     assert delay.baseline["mae"] == pytest.approx(evaluated["batch", "baseline"].tasks["delay"].baseline["mae"])
     (rise,) = [gate for gate in delay.gates if gate.rule == "max_rise"]
     assert rise.passed
-    assert "no blessed model" in (rise.note or "")
+    assert "no baseline" in (rise.note or "")
     assert result.problems == []
     assert not result.blessed
 

@@ -1,4 +1,4 @@
-"""Which model a candidate is compared with."""
+"""Which model a training starts from."""
 
 import shutil
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.intact import record_files
-from components.resolver.models import LastOtherBlessedModel, last_blessed
+from components.resolver.models import last_blessed
 
 
 @pytest.fixture
@@ -40,41 +40,26 @@ def blessing(number: int, of: int, blessed: bool = True) -> standard_artifacts.M
     return artifact
 
 
-def baseline(
-    folder: Path,
-    candidate: int,
-    blessings: list[standard_artifacts.ModelBlessing],
-    withdrawn: dict[int, int] | None = None,
+def last(
+    folder: Path, blessings: list[standard_artifacts.ModelBlessing], withdrawn: dict[int, int] | None = None
 ) -> int | None:
-    resolved = LastOtherBlessedModel().resolve_artifacts(
-        None,
-        {
-            "model": [model(folder, number, (withdrawn or {}).get(number)) for number in (1, 2, 3)],
-            "model_blessing": blessings,
-            "candidate": [model(folder, candidate)],
-        },
-    )
-    assert [artifact.id for artifact in resolved["candidate"]] == [candidate]
-    assert len(resolved["model"]) == len(resolved["model_blessing"])
-    return resolved["model"][0].id if resolved["model"] else None
+    models = [model(folder, number, (withdrawn or {}).get(number)) for number in (1, 2)]
+    found = last_blessed(models, blessings)
+    assert len(found["model"]) == len(found["model_blessing"])
+    return found["model"][0].id if found["model"] else None
 
 
 def test_there_is_none_at_first(folder: Path) -> None:
-    assert baseline(folder, 1, []) is None
-
-
-def test_a_candidate_is_not_its_own_baseline(folder: Path) -> None:
-    assert baseline(folder, 1, [blessing(10, of=1)]) is None
-    assert baseline(folder, 2, [blessing(10, of=1), blessing(11, of=2)]) == 1
+    assert last(folder, []) is None
 
 
 def test_only_blessed_models_count(folder: Path) -> None:
-    assert baseline(folder, 3, [blessing(10, of=1), blessing(11, of=2, blessed=False)]) == 1
+    assert last(folder, [blessing(10, of=1), blessing(11, of=2, blessed=False)]) == 1
 
 
 def test_the_last_blessing_counts_not_the_newest_model(folder: Path) -> None:
-    """A model that was taken up again is what a new one has to beat."""
-    assert baseline(folder, 3, [blessing(12, of=1), blessing(11, of=2)]) == 1
+    """A model that was taken up again is what a new one starts from."""
+    assert last(folder, [blessing(12, of=1), blessing(11, of=2)]) == 1
 
 
 DAMAGES: dict[str, Callable[[Path], Any]] = {
@@ -92,7 +77,7 @@ def test_a_damaged_model_is_passed_over_with_a_warning(
     DAMAGES[how](folder / "2" / "weights")
     found = last_blessed(models, [blessing(10, of=1), blessing(11, of=2)])
     assert [artifact.id for artifact in found["model"]] == [1]
-    assert "a blessed model is left out" in caplog.text
+    assert "a model is left out" in caplog.text
     assert f"{folder}/2/weights {how}" in caplog.text
 
 
@@ -118,11 +103,10 @@ def test_a_model_of_an_older_janus_is_read(tmp_path: Path, caplog: pytest.LogCap
 
 
 def test_a_withdrawn_model_is_passed_over(folder: Path) -> None:
-    """The next candidate is compared with the model that is served after a rollback."""
     blessings = [blessing(10, of=1), blessing(11, of=2)]
-    assert baseline(folder, 3, blessings, withdrawn={2: 1}) == 1
-    assert baseline(folder, 3, blessings, withdrawn={1: 1, 2: 1}) is None
+    assert last(folder, blessings, withdrawn={2: 1}) == 1
+    assert last(folder, blessings, withdrawn={1: 1, 2: 1}) is None
 
 
 def test_a_model_that_was_brought_back_counts_again(folder: Path) -> None:
-    assert baseline(folder, 3, [blessing(10, of=1), blessing(11, of=2)], withdrawn={2: 0}) == 2
+    assert last(folder, [blessing(10, of=1), blessing(11, of=2)], withdrawn={2: 0}) == 2

@@ -156,7 +156,7 @@ def test_a_failed_runs_problems_are_listed() -> None:
         ({"rule": "max", "limit": 30.0, "value": 31.25}, "auc 31.25 is above max 30"),
         (
             {"rule": "max_drop", "limit": 0.01, "value": 0.6, "baseline": 0.7},
-            "auc 0.6 against 0.7 of the last blessed model breaks max_drop 0.01",
+            "auc 0.6 against 0.7 of the baseline breaks max_drop 0.01",
         ),
         ({"rule": "min", "limit": 0.7, "value": None, "note": "not defined"}, "auc: not defined (min 0.7)"),
     ],

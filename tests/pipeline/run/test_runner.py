@@ -11,7 +11,7 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel, standard_artifacts
 
-from components.resolver.models import LastOtherBlessedModel
+from components.resolver.served import ServedModel
 from janus_core.errors import DataError
 from janus_core.progress import listening
 from pipeline.lineage.store import executions_of_node, executions_of_run, open_store
@@ -36,9 +36,10 @@ def run(folder: Path, run_id: str, size: int) -> RunRecord:
     """A model, and what it would be compared with."""
     made = MakeModel(size=size).with_id("Trainer")
     resolver = Resolver(
-        strategy_class=LastOtherBlessedModel,
+        strategy_class=ServedModel,
+        config={"base": str(folder / "models"), "reference": 0},
         model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        pushed_model=Channel(type=standard_artifacts.PushedModel),
         candidate=made.outputs["model"],
     ).with_id("Resolver")
     return run_of([made, resolver], folder, run_id)
