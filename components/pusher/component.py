@@ -15,8 +15,8 @@ from components.pusher.checked import require_checked
 from components.pusher.executor import VERSION, Executor, base_directory, claim_of
 from components.pusher.lock import exclusive
 from components.pusher.rollback import WITHDRAWN_AT
-from components.pusher.state import history, settle, withdrawals
-from components.pusher.storage import content_digest, storage_of
+from components.pusher.state import history, settle, withdrawal_of
+from components.pusher.storage import storage_of
 from components.pusher.versions import remove_leftovers, version_for
 
 
@@ -45,8 +45,7 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         if pusher.CheckBlessing(execution_info.input_dict):
             model = pusher.GetModelPath(execution_info.input_dict)
             require_checked(execution_info.input_dict, model)
-            withdrawn = withdrawals(history(base))
-            withdrawal = withdrawn.get(content_digest(model)) if withdrawn else None
+            withdrawal = withdrawal_of(history(base), model)
             if withdrawal is None:
                 version = version_for(model, base, after=taken)
             else:

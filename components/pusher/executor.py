@@ -11,6 +11,7 @@ from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.artifacts import Artifacts
 from components.pusher.checked import checked_files
+from components.pusher.identity import IDENTITY, identity_of
 from components.pusher.lock import Claim
 from components.pusher.push import push
 from components.pusher.rollback import CONTENT_DIGEST, WITHDRAWN_AT
@@ -48,6 +49,7 @@ class Executor(stock.Executor):
         pushed.set_string_custom_property(CONTENT_DIGEST, done.digest)
         if done.withdrawal is not None:
             pushed.set_string_custom_property(WITHDRAWN_AT, done.withdrawal.time)
+            pushed.set_string_custom_property(IDENTITY, identity_of(model))
             self._MarkNotPushed(pushed)
             return
         announce(ModelPushed(str(done.destination)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components.pusher.layout import Location, join
 from components.pusher.lock import Claim, exclusive
-from components.pusher.state import Rollback, State, history, read_state, settle, withdrawals
+from components.pusher.state import Rollback, State, history, read_state, settle, withdrawal_of
 from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import publish, remove_leftovers, version_for
 from janus_core.errors import JanusError
@@ -59,7 +59,7 @@ def push(
     with exclusive(base, claim or Claim()):
         settle(base)
         taken = remove_leftovers(base)
-        withdrawal = withdrawals(history(base)).get(digest)
+        withdrawal = withdrawal_of(history(base), model)
         if withdrawal is not None:
             return Pushed(digest, withdrawal=withdrawal)
         # Read first: an error in them must not come up after the push.

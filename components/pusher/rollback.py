@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from components.pusher.identity import IDENTITY, identity_of
 from components.pusher.layout import Location, join
 from components.pusher.lock import Claim, exclusive
 from components.pusher.state import JOURNAL, Rollback, State, begin, read_state, settle
@@ -62,11 +63,15 @@ def roll_back(
 
 def withdrawal_notice(base: Location, properties: Mapping[str, Any]) -> str | None:
     """Why a run did not push its model, if a rollback had withdrawn it; from the properties of its PushedModel."""
-    time, digest = properties.get(WITHDRAWN_AT), properties.get(CONTENT_DIGEST)
+    time, digest, identity = (properties.get(name) for name in (WITHDRAWN_AT, CONTENT_DIGEST, IDENTITY))
     if not time:
         return None
     state = read_state(base)
-    version = next((version for version in reversed(state.versions) if state.digest(version) == digest), None)
+
+    def is_this(version: int) -> bool:
+        return state.digest(version) == digest or bool(identity) and identity_of(join(base, version)) == identity
+
+    version = next(filter(is_this, reversed(state.versions)), None)
     if version is not None:
         remedy = f"`janus rollback CONFIG --to {version} --force` brings it back"
     else:
@@ -117,6 +122,8 @@ def _record(state: State, target: int, version: int, reason: str | None) -> Roll
         new_version=version,
         from_digest=state.digest(state.served),
         to_digest=state.digest(target),
+        from_identity=identity_of(join(state.base, state.served)),
+        to_identity=identity_of(join(state.base, target)),
         withdrawn=not undone,
         user=_user(),
         reason=reason,

@@ -1,13 +1,14 @@
 """A folder of versions as it was at one moment: what is served, what was withdrawn, what a rollback would go to; and
 the record of rollbacks beside the versions, which says what was withdrawn and what is a copy."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from components.pusher.identity import identity_of
 from components.pusher.layout import Location, join
-from components.pusher.storage import storage_of
+from components.pusher.storage import content_digest, storage_of
 from components.pusher.versions import digest_of, versions
 from janus_core.errors import JanusError
 
@@ -31,6 +32,8 @@ class Rollback(BaseModel):
     new_version: int = Field(description="The copy.")
     from_digest: str = Field(description="The content digest of what was served before.")
     to_digest: str = Field(description="The content digest of what was copied; if it was withdrawn, it is no longer.")
+    from_identity: str | None = Field(None, description="What was served, by `identity_of`; absent in old records.")
+    to_identity: str | None = Field(None, description="What was copied, by `identity_of`; absent in old records.")
     withdrawn: bool = Field(description="Whether the model that was served before must not be pushed again.")
     user: str
     reason: str | None = None
@@ -55,19 +58,40 @@ def begin(base: Location, record: Rollback) -> None:
 def settle(base: Location) -> None:
     """Marks rollbacks whose copy appeared as published, and drops those that were killed before; the caller holds the
     folder's lock."""
-    settled = [record.model_copy(update={"published": True}) for record in history(base)]
+    present = set(versions(base))
+    settled = [
+        record.model_copy(update={"published": True, **_missing_identities(base, record, present)})
+        for record in history(base)
+    ]
     if settled != _read(base):
         _write(base, settled)
 
 
+def _missing_identities(base: Location, record: Rollback, present: Container[int]) -> dict[str, str]:
+    """Of versions that are still there, for a record that an older Janus wrote."""
+    sides = {"from_identity": record.from_version, "to_identity": record.to_version}
+    return {
+        key: identity_of(join(base, version))
+        for key, version in sides.items()
+        if getattr(record, key) is None and version in present
+    }
+
+
 def withdrawals(records: Iterable[Rollback]) -> dict[str, Rollback]:
-    """Content digest of each model that must not be pushed again → the rollback that withdrew it."""
+    """Content digest and identity of each model that must not be pushed again → the rollback that withdrew it."""
     withdrawn: dict[str, Rollback] = {}
     for record in records:
         if record.withdrawn:
-            withdrawn[record.from_digest] = record
-        withdrawn.pop(record.to_digest, None)
+            withdrawn |= dict.fromkeys(filter(None, (record.from_digest, record.from_identity)), record)
+        for brought_back in filter(None, (record.to_digest, record.to_identity)):
+            withdrawn.pop(brought_back, None)
     return withdrawn
+
+
+def withdrawal_of(records: Iterable[Rollback], model: Location) -> Rollback | None:
+    """The rollback that withdrew a model, or one that differs from it in bytes only."""
+    withdrawn = withdrawals(records)
+    return (withdrawn.get(content_digest(model)) or withdrawn.get(identity_of(model))) if withdrawn else None
 
 
 def origin(records: Iterable[Rollback], version: int) -> int:

@@ -7,6 +7,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.lineage import first_makers, model_of
+from components.pusher.identity import IDENTITY
 from components.pusher.rollback import CONTENT_DIGEST
 from components.pusher.state import WITHDRAWN, Rollback, history, origin, read_state, withdrawals
 from components.resolver.served import unknown_reference
@@ -28,6 +29,7 @@ class Push:
     version: int | None
     destination: str | None
     digest: str | None
+    identity: str | None
     model_id: int | None
     run_id: str | None
 
@@ -81,6 +83,7 @@ def _push(store: MetadataStore, artifact: pb.Artifact, maker: int | None) -> Pus
         version=int(version) if version.isdigit() else None,
         destination=texts.get("pushed_destination"),
         digest=texts.get(CONTENT_DIGEST),
+        identity=texts.get(IDENTITY),
         model_id=model_of(store, maker) if maker else None,
         run_id=run_of_execution(store, maker) if maker else None,
     )
@@ -89,7 +92,7 @@ def _push(store: MetadataStore, artifact: pb.Artifact, maker: int | None) -> Pus
 def _mark(store: MetadataStore, pushed: Iterable[Push], withdrawn: set[str]) -> None:
     marks: dict[int, int] = {}
     for push in pushed:
-        mark = int(push.digest in withdrawn)
+        mark = int(push.digest in withdrawn or push.identity in withdrawn)
         for artifact_id in filter(None, (push.artifact_id, push.model_id)):
             marks[artifact_id] = max(mark, marks.get(artifact_id, 0))
     changed = []
