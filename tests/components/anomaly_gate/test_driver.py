@@ -8,6 +8,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.anomaly_gate.driver import blessed_statistics
+from components.intact import record_files
 
 
 class Runs:
@@ -28,7 +29,6 @@ class Runs:
         self._execute("Transform", {"examples": examples}, {"pre_transform_stats": other})
         if blessed is not None:
             model = self._artifact("Model", withdrawn=int(withdrawn))
-            (self._folder / str(model)).mkdir()
             blessing = self._artifact("ModelBlessing", blessed=int(blessed), current_model_id=model)
             self._execute("Evaluator", {"examples": examples, "model": model}, {"blessing": blessing})
         return statistics
@@ -40,6 +40,8 @@ class Runs:
             artifact.custom_properties[name].int_value = value
         (made,) = self.store.put_artifacts([artifact])
         artifact.id, artifact.uri = made, str(self._folder / str(made))
+        (self._folder / str(made)).mkdir()
+        record_files(artifact)
         self.store.put_artifacts([artifact])
         return made
 
