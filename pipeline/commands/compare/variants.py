@@ -168,10 +168,7 @@ def _shape(config: TrainerConfig) -> dict[str, Any]:
 
 
 def _with_model(config: TrainerConfig, trunk: dict[str, Any], balancing: str) -> TrainerConfig:
+    """The configuration with another trunk and balancing; all else of the model, such as its members, stays."""
     own = config.model.balancing
-    model = {
-        "trunk": trunk,
-        "towers": config.model.towers,
-        "balancing": own.model_dump() if balancing == own.kind else {"kind": balancing},
-    }
-    return config.model_copy(update={"model": ModelConfig.model_validate(model)})
+    changed = {"trunk": trunk, "balancing": own.model_dump() if balancing == own.kind else {"kind": balancing}}
+    return config.model_copy(update={"model": ModelConfig.model_validate(config.model.model_dump() | changed)})

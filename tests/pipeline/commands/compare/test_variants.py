@@ -109,6 +109,16 @@ def test_a_single_task_network_has_the_same_encoding_and_members() -> None:
     assert (delay.encoding, delay.members, delay.tower_dropout) == ("piecewise_linear", 3, {})
 
 
+def test_a_multi_task_network_has_the_same_encoding_and_members() -> None:
+    config = trainer_config(encoding="piecewise_linear", members=3, tower_dropout={"late": 0.2})
+    own, other = candidates(config, ["mmoe"], ["uncertainty"])
+    assert own.config.model == config.model
+    assert (other.config.model.trunk.kind, other.config.model.balancing.kind) == ("mmoe", "uncertainty")
+    assert other.config.model.model_dump(exclude={"trunk", "balancing"}) == config.model.model_dump(
+        exclude={"trunk", "balancing"}
+    )
+
+
 def test_a_conditioned_task_stands_alone() -> None:
     raw = trainer_config().model_dump(mode="json")
     raw["tasks"]["bought"] = {"kind": "binary", "label": "bought", "given": "late"}
