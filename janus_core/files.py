@@ -41,8 +41,9 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
         if durable:
             sync(path.parent)
     except OSError as error:
-        # A write to an open file, as on a full disk, fails without a name.
-        error.filename = error.filename or str(path)
+        # A write to an open file, as on a full disk, fails without a name. One without a number cannot hold it.
+        if error.errno is not None:
+            error.filename = error.filename or str(path)
         raise
     finally:
         delete(staging)

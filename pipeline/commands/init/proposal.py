@@ -42,8 +42,8 @@ class Network:
 def network_for(rows: int, by_time: bool) -> Network:
     """The network and its training, for a training split with this number of rows.
 
-    The keys beyond sizes are those that `python -m benchmarks.ablation` shows to help on tables whose rows are split by
-    a hash. They do not help to predict later rows from earlier ones, apart from `members` (docs/results.md).
+    The keys beyond sizes are those that `python -m benchmarks.ablation` shows to help. On a large table of which later
+    rows are to be predicted, only `members` does (docs/results.md).
     """
     size = next(size for size in _networks() if rows <= size.get("most_rows", rows))
     keys = size if by_time else size.get("by_hash", size)

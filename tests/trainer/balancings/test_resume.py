@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import trainer.run
-from tests.trainer.balancings.toy import KINDS, toy_config, toy_dataset, toy_heads, toy_model, toy_rows
-from trainer.callbacks import Checkpoint
+from tests.trainer.balancings.toy import KINDS, toy_config, toy_dataset, toy_model, toy_rows
+from trainer.callbacks import Checkpoint, ShuffleEpoch
 from trainer.input import TrainingData
+from trainer.run import train
 
 
-def train(kind: str, checkpoints: Path | None, logs: Path) -> tuple[list[dict[str, float]], list[np.ndarray]]:
+def trained(kind: str, checkpoints: Path | None = None) -> tuple[list[dict[str, float]], list[np.ndarray]]:
     """History and the balancing's state of a whole training, in a model of its own."""
     rows = toy_rows()
     config = toy_config(KINDS[kind])
@@ -20,14 +20,15 @@ def train(kind: str, checkpoints: Path | None, logs: Path) -> tuple[list[dict[st
     dataset = toy_dataset(rows)
     epoch = tf.Variable(0, dtype=tf.int64)
     data = TrainingData(dataset, dataset, epoch, rows=128, validation_rows=128, labels={}, in_memory=True)
-    history = trainer.run._fit(model, toy_heads(config, rows), data, config, checkpoints, str(logs))
-    return history, [variable.numpy() for variable in model.balancing.variables]
+    epochs = config.training.epochs_for(data.rows)
+    _, history = train(model, data, config, epochs, checkpoints, [ShuffleEpoch(data.epoch)], [])
+    return history.epochs, [variable.numpy() for variable in model.balancing.variables]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_resumed_is_the_same(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, state = train(kind, None, tmp_path / "whole")
+    whole, state = trained(kind)
     original = Checkpoint.on_epoch_end
 
     def kill(self: Checkpoint, epoch: int, logs: dict | None = None) -> None:
@@ -38,8 +39,8 @@ def test_resumed_is_the_same(kind: str, tmp_path: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "on_epoch_end", kill)
         with pytest.raises(KeyboardInterrupt):
-            train(kind, tmp_path / "checkpoints", tmp_path / "killed")
-    resumed, resumed_state = train(kind, tmp_path / "checkpoints", tmp_path / "resumed")
+            trained(kind, tmp_path / "checkpoints")
+    resumed, resumed_state = trained(kind, tmp_path / "checkpoints")
     assert len(resumed) == len(whole) == 4
     for one, other in zip(resumed, whole, strict=True):
         assert one == pytest.approx(other, abs=1e-6)

@@ -188,11 +188,16 @@ def test_the_fewer_rows_the_smaller_the_batches() -> None:
     )
 
 
-def test_the_recipe_is_for_splits_by_hash() -> None:
-    by_hash, by_time = (network_for(20_000, by_time) for by_time in (False, True))
-    assert (by_hash.model["members"], by_time.model["members"]) == (4, 4)
-    assert (by_hash.model["encoding"], by_hash.training["ema"]) == ("piecewise_linear", 0.998)
-    assert not {"encoding", "ema", "min_steps"} & {*by_time.model, *by_time.training}
+def test_the_recipe_is_for_all_but_large_splits_by_time() -> None:
+    for rows, by_time in ((20_000, False), (20_000, True), (200_000, False)):
+        network = network_for(rows, by_time)
+        assert (network.model["members"], network.model["encoding"], network.training["ema"]) == (
+            (4, "piecewise_linear", 0.998)
+        )
+    large = network_for(200_000, True)
+    assert large.model["members"] == 4
+    assert "encoding" not in large.model
+    assert "ema" not in large.training
 
 
 @pytest.mark.parametrize("rows", [100, 1_000, 20_000, 100_000, 10_000_000])
