@@ -81,12 +81,19 @@ _REFUSALS = {
 }
 """errno → what is refused, and the remedy."""
 
+_SQLITE = (
+    "the disk fails, or does not let a file grow",
+    "see how much space there is (`df -h`), what limits files (`ulimit -f`), and the system's log (`dmesg`)",
+)
+"""SQLite's word for whatever the system answers when it writes."""
+
 _TEXTS = (
     (re.compile(r"No space left on device|(?:database or )?disk is full|ENOSPC"), _FULL),
     (re.compile(r"Disk quota exceeded"), _REFUSALS[errno.EDQUOT]),
     (re.compile(r"Read-only file system"), _REFUSALS[errno.EROFS]),
     (re.compile(r"File too large"), _REFUSALS[errno.EFBIG]),
     (re.compile(r"Too many open files"), _REFUSALS[errno.EMFILE]),
+    (re.compile(r"disk I/O error"), _SQLITE),
     (re.compile(r"\bPermission denied|unable to open database file|attempt to write a readonly database"), _DENIED),
     (re.compile(r"\bMemoryError\b|bad_alloc|Cannot allocate memory|malloc of size|OOM when allocating"), _MEMORY),
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from components.pusher.identity import identity_of
 from tests.chaos.finding import Finding
 from tests.pipeline.small import small_raw, write_table
 
@@ -20,6 +21,9 @@ ROWS = 400
 LONGEST = 1800.0
 FULL = "ulimit -f {kilobytes}; exec "
 """Of the shell: no file of the command may be larger."""
+SAME_OPERATIONS = ("saved_model.pb", "fingerprint.pb")
+"""Their bytes differ between two trainings, as TensorFlow numbers functions by a counter of the process; see
+components/pusher/identity.py."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,15 @@ class Reference:
 
     Attributes:
         folder: its working folder.
-        model: name → content of what it pushed, but for the time and machine of its files.
+        model: name → content of what it pushed, but for SAME_OPERATIONS.
+        identity: of the whole model.
         metrics: of report.json, per task.
         seconds: it took.
     """
 
     folder: Path
     model: dict[str, bytes]
+    identity: str
     metrics: dict[str, Any]
     seconds: float
 
@@ -49,7 +55,8 @@ def reference(folder: Path) -> Reference:
     done = janus(folder)
     if done.returncode:
         raise RuntimeError(f"the undisturbed run ended with {done.returncode}: {done.stderr}")
-    return Reference(folder, pushed(folder), _metrics(folder), time.monotonic() - started)
+    model, identity = pushed(folder)
+    return Reference(folder, model, identity, _metrics(folder), time.monotonic() - started)
 
 
 def janus(folder: Path, *more: str, before: str = "") -> subprocess.CompletedProcess[str]:
@@ -60,10 +67,12 @@ def janus(folder: Path, *more: str, before: str = "") -> subprocess.CompletedPro
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LONGEST, check=False)
 
 
-def pushed(folder: Path) -> dict[str, bytes]:
-    """The files of the newest version."""
+def pushed(folder: Path) -> tuple[dict[str, bytes], str]:
+    """The files of the newest version, but for SAME_OPERATIONS, and the identity of the whole."""
     newest = max(_versions(folder), key=lambda path: int(path.name))
-    return {str(path.relative_to(newest)): path.read_bytes() for path in sorted(newest.rglob("*")) if path.is_file()}
+    files = {str(path.relative_to(newest)): path for path in sorted(newest.rglob("*")) if path.is_file()}
+    content = {name: b"" if name in SAME_OPERATIONS else path.read_bytes() for name, path in files.items()}
+    return content, identity_of(newest)
 
 
 def kills(folder: Path, rounds: int, random: Random, usual: Reference) -> Finding:
@@ -160,8 +169,9 @@ def _recover(finding: Finding, place: Path, usual: Reference, what: str = "") ->
     if done.returncode:
         finding.violated("dead", f"{what}: the next run ended with {done.returncode}: {done.stderr[-600:]}")
         return
-    model, metrics = pushed(place), _metrics(place)
+    (model, identity), metrics = pushed(place), _metrics(place)
     other = sorted(name for name in {*model, *usual.model} if model.get(name) != usual.model.get(name))
+    other += ["operations"] if identity != usual.identity else []
     if other or metrics != usual.metrics:
         finding.violated("other", f"{what}: files {other}, metrics {'equal' if metrics == usual.metrics else 'others'}")
     left = list(place.rglob(".staging-*"))

@@ -36,6 +36,7 @@ from janus_core.files import as_text, write_text
         (MemoryError(), ["not enough memory"]),
         (pa.ArrowMemoryError("malloc of size 1099511627776 failed"), ["not enough memory"]),
         (sqlite3.OperationalError("database or disk is full"), ["no space is left on the disk"]),
+        (RuntimeError("Error when executing query: disk I/O error query: COMMIT;"), ["does not let a file grow"]),
         (
             RuntimeError("OSError: [Errno 28] No space left on device: '/r/x' [while running 'Write']"),
             ["/r/x: no space is left on the disk"],

@@ -127,7 +127,7 @@ def test_no_parameter_knows_the_machine(folder: Path, tmp_path: Path) -> None:
         ({"data": {"path": "data", "split": {"by": "hash", "eval_fraction": 0.3}}}, {"ExampleGen"}),
         ({"report": {"baseline_rows": 10}}, {"Baselines"}),
         ({"evaluation": {"gates": {"delay": {"rmse": {"max": 1000.0}}}}}, {"Baselines", "Evaluator", "Trainer"}),
-        ({"seed": 3}, {"Baselines", "ExampleGen", "Trainer"}),
+        ({"seed": 3}, {"Baselines", "Evaluator", "ExampleGen", "Trainer"}),
         ({"data_gates": {"rows": {"level": "error"}}}, {"AnomalyGate"}),
         ({"data_gates": {"shared_rows": {"digits": 3}}}, {"AnomalyGate", "StatisticsGen"}),
     ],
