@@ -11,6 +11,8 @@ from trainer.callbacks import EpochHistory
 from trainer.divergence import fit
 from trainer.input import TrainingData
 
+pytestmark = pytest.mark.slow
+
 
 def train(rows: Batch, validation: Batch | None = None, **compile_options: object) -> list[dict[str, float]]:
     """Trains two tasks with batches in order; the labels' statistics are those of rows without an extreme value."""

@@ -18,6 +18,8 @@ from components.baselines.result import EvaluatedTask, read_outcomes, read_split
 from janus_core.examples.shards import shard_files
 from tests.components.examples import artifact_at, example, examples_artifact, run_executor
 
+pytestmark = pytest.mark.slow
+
 SPEC = {
     "x": tf.io.FixedLenFeature([1], tf.float32),
     "letter": tf.io.FixedLenFeature([1], tf.int64),

@@ -15,6 +15,8 @@ from serving.check.findings import Latency
 from tests.components.serving_check import models
 from tests.components.serving_check.models import ROWS, edit, save_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:

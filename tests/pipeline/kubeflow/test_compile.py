@@ -23,6 +23,8 @@ from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.small import small_raw
 from tests.pipeline.test_dag import SCHEMA
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Compiled:

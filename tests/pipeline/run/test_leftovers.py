@@ -54,6 +54,7 @@ def folders(home: Home) -> set[str]:
     return {str(path.relative_to(home.root)) for path in home.root.rglob("*") if path.is_dir()}
 
 
+@pytest.mark.slow
 def test_nothing_stays_of_a_killed_run(home: Home) -> None:
     run_and_be_killed(home)
     (killed,) = [e for e in open_store(home.metadata).get_executions() if e.last_known_state == pb.Execution.RUNNING]

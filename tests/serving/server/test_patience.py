@@ -115,6 +115,7 @@ def test_silent_clients_do_not_keep_others_out_for_long(server: RunningServer) -
         answered(server)
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_let_go() -> None:
     size = 64 << 20
 
