@@ -62,7 +62,7 @@ def test_a_push_folder_that_cannot_be_written(folder: Path) -> None:
         check_before_run(config, Home("small"))
 
 
-@pytest.mark.parametrize("path", ["runs/small", "./runs/small/root/x", "runs/other"])
+@pytest.mark.parametrize("path", ["runs/small", "./runs/small/models/x", "runs/other"])
 def test_a_push_folder_in_the_home_of_a_pipeline(folder: Path, path: str) -> None:
     """A push would wait for the lock that the run itself holds."""
     Home("other").create()
