@@ -87,10 +87,12 @@ def _metrics(proposal: Proposal, latest: Path) -> list[str]:
     phrases = []
     for name, gates in proposal.gates.items():
         found = report["tasks"].get(name, {}).get("metrics", {})
-        for metric in gates.limits:
+        for metric, rules in gates.limits.items():
             value = found.get(metric)
             reached = "none" if value is None else f"{value:.4g}"
-            phrases.append(f"{name}: {metric} {reached} ({gates.baseline[metric]:.4g})")
+            # What guessing reaches is the limit of the gate that `janus init` proposes.
+            guessing = rules.get("min", rules.get("max"))
+            phrases.append(f"{name}: {metric} {reached} ({guessing:.4g})")
     return phrases
 
 
