@@ -1,18 +1,17 @@
 """What the baselines of a configuration are fitted to, and by which metric they are compared with the network."""
 
-from components.baselines.config import BaselinesConfig, BaselineTask, InputKind, Loss
+from components.baselines.config import BaselinesConfig, BaselineTask, Loss
 from janus_core.kinds import headline_of, kind_of, metrics_of
 from janus_core.metrics import Metric
 from pipeline.config import JanusConfig
-from trainer.config import Feature, Task, classes_of, quantiles_of
+from trainer.config import Task, classes_of, quantiles_of
 from trainer.names import missing_name
-
-_KINDS: dict[str, InputKind] = {"cyclical": "circle", "categorical": "category", "hashed": "category"}
 
 
 def baselines_config(config: JanusConfig) -> BaselinesConfig:
     """The parameters of the Baselines component."""
-    inputs: dict[str, InputKind] = {name: _input_kind(feature) for name, feature in config.features.items()}
+    kinds = {name: feature.baseline_input for name, feature in config.features.items()}
+    inputs = {name: kind for name, kind in kinds.items() if kind is not None}
     indicators = [missing_name(name) for name, feature in config.features.items() if feature.missing_indicator]
     return BaselinesConfig(
         names=config.report.baselines,
@@ -42,11 +41,6 @@ def compared_metric(config: JanusConfig, task: str) -> Metric:
     gated = [metrics[name] for name in config.evaluation.gated(task)]
     fit = [metric for metric in gated if metric.better in ("high", "low") and metric.reads != "decision"]
     return fit[0] if fit else headline_of(config.tasks[task])
-
-
-def _input_kind(feature: Feature) -> InputKind:
-    # A bucket's number is an id, as the network has it.
-    return "category" if getattr(feature, "scale", None) == "bucketize" else _KINDS.get(feature.kind, "number")
 
 
 def _loss(config: JanusConfig, name: str, task: Task) -> Loss:

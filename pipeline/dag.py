@@ -47,7 +47,7 @@ from pipeline.baselines import baselines_config
 from pipeline.config import JanusConfig
 from pipeline.evaluation import eval_config, gates_of
 from pipeline.schema import ColumnType, column_types, only_columns, read_schema, to_text
-from trainer.config import Task, classes_of, column_of
+from trainer.config import Task, classes_of, column_of, columns_of
 from trainer.config.tune import TuneConfig
 
 PREPROCESSING_FN = "trainer.preprocessing.preprocessing_fn"
@@ -158,14 +158,13 @@ def expectations_of(config: JanusConfig) -> Expectations:
             weighted.setdefault(task.sample_weight, []).append(name)
     features: dict[str, FeatureExpectation] = {}
     for name, feature in config.features.items():
-        numeric = feature.kind in ("numeric", "cyclical", "vector")
-        column = column_of(name, feature)
-        earlier = features.get(column)
-        features[column] = FeatureExpectation(
-            feature=earlier.feature if earlier else name,
-            numeric=numeric or bool(earlier and earlier.numeric),
-            length=getattr(feature, "length", 1),
-        )
+        for column in columns_of(name, feature):
+            earlier = features.get(column)
+            features[column] = FeatureExpectation(
+                feature=earlier.feature if earlier else name,
+                numeric=feature.numeric or bool(earlier and earlier.numeric),
+                length=None if feature.many else feature.row_length or 1,
+            )
     weights = {column: WeightExpectation(tasks=tasks) for column, tasks in weighted.items()}
     return Expectations(
         labels=labels,

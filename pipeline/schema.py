@@ -13,9 +13,8 @@ from components.anomaly_gate.column import Column
 from janus_core.errors import DataError
 from janus_core.kinds import kind_of
 from pipeline.config import JanusConfig
-from trainer.config import column_of
+from trainer.config import columns_of
 
-NUMERIC_KINDS = frozenset({"numeric", "cyclical", "vector"})
 ColumnType = Literal["int", "float", "bytes"]
 _SHOWN_VALUES = 6
 _WIDTH = {"INT": 1, "FLOAT": 2, "BYTES": 3}
@@ -157,9 +156,10 @@ def column_differences(
 
 def _numeric_columns(config: JanusConfig) -> dict[str, str]:
     columns = {
-        column_of(name, feature): f"features.{name}"
+        column: f"features.{name}"
         for name, feature in config.features.items()
-        if feature.kind in NUMERIC_KINDS
+        if feature.numeric
+        for column in columns_of(name, feature)
     }
     for name, task in config.tasks.items():
         if kind_of(task).is_numeric:

@@ -19,13 +19,13 @@ class Column:
     """A raw column of a request.
 
     Attributes:
-        width: values per row.
+        width: values per row; None: any number, [rows, n].
         required: whether NaN and the empty text, which mean a missing value, are refused.
         whole: whether its values are whole numbers, as float64.
     """
 
     name: str
-    width: int
+    width: int | None
     required: bool
     whole: bool
 
@@ -36,7 +36,7 @@ def per_row(columns: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
     A column of one value per row may be of shape [rows] or [rows, 1]. Another shape, or another number of rows than
     that of the other columns, fails as INVALID_ARGUMENT with the column's name.
     """
-    widths = tf.constant([column.width for column, _ in columns])
+    widths = tf.stack([_width(column, values) for column, values in columns])
     counts = tf.stack([tf.reduce_prod(tf.shape(values)[:1]) for _, values in columns])
     sizes = tf.stack([tf.size(values) for _, values in columns])
     rows = tf.reduce_max(counts)
@@ -47,7 +47,8 @@ def per_row(columns: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
     problems = tf.concat(
         [
             tf.gather(
-                [f"column {column.name} must have {_values(column.width)} per row" for column, _ in columns], uneven
+                [f"column {column.name} must have {_values(column.width)} per row" for column, _ in columns],
+                uneven,
             ),
             tf.strings.join(
                 ["column ", tf.gather(names, short), " has ", tf.strings.as_string(tf.gather(counts, short)), most]
@@ -61,7 +62,8 @@ def per_row(columns: Sequence[tuple[Column, tf.Tensor]]) -> list[tf.Tensor]:
     for place, (column, values) in enumerate(columns):
         # Without the count, a vector of another length would fail here, with the name of a node.
         count = -1 if column.width == 1 else counts[place]
-        broadcast.append(tf.broadcast_to(tf.reshape(values, [count, column.width]), [rows, column.width]))
+        width = column.width or widths[place]
+        broadcast.append(tf.broadcast_to(tf.reshape(values, [count, width]), [rows, width]))
     return broadcast
 
 
@@ -103,18 +105,23 @@ def require_finite(features: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
 def _not_whole(table: Sequence[tuple[Column, tf.Tensor]]) -> tf.Tensor:
     """A sentence for each value that is wrong, string [n]."""
     values = tf.concat([values for _, values in table], axis=1)
-    optional = tf.constant([not column.required for column, _ in table for _ in range(column.width)])
+    widths = tf.stack([_width(column, part) for column, part in table])
+    optional = tf.repeat([not column.required for column, _ in table], widths)
     missing = tf.math.is_nan(values)
     exact = (tf.abs(values) <= EXACT) & (tf.floor(values) == values)
     places = tf.where(~(exact | (missing & optional)))[:_MOST_NAMED]
-    names = tf.constant([f"column {column.name} is " for column, _ in table for _ in range(column.width)])
+    names = tf.repeat([f"column {column.name} is " for column, _ in table], widths)
     wrong = tf.gather_nd(values, places)
     reasons = tf.strings.join([tf.strings.as_string(wrong, shortest=True), f", not a whole number up to {EXACT}"])
     reasons = tf.where(tf.math.is_nan(wrong), "missing, but required", reasons)
     return tf.strings.join([tf.gather(names, places[:, 1]), reasons])
 
 
-def _values(width: int) -> str:
+def _width(column: Column, values: tf.Tensor) -> tf.Tensor:
+    return tf.constant(column.width) if column.width is not None else tf.shape(values)[1]
+
+
+def _values(width: int | None) -> str:
     return "one value" if width == 1 else f"{width} values"
 
 

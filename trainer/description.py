@@ -8,8 +8,9 @@ import tensorflow_transform as tft
 from tensorflow.core.protobuf import saved_model_pb2
 
 from serving.description import ColumnDescription, DecisionDescription, ModelDescription, TaskDescription
-from trainer.config import TrainerConfig, classes_of, column_of, quantiles_of, unit_of
-from trainer.encoders.categorical import unescaped, vocabulary_of
+from trainer.config import TrainerConfig, classes_of, columns_of, quantiles_of, unit_of
+from trainer.encoders.categorical import unescaped
+from trainer.names import vocabulary_name
 
 MOST_VALUES = 100
 """The number of values of a categorical column that are listed, most frequent first."""
@@ -48,28 +49,30 @@ def _tasks(
 
 def _columns(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, ColumnDescription]:
     spec = transform.raw_feature_spec()
-    sensitive = {column_of(name, feature) for name, feature in config.features.items() if feature.sensitive}
+    shapes = config.column_shapes()
+    sensitive = {c for name, feature in config.features.items() if feature.sensitive for c in columns_of(name, feature)}
     columns: dict[str, ColumnDescription] = {}
     for name, feature in config.features.items():
-        column = column_of(name, feature)
-        raw = spec[column]
-        described = columns.setdefault(
-            column,
-            ColumnDescription(
-                dtype={tf.string: "string", tf.int64: "int"}.get(raw.dtype, "float"),
-                required=isinstance(raw, tf.io.FixedLenFeature),
-                length=feature.length if feature.kind == "vector" else None,
-            ),
-        )
-        described.features.append(name)
-        described.kinds.append(feature.kind)
-        if feature.kind == "categorical" and column not in sensitive:
-            values = _values(name, transform)
-            # If several features read the column, the longest vocabulary is listed.
-            described.values = max(described.values, values, key=len)
+        for column in columns_of(name, feature):
+            raw, (length, many) = spec[column], shapes[column]
+            described = columns.setdefault(
+                column,
+                ColumnDescription(
+                    dtype={tf.string: "string", tf.int64: "int"}.get(raw.dtype, "float"),
+                    required=isinstance(raw, tf.io.FixedLenFeature),
+                    length=length,
+                    many=many,
+                ),
+            )
+            described.features.append(name)
+            described.kinds.append(feature.kind)
+            if feature.has_vocabulary and column not in sensitive:
+                values = _values(name, transform)
+                # If several features read the column, the longest vocabulary is listed.
+                described.values = max(described.values, values, key=len)
     return columns
 
 
 def _values(feature: str, transform: tft.TFTransformOutput) -> list[str]:
-    words = transform.vocabulary_by_name(vocabulary_of(feature))
+    words = transform.vocabulary_by_name(vocabulary_name(feature))
     return [] if words == _NO_VALUES else [unescaped(word).decode("utf-8", "replace") for word in words[:MOST_VALUES]]

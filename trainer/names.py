@@ -28,6 +28,11 @@ def missing_name(feature: str) -> str:
     return f"{feature}.missing"
 
 
+def vocabulary_name(feature: str) -> str:
+    """The name of the feature's vocabulary in Transform's output."""
+    return f"{feature}_vocabulary"
+
+
 def log_name(task: str) -> str:
     """The task's name in Keras's logs, and so in `history.json` and TensorBoard: its own name, if possible.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.config import LabelConfig, PreprocessingConfig, column_of
+from trainer.config import LabelConfig, PreprocessingConfig
 from trainer.encoders import ENCODERS
 from trainer.names import TIME, label_name, missing_name, weight_name
 from trainer.raw_values import Raw, first_values, numbers, string_lists, strings
@@ -23,22 +23,15 @@ def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]
     for kind, encoder in ENCODERS.items():
         features = {name: feature for name, feature in config.features.items() if feature.kind == kind}
         if features:
-            raw = {name: inputs[column_of(name, feature)] for name, feature in features.items()}
-            outputs.update(encoder.preprocess(features, raw))
+            outputs.update(encoder.preprocess(features, inputs))
     for name, feature in config.features.items():
         if feature.missing_indicator:
-            outputs[missing_name(name)] = _missing(inputs[column_of(name, feature)])
+            outputs[missing_name(name)] = tf.cast(ENCODERS[feature.kind].missing(name, feature, inputs), tf.float32)
     if config.time is not None:
         outputs[TIME] = first_values(inputs[config.time])
     for task, label in config.labels.items():
         outputs[label_name(task)], outputs[weight_name(task)] = _label(label, inputs)
     return outputs
-
-
-def _missing(raw: Raw) -> tf.Tensor:
-    if raw.dtype == tf.string:
-        return tf.cast(tf.expand_dims(strings(raw) == "", 1), tf.float32)
-    return tf.cast(tf.math.is_nan(numbers(raw)), tf.float32)
 
 
 def _label(label: LabelConfig, inputs: Mapping[str, Raw]) -> tuple[tf.Tensor, tf.Tensor]:

@@ -17,7 +17,7 @@ from tensorflow.saved_model import (
 )
 
 from trainer.assertions import Column, per_row, require_finite, require_values
-from trainer.config import TrainerConfig, column_of
+from trainer.config import TrainerConfig
 from trainer.heads.base import Head
 from trainer.names import column_arguments, label_name, weight_name
 
@@ -33,12 +33,9 @@ class ServingModule(tf.Module):
     ):
         super().__init__(name="janus")
         raw_spec = transform.raw_feature_spec()
-        self._vector_lengths = {
-            column_of(name, feature): feature.length
-            for name, feature in config.features.items()
-            if feature.kind == "vector"
-        }
-        columns = dict.fromkeys(column_of(name, feature) for name, feature in config.features.items())
+        # Column → the length of its lists, if they have one, and whether they are of any length.
+        self._shapes = config.column_shapes()
+        columns = list(self._shapes)
         self._feature_spec: dict[str, Spec] = {column: raw_spec[column] for column in columns}
         self.arguments = column_arguments(columns)
         label_columns = [c for task in config.tasks.values() for c in (task.label, task.sample_weight) if c is not None]
@@ -64,7 +61,7 @@ class ServingModule(tf.Module):
         """The value of a column that a request to `serving_columns` leaves out: one missing value."""
         missing = {tf.string: "", tf.float32: float("nan"), tf.float64: float("nan")}
         return {
-            name: tf.constant(missing[spec.dtype], spec.dtype, shape=[1, *spec.shape[1:]])
+            name: tf.constant(missing[spec.dtype], spec.dtype, shape=[1, *(size or 1 for size in spec.shape[1:])])
             for name, spec in self._column_specs().items()
             if isinstance(self._feature_spec[name], tf.io.VarLenFeature)
         }
@@ -101,15 +98,17 @@ class ServingModule(tf.Module):
     def _column(self, name: str) -> Column:
         spec = self._feature_spec[name]
         required = isinstance(spec, tf.io.FixedLenFeature)
-        return Column(name, self._vector_lengths.get(name, 1), required, spec.dtype == tf.int64)
+        length, many = self._shapes[name]
+        return Column(name, None if many else length or 1, required, spec.dtype == tf.int64)
 
     def _column_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}
         for name, spec in self._feature_spec.items():
             # Whole numbers are float64 in requests, which has a value for "missing" and is exact to 2^53.
             dtype = tf.float64 if spec.dtype == tf.int64 else spec.dtype
-            length = self._vector_lengths.get(name)
-            specs[name] = tf.TensorSpec([None] if length is None else [None, length], dtype, name=self.arguments[name])
+            length, many = self._shapes[name]
+            shape = [None, length] if many or length is not None else [None]
+            specs[name] = tf.TensorSpec(shape, dtype, name=self.arguments[name])
         return specs
 
     def _raw(self, name: str, values: tf.Tensor) -> Any:

@@ -16,9 +16,9 @@ import tensorflow_transform as tft
 from janus_core.errors import DataError
 from janus_core.progress import PROGRESS
 from trainer.config import TrainerConfig, classes_of
-from trainer.encoders.categorical import vocabulary_of
 from trainer.encoders.piecewise_linear import PiecewiseLinear, moved_kernel
 from trainer.heads.base import Head
+from trainer.names import vocabulary_name
 from trainer.network import members_of
 
 FOLDER = "weights"
@@ -123,11 +123,11 @@ def _variables(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
 
 
 def _vocabularies(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, np.ndarray]:
-    """Categorical feature → its values, bytes, in the order of their ids."""
+    """Feature with a vocabulary → its values, bytes, in the order of their ids."""
     return {
-        name: np.array(transform.vocabulary_by_name(vocabulary_of(name)), np.bytes_)
+        name: np.array(transform.vocabulary_by_name(vocabulary_name(name)), np.bytes_)
         for name, feature in config.features.items()
-        if feature.kind == "categorical"
+        if feature.has_vocabulary
     }
 
 

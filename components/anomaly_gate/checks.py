@@ -44,7 +44,8 @@ class FeatureExpectation(StrictModel):
 
     feature: str
     numeric: bool = False
-    length: int = 1
+    length: int | None = 1
+    """Values in a row; None: any number."""
 
 
 class Expectations(StrictModel):
@@ -174,6 +175,8 @@ def _check_feature(
         return
     if feature.numeric:
         yield from _check_number(split, column, f"a number for feature '{feature.feature}'")
+    if feature.length is None:
+        return
     if column.longest > feature.length or (feature.length > 1 and column.shortest < feature.length):
         lengths = f"{column.shortest}" if column.shortest == column.longest else f"{column.shortest}-{column.longest}"
         expected = f"{feature.length} value(s) in a row for feature '{feature.feature}'"

@@ -3,9 +3,9 @@
 from typing import Literal
 
 from janus_core.strict import Count, LabelForm, Positive, StrictModel
+from trainer.config.features.base import InputKind
 
 BaselineName = Literal["constant", "linear", "boosting"]
-InputKind = Literal["number", "circle", "category"]
 Loss = Literal["squared", "absolute", "quantile", "poisson", "log"]
 
 

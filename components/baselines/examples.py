@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.baselines.config import InputKind
 from components.baselines.job import TaskRows, TrainingRows
 from janus_core.examples.records import record_batches
+from trainer.config.features.base import InputKind
 from trainer.names import label_name, weight_name
 
 Spec = Mapping[str, tf.io.FixedLenFeature]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components.baselines.config import BaselineName, BaselinesConfig, InputKind
+from components.baselines.config import BaselineName, BaselinesConfig
 from janus_core.strict import StrictModel
+from trainer.config.features.base import InputKind
 
 _JOB, _TRAIN, _EVAL, _OUTCOMES = "job.json", "train.npz", "eval.f32", "outcomes.jsonl"
 

@@ -13,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from components.baselines.config import BaselineName, BaselineTask, InputKind
+from components.baselines.config import BaselineName, BaselineTask
+from trainer.config.features.base import InputKind
 from trainer.label_statistics import weighted_quantiles
 
 CATEGORIES = 254

@@ -28,6 +28,7 @@ from trainer.config import (
     TrainingConfig,
     classes_of,
     column_of,
+    columns_of,
     task_problems,
     unit_of,
 )
@@ -255,12 +256,12 @@ class JanusConfig(StrictModel):
                 )
             owners[task.label] = name
         for name, feature in self.features.items():
-            owner = owners.get(column_of(name, feature))
-            if owner:
-                problems.append(
-                    f"features.{name}: column '{column_of(name, feature)}' is the label of task '{owner}'; "
-                    "a label among the features leaks the answer"
-                )
+            problems += [
+                f"features.{name}: column '{column}' is the label of task '{owners[column]}'; "
+                "a label among the features leaks the answer"
+                for column in columns_of(name, feature)
+                if column in owners
+            ]
         for keys in self.evaluation.slices:
             problems += [
                 f"evaluation.slices: '{key}' is the label of task '{owners[key]}'" for key in keys if key in owners
@@ -403,7 +404,8 @@ class JanusConfig(StrictModel):
         """Each raw column that the configuration names → the key that names it first."""
         columns: dict[str, str] = {}
         for name, feature in self.features.items():
-            columns.setdefault(column_of(name, feature), f"features.{name}")
+            for column in columns_of(name, feature):
+                columns.setdefault(column, f"features.{name}")
         for name, task in self.tasks.items():
             columns.setdefault(task.label, f"tasks.{name}.label")
             if task.sample_weight is not None:
@@ -419,11 +421,11 @@ class JanusConfig(StrictModel):
 
     def feature_columns(self) -> list[str]:
         """The columns that the features are read from, each once."""
-        return list(dict.fromkeys(column_of(name, feature) for name, feature in self.features.items()))
+        return list(dict.fromkeys(c for name, feature in self.features.items() for c in columns_of(name, feature)))
 
     def sensitive_columns(self) -> list[str]:
         """Columns whose values must not be shown in any report, message or pushed request."""
-        columns = {column_of(name, feature) for name, feature in self.features.items() if feature.sensitive}
+        columns = {c for name, feature in self.features.items() if feature.sensitive for c in columns_of(name, feature)}
         # The key of a split by hash is nearly always an identifier of persons or things.
         key = set(columns_of_split(self.data.split)) if self.data.split.by == "hash" else set()
         key |= set(self.data_gates.shared_keys.columns)
@@ -445,12 +447,12 @@ class JanusConfig(StrictModel):
     def uses(self) -> dict[str, list[Use]]:
         """Column → its uses, where float32 might lose precision."""
         uses: dict[str, set[Use]] = {}
-        roles: dict[str, Role] = {"numeric": "number", "cyclical": "cyclical"}
         label_roles: dict[str, Role] = {"number": "regression", "count": "count"}
         for name, feature in self.features.items():
-            if feature.kind != "vector":
-                use = Use(role=roles.get(feature.kind, "category"), period=getattr(feature, "period", None))
-                uses.setdefault(column_of(name, feature), set()).add(use)
+            if feature.rounding is not None:
+                use = Use(role=feature.rounding, period=getattr(feature, "period", None))
+                for column in columns_of(name, feature):
+                    uses.setdefault(column, set()).add(use)
         for task in self.tasks.values():
             uses.setdefault(task.label, set()).add(Use(role=label_roles.get(task.label_form, "classes")))
         for column in (key for keys in self.evaluation.slices for key in keys):

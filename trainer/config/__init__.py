@@ -5,10 +5,11 @@ from trainer.config.component import LabelConfig as LabelConfig
 from trainer.config.component import PreprocessingConfig as PreprocessingConfig
 from trainer.config.component import TimeConfig as TimeConfig
 from trainer.config.component import TrainerConfig as TrainerConfig
-from trainer.config.features import CyclicalFeature as CyclicalFeature
 from trainer.config.features import Feature as Feature
-from trainer.config.features import NumericFeature as NumericFeature
 from trainer.config.features import column_of as column_of
+from trainer.config.features import columns_of as columns_of
+from trainer.config.features.numbers import CyclicalFeature as CyclicalFeature
+from trainer.config.features.numbers import NumericFeature as NumericFeature
 from trainer.config.model import ModelConfig as ModelConfig
 from trainer.config.tasks import BinaryTask as BinaryTask
 from trainer.config.tasks import MulticlassTask as MulticlassTask

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from janus_core.strict import LabelForm, StrictModel
-from trainer.config.features import Feature
+from trainer.config.features import Feature, columns_of
 from trainer.config.model import ModelConfig
 from trainer.config.tasks import Task
 from trainer.config.training import TrainingConfig
@@ -62,6 +62,16 @@ class TrainerConfig(StrictModel):
         indicators = [missing_name(name) for name, feature in self.features.items() if feature.missing_indicator]
         return [*self.features, *indicators]
 
+    def column_shapes(self) -> dict[str, tuple[int | None, bool]]:
+        """Raw column → the length of its lists, if they have one, and whether they are of any length."""
+        shapes: dict[str, tuple[int | None, bool]] = {}
+        for name, feature in self.features.items():
+            shape = feature.row_length, feature.many
+            # Where several features read a column, the first value is that of those that read one.
+            for column in columns_of(name, feature):
+                shapes[column] = max(shapes.get(column, shape), shape, key=lambda one: (one[1], one[0] or 0))
+        return shapes
+
     def preprocessing(self) -> PreprocessingConfig:
         """The part that Transform depends on."""
         labels = {
@@ -69,8 +79,9 @@ class TrainerConfig(StrictModel):
             for name, task in self.tasks.items()
         }
         features = {
-            # Only the network depends on the size of an embedding, and on the encoding.
-            name: feature.model_copy(update={key: None for key in ("embed", "encoding") if hasattr(feature, key)})
+            name: feature.model_copy(
+                update={key: type(feature).model_fields[key].default for key in feature.network_keys}
+            )
             for name, feature in self.features.items()
         }
         return PreprocessingConfig(features=features, labels=labels, time=self.time.column if self.time else None)

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from janus_core.strict import Count, Rate, StrictModel
 from trainer.config.balancing import BalancingConfig, FixedBalancing
-from trainer.config.features import Encoding
+from trainer.config.features.numbers import Encoding
 from trainer.config.trunk import AnyTrunk, SharedBottomTrunk
 
 

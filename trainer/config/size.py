@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from trainer.config.component import TrainerConfig
-from trainer.config.features import CategoricalFeature, CyclicalFeature, Feature, HashedFeature, VectorFeature
 from trainer.config.trunk import AnyTrunk, CgcTrunk, CrossStitchTrunk, IndependentTrunk, MmoeTrunk, PleTrunk
 
 LARGEST_NETWORK = 1_000_000_000
@@ -46,9 +45,10 @@ def network_size(config: TrainerConfig) -> NetworkSize:
     """The least size of a configuration's network."""
     model, tasks = config.model, len(config.tasks)
     copies = tasks if isinstance(model.trunk, IndependentTrunk) else 1
-    sizes = {name: _feature(feature) for name, feature in config.features.items()}
-    parameters = {f"features.{name}": copies * rows * width for name, (rows, width) in sizes.items()}
-    width = sum(width for _, width in sizes.values())
+    sizes = {name: feature.size() for name, feature in config.features.items()}
+    parameters = {f"features.{name}": copies * size.parameters for name, size in sizes.items()}
+    width = sum(size.width for size in sizes.values())
+    width += sum(feature.missing_indicator for feature in config.features.values())
     towers = [model.towers.get(name, model.towers.get("default", [])) for name in config.tasks]
     parameters["model.trunk"], units = trunk_size(model.trunk, width, tasks)
     parameters["model.towers"] = sum(_stack(model.trunk.units[-1], tower) for tower in towers)
@@ -81,25 +81,5 @@ def trunk_size(trunk: AnyTrunk, width: int, tasks: int) -> tuple[int, int]:
     return stack, units
 
 
-def embedding_size(tokens: int) -> int:
-    """The default embedding size for a number of distinct ids: 1.6 · n^0.56, at most 64 (fastai's rule, 2018)."""
-    return max(1, min(64, round(1.6 * tokens**0.56)))
-
-
 def _stack(width: int, units: Sequence[int]) -> int:
     return sum((before + 1) * after for before, after in pairwise([width, *units]))
-
-
-def _feature(feature: Feature) -> tuple[int, int]:
-    """The rows of a feature's embedding, 0 without one, and the numbers that it gives the network."""
-    extra = int(feature.missing_indicator)
-    if isinstance(feature, HashedFeature | CategoricalFeature):
-        known = feature.buckets if isinstance(feature, HashedFeature) else feature.oov_buckets
-        return 1 + known, (feature.embed or embedding_size(1 + known)) + extra
-    if isinstance(feature, VectorFeature):
-        return 0, feature.length + extra
-    if isinstance(feature, CyclicalFeature):
-        return 0, 2 + extra
-    if feature.scale == "bucketize":
-        return 0, (len(feature.boundaries) + 1 if feature.boundaries else feature.buckets) + extra
-    return 0, 1 + extra

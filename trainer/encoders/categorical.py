@@ -7,8 +7,10 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config.features import CategoricalFeature
+from trainer.config.features import column_of
+from trainer.config.features.categories import CategoricalFeature
 from trainer.encoders.base import Inputs, embed
+from trainer.names import vocabulary_name
 from trainer.raw_values import Raw, strings
 
 _ESCAPES = {b"\x1b": b"\x1b0", b"\n": b"\x1bn", b"\r": b"\x1br"}
@@ -19,20 +21,15 @@ that all other values are unchanged."""
 
 def preprocess(features: Mapping[str, CategoricalFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
     """Each feature as int64 ids [batch, 1]."""
-    return {name: _ids(name, feature, strings(raw[name])) for name, feature in features.items()}
+    return {name: _ids(name, feature, strings(raw[column_of(name, feature)])) for name, feature in features.items()}
 
 
 def encode(
     name: str, feature: CategoricalFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str
 ) -> Any:
     """A trained embedding of the id."""
-    tokens = 1 + transform.vocabulary_size_by_name(vocabulary_of(name)) + feature.oov_buckets
+    tokens = 1 + transform.vocabulary_size_by_name(vocabulary_name(name)) + feature.oov_buckets
     return embed(f"{prefix}{name}", inputs[name], tokens, feature.embed)
-
-
-def vocabulary_of(name: str) -> str:
-    """The name of the vocabulary of the feature `name` in Transform's output."""
-    return f"{name}_vocabulary"
 
 
 def unescaped(word: bytes) -> bytes:
@@ -53,7 +50,7 @@ def _ids(name: str, feature: CategoricalFeature, values: tf.Tensor) -> tf.Tensor
         top_k=feature.top_k,
         frequency_threshold=feature.min_frequency,
         num_oov_buckets=feature.oov_buckets,
-        vocab_filename=vocabulary_of(name),
+        vocab_filename=vocabulary_name(name),
         name=name,
     )
     ids = tf.where(values == "", tf.zeros_like(ids), ids + 1)

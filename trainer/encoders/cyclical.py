@@ -8,14 +8,16 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from keras import ops
 
-from trainer.config import CyclicalFeature
+from trainer.config import CyclicalFeature, column_of
 from trainer.encoders.base import Inputs
 from trainer.raw_values import Raw, numbers
 
 
 def preprocess(features: Mapping[str, CyclicalFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
     """Each feature as float32 [batch, 2]."""
-    return {name: _on_circle(numbers(raw[name]), feature.period) for name, feature in features.items()}
+    return {
+        name: _on_circle(numbers(raw[column_of(name, feature)]), feature.period) for name, feature in features.items()
+    }
 
 
 def encode(name: str, feature: CyclicalFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:

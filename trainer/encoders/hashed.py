@@ -6,14 +6,15 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config.features import HashedFeature
+from trainer.config.features import column_of
+from trainer.config.features.categories import HashedFeature
 from trainer.encoders.base import Inputs, embed
 from trainer.raw_values import Raw, strings
 
 
 def preprocess(features: Mapping[str, HashedFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
     """Each feature as int64 ids [batch, 1]."""
-    return {name: _ids(feature, strings(raw[name])) for name, feature in features.items()}
+    return {name: _ids(feature, strings(raw[column_of(name, feature)])) for name, feature in features.items()}
 
 
 def encode(name: str, feature: HashedFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config import NumericFeature
+from trainer.config import NumericFeature, column_of
 from trainer.encoders.base import Inputs
 from trainer.raw_values import Raw, numbers
 from trainer.statistics import extremes, moments, quantile_boundaries
@@ -15,7 +15,7 @@ from trainer.statistics import extremes, moments, quantile_boundaries
 
 def preprocess(features: Mapping[str, NumericFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
     """Each feature as float32 [batch, 1], or int64 [batch, 1] bucket ids for `scale: bucketize`."""
-    columns = {name: _squash(numbers(raw[name]), feature) for name, feature in features.items()}
+    columns = {name: _squash(numbers(raw[column_of(name, feature)]), feature) for name, feature in features.items()}
     packed = tf.concat(list(columns.values()), axis=1)
     mean, deviation = map(tf.unstack, moments(packed))
     needs_extremes = any(feature.scale in ("min_max", "quantile") for feature in features.values())

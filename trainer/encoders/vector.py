@@ -6,7 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.config.features import VectorFeature
+from trainer.config.features import column_of
+from trainer.config.features.numbers import VectorFeature
 from trainer.encoders.base import Inputs
 from trainer.raw_values import Raw, numbers
 from trainer.statistics import extremes, moments
@@ -14,7 +15,7 @@ from trainer.statistics import extremes, moments
 
 def preprocess(features: Mapping[str, VectorFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
     """Each feature as float32 [batch, length]."""
-    columns = {name: numbers(raw[name], feature.length) for name, feature in features.items()}
+    columns = {name: numbers(raw[column_of(name, feature)], feature.length) for name, feature in features.items()}
     packed = tf.concat(list(columns.values()), axis=1)
     mean, deviation = moments(packed)
     needs_extremes = any(feature.scale == "min_max" for feature in features.values())

@@ -141,7 +141,7 @@ def test_two_worker_processes_here(both: Both) -> None:
 
 
 def _assert_close(found: Any, wanted: Any, of_ranks: float = 1e-6, tolerance: float = 1e-6) -> None:
-    """Equal but for `tolerance`, or `of_ranks` in the areas under curves, the time it took and what was served before."""
+    """Equal but for `tolerance`, or `of_ranks` in the areas under curves, the time it took and what was served."""
     if isinstance(wanted, dict):
         of_the_run = {"seconds", "best_served"}
         assert found.keys() - of_the_run == wanted.keys() - of_the_run

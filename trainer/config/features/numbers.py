@@ -1,27 +1,11 @@
-"""`features`: the network's inputs."""
+"""Features of columns of numbers."""
 
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from janus_core.strict import Count, Number, Positive, StrictModel, reject_bool
-
-
-class FeatureConfig(StrictModel):
-    """What every kind of feature shares."""
-
-    column: str | None = Field(
-        None, description="The column's name in the data. By default, it is the feature's own name."
-    )
-    sensitive: bool = Field(
-        False,
-        description="Whether its values are kept out of reports, messages, warm-up requests and the model's "
-        "description.",
-    )
-    missing_indicator: bool = Field(
-        False, description="Whether to add an input that is 1 where the value is missing, else 0."
-    )
-
+from janus_core.strict import Count, Number, Positive, reject_bool
+from trainer.config.features.base import FeatureConfig, FeatureSize, InputKind
 
 Encoding = Literal["raw", "piecewise_linear"]
 ENCODING = "How the network receives the number. By default, it is `model.encoding`."
@@ -31,6 +15,10 @@ UNIT = "The unit that is written before or after the numbers in CSV, such as %, 
 
 class NumericFeature(FeatureConfig):
     """A number per row."""
+
+    numeric = True
+    rounding = "number"
+    network_keys = ("encoding",)
 
     kind: Literal["numeric"]
     unit: Annotated[str, Field(min_length=1)] | None = Field(None, description=UNIT)
@@ -63,46 +51,44 @@ class NumericFeature(FeatureConfig):
             )
         return self
 
+    @property
+    def baseline_input(self) -> InputKind:
+        """A bucket's number is an id, as the network has it."""
+        return "category" if self.scale == "bucketize" else "number"
 
-class CategoricalFeature(FeatureConfig):
-    """A string or whole number per row, looked up in a vocabulary computed from the training split."""
-
-    kind: Literal["categorical"]
-    embed: Count | None = Field(
-        None, description="The embedding's size. By default, it is derived from the vocabulary's size."
-    )
-    top_k: Count | None = Field(None, description="Only the k most frequent values are in the vocabulary.")
-    min_frequency: Count | None = Field(
-        None, description="Only values that occur at least this often are in the vocabulary."
-    )
-    oov_buckets: Count = Field(
-        1, description="The number of buckets into which values outside the vocabulary are hashed."
-    )
-
-
-class HashedFeature(FeatureConfig):
-    """A string or whole number of high cardinality per row, hashed into a fixed number of buckets."""
-
-    kind: Literal["hashed"]
-    buckets: Annotated[int, BeforeValidator(reject_bool), Field(ge=2)] = Field(
-        description="The number of hash buckets."
-    )
-    embed: Count | None = Field(
-        None, description="The embedding's size. By default, it is derived from the number of buckets."
-    )
+    def size(self) -> FeatureSize:
+        """The number, or one number for each bucket."""
+        buckets = len(self.boundaries) + 1 if self.boundaries else self.buckets
+        return FeatureSize(0, buckets if self.scale == "bucketize" else 1)
 
 
 class CyclicalFeature(FeatureConfig):
     """A number on a circle (hour of day, month, angle), given to the model as sine and cosine."""
+
+    numeric = True
+    rounding = "cyclical"
+    network_keys = ("encoding",)
 
     kind: Literal["cyclical"]
     unit: Annotated[str, Field(min_length=1)] | None = Field(None, description=UNIT)
     period: Positive = Field(description="The length of one turn, in the column's unit.")
     encoding: Encoding | None = Field(None, description=ENCODING)
 
+    @property
+    def baseline_input(self) -> InputKind:
+        """Sine and cosine."""
+        return "circle"
+
+    def size(self) -> FeatureSize:
+        """Sine and cosine."""
+        return FeatureSize(0, 2)
+
 
 class VectorFeature(FeatureConfig):
     """A list of numbers of one fixed length per row."""
+
+    numeric = True
+    rounding = None
 
     kind: Literal["vector"]
     length: Count = Field(description="The number of numbers in each row.")
@@ -113,12 +99,11 @@ class VectorFeature(FeatureConfig):
         "mean", description="The replacement of a missing vector, and of NaN in a vector."
     )
 
+    @property
+    def row_length(self) -> int:
+        """Its length."""
+        return self.length
 
-Feature = Annotated[
-    NumericFeature | CategoricalFeature | HashedFeature | CyclicalFeature | VectorFeature, Field(discriminator="kind")
-]
-
-
-def column_of(name: str, feature: FeatureConfig) -> str:
-    """The raw column that the feature `name` reads."""
-    return feature.column or name
+    def size(self) -> FeatureSize:
+        """The numbers themselves."""
+        return FeatureSize(0, self.length)

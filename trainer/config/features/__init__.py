@@ -1,0 +1,17 @@
+"""`features`: the network's inputs. A kind is a class in a module of this package, and one line in `Feature`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from trainer.config.features.base import FeatureConfig as FeatureConfig
+from trainer.config.features.base import column_of as column_of
+from trainer.config.features.base import columns_of as columns_of
+from trainer.config.features.categories import CategoricalFeature, HashedFeature
+from trainer.config.features.numbers import CyclicalFeature, NumericFeature, VectorFeature
+
+Feature = Annotated[
+    # One line per kind.
+    NumericFeature | CategoricalFeature | HashedFeature | CyclicalFeature | VectorFeature,
+    Field(discriminator="kind"),
+]
