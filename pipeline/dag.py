@@ -264,7 +264,7 @@ def _data_nodes(config: JanusConfig, places: Places, span: int | None) -> _DataN
 def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
     """Reads the data, of a span if one is given; column types as the curated schema has them."""
     # By inference, a column of '1', '2' and '1_2' is one of whole numbers.
-    types: dict[str, ColumnType] = dict.fromkeys(config.separated_labels(), "bytes")
+    types: dict[str, ColumnType] = dict.fromkeys([*config.separated_labels(), *config.text_columns()], "bytes")
     if config.schema_:
         types = column_types(read_schema(Path(config.schema_)))
     one = range_config_pb2.StaticRange(start_span_number=span, end_span_number=span) if span is not None else None
@@ -278,6 +278,7 @@ def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
         sensitive=config.sensitive_columns(),
         uses=config.uses(),
         offsets=config.offsets(),
+        dates=config.dates(),
         range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 

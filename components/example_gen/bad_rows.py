@@ -20,7 +20,7 @@ _SHOWN = 20
 class BadRows:
     """`count` rows with the same flaw; `where` is the first. `column` is ready to print where it names several."""
 
-    flaw: Literal["outside_domain", "missing_time", "missing_key"]
+    flaw: Literal["outside_domain", "missing_time", "missing_key", "no_date"]
     column: str
     value: str
     count: int
@@ -44,7 +44,7 @@ def merge_bad_rows(bad_rows: Iterable[BadRows]) -> list[BadRows]:
     return list(merged.values())
 
 
-def describe(bad: BadRows, domains: Mapping[str, list[str]]) -> str:
+def describe(bad: BadRows, domains: Mapping[str, list[str]], dates: Mapping[str, str]) -> str:
     """A sentence for the error message."""
     rows = "1 row" if bad.count == 1 else f"{bad.count:,} rows"
     if bad.flaw == "missing_time":
@@ -54,6 +54,14 @@ def describe(bad: BadRows, domains: Mapping[str, list[str]]) -> str:
         )
     if bad.flaw == "missing_key":
         return f"{bad.where}: {rows} (this is the first) have no value in data.split.key: {bad.column}"
+    if bad.flaw == "no_date":
+        form = f"of the format '{dates[bad.column]}'" if dates[bad.column] else "in ISO 8601"
+        value = f"'{bad.value}'" if bad.value else "a value"
+        return (
+            f"{bad.where}: column '{bad.column}' holds {value} in {rows} (this is the first), which is no date {form} "
+            "of the years 1 to 9999; correct the value or the feature's format, or name what means missing in "
+            "data.null_values"
+        )
     allowed = domains[bad.column]
     shown = ", ".join(allowed[:_SHOWN]) + (f" and {len(allowed) - _SHOWN} more" if len(allowed) > _SHOWN else "")
     close = difflib.get_close_matches(bad.value, allowed, n=1)

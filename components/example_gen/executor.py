@@ -153,7 +153,7 @@ def _read_result(staging: str, index: int) -> Result:
 def _raise_problems(results: list[Result], job: Job, source: Source, required: Mapping[str, str]) -> None:
     bad_rows = merge_bad_rows(bad for result in results for bad in result.bad_rows)
     problems = list(dict.fromkeys(problem for result in results for problem in result.problems))
-    problems += [describe(bad, job.parameters.domains) for bad in bad_rows]
+    problems += [describe(bad, job.parameters.domains, job.parameters.dates) for bad in bad_rows]
     problems += _column_problems(results, job, source, required)
     problems += precision_problems(
         merge_roundings(result.roundings for result in results), job.parameters.uses, job.parameters.sensitive

@@ -40,6 +40,7 @@ class Parameters(StrictModel):
         sensitive: columns whose values no message shows.
         uses: column → what it is used for, on which the precision depends that may be lost.
         offsets: column of numbers → what is subtracted before they are written.
+        dates: column of dates → their form, empty for the default one (`janus_core.tables.times`).
         source: fingerprint of the code.
     """
 
@@ -53,6 +54,7 @@ class Parameters(StrictModel):
     sensitive: Names = []
     uses: dict[str, list[Use]] = {}
     offsets: dict[str, int] = {}
+    dates: dict[str, str] = {}
     source: str = ""
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from components.example_gen.bad_rows import BadRows, check_domains, merge_bad_rows
+from components.example_gen.bad_times import check_times
 from components.example_gen.parameters import Parameters
 from components.example_gen.precision import Rounding, merge_roundings, roundings
 from components.example_gen.splits import eval_rows
@@ -191,6 +192,7 @@ def _write_batch(
     batch: Batch, written: Batch, job: Job, writers: dict[str, ShardWriter], item: WorkItem
 ) -> Iterator[BadRows]:
     yield from check_domains(batch, job.parameters.domains)
+    yield from check_times(batch, job.parameters.dates, job.parameters.sensitive)
     if item.split is not None:
         evaluated = np.full(batch.rows, item.split == "eval")
     else:

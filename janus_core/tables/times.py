@@ -12,7 +12,7 @@ _ISO = (
     r"(?P<Y>\d{4})-(?P<m>\d{2})(?:-(?P<d>\d{2})(?:[T ](?P<H>\d{2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.(?P<f>\d+))?)?)?)?"
     rf"(?: ?(?P<z>{_ZONE}))?"
 )
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DIRECTIVES = {
     "Y": r"\d{4}",
     "y": r"\d{2}",
@@ -28,6 +28,23 @@ _DIRECTIVES = {
     "z": _ZONE,
 }
 _LIMITS = {"m": (1, 12), "d": (1, 31), "H": (0, 23), "I": (1, 12), "M": (0, 59), "S": (0, 60)}
+
+
+EPOCHS = {"epoch_s": 1.0, "epoch_ms": 1000.0}
+"""Forms of numbers since 1970, and how many of them are a second."""
+
+MILLISECONDS_FROM = 1e11
+"""Numbers of no named form are seconds below, and milliseconds from here on."""
+
+FIRST, LAST = -62_135_596_800.0, 253_402_300_799.999_999
+"""The first and the last moment of the years 1 to 9999, in seconds since 1970."""
+
+
+def seconds_of_numbers(numbers: np.ndarray, form: str | None) -> np.ndarray:
+    """Numbers of a form of `EPOCHS`, or of none, as seconds since 1970."""
+    if form is None:
+        return np.where(np.abs(numbers) < MILLISECONDS_FROM, numbers, numbers / 1000.0)
+    return numbers / EPOCHS[form]
 
 
 @dataclass(frozen=True)
@@ -85,7 +102,7 @@ def parse_times(text: pa.StringArray, form: str | None = None) -> Times:
             valid &= ~given | ((numbers[name] >= least) & (numbers[name] <= most))
     year = numbers["Y"] if "Y" in numbers else np.where(numbers["y"] < 69, 2000, 1900) + numbers["y"]
     month = numbers["m"] if "m" in numbers else _months(found["b"])
-    valid &= (month >= 1) & (month <= 12)
+    valid &= (year >= 1) & (month >= 1) & (month <= 12)
     day = np.maximum(numbers["d"], np.where(_given(found["d"]), 0, 1)) if "d" in numbers else np.ones_like(year)
     months = (np.where(valid, year, 1970) - 1970) * 12 + np.where(valid, month, 1) - 1
     first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
@@ -116,7 +133,7 @@ def _microseconds(text: pa.StringArray) -> np.ndarray:
 
 def _months(text: pa.StringArray) -> np.ndarray:
     names = pc.utf8_lower(pc.utf8_slice_codeunits(text, 0, 3))
-    return pc.fill_null(pc.index_in(names, value_set=pa.array(_MONTHS)), -1).to_numpy(zero_copy_only=False) + 1
+    return pc.fill_null(pc.index_in(names, value_set=pa.array(MONTHS)), -1).to_numpy(zero_copy_only=False) + 1
 
 
 def _starts_with_p(text: pa.StringArray) -> np.ndarray:

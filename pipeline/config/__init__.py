@@ -464,6 +464,16 @@ class JanusConfig(StrictModel):
         offsets = {task.label: getattr(task, "offset", 0) for task in self.tasks.values()}
         return {column: offset for column, offset in offsets.items() if offset}
 
+    def dates(self) -> dict[str, str]:
+        """Column of dates → their form, empty for the default one."""
+        forms = [(c, f.dates) for name, f in self.features.items() if f.dates is not None for c in columns_of(name, f)]
+        return dict(forms)
+
+    def text_columns(self) -> list[str]:
+        """The columns of CSV whose cells are text, also if they are digits."""
+        features = self.features.items() if self.data.format == "csv" else ()
+        return sorted({column for name, f in features if f.reads_text for column in columns_of(name, f)})
+
     def separated_labels(self) -> dict[str, str]:
         """Label column that holds several classes in one string → the separator between them."""
         separators = {task.label: getattr(task, "separator", None) for task in self.tasks.values()}

@@ -3,7 +3,7 @@
 A new kind is one module and one line in `ENCODERS`.
 """
 
-from trainer.encoders import categorical, cyclical, hashed, numeric, vector
+from trainer.encoders import categorical, cyclical, datetime, hashed, numeric, vector
 from trainer.encoders.base import Encoder
 
 ENCODERS: dict[str, Encoder] = {
@@ -12,4 +12,5 @@ ENCODERS: dict[str, Encoder] = {
     "hashed": Encoder(hashed.preprocess, hashed.encode),
     "cyclical": Encoder(cyclical.preprocess, cyclical.encode),
     "vector": Encoder(vector.preprocess, vector.encode),
+    "datetime": Encoder(datetime.preprocess, datetime.encode, datetime.missing),
 }

@@ -10,6 +10,7 @@ import numpy as np
 from components.example_gen.precision import offset_against_rounding
 from janus_core.tables.column_kinds import EXACT
 from janus_core.tables.lists import list_offsets
+from janus_core.tables.times import MILLISECONDS_FROM
 from pipeline.commands.init.column_names import (
     BIRTH_TOKENS,
     CODE_TOKENS,
@@ -19,10 +20,18 @@ from pipeline.commands.init.column_names import (
     names_a_person,
 )
 from pipeline.commands.init.number_forms import MixedNumbers, NumberForm, is_utf8, number_form_of
-from pipeline.commands.init.profile import Profile, TimeForm, is_row_number, text_time_form, time_form_of
+from pipeline.commands.init.profile import (
+    AMBIGUOUS,
+    ISO,
+    Profile,
+    TimeForm,
+    is_row_number,
+    text_time_form,
+    time_form_of,
+)
 from pipeline.commands.init.wording import listed, shown
 
-Guessed = Literal["numeric", "categorical", "hashed", "cyclical", "vector", "dropped"]
+Guessed = Literal["numeric", "categorical", "hashed", "cyclical", "vector", "datetime", "dropped"]
 
 MOST_CATEGORIES = 200
 """A column of text with more different values is hashed instead of given a vocabulary."""
@@ -103,8 +112,7 @@ def _guess_text(column: Profile) -> Guess:
     if personal := _personal(column, tokens):
         return dropped(personal)
     if times := time_form_of(column):
-        reason = f"points in time{_described(times)}, for which there is no encoder; add columns such as month or hour"
-        return dropped(reason)
+        return _guess_times(column, times)
     if POSTCODE_TOKENS & tokens:
         return _category(column, "postcodes", as_text=True)
     values, counts = column.distinct
@@ -146,8 +154,28 @@ def _personal_by_name(column: Profile) -> str | None:
     return "identifies people, by the column's name" if personal else None
 
 
+def _guess_times(column: Profile, times: TimeForm) -> Guess:
+    what = f"points in time{_described(times)}"
+    if times.form == AMBIGUOUS:
+        return dropped(f"{what}; give it `kind: datetime` and a format")
+    if times.odd:
+        return dropped(f"{what}: name these values in data.null_values to use the column")
+    form = times.format
+    if form == "epoch":
+        greatest = float(column.known.max())
+        form = "epoch_s" if greatest < MILLISECONDS_FROM else "epoch_ms"
+        if greatest >= 1000 * MILLISECONDS_FROM:
+            return dropped(f"{what} in less than milliseconds; write milliseconds to use the column")
+    elif form == "yyyymmdd":
+        form = "%Y%m%d"
+    options: dict[str, Any] = {"format": form} if form else {}
+    if column.missing >= max(1, 0.005 * column.rows):
+        options["missing_indicator"] = True
+    return Guess("datetime", what, options, as_text=column.kind != "bytes" and form == "%Y%m%d")
+
+
 def _described(times: TimeForm) -> str:
-    form = f" ({times.form})" if times.form.startswith("%") else ""
+    form = f" ({times.form})" if times.form != ISO else ""
     return form + (f", but for {listed(list(times.odd))}" if times.odd else "")
 
 
@@ -185,7 +213,7 @@ def _guess_number(column: Profile) -> Guess:
     if not np.isfinite(known).all():
         return dropped(f"infinite in {int((~np.isfinite(known)).sum()):,} rows; correct the values to use it")
     if times := time_form_of(column):
-        return dropped(f"points in time ({times.form}), which a model could only extrapolate from")
+        return _guess_times(column, times)
     if personal := _personal_by_name(column):
         return dropped(personal)
     if is_row_number(column):

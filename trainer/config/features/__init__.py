@@ -8,10 +8,17 @@ from trainer.config.features.base import FeatureConfig as FeatureConfig
 from trainer.config.features.base import column_of as column_of
 from trainer.config.features.base import columns_of as columns_of
 from trainer.config.features.categories import CategoricalFeature, HashedFeature
+from trainer.config.features.datetime import DatetimeFeature
 from trainer.config.features.numbers import CyclicalFeature, NumericFeature, VectorFeature
 
+# fmt: off
 Feature = Annotated[
-    # One line per kind.
-    NumericFeature | CategoricalFeature | HashedFeature | CyclicalFeature | VectorFeature,
+    NumericFeature
+    | CategoricalFeature
+    | HashedFeature
+    | CyclicalFeature
+    | VectorFeature
+    | DatetimeFeature,
     Field(discriminator="kind"),
 ]
+# fmt: on

@@ -57,6 +57,16 @@ class FeatureConfig(StrictModel):
         return []
 
     @property
+    def dates(self) -> str | None:
+        """The form in which its columns hold dates, empty for the default one; None where they hold none."""
+        return None
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether digits in CSV are text: 007 is not 7."""
+        return False
+
+    @property
     def row_length(self) -> int | None:
         """The length of the list that each row holds; None where it holds one value, or `many`."""
         return None

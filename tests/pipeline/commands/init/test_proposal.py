@@ -33,7 +33,7 @@ def test_a_plan_knows_every_column(tmp_path: Path) -> None:
         "customer_id": "hashed",
         "note": "dropped",
         "shop": "dropped",
-        "ordered at": "dropped",
+        "ordered at": "datetime",
         "size/cm": "numeric",
         "size cm": "numeric",
         "class": "categorical",
