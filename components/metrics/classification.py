@@ -1,16 +1,18 @@
 """Metrics of exclusive classes: accuracy, F1, log loss, calibration, which classes occur; and how far off
 predictions of ordered classes are."""
 
-import json
+import abc
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from components.metrics.metric import StatisticMetric, WeightedMean
 from components.metrics.rows import Membership, Rows
 from components.metrics.statistic import (
+    ClassStatistic,
     RowSums,
-    Statistic,
     class_indices,
     class_probabilities,
     finite_rows,
@@ -24,18 +26,15 @@ SMALLEST_PROBABILITY = 1e-7
 CALIBRATION_BINS = 15
 
 
-class ClassCounts(Statistic):
+@dataclass(eq=False)
+class ClassCounts(ClassStatistic):
     """Weights per class, float64 [3, classes]: of rows that are right, labelled so, predicted so.
 
     The predicted class is the most probable one, of equal ones the first. Where the model decides itself, as it does
-    between two classes by a threshold of its own, predictions are names of classes.
+    between two classes by a threshold of its own, predictions are names of classes, which `decided` are then.
     """
 
-    def __init__(self, classes: int, decided: Sequence[str] | None = None):
-        """`decided` are the classes' names, where these are the predictions."""
-        self.classes = classes
-        self.decided = list(decided) if decided else None
-        self.name = f"class_counts:classes={classes}" + (f",decided={json.dumps(self.decided)}" if decided else "")
+    decided: Sequence[str] = ()
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
         labels = class_indices(rows, self.classes)
@@ -94,12 +93,8 @@ class PresentClasses(StatisticMetric):
         return float(np.count_nonzero(state[1]))
 
 
-class LogLossSums(RowSums):
+class LogLossSums(RowSums, ClassStatistic):
     """Sums of −log of the labelled class's probability."""
-
-    def __init__(self, classes: int):
-        self.classes = classes
-        self.name = f"log_loss_sums:classes={classes}"
 
     def of_rows(self, rows: Rows) -> np.ndarray:
         labels = class_indices(rows, self.classes)
@@ -113,29 +108,39 @@ class LogLoss(WeightedMean):
     statistic_class = LogLossSums
 
 
-class ConfidenceBins(Statistic):
-    """Per bin of confidence, float64 [bins, 2]: weight, weighted confidence − weight of the rows that are right.
+class CalibrationBins(ClassStatistic):
+    """Per outcome and bin of its probability, float64 [outcomes, bins, 2]: weight, weight × (probability − whether it
+    is the case).
 
-    Only the difference of the bin's two means counts, so only the difference of their sums is kept.
+    Only the difference of a bin's two means counts, so only the difference of their sums is kept.
     """
 
-    def __init__(self, classes: int, bins: int = CALIBRATION_BINS):
-        self.classes = classes
-        self.bins = bins
-        self.name = f"confidence_bins:classes={classes},bins={bins}"
+    @abc.abstractmethod
+    def outcomes(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities, float64 [n, outcomes], and whether each outcome is the case, bool [n, outcomes]."""
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        probabilities = class_probabilities(rows, self.classes)
-        finite = finite_rows(probabilities)
+        probabilities, occurred = self.outcomes(rows)
+        finite, outcomes = finite_rows(probabilities), probabilities.shape[1]
         probabilities = np.where(finite[:, None], probabilities, 0.0)
-        confidence = probabilities.max(axis=1, initial=0.0)
-        right = probabilities.argmax(axis=1) == class_indices(rows, self.classes)
-        bins = np.clip(np.ceil(confidence * self.bins).astype(np.int64) - 1, 0, self.bins - 1)
         weights = np.where(finite, rows.weights, np.nan)
+        bins = np.clip(np.ceil(probabilities * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
         sums = [
-            grouped_counts(bins, self.bins, values, membership) for values in (weights, weights * (confidence - right))
+            grouped_counts(bins[:, i], CALIBRATION_BINS, values, membership)
+            for i in range(outcomes)
+            for values in (weights, weights * (probabilities[:, i] - occurred[:, i]))
         ]
-        return list(np.stack(sums, axis=2))
+        return list(np.stack(sums, axis=1).reshape(membership.count, outcomes, 2, CALIBRATION_BINS).swapaxes(2, 3))
+
+
+class ConfidenceBins(CalibrationBins):
+    """The one outcome is that the most probable class is right; its probability is the confidence."""
+
+    def outcomes(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        probabilities = class_probabilities(rows, self.classes)
+        confidence = np.where(finite_rows(probabilities), probabilities.max(axis=1), np.nan)
+        right = probabilities.argmax(axis=1) == class_indices(rows, self.classes)
+        return confidence[:, None], right[:, None]
 
 
 class ExpectedCalibrationError(StatisticMetric):
@@ -145,22 +150,18 @@ class ExpectedCalibrationError(StatisticMetric):
     equal width, ((m-1)/15, m/15], over the confidence, which is the probability of the most probable class.
     """
 
-    statistic_class = ConfidenceBins
+    statistic_class: ClassVar[type[CalibrationBins]] = ConfidenceBins
 
     def value(self, state: np.ndarray) -> float:
-        return ratio(np.abs(state[:, 1]).sum(), state[:, 0].sum())
+        return ratio(np.abs(state[..., 1]).sum(), state[..., 0].sum())
 
 
-class MedianConfusion(Statistic):
+class MedianConfusion(ClassStatistic):
     """Weights, float64 [classes, classes], of rows by labelled class and by predicted median class.
 
     The median class is the first, in ascending order, up to which the probabilities add up to at least 0.5: of all
     classes the one with the least expected distance to the label.
     """
-
-    def __init__(self, classes: int):
-        self.classes = classes
-        self.name = f"median_confusion:classes={classes}"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
         probabilities = class_probabilities(rows, self.classes)

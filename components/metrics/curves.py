@@ -2,14 +2,20 @@
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from components.metrics.metric import StatisticMetric
 from components.metrics.rows import Membership, Rows
-from components.metrics.statistic import Statistic, class_indices, class_probabilities, finite_rows, label_flags
+from components.metrics.statistic import (
+    ClassStatistic,
+    Statistic,
+    class_indices,
+    class_probabilities,
+    finite_rows,
+    label_flags,
+)
 
 MOST_CELLS = 1 << 18
 CELLS_PER_CLASS = 1 << 13
@@ -19,7 +25,7 @@ _PLACES = 31
 _HALF = int(np.float32(0.5).view(np.int32))
 
 
-class ScoreHistogram(Statistic):
+class ScoreHistogram(ClassStatistic):
     """Per class and cell of its probability, the weight of rows that have the class and of those that do not.
 
     A cell is one float32 probability, which is what models predict: as long as they fit, the areas under the curves are
@@ -32,8 +38,6 @@ class ScoreHistogram(Statistic):
     The state is float64 [1 + cells, 3]: a first row (L, 0, 0), then the cell (class · 2^31 + place, ascending, only
     those that occur), the weight of positive rows, the weight of negative rows.
     """
-
-    classes: int
 
     @abc.abstractmethod
     def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -92,10 +96,6 @@ class ScoreHistogram(Statistic):
 class ExclusiveScores(ScoreHistogram):
     """Of classes of which each row has one; of two classes only the second is kept, as class 0."""
 
-    def __init__(self, classes: int):
-        self.classes = classes
-        self.name = f"score_histogram:classes={classes}"
-
     def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         probabilities = class_probabilities(rows, self.classes)
         positive = np.equal.outer(class_indices(rows, self.classes), np.arange(self.classes))
@@ -105,34 +105,22 @@ class ExclusiveScores(ScoreHistogram):
 class MultilabelScores(ScoreHistogram):
     """Of classes of which a row may have any number."""
 
-    def __init__(self, classes: int):
-        self.classes = classes
-        self.name = f"multilabel_score_histogram:classes={classes}"
-
     def scores(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         return rows.predictions, label_flags(rows, self.classes)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """One class's rows by their probability, ascending.
+def curves(state: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The curve of each class in a `ScoreHistogram` state that has both positive and negative rows.
 
-    Attributes:
-        positive, negative: float64 [cells], the weights of the rows that have the class and of those that do not.
+    Each is the weights of the rows that have the class and of those that do not, float64 [cells], by their
+    probability, ascending.
     """
-
-    positive: np.ndarray
-    negative: np.ndarray
-
-
-def curves(state: np.ndarray) -> list[Curve]:
-    """The curve of each class in a `ScoreHistogram` state that has both positive and negative rows."""
     classes = state[1:, 0].astype(np.int64) >> _PLACES
     found = []
     for cells in np.split(state[1:, 1:], np.flatnonzero(np.diff(classes)) + 1):
         positive, negative = cells.T
         if positive.sum() > 0 and negative.sum() > 0:
-            found.append(Curve(positive, negative))
+            found.append((positive, negative))
     return found
 
 
@@ -145,11 +133,11 @@ class _Area(StatisticMetric):
     statistic_class: ClassVar[type[Statistic]] = ExclusiveScores
 
     @abc.abstractmethod
-    def area(self, curve: Curve) -> float:
+    def area(self, positive: np.ndarray, negative: np.ndarray) -> float:
         """The area under one class's curve."""
 
     def value(self, state: np.ndarray) -> float:
-        areas = [self.area(curve) for curve in curves(state)]
+        areas = [self.area(*curve) for curve in curves(state)]
         return float(np.mean(areas)) if areas else np.nan
 
 
@@ -160,10 +148,10 @@ class OneVsRestAUC(_Area):
     share of the pairs of a positive and a negative row that are in the same cell.
     """
 
-    def area(self, curve: Curve) -> float:
+    def area(self, positive: np.ndarray, negative: np.ndarray) -> float:
         """The share of pairs of a positive and a negative row that are in the right order; a tie is half right."""
-        below = np.cumsum(curve.negative) - curve.negative / 2
-        return float(curve.positive @ below / (curve.positive.sum() * curve.negative.sum()))
+        below = np.cumsum(negative) - negative / 2
+        return float(positive @ below / (positive.sum() * negative.sum()))
 
 
 class OneVsRestAUCPR(_Area):
@@ -174,10 +162,10 @@ class OneVsRestAUCPR(_Area):
     positive rows are few (Davis & Goadrich, ICML 2006, on its optimism).
     """
 
-    def area(self, curve: Curve) -> float:
-        positive = curve.positive[::-1]
+    def area(self, positive: np.ndarray, negative: np.ndarray) -> float:
+        positive = positive[::-1]
         true = np.cumsum(positive)
-        predicted = true + np.cumsum(curve.negative[::-1])
+        predicted = true + np.cumsum(negative[::-1])
         some = positive > 0
         return float(positive[some] @ (true[some] / predicted[some]) / true[-1])
 

@@ -1,38 +1,20 @@
 """Metrics of classes of which a row may have any number, each predicted above 0.5."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from components.metrics.classification import CALIBRATION_BINS, SMALLEST_PROBABILITY, mean_f1
+from components.metrics.classification import (
+    SMALLEST_PROBABILITY,
+    CalibrationBins,
+    ExpectedCalibrationError,
+    mean_f1,
+)
 from components.metrics.metric import StatisticMetric, WeightedMean
-from components.metrics.rows import Membership, Rows
-from components.metrics.statistic import RowSums, Statistic, finite_rows, grouped_counts, label_flags, ratio
+from components.metrics.rows import Rows
+from components.metrics.statistic import ClassStatistic, RowSums, label_flags, ratio
 
 
-class Decisions(NamedTuple):
-    """A `MultilabelCounts` state by parts.
-
-    Attributes:
-        total: weight of all rows.
-        exact: weight of rows whose every class is decided rightly.
-        right, labelled, predicted: float64 [classes], weights of rows that have the class and are predicted to, that
-            have it, that are predicted to.
-    """
-
-    total: float
-    exact: float
-    right: np.ndarray
-    labelled: np.ndarray
-    predicted: np.ndarray
-
-
-class MultilabelCounts(RowSums):
-    """Sums of rows that are entirely right, and of three flags per class: see `decisions`."""
-
-    def __init__(self, classes: int):
-        self.classes = classes
-        self.name = f"multilabel_counts:classes={classes}"
+class MultilabelCounts(RowSums, ClassStatistic):
+    """Sums of rows whose every class is decided rightly, and of three flags per class: see `class_counts`."""
 
     def of_rows(self, rows: Rows) -> np.ndarray:
         labelled, predicted = label_flags(rows, self.classes), rows.predictions > 0.5
@@ -40,10 +22,10 @@ class MultilabelCounts(RowSums):
         return np.concatenate([exact[:, None], labelled & predicted, labelled, predicted], axis=1)
 
 
-def decisions(state: np.ndarray) -> Decisions:
-    """A state by parts."""
-    right, labelled, predicted = state[2:].reshape(3, -1)
-    return Decisions(float(state[0]), float(state[1]), right, labelled, predicted)
+def class_counts(state: np.ndarray) -> np.ndarray:
+    """Of a `MultilabelCounts` state, the weights of rows, float64 [3, classes], that have the class and are predicted
+    to, that have it, that are predicted to."""
+    return state[2:].reshape(3, -1)
 
 
 class DecisionAccuracy(StatisticMetric):
@@ -55,9 +37,8 @@ class DecisionAccuracy(StatisticMetric):
     statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
-        found = decisions(state)
-        wrong = np.sum(found.labelled + found.predicted - 2 * found.right)
-        return 1 - ratio(wrong, found.total * len(found.right))
+        right, labelled, predicted = class_counts(state)
+        return 1 - ratio(np.sum(labelled + predicted - 2 * right), state[0] * len(right))
 
 
 class SubsetAccuracy(WeightedMean):
@@ -75,8 +56,7 @@ class MultilabelF1(StatisticMetric):
     statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
-        found = decisions(state)
-        return mean_f1(found.right, found.labelled, found.predicted)
+        return mean_f1(*class_counts(state))
 
 
 class MultilabelPresentClasses(StatisticMetric):
@@ -85,15 +65,11 @@ class MultilabelPresentClasses(StatisticMetric):
     statistic_class = MultilabelCounts
 
     def value(self, state: np.ndarray) -> float:
-        return float(np.count_nonzero(decisions(state).labelled))
+        return float(np.count_nonzero(class_counts(state)[1]))
 
 
-class MultilabelLogLossSums(RowSums):
+class MultilabelLogLossSums(RowSums, ClassStatistic):
     """Sums of each row's mean over the classes of −log of the right outcome's probability."""
-
-    def __init__(self, classes: int):
-        self.classes = classes
-        self.name = f"multilabel_log_loss_sums:classes={classes}"
 
     def of_rows(self, rows: Rows) -> np.ndarray:
         flags = label_flags(rows, self.classes)
@@ -107,32 +83,14 @@ class MultilabelLogLoss(WeightedMean):
     statistic_class = MultilabelLogLossSums
 
 
-class ProbabilityBins(Statistic):
-    """Per class and bin of its probability, float64 [classes, bins, 2]: weight, weight × (probability − whether it is).
+class ProbabilityBins(CalibrationBins):
+    """The outcomes are the classes."""
 
-    Only the difference of a bin's two means counts, so only the difference of their sums is kept.
-    """
-
-    def __init__(self, classes: int, bins: int = CALIBRATION_BINS):
-        self.classes = classes
-        self.bins = bins
-        self.name = f"probability_bins:classes={classes},bins={bins}"
-
-    def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
-        flags = label_flags(rows, self.classes)
-        finite = finite_rows(rows.predictions)
-        probabilities = np.where(finite[:, None], rows.predictions, 0.0)
-        weights = np.where(finite, rows.weights, np.nan)
-        bins = np.clip(np.ceil(probabilities * self.bins).astype(np.int64) - 1, 0, self.bins - 1)
-        sums = [
-            grouped_counts(bins[:, i], self.bins, values, membership)
-            for i in range(self.classes)
-            for values in (weights, weights * (probabilities[:, i] - flags[:, i]))
-        ]
-        return list(np.stack(sums, axis=1).reshape(membership.count, self.classes, 2, self.bins).swapaxes(2, 3))
+    def outcomes(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        return rows.predictions, label_flags(rows, self.classes)
 
 
-class MultilabelCalibrationError(StatisticMetric):
+class MultilabelCalibrationError(ExpectedCalibrationError):
     """The mean over the classes of Σ over bins of (rows in the bin / rows) · |share of the class − mean probability|.
 
     The expected calibration error of each class by itself, with the bins of `ExpectedCalibrationError` over its
@@ -140,6 +98,3 @@ class MultilabelCalibrationError(StatisticMetric):
     """
 
     statistic_class = ProbabilityBins
-
-    def value(self, state: np.ndarray) -> float:
-        return ratio(np.abs(state[:, :, 1]).sum(), state[:, :, 0].sum())

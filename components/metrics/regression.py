@@ -2,6 +2,7 @@
 deviance, and how often the outermost quantiles enclose the label."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,8 +20,6 @@ class ErrorMoments(Statistic):
     With e = prediction − label. Deviations are merged by the pairwise formula of Chan, Golub and LeVeque (Algorithms
     for Computing the Sample Variance, 1983), which does not cancel where the labels' mean is large.
     """
-
-    name = "error_moments"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
         labels = single_labels(rows).astype(np.float64)
@@ -90,8 +89,6 @@ class RSquared(StatisticMetric):
 class DevianceSums(RowSums):
     """Sums of 2 · (y · log(y / μ) − (y − μ)), with 0 · log 0 = 0."""
 
-    name = "poisson_deviance_sums"
-
     def of_rows(self, rows: Rows) -> np.ndarray:
         labels = single_labels(rows).astype(np.float64)
         if (labels < 0).any():
@@ -116,6 +113,7 @@ def _single_predictions(rows: Rows) -> np.ndarray:
     return rows.predictions[:, 0]
 
 
+@dataclass(eq=False)
 class QuantileSums(RowSums):
     """Sums of the rows' mean pinball loss, and of rows whose label is within the outermost quantiles, these included.
 
@@ -123,9 +121,10 @@ class QuantileSums(RowSums):
     Quantiles, 1978), in the label's unit.
     """
 
-    def __init__(self, levels: Sequence[float]):
-        self.levels = tuple(float(level) for level in levels)
-        self.name = f"quantile_sums:levels={'_'.join(map(repr, self.levels))}"
+    levels: Sequence[float]
+
+    def __post_init__(self) -> None:
+        self.levels = tuple(map(float, self.levels))
 
     def of_rows(self, rows: Rows) -> np.ndarray:
         quantiles, levels = rows.predictions, np.array(self.levels)

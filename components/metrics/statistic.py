@@ -2,23 +2,24 @@
 
 import abc
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from components.metrics.rows import Membership, Rows
 
 
+@dataclass(eq=False)
 class Statistic(abc.ABC):
-    """A mergeable summary of labelled rows, from which metrics follow.
+    """A mergeable summary of labelled rows, from which metrics follow. Its fields are its settings.
 
     A row whose prediction is not finite makes the state NaN, and so every metric of a slice that holds it.
-
-    Attributes:
-        name: says which statistic it is, with its settings; metrics that ask for the same one share it.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Which statistic it is, with its settings; metrics that ask for the same one share it."""
+        return repr(self)
 
     @abc.abstractmethod
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
@@ -47,6 +48,13 @@ class Statistic(abc.ABC):
         return states[0] if len(states) == 1 else np.sum(np.stack(states), axis=0)
 
 
+@dataclass(eq=False)
+class ClassStatistic(Statistic):
+    """A statistic of a task with so many classes."""
+
+    classes: int
+
+
 class RowSums(Statistic):
     """float64 [1 + k]: the sum of weights, and the weighted sums of k numbers of each row."""
 
@@ -68,8 +76,6 @@ class RowSums(Statistic):
 
 class RowCount(Statistic):
     """float64 [1]: rows that are not masked. Labels and predictions play no part."""
-
-    name = "row_count"
 
     def of_groups(self, rows: Rows, membership: Membership) -> list[np.ndarray]:
         ones = np.ones(len(membership.rows))

@@ -80,8 +80,8 @@ def test_joined_cells_keep_within_the_stated_bound(monkeypatch, base_rate, sign)
     state = statistic.merge([statistic.merge(states[:3]), states[3], statistic.merge(states[4:])])
     assert state[0, 0] > 0
     assert 1 << 13 < len(state) - 1 <= 1 << 14
-    (curve,) = curves.curves(state)
-    bound = curve.positive @ curve.negative / curve.positive.sum() / curve.negative.sum() / 2
+    ((positive, negative),) = curves.curves(state)
+    bound = positive @ negative / positive.sum() / negative.sum() / 2
     assert bound < 2e-4
     assert OneVsRestAUC(classes=2).value(state) == pytest.approx(roc_auc_score(labels, scores[:, 0]), rel=0, abs=bound)
     assert OneVsRestAUCPR(classes=2).value(state) == pytest.approx(
