@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,69 +16,41 @@ LENGTH_OF_TIME = len("2026-11-30T12-00-00")
 _RUN_ID = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d+))?")
 
 
-@dataclass(frozen=True)
 class Home:
     """The folders and files of one pipeline.
 
     All paths are relative to the working folder, so that a project that is moved keeps its cache.
+
+    Attributes:
+        folder: holds all the others.
+        root: TFX's pipeline root.
+        metadata: the SQLite database of ML Metadata.
+        checkpoints: from which an interrupted training resumes.
+        analyzer_cache: Transform's analyses of earlier spans.
+        schemas: copies of the curated schema, a folder per content.
+        compare: comparisons with single-task networks, a folder each, and what was trained for them.
+        tune: the newest tuning's result, and the states from which killed ones continue.
+        temporary: temporary files of the run that is under way.
+        latest: links to the newest run's folder.
     """
 
-    name: str
-
-    @property
-    def folder(self) -> Path:
-        """Holds all the others."""
-        return RUNS / self.name
-
-    @property
-    def root(self) -> Path:
-        """TFX's pipeline root."""
-        return self.folder / "root"
-
-    @property
-    def metadata(self) -> Path:
-        """The SQLite database of ML Metadata."""
-        return self.folder / METADATA_FILE
+    def __init__(self, name: str):
+        self.name = name
+        self.folder = RUNS / name
+        self.root = self.folder / "root"
+        self.metadata = self.folder / METADATA_FILE
+        self.checkpoints = self.folder / "checkpoints"
+        self.analyzer_cache = self.folder / "analyzer_cache"
+        self.schemas = self.folder / "schemas"
+        self.compare = self.folder / "compare"
+        self.tune = self.folder / "tune"
+        self.temporary = self.folder / "tmp"
+        self.latest = self.folder / "latest"
 
     @property
     def has_metadata(self) -> bool:
         """Whether there is anything in the database."""
         return has_database(self.metadata)
-
-    @property
-    def checkpoints(self) -> Path:
-        """Checkpoints, from which an interrupted training resumes."""
-        return self.folder / "checkpoints"
-
-    @property
-    def analyzer_cache(self) -> Path:
-        """Transform's analyses of earlier spans."""
-        return self.folder / "analyzer_cache"
-
-    @property
-    def schemas(self) -> Path:
-        """Copies of the curated schema, a folder per content."""
-        return self.folder / "schemas"
-
-    @property
-    def compare(self) -> Path:
-        """Comparisons with single-task networks, a folder each, and what was trained for them."""
-        return self.folder / "compare"
-
-    @property
-    def tune(self) -> Path:
-        """The newest tuning's result, and the states from which killed ones continue."""
-        return self.folder / "tune"
-
-    @property
-    def temporary(self) -> Path:
-        """Temporary files of the run that is under way."""
-        return self.folder / "tmp"
-
-    @property
-    def latest(self) -> Path:
-        """Links to the newest run's folder."""
-        return self.folder / "latest"
 
     def run_folder(self, run_id: str) -> Path:
         """Holds one run's log and report."""
