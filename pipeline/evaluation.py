@@ -5,6 +5,7 @@ which is why `pipeline.report.evaluation_result` checks that each task has all o
 quantiles or decides between two classes has two outputs, with the same label and weight.
 """
 
+import importlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.gates import Gate
 from components.evaluator.result import LABELLED_COUNT as LABELLED_COUNT
+from components.metrics.metric import StatisticMetric
 from janus_core.kinds import kind_of, metrics_of
 from janus_core.metrics import Metric, Rule
 from janus_core.strict import LabelForm
@@ -68,6 +70,18 @@ def eval_config(config: JanusConfig) -> config_pb2.EvalConfig:
             ),
         ],
     )
+
+
+def metrics_by_output(config: JanusConfig) -> dict[tuple[str, str], StatisticMetric]:
+    """Output and name of each metric of the tasks → the metric, made as the Evaluator makes it."""
+    made: dict[tuple[str, str], StatisticMetric] = {}
+    for spec in eval_config(config).metrics_specs:
+        for output in spec.output_names:
+            for described in spec.metrics:
+                settings = json.loads(described.config)
+                cls = getattr(importlib.import_module(described.module), described.class_name)
+                made[output, settings["name"]] = cls(**settings)
+    return made
 
 
 def gates_of(config: JanusConfig) -> list[Gate]:

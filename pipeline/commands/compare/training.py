@@ -1,9 +1,6 @@
 """Runs the trainings of a comparison that are not in the journal yet, and measures them by the Evaluator's code."""
 
 import gc
-import importlib
-import json
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +20,8 @@ from janus_core.progress import PROGRESS, readable_seconds
 from pipeline.commands.compare.comparison import Training
 from pipeline.commands.compare.journal import Journal, training_key
 from pipeline.config import JanusConfig
-from pipeline.evaluation import LABELLED_COUNT, eval_config, output_of
+from pipeline.evaluation import LABELLED_COUNT, metrics_by_output, output_of
+from pipeline.report.report_json import finite
 from trainer.config import TrainerConfig
 from trainer.evaluate import Predictions, predictions, read_transformed
 from trainer.input import TrainingData
@@ -164,13 +162,7 @@ def _log(count: str, wanted: Planned, training: Training, headlines: Mapping[str
 
 def metrics_plan(config: JanusConfig) -> Plan:
     """All metrics of all tasks, as the Evaluator's configuration names them."""
-    found: dict[tuple[str, str], StatisticMetric] = {}
-    for spec in eval_config(config).metrics_specs:
-        for metric in spec.metrics:
-            settings = json.loads(metric.config)
-            if metric.module and spec.output_names:
-                cls = getattr(importlib.import_module(metric.module), metric.class_name)
-                found[spec.output_names[0], settings["name"]] = cls(**settings)
+    found = metrics_by_output(config)
     plan: dict[str, dict[str, OutputMetric]] = {}
     for name, task in config.tasks.items():
         outputs = {metric.name: output_of(name, metric) for metric in metrics_of(task).values()}
@@ -195,15 +187,8 @@ def measured(batches: Iterable[Mapping[str, Predictions]], plan: Plan) -> dict[s
                 )
     return {
         task: {
-            name: _value(metric, statistics[metric.statistic_key].merge(of_task[metric.statistic_key]))
+            name: finite(metric.metric.value_of(statistics[metric.statistic_key].merge(of_task[metric.statistic_key])))
             for name, metric in plan[task].items()
         }
         for task, of_task in states.items()
     }
-
-
-def _value(metric: OutputMetric, state: np.ndarray) -> float | None:
-    if np.isnan(state).any():
-        return None
-    value = float(metric.metric.value(state))
-    return value if math.isfinite(value) else None

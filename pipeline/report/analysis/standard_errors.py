@@ -4,11 +4,10 @@ Rows are assigned to groups at random, and the metric is computed without each g
 own metrics, since their states of groups can be merged.
 """
 
-import importlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from components.metrics.rows import Membership, Rows, make_rows, one_group
 from janus_core.kinds import metrics_of
 from janus_core.metrics import Metric
 from pipeline.config import JanusConfig
-from pipeline.evaluation import eval_config, output_of
+from pipeline.evaluation import metrics_by_output, output_of
 from pipeline.report.analysis.sample import Predicted
 from trainer.config import quantiles_of
 
@@ -57,13 +56,7 @@ class TaskMetric:
 
 def metrics_by_task(config: JanusConfig) -> dict[str, dict[str, TaskMetric]]:
     """Task → short name → metric, made as the Evaluator makes them."""
-    made: dict[tuple[str, str], StatisticMetric] = {}
-    for spec in eval_config(config).metrics_specs:
-        for output in spec.output_names:
-            for described in spec.metrics:
-                settings = json.loads(described.config)
-                cls = getattr(importlib.import_module(described.module), described.class_name)
-                made[output, settings["name"]] = cls(**settings)
+    made = metrics_by_output(config)
     return {
         name: {
             metric: TaskMetric(facts, made[output_of(name, facts), metric], quantiles_of(task))
@@ -104,17 +97,12 @@ def _without_each_group(metric: TaskMetric, predicted: Predicted, groups: np.nda
         return None
     statistic = metric.metric.statistic()
     states = statistic.of_groups(metric.rows(predicted), Membership(np.arange(len(places)), places, count))
-    before, after = [states[0]], [states[-1]]
-    for state in states[1:-1]:
-        before.append(statistic.merge([before[-1], state]))
-    for state in states[-2:0:-1]:
-        after.append(statistic.merge([after[-1], state]))
-    after.reverse()
-    others = [
-        after[0],
-        *(statistic.merge([before[i - 1], after[i]]) for i in range(1, count - 1)),
-        before[-1],
-    ]
+
+    def merge(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return statistic.merge([one, other])
+
+    before, after = list(accumulate(states[:-1], merge)), list(accumulate(states[:0:-1], merge))[::-1]
+    others = [after[0], *map(merge, before[:-1], after[1:]), before[-1]]
     values = np.array([metric.metric.value_of(state) for state in others])
     return values if np.isfinite(values).all() else None
 
