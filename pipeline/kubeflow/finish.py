@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from janus_core.errors import JanusError
 from pipeline import environment
 from pipeline.kubeflow.step import check_run_id, exit_now, report_reason, step_parser
-from pipeline.report.report_json import RunReport, janus_version, stack_versions
+from pipeline.report.report_json import RunReport, new_report
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.bundle import Bundle
@@ -70,9 +70,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
 
     connection = connection_config()
     check_reachable(connection)
-    report = RunReport(
-        janus=janus_version(), pipeline=bundle.config.name, run_id=run_id, seconds=0.0, stack=stack_versions()
-    )
+    report = new_report(bundle.config.name, run_id)
     with tfx_metadata.Metadata(connection) as handle:
         executions = executions_of_run(handle.store, run_id)
         bundle = replace(bundle, config=as_trained(bundle.config, executions))

@@ -95,6 +95,11 @@ def stack_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: _version(name) for name in STACK}}
 
 
+def new_report(pipeline: str, run_id: str) -> RunReport:
+    """The report of a run that has just begun, by the installed versions."""
+    return RunReport(janus=janus_version(), pipeline=pipeline, run_id=run_id, seconds=0.0, stack=stack_versions())
+
+
 def write_report(report: RunReport, folder: Path) -> Path:
     """Writes report.json, whole or not at all."""
     return write_text(folder / REPORT_FILE, json.dumps(report.model_dump(), indent=2, allow_nan=False) + "\n")

@@ -24,15 +24,7 @@ from pipeline.home import Home
 from pipeline.lineage.run_config import as_trained, write_config
 from pipeline.preflight import check_before_run
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
-from pipeline.report.report_json import (
-    REPORT_FILE,
-    ComponentReport,
-    RunReport,
-    janus_version,
-    read_report,
-    stack_versions,
-    write_report,
-)
+from pipeline.report.report_json import REPORT_FILE, ComponentReport, RunReport, new_report, read_report, write_report
 from pipeline.report.view import report_view
 from pipeline.report.wording import did_fail
 from pipeline.run.display import Display, console_on, shown_on
@@ -105,9 +97,7 @@ def run_job(config: JanusConfig, verbose: bool = False, span: int | None = None,
         run_id = home.new_run()
         write_config(config, home.run_folder(run_id))
         with library_output_to(home.run_folder(run_id) / "run.log", verbose) as terminal:
-            report = RunReport(
-                janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions()
-            )
+            report = new_report(config.name, run_id)
             console = Console(quiet=True) if as_json else console_on(terminal.out)
             run = _Run(config, home, run_id, terminal, console, report, span, as_json)
             _carry_out(run, verbose)

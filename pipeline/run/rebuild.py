@@ -10,14 +10,7 @@ from pipeline.environment import library_output_to
 from pipeline.home import Home
 from pipeline.lineage.run_config import CONFIG_FILE, read_config
 from pipeline.preflight import check_metadata
-from pipeline.report.report_json import (
-    REPORT_FILE,
-    RunReport,
-    janus_version,
-    read_report,
-    stack_versions,
-    write_report,
-)
+from pipeline.report.report_json import REPORT_FILE, RunReport, new_report, read_report, write_report
 from pipeline.run.display import console_on, shown_on
 
 
@@ -61,7 +54,7 @@ def _rebuild(config: JanusConfig, home: Home, run_id: str, progress: Callable[[s
         raise ConfigError(f"{home.metadata} has nothing of run {run_id}: start another with `janus run CONFIG`")
     own = read_config(folder)
     config = parse_config(own, str(folder / CONFIG_FILE)) if own else config
-    report = RunReport(janus=janus_version(), pipeline=config.name, run_id=run_id, seconds=0.0, stack=stack_versions())
+    report = new_report(config.name, run_id)
     add_outcome(report, config, executions)
     with gap_reported(report, "the best version that was served"):
         add_best_served(report, config, home)
