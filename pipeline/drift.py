@@ -75,18 +75,14 @@ def distance(measure: str, first: np.ndarray, second: np.ndarray) -> float:
 def jensen_shannon(first: np.ndarray, second: np.ndarray) -> float:
     """The divergence of two distributions over the same bins, in bits (Lin 1991)."""
     middle = (first + second) / 2
-    return float(sum(_relative_entropy(shares, middle) for shares in (first, second)) / 2)
+    there = [(shares[shares > 0], middle[shares > 0]) for shares in (first, second)]
+    return sum(float(np.sum(shares * np.log2(shares / of))) for shares, of in there) / 2
 
 
 def text_shares(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
     """Two mappings of a value to its share as distributions over the same bins."""
     values = list(dict.fromkeys([*first, *second]))
     return np.array([first.get(v, 0.0) for v in values]), np.array([second.get(v, 0.0) for v in values])
-
-
-def _relative_entropy(shares: np.ndarray, of: np.ndarray) -> float:
-    there = shares > 0
-    return float(np.sum(shares[there] * np.log2(shares[there] / of[there])))
 
 
 NAMED = 5
@@ -268,11 +264,16 @@ def _text(measure: str, before: Any | None, after: Any | None) -> dict[str, Any]
 
 
 def _value_shares(feature: Any | None) -> dict[str, float]:
+    counts = value_counts(feature)
+    total = max(sum(counts.values()), feature.string_stats.common_stats.tot_num_values) if feature and counts else 0
+    return {value: count / total for value, count in counts.items()} if total else {}
+
+
+def value_counts(feature: Any | None) -> dict[str, float]:
+    """The most frequent values of a column of text, with their counts, by its FeatureNameStatistics."""
     if feature is None or not feature.HasField("string_stats"):
         return {}
-    counts = {bucket.label: bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets}
-    total = max(sum(counts.values()), feature.string_stats.common_stats.tot_num_values)
-    return {value: count / total for value, count in counts.items()} if total else {}
+    return {bucket.label: bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets}
 
 
 def features_by_name(statistics: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.anomaly_gate.column import STATISTICS_FILE, read_columns
-from pipeline.drift import Bins, Sample, feature_skews, features_by_name
+from pipeline.drift import Bins, Sample, feature_skews, features_by_name, value_counts
 from pipeline.report.analysis.analysis_json import AnomalyLine, Bar, ColumnAnalysis, ColumnSide
 from pipeline.report.report_json import finite
 
@@ -56,7 +56,7 @@ def columns_of(
                 eval=_side(sides[EVAL].get(name), raw[EVAL].get(name)),
                 bars=_number_bars(*(samples[split].numbers(name) for split in (TRAIN, EVAL)))
                 if either.value_counts is None
-                else _text_bars(*(_counts(raw[split].get(name)) for split in (TRAIN, EVAL))),
+                else _text_bars(*(value_counts(raw[split].get(name)) for split in (TRAIN, EVAL))),
             )
         )
     for column in (column for column in columns if column.name in sensitive):
@@ -114,12 +114,6 @@ def _text_bars(train: Mapping[str, float], evaluated: Mapping[str, float]) -> li
     if rest:
         bars.append(Bar(label=OTHERS, train=sum(s[1] for s in rest), eval=sum(s[2] for s in rest)))
     return bars
-
-
-def _counts(feature: Any | None) -> dict[str, float]:
-    if feature is None or not feature.HasField("string_stats"):
-        return {}
-    return {bucket.label: bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets}
 
 
 def _number_bars(train: np.ndarray, evaluated: np.ndarray) -> list[Bar]:
