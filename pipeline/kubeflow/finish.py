@@ -4,6 +4,7 @@
 uploads the artifacts of a step only if its exit code is 0, and the failed step has already made the run fail.
 """
 
+import json
 import os
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from janus_core.errors import JanusError
+from janus_core.errors import JanusError, exit_code_of, readable
 from pipeline import environment
 from pipeline.kubeflow.step import check_run_id, exit_now, report_reason, step_parser
 from pipeline.report.report_json import RunReport, new_report
@@ -37,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bundle = read_bundle(Path(options.ir).parent, options.digest)
         report, place = finish(bundle, options.run_id, options.pipeline_root, options.executor_input)
     except Exception as error:
-        from janus_core.errors import exit_code_of, readable
-
         report_reason(f"report: {readable(error)}")
         if not isinstance(error, JanusError):
             raise
@@ -86,8 +85,6 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
 
 
 def _write(report: RunReport, folder: str) -> str:
-    import json
-
     from tfx.dsl.io import fileio
 
     fileio.makedirs(folder)

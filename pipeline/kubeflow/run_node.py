@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from janus_core.errors import ConfigError, DataError, GateError, JanusError, ServingError
+from janus_core.errors import ConfigError, DataError, GateError, JanusError, ServingError, exit_code_of, readable
 from pipeline import environment
 from pipeline.kubeflow.step import (
     TransientError,
@@ -75,8 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parameters = RunParameters(options.data_path or None, options.span, options.epochs)
         run_node(bundle, options.node_id, options.run_id, options.pipeline_root, parameters)
     except Exception as error:
-        from janus_core.errors import exit_code_of, readable
-
         report_reason(f"{options.node_id}: {readable(error)}")
         if isinstance(error, JanusError):
             return exit_code_of(error)
@@ -95,7 +93,6 @@ def run_node(bundle: "Bundle", node_id: str, run_id: str, root: str | None, para
     from tfx.orchestration.local import runner_utils
     from tfx.orchestration.portable import runtime_parameter_utils
 
-    from janus_core.errors import exit_code_of, readable
     from pipeline.kubeflow.metadata import check_reachable, connection_config, explained
     from pipeline.lineage.store import executions_of_run, record_failure
     from pipeline.run.launcher import Launcher
