@@ -29,8 +29,7 @@ def plot_tasks(comparison: Comparison, path: Path) -> None:
         _dots(panel, len(names) + 1, single, SINGLE_COLOUR)
         unit = f" [{info.unit}]" if info.unit else ""
         direction = "→ better" if info.higher_is_better else "better ←"
-        panel.set_xlabel(f"{info.metric}{unit}   {direction}")
-        panel.set_title(task)
+        panel.set(xlabel=f"{info.metric}{unit}   {direction}", title=task)
         panel.grid(axis="x", alpha=0.25)
         panel.locator_params(axis="x", nbins=5)
     panels[0].set_yticks(range(len(rows)), rows)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from scipy.integrate import trapezoid
 
@@ -86,10 +87,7 @@ def baselines_plot(key: str, metrics: Mapping[str, float | None], baselines: Map
         if network is not None:
             axis.axvline(network, color=TEXT, linewidth=1.2, linestyle="--", label="network")
             axis.legend(loc="best")
-        axis.set_yticks(range(len(models)), list(models))
-        axis.set_ylim(len(models) - 0.5, -0.5)
-        axis.set_xlabel(metric)
-        axis.grid(axis="x")
+        _name_bars(axis, list(models), metric)
 
     return Plot(
         key,
@@ -178,8 +176,7 @@ def slices_plot(key: str, columns: str, metric: str, overall: float | None, slic
 def _name_bars(axis: Axes, names: Sequence[str], label: str) -> None:
     """Names horizontal bars, the first of which is at the top."""
     axis.set_yticks(range(len(names)), names)
-    axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.set_xlabel(label)
+    axis.set(ylim=(len(names) - 0.4, -0.6), xlabel=label)
     axis.grid(axis="x")
 
 
@@ -288,10 +285,7 @@ def _curves(
         axis.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
     for label, x, y in lines:
         axis.plot(x, y, label=label, **style)
-    axis.set_xlim(-0.01, 1.01)
-    axis.set_ylim(-0.01, 1.01)
-    axis.set_xlabel(x_label)
-    axis.set_ylabel(y_label)
+    axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x_label, ylabel=y_label)
     axis.grid()
     if any(label for label, *_ in lines):
         axis.legend(loc="best")
@@ -311,13 +305,9 @@ def _confusion(key: str, confusion: Confusion) -> Plot:
         names = [shown(name) for name in confusion.classes]
         axis.set_xticks(range(size), names, rotation=0 if size < 5 else 60)
         axis.set_yticks(range(size), names)
-        axis.set_xlim(-0.5, size - 0.5)
-        axis.set_ylim(size - 0.5, -0.5)
-        axis.set_xlabel("predicted")
-        axis.set_ylabel("label")
+        axis.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), xlabel="predicted", ylabel="label")
         axis.tick_params(length=0)
-        for side in axis.spines.values():
-            side.set_visible(False)
+        axis.spines[:].set_visible(False)
 
     right = ", ".join(
         f"{name} {_percent(shares[i, i])}" for i, name in enumerate(confusion.classes) if totals[i, 0] > 0
@@ -337,20 +327,11 @@ def _confusion(key: str, confusion: Confusion) -> Plot:
 
 
 def _cell(axis: Axes, x: float, y: float, share: float, size: float = 1.0, strongest: float = 0.6) -> None:
-    from matplotlib.patches import Rectangle
-
-    gap = 0.03 * size
-    axis.add_patch(
-        Rectangle(
-            (x - size / 2 + gap, y - size / 2 + gap),
-            size - 2 * gap,
-            size - 2 * gap,
-            facecolor=ACCENT,
-            # Text on it keeps its contrast.
-            alpha=0.04 + (strongest - 0.04) * share,
-            linewidth=0,
-        )
-    )
+    side = 0.94 * size
+    # Text on it keeps its contrast.
+    alpha = 0.04 + (strongest - 0.04) * share
+    corner = (x - side / 2, y - side / 2)
+    axis.add_patch(Rectangle(corner, side, side, facecolor=ACCENT, alpha=alpha, linewidth=0))
 
 
 def _percent(share: float) -> str:
@@ -367,8 +348,7 @@ def _residuals(key: str, histogram: Histogram, unit: str) -> Plot:
     def paint(axis: Axes) -> None:
         axis.bar(edges[:-1], shares, np.diff(edges), align="edge", color=SERIES[0], alpha=0.85)
         axis.axvline(0, color=TEXT, linewidth=1.2, linestyle="--")
-        axis.set_xlabel(f"prediction − label{unit}")
-        axis.set_ylabel("share of rows")
+        axis.set(xlabel=f"prediction − label{unit}", ylabel="share of rows")
         axis.grid(axis="y")
 
     above = float(shares[(edges[:-1] + edges[1:]) / 2 > 0].sum())
@@ -397,10 +377,8 @@ def _predicted_true(key: str, grid: Grid, unit: str) -> Plot:
         for row, column in zip(*np.nonzero(counts), strict=True):
             _cell(axis, centres[row], centres[column], float(strength[row, column]), step, 1.0)
         axis.plot([edges[0], edges[-1]], [edges[0], edges[-1]], color=TEXT, linewidth=1.1, linestyle="--")
-        axis.set_xlim(edges[0], edges[-1])
-        axis.set_ylim(edges[0], edges[-1])
-        axis.set_xlabel(f"predicted{unit}")
-        axis.set_ylabel(f"label{unit}")
+        range_ = edges[0], edges[-1]
+        axis.set(xlim=range_, ylim=range_, xlabel=f"predicted{unit}", ylabel=f"label{unit}")
         axis.xaxis.set_major_locator(MaxNLocator(6))
         axis.grid()
 
