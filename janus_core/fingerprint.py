@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -51,6 +52,11 @@ def folder_fingerprint(*folders: Path) -> str:
     return _digest(
         (path.relative_to(folder.parent).as_posix(), path) for folder in folders for path in folder.rglob("*.py")
     )
+
+
+def digest_of_json(content: Any) -> str:
+    """A sha256, in hexadecimal digits, of what JSON can hold; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def import_closure(*modules: str) -> set[Path]:

@@ -1,6 +1,5 @@
 """What ArrowExampleGen is asked for, and which examples may be trained on together by it."""
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.example_gen.precision import Use
+from janus_core.fingerprint import digest_of_json
 from janus_core.strict import StrictModel
 from janus_core.tables.column_kinds import Kind
 from janus_core.tables.config import DataConfig
@@ -111,4 +111,4 @@ def settings_digest(parameters: Mapping[str, Any]) -> str:
     settings |= {key: parameters[key] for key in ("units", "offsets") if parameters.get(key)}
     usual = vars(RFC_4180)
     settings |= {key: data[key] for key, value in usual.items() if data.get(key, value) != value}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    return digest_of_json(settings)[:16]

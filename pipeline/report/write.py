@@ -1,13 +1,11 @@
 """Writes report.html, the model card and the numbers behind them, each whole or not at all."""
 
-import hashlib
-import json
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from janus_core.files import write_text
-from janus_core.fingerprint import source_fingerprint
+from janus_core.fingerprint import digest_of_json, source_fingerprint
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
 from pipeline.report.model_card import CARD_FILE, NOTES_FILE, card_markdown, model_card, read_notes
@@ -57,7 +55,7 @@ def _key(report: RunReport, config: JanusConfig, analysis: Analysis) -> str:
         "analysis": analysis.model_dump(include={"tasks"}),
         "code": source_fingerprint(__name__),
     }
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    return digest_of_json(made_of)
 
 
 def _plots(path: Path, key: str) -> Plots:

@@ -17,7 +17,14 @@ from components.statistics_gen.component import ArrowStatisticsGen
 from components.transform.component import ArrowTransform
 from components.tuner.component import ParallelTuner
 from janus_core import fingerprint
-from janus_core.fingerprint import folder_fingerprint, import_closure, modules_in, node_modules, source_fingerprint
+from janus_core.fingerprint import (
+    digest_of_json,
+    folder_fingerprint,
+    import_closure,
+    modules_in,
+    node_modules,
+    source_fingerprint,
+)
 from janus_core.packages import PACKAGES, ROOT
 from tests.project import copy_sources
 
@@ -149,6 +156,13 @@ def test_a_module_that_does_not_exist_is_an_error() -> None:
 def test_modules_of_a_package() -> None:
     assert "components.metrics.curves" in modules_in("components.metrics")
     assert "components.metrics" not in modules_in("components.metrics")
+
+
+def test_a_digest_is_of_all_values_whatever_their_order() -> None:
+    base = {"trainer": "{}", "repetition": 0, "code": "a"}
+    digests = {digest_of_json(content) for content in (base, {**base, "repetition": 1}, {**base, "code": "b"})}
+    assert len(digests) == 3
+    assert digest_of_json(dict(reversed(base.items()))) == digest_of_json(base)
 
 
 def test_a_folders_fingerprint_sees_names_and_content(tmp_path: Path) -> None:

@@ -1,10 +1,7 @@
 """The journal of finished trainings, one JSON line each, so that none is repeated."""
 
-import hashlib
-import json
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -44,8 +41,3 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         self._known[training.key] = training
-
-
-def training_key(parts: Mapping[str, str | int]) -> str:
-    """A digest of all that determines a training."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]

@@ -15,10 +15,11 @@ from components.metrics.metric import StatisticMetric
 from components.metrics.rows import labelled, make_rows, one_group
 from components.metrics.statistic import Statistic
 from janus_core.errors import JanusError
+from janus_core.fingerprint import digest_of_json
 from janus_core.kinds import metrics_of
 from janus_core.progress import PROGRESS, readable_seconds
 from pipeline.commands.compare.comparison import Training
-from pipeline.commands.compare.journal import Journal, training_key
+from pipeline.commands.compare.journal import Journal
 from pipeline.config import JanusConfig
 from pipeline.evaluation import LABELLED_COUNT, metrics_by_output, output_of
 from pipeline.report.report_json import finite
@@ -93,14 +94,9 @@ def carry_out(
     """
 
     def key_of(wanted: Planned) -> str:
-        return training_key(
-            {
-                **determined_by,
-                "trainer": wanted.config.model_dump_json(),
-                "repetition": wanted.repetition,
-                "examples": examples.digest,
-            }
-        )
+        trainer = wanted.config.model_dump_json()
+        parts = {"trainer": trainer, "repetition": wanted.repetition, "examples": examples.digest}
+        return digest_of_json({**determined_by, **parts})[:24]
 
     keys = {key_of(wanted): wanted for wanted in reversed(planned)}
     todo = [wanted for key, wanted in reversed(keys.items()) if journal.find(key) is None]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.commands.compare.journal import Journal, training_key
+from pipeline.commands.compare.journal import Journal
 from tests.pipeline.commands.compare.comparisons import trainings
 
 FIRST, SECOND = trainings([0.8, 0.9], [10.0, None])
@@ -23,10 +23,3 @@ def test_a_cut_line_costs_that_training_alone(tmp_path: Path) -> None:
     journal.add(SECOND)
     again = Journal(path)
     assert (again.find(FIRST.key), again.find(SECOND.key)) == (FIRST, SECOND)
-
-
-def test_a_key_is_of_all_that_determines_a_training() -> None:
-    base = {"trainer": "{}", "repetition": 0, "code": "a"}
-    keys = {training_key(parts) for parts in (base, {**base, "repetition": 1}, {**base, "code": "b"})}
-    assert len(keys) == 3
-    assert training_key(dict(reversed(base.items()))) == training_key(base)
