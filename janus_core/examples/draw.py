@@ -29,12 +29,6 @@ class Drawn:
     read: int
 
 
-def draw_records(split_uri: str, wanted: int, seed: int, whole: bool = False) -> tuple[list[bytes], int]:
-    """The records of `draw_rows`, and how many were read."""
-    drawn = draw_rows(split_uri, wanted, seed, whole)
-    return drawn.records, drawn.read
-
-
 def draw_rows(split_uri: str, wanted: int, seed: int, whole: bool = False) -> Drawn:
     """`draw_from` of the files of a split, in a folder."""
     return draw_from(shard_files(split_uri), wanted, seed, whole)

@@ -16,6 +16,7 @@ from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
 from pipeline.home import Home, now
 from pipeline.report.report_json import read_latest
+from pipeline.report.view import decimals
 from pipeline.run.display import console_on
 from serving.errors import RequestError
 from trainer.config import classes_of
@@ -48,7 +49,7 @@ class Result:
     def problems(self) -> list[str]:
         """A sentence for each threshold that is passed."""
         found = [
-            f"column '{one.column}' is skewed: {one.measure} {_number(one.distance)} is above {one.threshold:g}"
+            f"column '{one.column}' is skewed: {one.measure} {decimals(one.distance)} is above {one.threshold:g}"
             if one.missing_serving < 1
             else f"column '{one.column}' is in no request"
             for one in self.features
@@ -103,7 +104,7 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     import tensorflow_data_validation as tfdv
 
     from components.anomaly_gate.column import STATISTICS_FILE
-    from janus_core.examples.draw import draw_records
+    from janus_core.examples.draw import draw_rows
     from pipeline.commands.skew.predictions import prediction_drifts
     from pipeline.drift import Sample, batches_of, feature_skews, sample_of
     from pipeline.lineage.store import executions_of_run, open_store
@@ -114,7 +115,7 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     examples, statistics, schema = (run[node].output(key) if node in run else None for key, node in nodes.items())
     if statistics is None or schema is None or examples is None:
         raise ConfigError(f"the newest run of pipeline '{home.name}' ended before its statistics: run it again")
-    drawn, _ = draw_records(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True)
+    drawn = draw_rows(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True).records
     training = Sample(
         tfdv.load_stats_binary(f"{statistics.uri}/Split-train/{STATISTICS_FILE}"), batches_of(drawn) if drawn else []
     )
@@ -152,11 +153,11 @@ def _logged(options: SkewOptions) -> tuple[list[bytes], dict[str, np.ndarray]]:
 
 def _expected(config: JanusConfig, split: str) -> dict[str, np.ndarray]:
     """What the newest pushed model answers to rows drawn from the eval split."""
-    from janus_core.examples.draw import draw_records
+    from janus_core.examples.draw import draw_rows
     from pipeline.commands.predict.job import newest_version
     from serving.saved_model import LoadedModel
 
-    rows, _ = draw_records(split, EVAL_ROWS, config.seed, whole=True)
+    rows = draw_rows(split, EVAL_ROWS, config.seed, whole=True).records
     model = LoadedModel(newest_version(config, None))
     try:
         return model.run("serving_default", {"examples": np.array(rows, object)})
@@ -183,7 +184,7 @@ def _view(result: Result) -> RenderableType:
         features.add_row(
             one.column,
             one.measure,
-            _number(one.distance),
+            decimals(one.distance),
             "" if one.threshold is None else f"{one.threshold:g}",
             f"{one.missing_training:.1%}",
             f"{one.missing_serving:.1%}",
@@ -198,7 +199,7 @@ def _view(result: Result) -> RenderableType:
             tasks.add_row(
                 drift.task,
                 drift.measure,
-                _number(drift.distance),
+                decimals(drift.distance),
                 "" if drift.threshold is None else f"{drift.threshold:g}",
                 "" if drift.shift is None else f"{drift.shift:+.4g}",
                 _verdict(drift.drifted, drift.threshold, "drifted"),
@@ -211,7 +212,3 @@ def _verdict(past: bool, threshold: float | None, word: str) -> str:
     if past:
         return f"[red]✗ {word}[/red]"
     return "no threshold" if threshold is None else "[green]✓[/green]"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

@@ -1,7 +1,5 @@
 """Reads a run's artifacts for the report, and lets the exported model predict a sample of the eval split again."""
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -9,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from janus_core.errors import JanusError
-from janus_core.fingerprint import source_fingerprint
+from janus_core.fingerprint import digest_of_json, source_fingerprint
 from janus_core.kinds import headline_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Analysis
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
-    from tensorflow_metadata.proto.v0 import schema_pb2
 
     from pipeline.lineage.store import NodeExecution, StoredArtifact
 
@@ -82,7 +79,7 @@ def _key(config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> str:
         "config": config.model_dump(mode="json", include={"seed", "data", "features", "tasks", "evaluation", "report"}),
         "code": source_fingerprint(__name__),
     }
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+    return digest_of_json(made_of)[:16]
 
 
 def _read(path: Path | None, key: str) -> Analysis | None:
@@ -107,28 +104,23 @@ def _part(analysis: Analysis, what: str, add: Callable[[], Any]) -> None:
 
 
 def _add_data(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:
-    from janus_core.examples.draw import draw_records
+    from janus_core.examples.draw import draw_rows
     from pipeline.drift import batches_of
     from pipeline.report.analysis.columns import EVAL, TRAIN, anomalies_of, columns_of
+    from pipeline.schema import read_schema
 
     if "anomalies" in artifacts:
         analysis.anomalies = anomalies_of(artifacts["anomalies"].uri, config.sensitive_columns())
     if "statistics" in artifacts:
-        schema = _schema(artifacts["schema"].uri) if "schema" in artifacts else None
+        schema = read_schema(Path(artifacts["schema"].uri) / "schema.pbtxt") if "schema" in artifacts else None
         examples, batches = artifacts.get("examples"), {}
         if examples is not None and "://" in examples.uri:
             analysis.notes.append(f"numbers are compared where the examples are on a local disk: not {examples.uri}")
         elif examples is not None:
             for split in (TRAIN, EVAL):
-                records, _ = draw_records(f"{examples.uri}/Split-{split}", config.report.sample, config.seed, True)
+                records = draw_rows(f"{examples.uri}/Split-{split}", config.report.sample, config.seed, True).records
                 batches[split] = batches_of(records) if records else []
         analysis.columns = columns_of(artifacts["statistics"].uri, schema, batches, config.sensitive_columns())
-
-
-def _schema(uri: str) -> "schema_pb2.Schema":
-    from pipeline.schema import read_schema
-
-    return read_schema(Path(uri) / "schema.pbtxt")
 
 
 def _add_baselines(analysis: Analysis, config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from janus_core.examples.draw import draw_records, draw_rows
+from janus_core.examples.draw import draw_rows
 
 
 @pytest.fixture
@@ -20,14 +20,14 @@ def split(tmp_path: Path) -> str:
 
 
 def test_a_sample_is_drawn_evenly_and_always_the_same(split: str) -> None:
-    records, read = draw_records(split, 60, seed=7)
-    assert (len(records), read) == (60, 300)
-    assert records == sorted(set(records))
-    assert draw_records(split, 60, seed=7)[0] == records
-    assert draw_records(split, 60, seed=8)[0] != records
+    drawn = draw_rows(split, 60, seed=7)
+    assert (len(drawn.records), drawn.read) == (60, 300)
+    assert drawn.records == sorted(set(drawn.records))
+    assert draw_rows(split, 60, seed=7).records == drawn.records
+    assert draw_rows(split, 60, seed=8).records != drawn.records
     of_each = np.zeros(300)
     for seed in range(20):
-        of_each[[int(record) for record in draw_records(split, 60, seed)[0]]] += 1
+        of_each[[int(record) for record in draw_rows(split, 60, seed).records]] += 1
     # 20 draws with a chance of 0.2: 4 ± 1.8.
     assert of_each.mean() == 4
     assert abs(of_each - 4).max() < 5 * 1.8
@@ -35,9 +35,9 @@ def test_a_sample_is_drawn_evenly_and_always_the_same(split: str) -> None:
 
 
 def test_all_files_of_a_large_split_are_read_where_it_matters(split: str) -> None:
-    records, read = draw_records(split, 3, seed=1)
-    assert (len({record[:1] for record in records}), read) == (1, 100)
-    assert draw_records(split, 3, seed=1, whole=True)[1] == 300
+    drawn = draw_rows(split, 3, seed=1)
+    assert (len({record[:1] for record in drawn.records}), drawn.read) == (1, 100)
+    assert draw_rows(split, 3, seed=1, whole=True).read == 300
 
 
 def test_the_places_of_drawn_rows_are_known(split: str) -> None:
@@ -46,5 +46,4 @@ def test_the_places_of_drawn_rows_are_known(split: str) -> None:
 
 
 def test_all_of_a_small_split_is_the_sample(split: str) -> None:
-    records, _ = draw_records(split, 1000, seed=0)
-    assert records == [f"{row:03}".encode() for row in range(300)]
+    assert draw_rows(split, 1000, seed=0).records == [f"{row:03}".encode() for row in range(300)]
