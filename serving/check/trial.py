@@ -244,20 +244,13 @@ def operation_problems(meta_graph: Any) -> list[str]:
     graph = meta_graph.graph_def
     functions = {function.signature.name for function in graph.library.function}
     problems = []
-    for name, place in sorted(_operations(graph).items()):
+    # Of each operation, the place where it occurs first.
+    for name, place in sorted(dict(reversed([*_nodes(graph)])).items()):
         if name in PYTHON_OPERATIONS:
             problems.append(f"{place} is a {name}: it calls Python, which TensorFlow Serving does not have")
         elif name not in functions and op_def_registry.get(name) is None:
             problems.append(f"{place} is a {name}: not one of TensorFlow's core operations")
     return problems
-
-
-def _operations(graph: Any) -> dict[str, str]:
-    """Operation → where it occurs first."""
-    first: dict[str, str] = {}
-    for operation, place in _nodes(graph):
-        first.setdefault(operation, place)
-    return first
 
 
 def _nodes(graph: Any) -> Iterator[tuple[str, str]]:
