@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from google.protobuf import wrappers_pb2
+from google.protobuf import json_format
 
 # TFMA 0.52 no longer exports the messages of an EvalConfig itself.
 from tensorflow_model_analysis.proto import config_pb2
@@ -123,7 +123,7 @@ def _model_spec(tasks: Mapping[str, Task]) -> config_pb2.ModelSpec:
 def _example_count_spec() -> config_pb2.MetricsSpec:
     # TFMA blesses no model without any threshold; this one is always present.
     count = _metric_config(EXAMPLE_COUNT, "", "ExampleCount")
-    _add_threshold(count, _value_threshold(minimum=1.0, maximum=None))
+    _add_thresholds(count, {"min": 1.0})
     return config_pb2.MetricsSpec(metrics=[count], example_weights=config_pb2.ExampleWeightOptions(unweighted=True))
 
 
@@ -133,8 +133,7 @@ def _task_specs(name: str, task: Task, gates: Sequence[Gate]) -> Iterable[config
     present_classes = _PRESENT_CLASSES.get(kind_of(task).label_form)
     for metric in metrics_of(task).values():
         found = _own_config(metric.name, metric.implementation, _settings(task, metric.reads))
-        for threshold in _thresholds({gate.rule: gate.limit for gate in gates if gate.metric == metric.name}):
-            _add_threshold(found, threshold)
+        _add_thresholds(found, {gate.rule: gate.limit for gate in gates if gate.metric == metric.name})
         by_output.setdefault(output_of(name, metric), []).append(found)
     if present_classes:
         by_output[name].append(_own_config(PRESENT_CLASSES, present_classes, _settings(task)))
@@ -165,34 +164,17 @@ def _metric_config(
     return config_pb2.MetricConfig(class_name=class_name, module=module, config=config)
 
 
-def _add_threshold(metric: config_pb2.MetricConfig, threshold: config_pb2.MetricThreshold) -> None:
-    # A plain `threshold` would have to hold in every slice.
-    metric.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold)
-
-
-def _thresholds(limits: Mapping[Rule, float]) -> list[config_pb2.MetricThreshold]:
-    found = []
-    if "min" in limits or "max" in limits:
-        found.append(_value_threshold(limits.get("min"), limits.get("max")))
+def _add_thresholds(metric: config_pb2.MetricConfig, limits: Mapping[Rule, float]) -> None:
+    found: list[dict[str, Any]] = []
+    bounds = {"min": "lower_bound", "max": "upper_bound"}
+    values = {bounds[rule]: limit for rule, limit in limits.items() if rule in bounds}
+    if values:
+        found.append({"value_threshold": values})
     if "max_drop" in limits:
-        found.append(_change_threshold(-limits["max_drop"], config_pb2.MetricDirection.HIGHER_IS_BETTER))
+        found.append({"change_threshold": {"absolute": -limits["max_drop"], "direction": "HIGHER_IS_BETTER"}})
     if "max_rise" in limits:
-        found.append(_change_threshold(limits["max_rise"], config_pb2.MetricDirection.LOWER_IS_BETTER))
-    return found
-
-
-def _value_threshold(minimum: float | None, maximum: float | None) -> config_pb2.MetricThreshold:
-    bounds = {"lower_bound": minimum, "upper_bound": maximum}
-    return config_pb2.MetricThreshold(
-        value_threshold=config_pb2.GenericValueThreshold(
-            **{name: wrappers_pb2.DoubleValue(value=bound) for name, bound in bounds.items() if bound is not None}
-        )
-    )
-
-
-def _change_threshold(change: float, direction: int) -> config_pb2.MetricThreshold:
-    return config_pb2.MetricThreshold(
-        change_threshold=config_pb2.GenericChangeThreshold(
-            absolute=wrappers_pb2.DoubleValue(value=change), direction=direction
-        )
-    )
+        found.append({"change_threshold": {"absolute": limits["max_rise"], "direction": "LOWER_IS_BETTER"}})
+    for one in found:
+        threshold = json_format.ParseDict(one, config_pb2.MetricThreshold())
+        # A plain `threshold` would have to hold in every slice.
+        metric.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold)
