@@ -1,7 +1,7 @@
 """Loads a model and checks its answers."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,7 @@ import numpy as np
 
 from serving.check.answers import Answers, differences, unusable
 from serving.check.findings import Findings, Latency
-from serving.check.requests import (
-    Inputs,
-    inputs_of,
-    signatures_of,
-    take,
-    values_to_refuse,
-    with_unseen,
-)
+from serving.check.requests import Inputs, inputs_of, signatures_of, take, values_to_refuse, with_unseen
 from serving.errors import Code, RequestError
 from serving.rows import only_columns
 from serving.saved_model import LoadedModel
@@ -101,36 +94,41 @@ class _Trial:
 
     def real_rows(self) -> tuple[dict[str, Answers], list[str]]:
         """The answers to all rows at once, and their problems."""
-        answers: dict[str, Answers] = {}
-        problems: list[str] = []
-        for signature in self.signatures:
-            try:
-                self._inputs[signature] = inputs_of(signature, self._model.signature(signature), self._rows)
-                answers[signature] = self._model.run(signature, self._inputs[signature])
-            except (RequestError, ValueError) as error:
-                problems.append(f"{signature}: real rows are not answered: {error}")
-                continue
-            problems += unusable(signature, answers[signature], self._names)
-        return answers, problems + _disagreement(answers, self._names)
+        return self._answers(self.signatures, self._rows, self._names, "real rows are")
 
     def other_rows(self) -> list[str]:
         """The problems of the answers to a row without optional columns, to unseen values in string columns, and to
         values that must be refused."""
         problems = []
         for name, row, left_out in _other_rows(self._rows[0], self._model.signature(COLUMNS)):
-            answers: dict[str, Answers] = {}
-            for signature in self._inputs:
-                try:
-                    inputs = inputs_of(signature, self._model.signature(signature), [row])
-                    if signature == COLUMNS:
-                        inputs = {column: value for column, value in inputs.items() if column not in left_out}
-                    answers[signature] = self._model.run(signature, inputs)
-                except RequestError as error:
-                    problems.append(f"{signature}: {name} is not answered: {error}")
-                    continue
-                problems += unusable(signature, answers[signature], [name])
-            problems += _disagreement(answers, [name])
+            problems += self._answers(list(self._inputs), [row], [name], f"{name} is", left_out)[1]
         return problems + self._unrefused() if COLUMNS in self._inputs else problems
+
+    def _answers(
+        self,
+        signatures: Sequence[str],
+        rows: Sequence[bytes],
+        names: Sequence[str],
+        who: str,
+        left_out: Collection[str] = (),
+    ) -> tuple[dict[str, Answers], list[str]]:
+        """The answers to rows, in requests to serving_columns without the columns `left_out`, and their problems."""
+        answers: dict[str, Answers] = {}
+        problems: list[str] = []
+        for signature in signatures:
+            try:
+                inputs = inputs_of(signature, self._model.signature(signature), rows)
+                self._inputs.setdefault(signature, inputs)
+                if signature == COLUMNS:
+                    inputs = {column: values for column, values in inputs.items() if column not in left_out}
+                answers[signature] = self._model.run(signature, inputs)
+            except (RequestError, ValueError) as error:
+                problems.append(f"{signature}: {who} not answered: {error}")
+                continue
+            problems += unusable(signature, answers[signature], names)
+        if EXAMPLES in answers and COLUMNS in answers:
+            problems += differences(COLUMNS, answers[COLUMNS], answers[EXAMPLES], names, EXAMPLES)
+        return answers, problems
 
     def _unrefused(self) -> list[str]:
         """Values that serving_columns answers, and must refuse: they are cast to nonsense, or were never trained on."""
@@ -190,12 +188,6 @@ def _other_rows(row: bytes, columns: Any) -> Iterator[tuple[str, bytes, set[str]
     yield "the row without optional columns", required, set(columns.defaults)
     for column in sorted(name for name, info in columns.inputs.items() if info.dtype == STRING):
         yield f"the row with an unseen value in {column}", with_unseen(row, column), set()
-
-
-def _disagreement(answers: dict[str, Answers], names: Sequence[str]) -> list[str]:
-    if EXAMPLES not in answers or COLUMNS not in answers:
-        return []
-    return list(differences(COLUMNS, answers[COLUMNS], answers[EXAMPLES], names, EXAMPLES))
 
 
 CALLS = {1: 200, 128: 50}
