@@ -108,12 +108,13 @@ class Client(abc.ABC):
     @abc.abstractmethod
     def _read_signature(self) -> Signature: ...
 
+    def _definition(self, known: Mapping[str, Any]) -> Any:
+        """The signature's definition among those of the model."""
+        if self.signature_name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            reason = f"the model has no signature '{self.signature_name}'; it has {there}"
+            raise RequestError(Code.FAILED_PRECONDITION, reason)
+        return known[self.signature_name]
+
     @abc.abstractmethod
     def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]: ...
-
-
-def no_signature(name: str, known: Sequence[str]) -> RequestError:
-    """The error for a model without the requested signature."""
-    return RequestError(
-        Code.FAILED_PRECONDITION, f"the model has no signature '{name}'; it has {', '.join(sorted(known)) or 'none'}"
-    )

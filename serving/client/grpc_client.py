@@ -10,7 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from serving.client.base import Client, RemoteModel, no_signature
+from serving.client.base import Client, RemoteModel
 from serving.client.retries import Policy
 from serving.errors import Code, RequestError
 from serving.signatures import COLUMNS, Signature, signature_of, with_assumed_defaults
@@ -71,9 +71,7 @@ class GrpcClient(Client):
             raise RequestError(Code.INTERNAL, f"{self._address}: the model's metadata is damaged: {error}") from error
         if not unpacked:
             raise RequestError(Code.INTERNAL, f"{self._address}: the server gave no signatures of {self._spec.name}")
-        if self.signature_name not in signatures.signature_def:
-            raise no_signature(self.signature_name, list(signatures.signature_def))
-        signature = signature_of(signatures.signature_def[self.signature_name])
+        signature = signature_of(self._definition(signatures.signature_def))
         return with_assumed_defaults(signature) if self.signature_name == COLUMNS else signature
 
     def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]:

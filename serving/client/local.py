@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.client.base import Client, no_signature
+from serving.client.base import Client
 from serving.description import ModelDescription, read_description
 from serving.signatures import COLUMNS, Signature, signature_of
 
@@ -43,9 +43,7 @@ class LocalClient(Client):
         self._model.close()
 
     def _read_signature(self) -> Signature:
-        if self.signature_name not in self._model.signatures:
-            raise no_signature(self.signature_name, list(self._model.signatures))
-        return signature_of(self._model.signatures[self.signature_name])
+        return signature_of(self._definition(self._model.signatures))
 
     def _predict(self, inputs: dict[str, np.ndarray], outputs: Sequence[str] | None) -> dict[str, np.ndarray]:
         return self._model.run(self.signature_name, inputs, outputs)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from serving.client.base import Client, RemoteModel, no_signature
+from serving.client.base import Client, RemoteModel
 from serving.client.retries import Policy
 from serving.errors import Code, RequestError
 from serving.signatures import COLUMNS, STRING, Signature, TensorInfo, signature_of_json, with_assumed_defaults
@@ -58,10 +58,7 @@ class RestClient(Client):
     def _read_signature(self) -> Signature:
         answer = self._call("GET", f"{self._base}/metadata")
         try:
-            known = answer["metadata"]["signature_def"]["signature_def"]
-            if self.signature_name not in known:
-                raise no_signature(self.signature_name, list(known))
-            signature = signature_of_json(known[self.signature_name])
+            signature = signature_of_json(self._definition(answer["metadata"]["signature_def"]["signature_def"]))
             return with_assumed_defaults(signature) if self.signature_name == COLUMNS else signature
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(Code.INTERNAL, f"{self._base}/metadata: not the metadata of a model: {error}") from error
