@@ -31,15 +31,15 @@ def baselines_config(config: JanusConfig) -> BaselinesConfig:
     )
 
 
-def compared_metric(config: JanusConfig, task: str) -> Metric:
+def gated_metric(config: JanusConfig, task: str, decided: bool) -> Metric:
     """The first metric of a task with a gate, else the kind's headline.
 
-    It is neither one that should be near a certain value, which predictions without any information may have too, nor
-    one of a decision, whose threshold only the network has.
+    It is not one that should be near a certain value, which predictions without any information may have too; nor,
+    unless `decided`, one of a decision, whose threshold only the network has.
     """
     metrics = metrics_of(config.tasks[task])
     gated = [metrics[name] for name in config.evaluation.gated(task)]
-    fit = [metric for metric in gated if metric.better in ("high", "low") and metric.reads != "decision"]
+    fit = [m for m in gated if m.better in ("high", "low") and (decided or m.reads != "decision")]
     return fit[0] if fit else headline_of(config.tasks[task])
 
 
@@ -51,6 +51,6 @@ def _loss(config: JanusConfig, name: str, task: Task) -> Loss:
         return "poisson"
     if quantiles_of(task):
         return "quantile"
-    gated = compared_metric(config, name).name if config.evaluation.gated(name) else ""
+    gated = gated_metric(config, name, decided=False).name if config.evaluation.gated(name) else ""
     by_metric: dict[str, Loss] = {"mae": "absolute", "rmse": "squared", "r2": "squared"}
     return by_metric.get(gated, "squared" if task.loss == "mse" else "absolute")

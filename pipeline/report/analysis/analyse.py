@@ -172,9 +172,10 @@ def _add_predictions(
     from tensorflow.core.example import example_pb2
 
     from janus_core.examples.draw import draw_rows
+    from pipeline.baselines import gated_metric
     from pipeline.report.analysis.baselines import add_errors
     from pipeline.report.analysis.curves import curves_of
-    from pipeline.report.analysis.importance import REPEATS, importance_metric, importances
+    from pipeline.report.analysis.importance import REPEATS, importances
     from pipeline.report.analysis.sample import part_of, predicted_tasks, slices_of
     from pipeline.report.analysis.standard_errors import GROUPS, metrics_by_task, standard_errors
 
@@ -215,7 +216,7 @@ def _add_predictions(
     few = {name: labelled for name, labelled in few.items() if len(labelled.rows)}
     # The rows' places are among those chosen now.
     few = {name: labelled.moved(np.searchsorted(chosen, labelled.rows)) for name, labelled in few.items()}
-    used = {name: metrics[name][importance_metric(config, name)] for name in few}
+    used = {name: metrics[name][gated_metric(config, name, decided=True).name] for name in few}
     columns = config.feature_columns()
     importance, skipped = importances(
         model, [examples[row] for row in chosen], few, used, columns, config.seed, until, progress

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from components.baselines.result import EvaluatedTask, read_outcomes, read_split
-from pipeline.baselines import compared_metric
+from pipeline.baselines import gated_metric
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import BaselineAnalysis, TaskBaselines
 from pipeline.report.analysis.sample import Predicted
@@ -21,7 +21,7 @@ def baselines_of(config: JanusConfig, uri: str) -> dict[str, TaskBaselines]:
         uri: the folder of the Baselines component's output.
     """
     evaluated, metrics = read_split(uri).tasks, metrics_by_task(config)
-    found = {name: TaskBaselines(metric=compared_metric(config, name).name) for name in config.tasks}
+    found = {name: TaskBaselines(metric=gated_metric(config, name, decided=False).name) for name in config.tasks}
     for outcome in read_outcomes(uri):
         made = BaselineAnalysis(rows=outcome.rows, seconds=outcome.seconds, problem=outcome.problem)
         if not outcome.problem:

@@ -8,8 +8,6 @@ from dataclasses import replace
 import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 
-from janus_core.kinds import headline_of, metrics_of
-from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import Importance
 from pipeline.report.analysis.sample import Predicted, predict
 from pipeline.report.analysis.standard_errors import TaskMetric
@@ -20,16 +18,6 @@ T_95 = 2.92
 """One-sided 95 % point of Student's distribution with `REPEATS` - 1 degrees of freedom."""
 LEAST = 1e-6
 """A change below this share of the metric, or of the largest change, is rounding: the column is not used."""
-
-
-def importance_metric(config: JanusConfig, task: str) -> str:
-    """The metric in which importance is measured: the first that has a gate, else the kind's headline.
-
-    What should be near a certain value says little: predictions without any information may have it too.
-    """
-    metrics = metrics_of(config.tasks[task])
-    gated = [name for name in config.evaluation.gated(task) if metrics[name].better in ("high", "low")]
-    return gated[0] if gated else headline_of(config.tasks[task]).name
 
 
 def importances(

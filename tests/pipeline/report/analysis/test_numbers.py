@@ -11,10 +11,11 @@ from tensorflow.core.example import example_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from janus_core.metrics import ACCURACY, AUC, BIAS, MAE
+from pipeline.baselines import gated_metric
 from pipeline.report.analysis.analysis_json import Bar, Importance, NodeLineage, TaskAnalysis
 from pipeline.report.analysis.columns import anomalies_of, columns_of
 from pipeline.report.analysis.curves import OTHERS, curves_of
-from pipeline.report.analysis.importance import importance_metric, importances, mark_chance
+from pipeline.report.analysis.importance import importances, mark_chance
 from pipeline.report.analysis.sample import Predicted, part_of, slices_of
 from pipeline.report.analysis.slices import interval, slice_values, split_name, worst_slices
 from pipeline.report.analysis.standard_errors import TaskMetric, metrics_by_task, standard_error
@@ -288,8 +289,8 @@ def test_importance_is_measured_in_a_gated_metric_that_has_a_direction() -> None
         "wait": {"bias": {"max": 1}},
     }
     with_gates = kinds_config(gates=gates)
-    assert importance_metric(with_gates, "delay") == "rmse"
-    assert importance_metric(with_gates, "wait") == "mae"
+    assert gated_metric(with_gates, "delay", decided=True).name == "rmse"
+    assert gated_metric(with_gates, "wait", decided=True).name == "mae"
 
 
 def test_a_bias_becomes_worse_on_either_side_of_zero() -> None:
