@@ -12,13 +12,13 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 from janus_core.errors import ConfigError, JanusError
+from janus_core.files import try_to_write
 
 TERMINATION_LOG = Path("/dev/termination-log")
 """Kubernetes shows what a container writes there; the file exists in containers only."""
@@ -84,9 +84,7 @@ def check_writable(folder: str) -> None:
     if "://" in folder:
         return
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try_to_write(Path(folder))
     except OSError as error:
         raise ConfigError(
             f"{folder} cannot be written by user {os.getuid()}, group {os.getgid()} ({error.strerror}): Kubeflow does "
