@@ -84,11 +84,9 @@ def count_hashes(parts: Iterable[HashCounts], most: int = MOST_HASHES) -> HashCo
     bits = max((part.bits for part in given), default=0)
     given = [part._thinned(bits) for part in given]
     hashes = np.concatenate([np.empty(0, np.uint64), *(part.hashes for part in given)])
-    order = np.argsort(hashes, kind="stable")
-    hashes = hashes[order]
-    counts = np.concatenate([np.empty(0, np.int64), *(part.counts for part in given)])[order]
-    starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]])) if len(hashes) else np.empty(0, int)
-    result = HashCounts(hashes[starts], np.add.reduceat(counts, starts) if len(starts) else counts, bits)
+    counts = np.concatenate([np.empty(0, np.int64), *(part.counts for part in given)])
+    distinct, places = np.unique(hashes, return_inverse=True)
+    result = HashCounts(distinct, np.bincount(places, counts, len(distinct)).astype(np.int64), bits)
     while len(result.hashes) > most:
         result = result._thinned(result.bits + 1)
     return result
