@@ -46,28 +46,23 @@ class WorkItem:
 
 @dataclass(frozen=True)
 class SpanFiles:
-    """The files of a span whose rows all belong to one split."""
+    """The files of a span whose rows all belong to one split; both are None of files that are no span."""
 
-    span: int
-    split: Literal["train", "eval"]
+    span: int | None
+    split: Literal["train", "eval"] | None
     files: list[str]
 
 
 def plan_work(files: list[str], data: DataConfig) -> list[WorkItem]:
     """The work items for `files`, in the files' order. Raises DataError for a file that cannot be read."""
-    groups = _groups(files, data, _limit(files))
-    return [WorkItem(index, group) for index, group in enumerate(groups)]
+    return plan_spans([SpanFiles(None, None, files)], data)
 
 
 def plan_spans(spans: Sequence[SpanFiles], data: DataConfig) -> list[WorkItem]:
     """As `plan_work`, for a split by span: no item holds rows of two spans, so that each can be counted."""
-    limit = _limit([path for span in spans for path in span.files])
+    limit = max(PIECE_BYTES, sum(file_size(path) for span in spans for path in span.files) // MAX_PIECES)
     groups = [(span, group) for span in spans for group in _groups(span.files, data, limit)]
     return [WorkItem(index, group, span.split, span.span) for index, (span, group) in enumerate(groups)]
-
-
-def _limit(files: list[str]) -> int:
-    return max(PIECE_BYTES, sum(map(file_size, files)) // MAX_PIECES)
 
 
 def _groups(files: list[str], data: DataConfig, limit: int) -> Iterable[tuple[Piece, ...]]:
