@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -145,10 +145,6 @@ class CellForms:
         except CellError as error:
             # Report the cell as it is in the file.
             raise CellError(error.row, cells[error.row].as_py(), error.reason or form.reason) from None
-
-    def without_null_words(self) -> "CellForms":
-        """The same forms, in which no word counts as missing."""
-        return replace(self, null_words=())
 
 
 AS_PYTHON = CellForms()

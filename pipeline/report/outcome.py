@@ -169,7 +169,8 @@ def _add_history(report: RunReport, config: JanusConfig, model_run: StoredArtifa
         return
     history = read_history(model_run.uri)
     report.history = [{name: finite(value) for name, value in epoch.items()} for epoch in history]
-    for name, rows in read_labelled(model_run.uri).items():
+    # Rows of the train split with a label and a weight above 0; none if the training has not ended.
+    for name, rows in _read(f"{model_run.uri}/{LABELLED_FILE}", {}).items():
         report.tasks[name]["labelled"]["train"] = rows
     stopping = config.training.early_stopping
     kept = kept_epoch(history, stopping.min_delta if stopping else 0.0) or {}
@@ -229,11 +230,6 @@ def read_history(model_run_uri: str) -> list[Epoch]:
         model_run_uri: folder of the Trainer's `model_run` artifact.
     """
     return _read(f"{model_run_uri}/{HISTORY_FILE}", [])
-
-
-def read_labelled(model_run_uri: str) -> dict[str, int]:
-    """Task → rows of the train split with a label and a weight above 0; empty if the training has not ended."""
-    return _read(f"{model_run_uri}/{LABELLED_FILE}", {})
 
 
 def _read(path: str, default: Any) -> Any:

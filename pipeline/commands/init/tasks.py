@@ -14,7 +14,7 @@ from janus_core.errors import ConfigError, DataError
 from janus_core.kinds import KINDS
 from janus_core.strict import LabelForm
 from janus_core.tables.inspect import repeated_name
-from janus_core.tables.lists import list_offsets
+from janus_core.tables.lists import flat_values
 from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes, is_number, markers_among_numbers
 from pipeline.commands.init.column_names import COUNT_TOKENS, ORDER_TOKENS, names_a_code, unique_name
 from pipeline.commands.init.leakage import Label
@@ -220,8 +220,7 @@ def _doubtful_classes(task: TaskProposal, values: Mapping[str, int]) -> list[str
 def _of_lists(column: Profile) -> TaskProposal:
     if column.kind == "float":
         raise _refusal(column, "lists of numbers are no label; make a column of each")
-    offsets = list_offsets(column.array)
-    flat = column.array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    flat, _ = flat_values(column.array)
     classes = sorted({as_text(value) for value in flat.unique().to_pylist() if value is not None})
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise _refusal(column, f"{len(classes):,} different values in its lists; 2 to {MOST_CLASSES} can be classes")

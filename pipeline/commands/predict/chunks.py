@@ -74,7 +74,7 @@ def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
 
 def _texts(source: Source, block: Block, file: csv_reader.CsvFile) -> dict[str, pa.Array]:
     """The cells as they are in the file; where the output has a type, as numbers without those that are missing."""
-    texts = csv_reader.parse_block(block, replace(file, forms=source.forms.without_null_words()))
+    texts = csv_reader.parse_block(block, replace(file, forms=replace(source.forms, null_words=())))
     for field in source.schema:
         if not pa.types.is_string(field.type):
             form = source.forms.of(field.name)
