@@ -4,11 +4,13 @@ import abc
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 import numpy as np
 
+from serving.client.retries import Policy
 from serving.errors import Code, RequestError, invalid
 from serving.rows import columns_of_rows, require_values
 from serving.signatures import COLUMNS, Signature
@@ -16,15 +18,24 @@ from serving.signatures import COLUMNS, Signature
 
 @dataclass(frozen=True)
 class RemoteModel:
-    """A model's name, and its version or label; with neither, the server answers by its newest version.
+    """A served model, and how it is called. With neither a version nor a label, its newest version answers.
+
+    Attributes:
+        signature: the signature's name.
+        headers: sent with each request.
+        certificates: a PEM file of certificate authorities; None: those that the system trusts.
 
     Raises:
-        ValueError: both are given.
+        ValueError: both a version and a label are given.
     """
 
     name: str
-    version: int | None = None
-    label: str | None = None
+    version: int | None
+    label: str | None
+    signature: str
+    policy: Policy
+    headers: Mapping[str, str]
+    certificates: Path | None
 
     def __post_init__(self) -> None:
         if self.version is not None and self.label is not None:

@@ -54,9 +54,8 @@ def connect(
         raise ValueError(f"'{url}' must end after the host, port and path")
     if deadline_seconds <= 0 or retries < 0:
         raise ValueError("deadline_seconds must be above 0, and retries not below")
-    remote = RemoteModel(model, version, label)
-    policy = Policy(deadline_seconds, retries)
     trusted = Path(certificates) if certificates is not None else None
+    remote = RemoteModel(model, version, label, signature, Policy(deadline_seconds, retries), headers or {}, trusted)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if parts.scheme.startswith("grpc"):
         if parts.path.strip("/"):
@@ -64,8 +63,8 @@ def connect(
         from serving.client.grpc_client import GrpcClient
 
         address, secure = f"{host}:{parts.port or GRPC_PORT}", parts.scheme == "grpcs"
-        return GrpcClient(address, secure, remote, signature, policy, headers or {}, trusted)
+        return GrpcClient(address, secure, remote)
     from serving.client.rest import RestClient
 
     base = f"{parts.scheme}://{host}:{parts.port or REST_PORT}{parts.path}"
-    return RestClient(base, remote, signature, policy, headers or {}, trusted)
+    return RestClient(base, remote)

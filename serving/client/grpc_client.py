@@ -1,7 +1,6 @@
 """TF Serving's gRPC API: PredictionService."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -11,7 +10,6 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from serving.client.base import Client, RemoteModel
-from serving.client.retries import Policy
 from serving.errors import Code, RequestError
 from serving.signatures import COLUMNS, Signature, signature_of, with_assumed_defaults
 
@@ -28,27 +26,19 @@ _OPTIONS = [
 class GrpcClient(Client):
     """See `connect`."""
 
-    def __init__(
-        self,
-        address: str,
-        secure: bool,
-        model: RemoteModel,
-        signature: str,
-        policy: Policy,
-        headers: Mapping[str, str],
-        certificates: Path | None,
-    ):
-        super().__init__(signature)
+    def __init__(self, address: str, secure: bool, model: RemoteModel):
+        super().__init__(model.signature)
         self._address = address
-        self._policy = policy
-        self._metadata = [(name.lower(), value) for name, value in headers.items()]
-        self._spec = model_pb2.ModelSpec(name=model.name, signature_name=signature)
+        self._policy = model.policy
+        self._metadata = [(name.lower(), value) for name, value in model.headers.items()]
+        self._spec = model_pb2.ModelSpec(name=model.name, signature_name=model.signature)
         if model.version is not None:
             self._spec.version.value = model.version
         elif model.label is not None:
             self._spec.version_label = model.label
         if secure:
-            credentials = grpc.ssl_channel_credentials(certificates.read_bytes() if certificates else None)
+            trusted = model.certificates.read_bytes() if model.certificates else None
+            credentials = grpc.ssl_channel_credentials(trusted)
             self._channel = grpc.secure_channel(address, credentials, _OPTIONS)
         else:
             self._channel = grpc.insecure_channel(address, _OPTIONS)

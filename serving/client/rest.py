@@ -3,15 +3,13 @@
 import base64
 import json
 import ssl
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import numpy as np
 
 from serving.client.base import Client, RemoteModel
-from serving.client.retries import Policy
 from serving.errors import Code, RequestError
 from serving.signatures import COLUMNS, STRING, Signature, TensorInfo, signature_of_json, with_assumed_defaults
 
@@ -36,20 +34,12 @@ _CODES = {
 class RestClient(Client):
     """See `connect`."""
 
-    def __init__(
-        self,
-        url: str,
-        model: RemoteModel,
-        signature: str,
-        policy: Policy,
-        headers: Mapping[str, str],
-        certificates: Path | None,
-    ):
-        super().__init__(signature)
+    def __init__(self, url: str, model: RemoteModel):
+        super().__init__(model.signature)
         self._base = url.rstrip("/") + model.path
-        self._policy = policy
-        verify = ssl.create_default_context(cafile=str(certificates)) if certificates else True
-        self._http = httpx.Client(headers={"content-type": "application/json", **headers}, verify=verify)
+        self._policy = model.policy
+        verify = ssl.create_default_context(cafile=str(model.certificates)) if model.certificates else True
+        self._http = httpx.Client(headers={"content-type": "application/json", **model.headers}, verify=verify)
 
     def close(self) -> None:
         """Closes the connections."""
