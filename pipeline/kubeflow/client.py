@@ -154,23 +154,23 @@ def find_or_create(client: Client, what: str, key: str, find: Callable[[], Any],
     raise AssertionError("the last attempt returns or raises")
 
 
-def pages(client: Client, what: str, key: str, method: Callable[..., Any], **query: Any) -> Iterator[list[Any]]:
-    """The pages of a list; `key` is that of the items in the answer of kfp_server_api's `method`."""
+def listed(client: Client, what: str, key: str, method: Callable[..., Any], **query: Any) -> Iterator[Any]:
+    """The items of a list, each page asked for when it is needed; `key` is theirs in the answer of `method`."""
     given = {"page_size": PAGE_SIZE, **{name: value for name, value in query.items() if value is not None}}
     for _ in range(MAX_PAGES):
         answer = ask(client, what, partial(method, **given))
-        yield list(getattr(answer, key) or [])
+        yield from getattr(answer, key) or []
         if not answer.next_page_token:
             return
         given["page_token"] = answer.next_page_token
 
 
 def all_named(client: Client, what: str, key: str, method: Callable[..., Any], name: str, **query: Any) -> list[Any]:
-    """The items of a list that have exactly this name; the arguments are those of `pages`."""
+    """The items of a list that have exactly this name; the arguments are those of `listed`."""
     by_name = json.dumps({"predicates": [{"operation": EQUALS, "key": "display_name", "stringValue": name}]})
-    listed = pages(client, f"looking for the {what} '{name}'", key, method, filter=by_name, **query)
+    found = listed(client, f"looking for the {what} '{name}'", key, method, filter=by_name, **query)
     # KFP's filters may not distinguish upper and lower case.
-    return [item for page in listed for item in page if item.display_name == name]
+    return [item for item in found if item.display_name == name]
 
 
 def ensure_pipeline(client: Client, name: str, description: str) -> str:
@@ -248,21 +248,21 @@ def server_version(client: Client) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def newest_runs(client: Client, what: str, experiment_id: str) -> Iterator[list[Any]]:
-    """The pages of an experiment's runs, newest first."""
+def newest_runs(client: Client, what: str, experiment_id: str) -> Iterator[Any]:
+    """An experiment's runs, newest first."""
     method = client.runs.run_service_list_runs
-    return pages(client, what, "runs", method, experiment_id=experiment_id, sort_by="created_at desc")
+    return listed(client, what, "runs", method, experiment_id=experiment_id, sort_by="created_at desc")
 
 
 def create_run(client: Client, run: api.V2beta1Run) -> str:
     """Starts the run, once; its name must be no other's. Returns its id."""
     method = client.runs.run_service_list_runs
-    listed = partial(all_named, client, "run", "runs", method, run.display_name, experiment_id=run.experiment_id)
+    named = partial(all_named, client, "run", "runs", method, run.display_name, experiment_id=run.experiment_id)
     started = find_or_create(
         client,
         f"starting the run '{run.display_name}'",
         "run_id",
-        lambda: next(iter(listed()), None),
+        lambda: next(iter(named()), None),
         lambda: client.runs.run_service_create_run(run),
     )
     return str(started.run_id)

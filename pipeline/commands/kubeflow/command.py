@@ -66,11 +66,6 @@ Parameters = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, as JSON, and change nothing.")]
 
 
-@kubeflow.callback()
-def _group() -> None:
-    """Run the pipeline on open-source Kubeflow Pipelines v2."""
-
-
 @kubeflow.command("compile")
 @command
 def compile_command(

@@ -245,11 +245,9 @@ def _runs_have_ended(client: Client, run: Any) -> bool:
 def _runs_under_way(client: Client, run: Any) -> list[Any]:
     """The runs that a recurring run has started and that have not ended."""
     what = f"looking for runs of the recurring run {run.recurring_run_id}"
-    listed = newest_runs(client, what, run.experiment_id)
     return [
         started
-        for page in listed
-        for started in page
+        for started in newest_runs(client, what, run.experiment_id)
         if started.recurring_run_id == run.recurring_run_id and started.state not in ENDED
     ]
 

@@ -19,7 +19,7 @@ from pipeline.commands.output import print_result
 from pipeline.config import JanusConfig
 from pipeline.kubeflow.access import Access
 from pipeline.kubeflow.bundle import required
-from pipeline.kubeflow.client import Client, ask, connect, find_experiment, find_pipelines, newest_runs, pages
+from pipeline.kubeflow.client import Client, ask, connect, find_experiment, find_pipelines, listed, newest_runs
 from pipeline.kubeflow.submission import pipeline_name
 
 RUNS = 10
@@ -29,7 +29,7 @@ GROUPS = {"root", "executor", "run", "entrypoint", "exit-handler-1"}
 
 LOG = logging.getLogger(__name__)
 STYLES = {"SUCCEEDED": "green", "FAILED": "red", "CANCELED": "yellow", "CANCELING": "yellow", "RUNNING": "cyan"}
-MAX_PAGES = 10
+MOST_LISTED = 1000
 
 _ARGO_NAME = re.compile(r"^(?P<task>.*?)(?P<driver>-driver)?(\(\d+\))?(\.onExit)?$")
 """Argo's names of the nodes of a task, of its driver, of each attempt, and of an exit handler."""
@@ -101,8 +101,7 @@ def read_state(client: Client, name: str, experiment: str, count: int = RUNS) ->
     versions = {
         version.pipeline_version_id: version
         for pipeline_id in pipelines
-        for page in pages(client, what, "pipeline_versions", partial(method, pipeline_id))
-        for version in page
+        for version in listed(client, what, "pipeline_versions", partial(method, pipeline_id))
     }
     schedules = [_schedule_state(run, versions) for run in recurring_runs_of(client, name)]
     existing = find_experiment(client, experiment)
@@ -177,11 +176,9 @@ def _duration(run: RunState) -> str:
 
 def _newest_runs(client: Client, experiment_id: str, pipelines: set[str], count: int) -> list[Any]:
     # The experiment may hold years of other pipelines' runs.
-    listed = islice(newest_runs(client, "listing the runs", experiment_id), MAX_PAGES)
     ours = (
         run
-        for page in listed
-        for run in page
+        for run in islice(newest_runs(client, "listing the runs", experiment_id), MOST_LISTED)
         if run.pipeline_version_reference and run.pipeline_version_reference.pipeline_id in pipelines
     )
     return list(islice(ours, count))
