@@ -1,6 +1,6 @@
 """What ML Metadata knows of a run. Lists and filters in Python: newer versions have no filter queries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,11 @@ def executions_of_run(store: MetadataStore, run_id: str) -> dict[str, NodeExecut
     executions = store.get_executions_by_context(context.id)
     nodes = [_node_execution(store, execution) for execution in sorted(executions, key=lambda execution: execution.id)]
     return {execution.node: execution for execution in nodes}
+
+
+def output_of(executions: Mapping[str, NodeExecution], node: str, key: str) -> StoredArtifact | None:
+    """The only artifact of a node's output in a run, if it has one."""
+    return executions[node].output(key) if node in executions else None
 
 
 def record_failure(store: MetadataStore, run_id: str, node: str, message: str, exit_code: int) -> None:

@@ -18,7 +18,7 @@ from components.serving_check.result import read_check
 from janus_core.errors import GateError, ServingError, readable
 from janus_core.tables.spans import has_spans
 from pipeline.config import JanusConfig
-from pipeline.lineage.store import NodeExecution, StoredArtifact
+from pipeline.lineage.store import NodeExecution, StoredArtifact, output_of
 from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.report.baselines import add_baselines, baseline_warnings
 from pipeline.report.evaluation_result import read_evaluation
@@ -43,22 +43,22 @@ def add_outcome(report: RunReport, config: JanusConfig, executions: _Executions)
         executions: each node's, as far as the run came.
     """
     report.tasks = {name: _empty_task(task) for name, task in config.tasks.items()}
-    _add_push(report, config, _output(executions, "Pusher", "pushed_model"))
+    _add_push(report, config, output_of(executions, "Pusher", "pushed_model"))
     with gap_reported(report, "the numbers of rows"):
-        _add_counts(report, config, _output(executions, "StatisticsGen", "statistics"))
+        _add_counts(report, config, output_of(executions, "StatisticsGen", "statistics"))
     with gap_reported(report, "the data gates"):
-        gates = _output(executions, "AnomalyGate", "result")
+        gates = output_of(executions, "AnomalyGate", "result")
         report.data_gates = _read(f"{gates.uri}/{RESULT_FILE}", []) if gates else []
     with gap_reported(report, "the spans"):
         _add_spans(report, config, executions)
     with gap_reported(report, "the history of the training"):
-        _add_history(report, config, _output(executions, "Trainer", "model_run"))
+        _add_history(report, config, output_of(executions, "Trainer", "model_run"))
     with gap_reported(report, "the metrics and gates"):
         _add_evaluation(report, config, executions)
     with gap_reported(report, "the decisions"):
-        _add_decisions(report, _output(executions, "Trainer", "model"))
+        _add_decisions(report, output_of(executions, "Trainer", "model"))
     with gap_reported(report, "the serving check"):
-        _add_serving_check(report, _output(executions, "ServingCheck", "blessing"))
+        _add_serving_check(report, output_of(executions, "ServingCheck", "blessing"))
     judge(report)
 
 
@@ -114,10 +114,6 @@ def judge(report: RunReport) -> None:
         report.exit_code = ServingError.exit_code
 
 
-def _output(executions: _Executions, node: str, key: str) -> StoredArtifact | None:
-    return executions[node].output(key) if node in executions else None
-
-
 def _add_push(report: RunReport, config: JanusConfig, pushed: StoredArtifact | None) -> None:
     if pushed is not None and pushed.properties.get("pushed") == 1:
         report.pushed, report.blessed = str(pushed.properties["pushed_destination"]), True
@@ -152,7 +148,7 @@ def _labelled(task: Task, rows: int, column: Column | None) -> int:
 
 def _add_spans(report: RunReport, config: JanusConfig, executions: _Executions) -> None:
     """The span that was ingested or, with a split by span, evaluated; and each one trained on, newest first."""
-    examples = _output(executions, "ExampleGen", "examples")
+    examples = output_of(executions, "ExampleGen", "examples")
     if examples and has_spans(config.data.path):
         report.span = int(examples.properties["span"])
     if examples and TRAINING_SPANS_PROPERTY in examples.properties:
@@ -181,7 +177,7 @@ def _add_history(report: RunReport, config: JanusConfig, model_run: StoredArtifa
 
 
 def _add_evaluation(report: RunReport, config: JanusConfig, executions: _Executions) -> None:
-    evaluation, blessing = (_output(executions, "Evaluator", key) for key in ("evaluation", "blessing"))
+    evaluation, blessing = (output_of(executions, "Evaluator", key) for key in ("evaluation", "blessing"))
     if evaluation is None or not Path(evaluation.uri).exists():
         return
     result = read_evaluation(config, evaluation.uri, blessing.uri if blessing else None)

@@ -175,9 +175,10 @@ def _prepared(executions: "Mapping[str, NodeExecution]") -> tuple[Path, list[Pat
 
 def _baselines(config: JanusConfig, executions: "Mapping[str, NodeExecution]") -> dict[str, dict[str, float | None]]:
     """task → baseline → its headline metric; None where it could not be fitted."""
+    from pipeline.lineage.store import output_of
     from pipeline.report.analysis.baselines import baselines_of
 
-    made = executions["Baselines"].output("predictions") if "Baselines" in executions else None
+    made = output_of(executions, "Baselines", "predictions")
     return {
         task: {name: model.metrics.get(headline_of(config.tasks[task]).name) for name, model in of_task.models.items()}
         for task, of_task in (baselines_of(config, made.uri) if made else {}).items()

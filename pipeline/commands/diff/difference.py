@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -17,9 +17,6 @@ from pipeline.lineage.run_config import CONFIG_FILE, read_config
 from pipeline.preflight import check_metadata
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis, Bar, ColumnAnalysis, ColumnSide
 from pipeline.report.report_json import REPORT_FILE, RunReport, read_report
-
-if TYPE_CHECKING:
-    from pipeline.lineage.store import NodeExecution, StoredArtifact
 
 SPLITS: tuple[Literal["train", "eval"], ...] = ("train", "eval")
 
@@ -177,14 +174,14 @@ def _recorded(run: RunFolder, notes: list[str]) -> _Recorded:
         notes.append(f"there is no metadata database {run.metadata}: the code of run {run.report.run_id} is unknown")
         return _Recorded()
     check_metadata(run.metadata)
-    from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.lineage.store import executions_of_run, open_store, output_of
 
     store = open_store(run.metadata)
     executions = executions_of_run(store, run.report.run_id)
     if not executions:
         notes.append(f"{run.metadata} has no executions of run {run.report.run_id}")
-    statistics = _output(executions, "StatisticsGen", "statistics")
-    examples = _output(executions, "ExampleGen", "examples")
+    statistics = output_of(executions, "StatisticsGen", "statistics")
+    examples = output_of(executions, "ExampleGen", "examples")
     fingerprint = examples.properties.get(_FINGERPRINT) if examples else None
     settings = settings_of_run(store, executions)
     return _Recorded(
@@ -195,10 +192,6 @@ def _recorded(run: RunFolder, notes: list[str]) -> _Recorded:
         statistics_uri=statistics.uri if statistics else None,
         fingerprint=None if fingerprint is None else str(fingerprint),
     )
-
-
-def _output(executions: "Mapping[str, NodeExecution]", node: str, key: str) -> "StoredArtifact | None":
-    return executions[node].output(key) if node in executions else None
 
 
 def _config_changes(

@@ -107,12 +107,12 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     from janus_core.examples.draw import draw_rows
     from pipeline.commands.skew.predictions import prediction_drifts
     from pipeline.drift import Sample, batches_of, feature_skews, sample_of
-    from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.lineage.store import executions_of_run, open_store, output_of
 
     run = executions_of_run(open_store(home.metadata), read_latest(home).run_id)
     nodes = {"examples": "ExampleGen", "statistics": "StatisticsGen"}
     nodes["schema"] = "ImportSchemaGen" if "ImportSchemaGen" in run else "SchemaGen"
-    examples, statistics, schema = (run[node].output(key) if node in run else None for key, node in nodes.items())
+    examples, statistics, schema = (output_of(run, node, key) for key, node in nodes.items())
     if statistics is None or schema is None or examples is None:
         raise ConfigError(f"the newest run of pipeline '{home.name}' ended before its statistics: run it again")
     drawn = draw_rows(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True).records
