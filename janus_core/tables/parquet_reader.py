@@ -10,6 +10,7 @@ import contextlib
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -143,11 +144,17 @@ def read_rows(path: str, start: int, stop: int, names: list[str]) -> Iterator[tu
                 return
 
 
+def rows_of_groups(metadata: pq.FileMetaData) -> list[tuple[int, int]]:
+    """The rows [start, stop) of each row group."""
+    rows = (metadata.row_group(index).num_rows for index in range(metadata.num_row_groups))
+    return list(pairwise(accumulate(rows, initial=0)))
+
+
 def _row_groups(file: pq.ParquetFile, start: int, stop: int) -> tuple[list[int], int]:
     """The row groups that hold the rows [start, stop), and the first row of the first of them."""
-    begins = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
-    groups = np.flatnonzero((begins[:-1] < stop) & (begins[1:] > start)).tolist()
-    return groups, int(begins[groups[0]]) if groups else 0
+    bounds = rows_of_groups(file.metadata)
+    groups = [index for index, (begin, end) in enumerate(bounds) if begin < stop and end > start]
+    return groups, bounds[groups[0]][0] if groups else 0
 
 
 def _parquet_file(source: pa.NativeFile, path: str) -> pq.ParquetFile:

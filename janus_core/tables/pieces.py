@@ -112,18 +112,15 @@ def _csv_pieces(path: str, limit: int, dialect: Dialect) -> Iterable[Piece]:
 
 def _parquet_pieces(path: str, limit: int) -> Iterable[Piece]:
     metadata = parquet_reader.read_metadata(path)
-    begin = 0
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        rows = group.num_rows
+    for index, (begin, end) in enumerate(parquet_reader.rows_of_groups(metadata)):
+        rows = end - begin
         # Dictionaries make columns small in the file, but not in the examples.
-        size = max(group.total_byte_size, rows * metadata.num_columns * 8)
+        size = max(metadata.row_group(index).total_byte_size, rows * metadata.num_columns * 8)
         count = min(-(-size // limit), MAX_PIECES_PER_ROW_GROUP, max(rows, 1))
         for part in range(count):
             start, stop = begin + rows * part // count, begin + rows * (part + 1) // count
             if start < stop:
                 yield Piece(path, start, stop, size=size // count)
-        begin += rows
 
 
 def _whole_file(path: str, limit: int) -> Iterable[Piece]:

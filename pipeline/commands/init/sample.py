@@ -1,6 +1,6 @@
 """A bounded sample of a table, in the kinds that ExampleGen would read it in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -240,7 +240,8 @@ def _parse(block: Block, file: csv_reader.CsvFile, placed: bool) -> dict[str, pa
 
 def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
     files = source.files
-    groups = [(path, start, stop) for path in files for start, stop in _row_groups(path)]
+    bounds = {path: parquet_reader.rows_of_groups(parquet_reader.read_metadata(path)) for path in files}
+    groups = [(path, start, stop) for path, each in bounds.items() for start, stop in each if start < stop]
     total = sum(stop - start for _, start, stop in groups)
     chosen = groups
     if total > rows:
@@ -297,16 +298,6 @@ def _as_written(column: pa.Array) -> pa.Array:
     if kind_of_type(column.type) != "int" or to_kind(narrow(to_kind(column, "float")), "int") != column:
         return column
     return to_kind(column, "float")
-
-
-def _row_groups(path: str) -> Iterator[tuple[int, int]]:
-    metadata = parquet_reader.read_metadata(path)
-    start = 0
-    for index in range(metadata.num_row_groups):
-        stop = start + metadata.row_group(index).num_rows
-        if stop > start:
-            yield start, stop
-        start = stop
 
 
 def _concatenated(arrays: list[pa.Array]) -> pa.Array:
