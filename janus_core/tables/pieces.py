@@ -98,16 +98,10 @@ def _csv_pieces(path: str, limit: int, dialect: Dialect) -> Iterable[Piece]:
     if size - start <= limit:
         yield Piece(path, start, size, line, size - start)
         return
-    first: tuple[int, int] | None = None
-    stop = start
-    for block in csv_reader.blocks_between(file, start, size, line):
-        if first is not None and block.stop - first[0] > limit:
-            yield Piece(path, first[0], stop, first[1], stop - first[0])
-            first = None
-        first = first or (block.start, block.line)
-        stop = block.stop
-    if first is not None:
-        yield Piece(path, first[0], stop, first[1], stop - first[0])
+    blocks = csv_reader.blocks_between(file, start, size, line)
+    parts = (Piece(path, block.start, block.stop, block.line, len(block.data)) for block in blocks)
+    for group in _packed(parts, limit):
+        yield Piece(path, group[0].start, group[-1].stop, group[0].line, sum(part.size for part in group))
 
 
 def _parquet_pieces(path: str, limit: int) -> Iterable[Piece]:
