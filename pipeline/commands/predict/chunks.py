@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -120,13 +121,8 @@ def _parquet_chunks(source: Source, signature: Signature, piece: Piece, rows: in
 
 
 def _json_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -> Iterator[Chunk]:
-    group: list[JsonRow] = []
-    for row in read_json_rows(piece.path):
-        group.append(row)
-        if len(group) == rows:
-            yield _json_chunk(source, signature, piece.path, group)
-            group = []
-    if group:
+    found = read_json_rows(piece.path)
+    while group := list(islice(found, rows)):
         yield _json_chunk(source, signature, piece.path, group)
 
 

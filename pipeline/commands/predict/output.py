@@ -188,7 +188,6 @@ class TableWriter:
         self._csv = suffix.lower() == ".csv"
         self._schema = schema
         self._held: list[pa.RecordBatch] = []
-        self._held_rows = 0
         self.rows = 0
         self._stream = stream
         if self._csv:
@@ -198,15 +197,12 @@ class TableWriter:
 
     def write(self, columns: list[pa.Array]) -> None:
         """Appends rows."""
+        self.rows += len(columns[0])
         if self._csv:
             self._write_lines([_cells(column, field) for column, field in zip(columns, self._schema, strict=True)])
-            self.rows += len(columns[0])
             return
-        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
-        self._held.append(batch)
-        self._held_rows += batch.num_rows
-        self.rows += batch.num_rows
-        if self._held_rows >= GROUP_ROWS:
+        self._held.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        if sum(batch.num_rows for batch in self._held) >= GROUP_ROWS:
             self._flush()
 
     def close(self) -> None:
@@ -223,8 +219,9 @@ class TableWriter:
         self._stream.writelines(f"{line}\n".encode() for line in lines.to_pylist())
 
     def _flush(self) -> None:
-        self._writer.write_table(pa.Table.from_batches(self._held, self._schema), row_group_size=self._held_rows)
-        self._held, self._held_rows = [], 0
+        table = pa.Table.from_batches(self._held, self._schema)
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self._held = []
 
 
 @contextmanager
