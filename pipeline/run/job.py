@@ -7,11 +7,10 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -32,11 +31,6 @@ from pipeline.run.interruption import interruptible
 from pipeline.run.json_lines import JsonLines, write_end, write_event, written_to
 from pipeline.run.record import RunRecord
 from pipeline.run.spans import Inputs, check_span, nothing_new
-
-if TYPE_CHECKING:
-    from ml_metadata import MetadataStore
-
-    from pipeline.lineage.store import NodeExecution
 
 
 @dataclass
@@ -174,8 +168,9 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
 
 def _add_outcome(run: _Run, interrupted: bool = False) -> None:
     from pipeline.lineage.store import executions_of_run, open_store
+    from pipeline.report.analysis.analyse import analyse
     from pipeline.report.best_served import add_best_served
-    from pipeline.report.outcome import add_outcome, gap_reported
+    from pipeline.report.outcome import add_analysis, add_outcome, gap_reported
     from pipeline.run.finished import record_inputs
 
     store = open_store(run.home.metadata)
@@ -195,16 +190,9 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
             _add_plot(run)
     if not interrupted:
         with gap_reported(run.report, "the analysis of data and model"):
-            _analyse(run, store, executions)
-
-
-def _analyse(run: _Run, store: "MetadataStore", executions: "Mapping[str, NodeExecution]") -> None:
-    from pipeline.report.analysis.analyse import analyse
-    from pipeline.report.outcome import add_analysis
-
-    with run.events_shown() as display:
-        run.analysis = analyse(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
-    add_analysis(run.report, run.config, run.analysis)
+            with run.events_shown() as display:
+                run.analysis = analyse(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
+            add_analysis(run.report, run.config, run.analysis)
 
 
 def _add_plot(run: _Run) -> None:
