@@ -48,8 +48,17 @@ def read_split(statistics_uri: str, split: str) -> tuple[int, dict[str, Column]]
     Raises:
         OSError: the artifact's files are gone.
     """
+    return read_columns(read_statistics(statistics_uri, split))
+
+
+def read_statistics(statistics_uri: str, split: str) -> pb.DatasetFeatureStatisticsList:
+    """What a statistics artifact holds of a split.
+
+    Raises:
+        OSError: the artifact's files are gone.
+    """
     path = Path(statistics_uri) / f"Split-{split}" / STATISTICS_FILE
-    return read_columns(pb.DatasetFeatureStatisticsList.FromString(path.read_bytes()))
+    return pb.DatasetFeatureStatisticsList.FromString(path.read_bytes())
 
 
 def read_columns(statistics: pb.DatasetFeatureStatisticsList) -> tuple[int, dict[str, Column]]:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from absl import logging
-from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import path_utils
 
-from components.anomaly_gate.column import STATISTICS_FILE
+from components.anomaly_gate.column import read_statistics
 from components.artifacts import Artifacts
 from components.pusher.checked import record_checked
 from components.pusher.storage import source_of
@@ -71,8 +70,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 def _warmup_rows(rows: Sequence[bytes], statistics_uri: str, config: CheckConfig) -> list[bytes]:
-    path = Path(statistics_uri) / "Split-train" / STATISTICS_FILE
-    (statistics,) = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets
+    (statistics,) = read_statistics(statistics_uri, "train").datasets
     real = list(rows[: config.warmup_rows]) if config.warmup == "real" else []
     made = synthetic_rows(rows, statistics, len(real) or config.warmup_rows, config.sensitive)
     return without_values(real, made, config.sensitive) if real else made

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,13 +102,12 @@ def run_skew_job(config: JanusConfig, options: SkewOptions, verbose: bool = Fals
 
 def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     rows, served = _logged(options)
-    import tensorflow_data_validation as tfdv
-
-    from components.anomaly_gate.column import STATISTICS_FILE
+    from components.anomaly_gate.column import read_statistics
     from janus_core.examples.draw import draw_rows
     from pipeline.commands.skew.predictions import prediction_drifts
     from pipeline.drift import Sample, batches_of, feature_skews, sample_of
     from pipeline.lineage.store import executions_of_run, open_store, output_of
+    from pipeline.schema import read_schema
 
     run = executions_of_run(open_store(home.metadata), read_latest(home).run_id)
     nodes = {"examples": "ExampleGen", "statistics": "StatisticsGen"}
@@ -116,12 +116,10 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
     if statistics is None or schema is None or examples is None:
         raise ConfigError(f"the newest run of pipeline '{home.name}' ended before its statistics: run it again")
     drawn = draw_rows(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True).records
-    training = Sample(
-        tfdv.load_stats_binary(f"{statistics.uri}/Split-train/{STATISTICS_FILE}"), batches_of(drawn) if drawn else []
-    )
+    training = Sample(read_statistics(statistics.uri, "train"), batches_of(drawn) if drawn else [])
     columns = config.feature_columns()
     features = feature_skews(
-        training, sample_of(rows), tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt"), columns, options.threshold
+        training, sample_of(rows), read_schema(Path(schema.uri) / "schema.pbtxt"), columns, options.threshold
     )
     sensitive = config.sensitive_columns()
     features = [one.without_values() if one.column in sensitive else one for one in features]

@@ -59,7 +59,11 @@ def run_tune_job(
         tuning = attend(work, console, terminal, "the same command continues after the last epoch")
         if isinstance(tuning, int):
             return tuning
-        _write(tuning, home.tune)
+        write_text(home.tune / RESULT_FILE, tuning.model_dump_json(indent=2) + "\n")
+        write_text(home.tune / BEST_FILE, tuning.best_yaml())
+        from pipeline.commands.tune.plot import plot_tuning
+
+        plot_tuning(tuning, home.tune / PLOT_FILE)
         print_result(tuning, as_json, result_view, terminal.out)
         if tuning.changes and not as_json:
             console.print(f"  {tuning.command}", soft_wrap=True)
@@ -68,11 +72,3 @@ def run_tune_job(
             console.print(f"{path}: written", style="bold")
         console.print(f"result: {home.tune}/{RESULT_FILE}", style="dim", soft_wrap=True)
     return 0
-
-
-def _write(tuning: Tuning, folder: Path) -> None:
-    from pipeline.commands.tune.plot import plot_tuning
-
-    write_text(folder / RESULT_FILE, tuning.model_dump_json(indent=2) + "\n")
-    write_text(folder / BEST_FILE, tuning.best_yaml())
-    plot_tuning(tuning, folder / PLOT_FILE)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components.anomaly_gate.column import STATISTICS_FILE, read_columns
+from components.anomaly_gate.column import read_columns, read_statistics
 from pipeline.drift import Bins, Sample, feature_skews, features_by_name, value_counts
 from pipeline.report.analysis.analysis_json import AnomalyLine, Bar, ColumnAnalysis, ColumnSide
 from pipeline.report.report_json import finite
@@ -41,7 +41,8 @@ def columns_of(
     Raises:
         OSError: the artifact's files are gone.
     """
-    samples = {split: Sample(_load(statistics_uri, split), (batches or {}).get(split, [])) for split in (TRAIN, EVAL)}
+    rows = batches or {}
+    samples = {split: Sample(read_statistics(statistics_uri, split), rows.get(split, [])) for split in (TRAIN, EVAL)}
     sides = {split: read_columns(sample.statistics)[1] for split, sample in samples.items()}
     raw = {split: features_by_name(sample.statistics) for split, sample in samples.items()}
     names = list(dict.fromkeys([*sides[TRAIN], *sides[EVAL]]))
@@ -85,11 +86,6 @@ def anomalies_of(anomalies_uri: str, sensitive: Collection[str] = ()) -> list[An
             text = info.short_description if name in sensitive else info.description or info.short_description
             lines.append(AnomalyLine(split=split, column=name, severity=severity, text=text))
     return lines
-
-
-def _load(statistics_uri: str, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    path = Path(statistics_uri) / f"Split-{split}" / STATISTICS_FILE
-    return statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
 
 
 def _side(column: Any | None, feature: Any | None) -> ColumnSide | None:
