@@ -1,7 +1,6 @@
 """One `janus compare`: prepares the examples, trains, summarises, shows and writes the result."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,10 +61,10 @@ def run_compare_job(config: JanusConfig, options: CompareOptions, verbose: bool 
         exclusive(home.compare / ".lock", refusal),
         library_output_to(home.compare / "compare.log", verbose) as terminal,
     ):
-        job = _Job(config, base, wanted, options, home)
         console = console_on(terminal.err if options.as_json else terminal.out)
         continues = "the same command continues after the last finished training"
-        comparison = attend(partial(_compare, job), console, terminal, continues)
+        work = partial(_compare, config, base, wanted, options, home)
+        comparison = attend(work, console, terminal, continues)
         if isinstance(comparison, int):
             return comparison
         folder = write_comparison(comparison, home.compare, options.output)
@@ -76,19 +75,15 @@ def run_compare_job(config: JanusConfig, options: CompareOptions, verbose: bool 
     return 0
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One comparison, while it is under way."""
-
-    config: JanusConfig
-    base: TrainerConfig
-    candidates: list[Candidate]
-    options: CompareOptions
-    home: Home
-
-
-def _compare(job: _Job, display: Display) -> Comparison:
-    executions = run_part("compare", job.config, job.home, display)
+def _compare(
+    config: JanusConfig,
+    base: TrainerConfig,
+    wanted: list[Candidate],
+    options: CompareOptions,
+    home: Home,
+    display: Display,
+) -> Comparison:
+    executions = run_part("compare", config, home, display)
     graph, transformed, rows = _prepared(executions)
     display.status("reading examples")
     from components.pusher.storage import content_digest
@@ -98,25 +93,25 @@ def _compare(job: _Job, display: Display) -> Comparison:
     from pipeline.evaluation import LABELLED_COUNT
 
     digest = " ".join(content_digest(folder) for folder in (graph, *transformed))
-    examples = open_examples(graph, transformed, job.base, digest)
+    examples = open_examples(graph, transformed, base, digest)
     display.status("counting parameters")
-    wanted, notes = _distinct(job.candidates, examples)
-    single = {task: single_task(job.base, task) for task in job.base.tasks}
+    wanted, notes = _distinct(wanted, examples)
+    single = {task: single_task(base, task) for task in base.tasks}
     equal = _of_equal_size(single, wanted[0].config, examples)
     networks = {
         **{_SINGLE.format(task): config for task, config in single.items()},
         **{_EQUAL.format(task): config for task, (config, _) in equal.items()},
         **{candidate.name: candidate.config for candidate in wanted},
     }
-    seeds = range(job.options.seeds)
+    seeds = range(options.seeds)
     # Repetition by repetition, so that an interrupted comparison has complete ones.
     planned = [Planned(label, config, repetition) for repetition in seeds for label, config in networks.items()]
-    headlines = {task: headline_of(config) for task, config in job.base.tasks.items()}
+    headlines = {task: headline_of(config) for task, config in base.tasks.items()}
     found = carry_out(
         planned,
         examples,
-        metrics_plan(job.config),
-        Journal(job.home.compare / "journal.jsonl"),
+        metrics_plan(config),
+        Journal(home.compare / "journal.jsonl"),
         _determined_by(),
         {task: metric.name for task, metric in headlines.items()},
         display.status,
@@ -139,24 +134,24 @@ def _compare(job: _Job, display: Display) -> Comparison:
             unit=headlines[task].unit_in(unit_of(task_config)),
             labelled=int(trained.single[task][0].metrics[task][LABELLED_COUNT] or 0),
         )
-        for task, task_config in job.base.tasks.items()
+        for task, task_config in base.tasks.items()
     }
-    ranked, single_result, equal_result = summarise(wanted, tasks, trained, job.options.confidence)
+    ranked, single_result, equal_result = summarise(wanted, tasks, trained, options.confidence)
     return Comparison(
         janus=janus_version(),
-        pipeline=job.config.name,
+        pipeline=config.name,
         created=now(),
         stack=stack_versions(),
-        confidence=job.options.confidence,
-        seeds=[job.base.seed + repetition for repetition in seeds],
-        epochs=job.base.training.epochs,
+        confidence=options.confidence,
+        seeds=[base.seed + repetition for repetition in seeds],
+        epochs=base.training.epochs,
         examples=rows,
         tasks=tasks,
         candidates=ranked,
         single=single_result,
         equal=equal_result,
-        baselines=_baselines(job.config, executions),
-        notes=[*notes, *notes_on(ranked, tasks, job.options.seeds, job.options.confidence)],
+        baselines=_baselines(config, executions),
+        notes=[*notes, *notes_on(ranked, tasks, options.seeds, options.confidence)],
     )
 
 
