@@ -3,7 +3,6 @@
 import codecs
 import csv
 import io
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -11,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from janus_core.errors import DataError, machine_error
+from janus_core.errors import DataError
 from janus_core.tables.config import DataConfig
-from janus_core.tables.files import is_gzip, open_content
+from janus_core.tables.files import damage_reported, is_gzip, open_content
 
 HEAD_BYTES = 64 << 10
 """The part of a file's beginning that shows what ends its lines."""
@@ -93,12 +92,10 @@ def open_rows(path: str, dialect: Dialect, start: int = 0) -> Iterator[Callable[
 
 def _read(stream: pa.NativeFile, count: int, path: str, dialect: Dialect, lines: int) -> bytes:
     try:
-        return stream.read(count)
+        with damage_reported(path):
+            return stream.read(count)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}, after line {lines}: not {dialect.encoding} ({error.reason}); data.encoding must name "
             "the encoding that the file is written in"
         ) from error
-    except (OSError, pa.ArrowException, zlib.error) as error:
-        damaged = DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})")
-        raise machine_error(error, path) or damaged from error

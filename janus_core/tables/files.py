@@ -6,7 +6,9 @@ Needs neither TFX nor TensorFlow, so that a missing file is reported before they
 import difflib
 import glob
 import re
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -15,7 +17,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyarrow import fs
 
-from janus_core.errors import DataError
+from janus_core.errors import DataError, machine_error
 from janus_core.tables.config import DataConfig
 from janus_core.tables.spans import SPEC, Span, choose_span, has_spans, spans_of, training_spans
 
@@ -155,6 +157,19 @@ def open_file(path: str) -> pa.NativeFile:
 def open_content(path: str) -> pa.NativeFile:
     """As `open_file`, but the content of a gzip file, known by its first bytes, in which one cannot seek."""
     return pa.CompressedInputStream(open_file(path), "gzip") if is_gzip(path) else open_file(path)
+
+
+@contextmanager
+def damage_reported(path: str, words: str = "cannot be read to its end, it is truncated or damaged") -> Iterator[None]:
+    """Says of a failure to read a file which one it is, in these words, unless the machine is the cause.
+
+    Raises:
+        DataError, MachineError: the reading failed.
+    """
+    try:
+        yield
+    except (OSError, pa.ArrowException, zlib.error) as error:
+        raise machine_error(error, path) or DataError(f"{path}: {words} ({error})") from error
 
 
 def is_gzip(path: str) -> bool:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from janus_core.errors import DataError, machine_error
 from janus_core.tables.batch import Batch
 from janus_core.tables.column_kinds import CellError, Kind, kind_of_numbers, to_kind, widest
-from janus_core.tables.files import open_file, partitions_of
+from janus_core.tables.files import damage_reported, open_file, partitions_of
 from janus_core.tables.lists import flat_values, is_list, large_list, row_of_value
 
 BATCH_ROWS = 1 << 15
@@ -177,11 +177,8 @@ def _record_batches(file: pq.ParquetFile, groups: list[int], names: list[str], p
     own = [name for name in names if name not in partitions] or file.schema_arrow.names[:1]
     batches = file.iter_batches(BATCH_ROWS, row_groups=groups, columns=own, use_threads=False)
     while True:
-        try:
+        with damage_reported(path, f"row groups {groups} cannot be read, they are damaged"):
             batch = next(batches, None)
-        except (pa.ArrowException, OSError) as error:
-            damaged = DataError(f"{path}: row groups {groups} cannot be read, they are damaged ({error})")
-            raise machine_error(error, path) or damaged from error
         if batch is None:
             return
         columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}

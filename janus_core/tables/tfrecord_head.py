@@ -2,15 +2,14 @@
 
 from typing import Any, cast
 
-import pyarrow as pa
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.internal.wire_format import WIRETYPE_LENGTH_DELIMITED
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from janus_core.errors import DataError, machine_error
+from janus_core.errors import DataError
 from janus_core.tables.column_kinds import Kind
-from janus_core.tables.files import open_content
+from janus_core.tables.files import damage_reported, open_content
 
 _KINDS: dict[int, Kind] = {1: "bytes", 2: "float", 3: "int"}
 """The fields of tensorflow.Feature's oneof."""
@@ -37,18 +36,14 @@ def first_kinds(path: str) -> dict[str, Kind | None] | None:
 
 
 def _first_record(path: str) -> bytes | None:
-    try:
-        with open_content(path) as stream:
-            head = stream.read(12)
-            if not head:
-                return None
-            size = int.from_bytes(head[:8], "little")
-            if len(head) < 12 or size > 1 << 31:
-                raise DataError(f"{path}: not a TFRecord file")
-            record = stream.read(size)
-    except (OSError, pa.ArrowException) as error:
-        damaged = DataError(f"{path}: cannot be read, it is truncated or damaged ({error})")
-        raise machine_error(error, path) or damaged from error
+    with damage_reported(path, "cannot be read, it is truncated or damaged"), open_content(path) as stream:
+        head = stream.read(12)
+        if not head:
+            return None
+        size = int.from_bytes(head[:8], "little")
+        if len(head) < 12 or size > 1 << 31:
+            raise DataError(f"{path}: not a TFRecord file")
+        record = stream.read(size)
     if len(record) < size:
         raise DataError(f"{path}: cannot be read, it is truncated or not a TFRecord file")
     return cast(bytes, record)

@@ -17,9 +17,9 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.example import example_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from janus_core.errors import DataError, machine_error
+from janus_core.errors import DataError
 from janus_core.tables.batch import Batch
-from janus_core.tables.files import open_content
+from janus_core.tables.files import damage_reported, open_content
 
 GZIP_LEVEL = 1
 """Level 6 takes four times as long for a third fewer bytes, and the shards are read on the same machine."""
@@ -107,7 +107,8 @@ def _record_lists(path: str) -> Iterator[list[bytes]]:
     rest = b""
     with open_content(path) as stream:
         while True:
-            chunk = _read(stream, max(READ_BYTES, len(rest)), path, count)
+            with damage_reported(path, f"damaged after {count} records"):
+                chunk = stream.read(max(READ_BYTES, len(rest)))
             if not chunk:
                 if rest:
                     raise DataError(f"{path}: damaged after {count} records: it ends within a record")
@@ -118,14 +119,6 @@ def _record_lists(path: str) -> Iterator[list[bytes]]:
             rest = data[end:]
             if records:
                 yield records
-
-
-def _read(stream: pa.NativeFile, size: int, path: str, count: int) -> bytes:
-    try:
-        return stream.read(size)
-    except (OSError, pa.ArrowException) as error:
-        damaged = DataError(f"{path}: damaged after {count} records ({error})")
-        raise machine_error(error, path) or damaged from error
 
 
 def _unframe(data: bytes, path: str, count: int) -> tuple[list[bytes], int]:

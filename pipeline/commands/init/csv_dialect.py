@@ -9,13 +9,12 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from janus_core.errors import DataError
 from janus_core.tables import csv_reader
 from janus_core.tables.csv_blocks import quote_after_blanks
 from janus_core.tables.csv_dialect import BOM, UTF16_BOMS, Dialect, starts_midway
 from janus_core.tables.csv_header import DELIMITERS, SEP
 from janus_core.tables.csv_reader import escaped_quote
-from janus_core.tables.files import file_size, open_content
+from janus_core.tables.files import damage_reported, file_size, open_content
 from janus_core.tables.missing_markers import is_number
 from pipeline.commands.init.wording import one_line
 
@@ -92,12 +91,9 @@ def _line_not_utf8(files: Sequence[str]) -> str | None:
 
 
 def _chunks(path: str) -> Iterator[bytes]:
-    with open_content(path) as stream:
-        try:
-            while chunk := stream.read(_READ):
-                yield chunk
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
+    with open_content(path) as stream, damage_reported(path):
+        while chunk := stream.read(_READ):
+            yield chunk
 
 
 def _excerpt(text: str, around: int = 0) -> str:

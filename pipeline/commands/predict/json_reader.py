@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from janus_core.errors import DataError
-from janus_core.tables.files import open_content
+from janus_core.tables.files import damage_reported, open_content
 
 _PART_BYTES = 1 << 20
 _MAX_ROW_CHARS = 64 << 20
@@ -90,13 +90,12 @@ def _parts(path: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     with open_content(path) as stream:
         while True:
-            try:
+            with damage_reported(path):
                 data = stream.read(_PART_BYTES)
+            try:
                 text = decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
                 raise DataError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read to its end, it is truncated or damaged ({error})") from error
             if text:
                 yield text
             if not data:
