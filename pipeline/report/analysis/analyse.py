@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,21 +57,18 @@ def analyse(
 
 
 def _artifacts(executions: "Mapping[str, NodeExecution]") -> "dict[str, StoredArtifact]":
+    from pipeline.lineage.store import output_of
+
     wanted = {
-        "examples": [("ExampleGen", "examples")],
-        "statistics": [("StatisticsGen", "statistics")],
-        "schema": [("ImportSchemaGen", "schema"), ("SchemaGen", "schema")],
-        "anomalies": [("ExampleValidator", "anomalies")],
-        "model": [("Trainer", "model")],
-        "baselines": [("Baselines", "predictions")],
+        "examples": ("ExampleGen", "examples"),
+        "statistics": ("StatisticsGen", "statistics"),
+        "schema": ("ImportSchemaGen" if "ImportSchemaGen" in executions else "SchemaGen", "schema"),
+        "anomalies": ("ExampleValidator", "anomalies"),
+        "model": ("Trainer", "model"),
+        "baselines": ("Baselines", "predictions"),
     }
-    artifacts = {}
-    for name, places in wanted.items():
-        for node, key in places:
-            artifact = executions[node].output(key) if node in executions else None
-            if artifact is not None:
-                artifacts[name] = artifact
-    return artifacts
+    found = {name: output_of(executions, node, key) for name, (node, key) in wanted.items()}
+    return {name: artifact for name, artifact in found.items() if artifact is not None}
 
 
 def _key(config: JanusConfig, artifacts: "Mapping[str, StoredArtifact]") -> str:
@@ -215,7 +213,7 @@ def _add_predictions(
     few = {name: part_of(labelled, chosen) for name, labelled in predicted.items()}
     few = {name: labelled for name, labelled in few.items() if len(labelled.rows)}
     # The rows' places are among those chosen now.
-    few = {name: labelled.moved(np.searchsorted(chosen, labelled.rows)) for name, labelled in few.items()}
+    few = {name: replace(labelled, rows=np.searchsorted(chosen, labelled.rows)) for name, labelled in few.items()}
     used = {name: metrics[name][gated_metric(config, name, decided=True).name] for name in few}
     columns = config.feature_columns()
     importance, skipped = importances(

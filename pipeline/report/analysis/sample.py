@@ -1,7 +1,7 @@
 """A seeded sample of the eval split, as the exported model predicts it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,6 @@ class Predicted:
     output: np.ndarray
     quantiles: np.ndarray | None = None
     decision: np.ndarray | None = None
-
-    def moved(self, rows: np.ndarray) -> "Predicted":
-        """The same rows at other places."""
-        return replace(self, rows=rows)
 
 
 def part_of(predicted: Predicted, rows: np.ndarray) -> Predicted:

@@ -85,7 +85,7 @@ def test_errors_are_of_the_difference_row_by_row(uri: str) -> None:
         )
         for name in TASKS
     }
-    moved = {name: one.moved(np.searchsorted(sample, one.rows)) for name, one in network.items()}
+    moved = {name: dataclasses.replace(one, rows=np.searchsorted(sample, one.rows)) for name, one in network.items()}
     groups = np.arange(len(sample)) % 30
     add_errors(baselines, CONFIG, uri, moved, places_of(sample), groups)
     for name, of_task in baselines.items():
@@ -99,6 +99,6 @@ def test_errors_are_of_the_difference_row_by_row(uri: str) -> None:
 
 def test_rows_that_do_not_match_are_an_error(uri: str) -> None:
     name = next(name for name in TASKS if len(NETWORK[name].rows) < ROWS)
-    wrong = NETWORK[name].moved(np.arange(len(NETWORK[name].rows)))
+    wrong = dataclasses.replace(NETWORK[name], rows=np.arange(len(NETWORK[name].rows)))
     with pytest.raises(ValueError, match="the transformed examples have other rows than the raw ones"):
         add_errors(baselines_of(CONFIG, uri), CONFIG, uri, {name: wrong}, places_of(np.arange(ROWS)), np.zeros(ROWS))
