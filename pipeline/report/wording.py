@@ -222,10 +222,6 @@ def change_text(value: float | None, before: float | None, noise: Mapping[str, f
 
 def _shares(utilisation: dict[str, float]) -> str:
     """`expert_0 62 %, expert_1 38 %`."""
-    levels = [name.rpartition("/")[0] for name in utilisation]
-    last = levels[-1]
-    return ", ".join(
-        f"{name.rpartition('/')[2]} {part:.0%}".replace("%", " %")
-        for (name, part), level in zip(utilisation.items(), levels, strict=True)
-        if level == last
-    )
+    last = list(utilisation)[-1].rpartition("/")[0]
+    parts = [(name.rpartition("/"), part) for name, part in utilisation.items()]
+    return ", ".join(f"{expert} {100 * part:.0f} %" for (level, _, expert), part in parts if level == last)

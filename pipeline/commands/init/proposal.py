@@ -1,6 +1,5 @@
 """All that is proposed for a table: features, tasks, split, gates and sizes."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,14 +44,10 @@ def network_for(rows: int, by_time: bool) -> Network:
     The keys beyond sizes are those that `python -m benchmarks.ablation` shows to help. On a large table of which later
     rows are to be predicted, only `members` does (docs/results.md).
     """
-    size = next(size for size in _networks() if rows <= size.get("most_rows", rows))
+    sizes = yaml.safe_load((Path(__file__).parent / "templates/networks.yaml").read_text("utf-8"))
+    size = next(size for size in sizes if rows <= size.get("most_rows", rows))
     keys = size if by_time else size.get("by_hash", size)
     return Network(keys["model"], keys["training"], size["reason"])
-
-
-@functools.cache
-def _networks() -> list[dict[str, Any]]:
-    return yaml.safe_load((Path(__file__).parent / "templates/networks.yaml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
