@@ -48,7 +48,6 @@ def interruptible(end_now: Callable[[int], None]) -> Iterator[Interruption]:
             by itself within GRACE_SECONDS. The process ends after it.
     """
     interruption = Interruption()
-    timers: list[threading.Timer] = []
     requested = 0.0
 
     def force() -> None:
@@ -56,6 +55,9 @@ def interruptible(end_now: Callable[[int], None]) -> Iterator[Interruption]:
             end_now(interruption.exit_code)
         finally:
             os._exit(interruption.exit_code)
+
+    timer = threading.Timer(GRACE_SECONDS, force)
+    timer.daemon = True
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal requested
@@ -65,17 +67,13 @@ def interruptible(end_now: Callable[[int], None]) -> Iterator[Interruption]:
                 force()
             return
         interruption.signal, requested = number, time.monotonic()
-        timer = threading.Timer(GRACE_SECONDS, force)
-        timer.daemon = True
         timer.start()
-        timers.append(timer)
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interruption
     finally:
-        for timer in timers:
-            timer.cancel()
+        timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
