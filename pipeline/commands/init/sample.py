@@ -73,6 +73,11 @@ class Sample:
         units = {name: form.cells.unit for name, form in self.forms.items() if form.cells.unit}
         return forms_of(self.data, units)
 
+    def words_of(self, column: str) -> dict[str, int]:
+        """The texts of a column that count as missing, with their rows, as far as the sample has them."""
+        form = self.forms.get(column)
+        return {**form.words, **form.odd} if form else {}
+
 
 def read_sample(data: DataConfig, rows: int = 100_000) -> Sample:
     """Reads about `rows` rows, fewer of a wide table; of CSV, in the dialect that is guessed from its beginning.
