@@ -11,8 +11,10 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from components.baselines.bags import Bag, Topics
 from components.baselines.config import BaselineName, BaselineTask
 from trainer.config.features.base import InputKind
 from trainer.label_statistics import weighted_quantiles
@@ -45,11 +47,11 @@ class Columns:
     is_category: list[bool]
 
     def for_trees(self, matrix: np.ndarray) -> np.ndarray:
-        """float32 [n, columns]: a point on a circle is its place as a share of a turn, an unknown id is missing."""
+        """float32 [n, columns]: points on a circle are places in a turn, unknown ids are missing, texts are topics."""
         return self.trees.transform(matrix).astype(np.float32)
 
     def for_linear(self, matrix: np.ndarray) -> sp.csr_matrix:
-        """float64 [n, columns], standardised numbers and a column per id, all 0 for an unknown one."""
+        """float64 [n, columns], standardised numbers and a column per id, all 0 for an unknown one; TF-IDF of texts."""
         return sp.csr_matrix(self.linear.transform(matrix.astype(np.float64)))
 
 
@@ -58,20 +60,31 @@ def columns_of(inputs: Mapping[str, tuple[InputKind, int]], matrix: np.ndarray) 
 
     `inputs` says what a feature's numbers are, and how many there are, in the matrix's order.
     """
-    places: dict[InputKind, list[list[int]]] = {"number": [], "circle": [], "category": []}
+    places: dict[InputKind, list[list[int]]] = {"number": [], "circle": [], "category": [], "tokens": []}
     start = 0
     for kind, width in inputs.values():
         places[kind].append(list(range(start, start + width)))
         start += width
-    numbers, points, ids = (sum(of_kind, []) for of_kind in places.values())
+    numbers, points, ids = (sum(places[kind], []) for kind in ("number", "circle", "category"))
     known = [np.sort(_most_frequent(matrix[:, place])) for place in ids]
     codes = OrdinalEncoder(categories=known, handle_unknown="use_encoded_value", unknown_value=np.nan)
     turns = [(f"turn {point}", FunctionTransformer(_turn), point) for point in places["circle"]]
-    trees = ColumnTransformer([("numbers", "passthrough", numbers), *turns, ("codes", codes, ids)])
+    bags = [(f"bag {place}", bag) for place, bag in enumerate(places["tokens"])]
+    topics = [(name, make_pipeline(Bag(), Topics()), bag) for name, bag in bags]
+    trees = ColumnTransformer([("numbers", "passthrough", numbers), *turns, ("codes", codes, ids), *topics])
     one_hot = OneHotEncoder(categories=known, handle_unknown="ignore")
-    linear = ColumnTransformer([("numbers", StandardScaler(), [*numbers, *points]), ("one hot", one_hot, ids)])
-    is_category = [False] * (len(numbers) + len(turns)) + [True] * len(ids)
-    return Columns(trees.fit(matrix), linear.fit(matrix.astype(np.float64)), is_category)
+    linear = ColumnTransformer(
+        [
+            ("numbers", StandardScaler(), [*numbers, *points]),
+            ("one hot", one_hot, ids),
+            *((name, Bag(), bag) for name, bag in bags),
+        ]
+    )
+    trees.fit(matrix)
+    before = len(numbers) + len(turns)
+    after = trees.transform(matrix[:1]).shape[1] - before - len(ids)
+    is_category = [False] * before + [True] * len(ids) + [False] * after
+    return Columns(trees, linear.fit(matrix.astype(np.float64)), is_category)
 
 
 def _most_frequent(ids: np.ndarray) -> np.ndarray:

@@ -60,7 +60,9 @@ class Field(ColumnDescription):
     def hint(self) -> str:
         """A description of the values that may be entered."""
         noun = {"string": "text", "float": "number", "int": "whole number"}[self.dtype]
-        if self.length is not None:
+        if "datetime" in self.kinds and self.dtype == "string":
+            noun = "date or time"
+        elif self.length is not None:
             noun = f"{self.length} {noun}{'s' * (self.length > 1)}, comma separated"
         elif self.many:
             noun = f"{noun}s, comma separated"
@@ -207,9 +209,15 @@ def _field(name: str, definition: Any, known: ColumnDescription | None) -> Field
     if known and known.dtype == "int" and dtype == "float":
         # Whole numbers are float64 in the signature.
         dtype = "int"
-    values = known.values if known else []
     return Field(
-        name=name, dtype=dtype, required=missing is None, length=length, many=many, values=values, missing=missing
+        name=name,
+        dtype=dtype,
+        required=missing is None,
+        length=length,
+        many=many,
+        values=known.values if known else [],
+        kinds=known.kinds if known else [],
+        missing=missing,
     )
 
 

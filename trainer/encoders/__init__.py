@@ -3,7 +3,7 @@
 A new kind is one module and one line in `ENCODERS`.
 """
 
-from trainer.encoders import categorical, cyclical, datetime, hashed, numeric, vector
+from trainer.encoders import categorical, cyclical, datetime, hashed, numeric, set, text, vector
 from trainer.encoders.base import Encoder
 
 ENCODERS: dict[str, Encoder] = {
@@ -13,4 +13,6 @@ ENCODERS: dict[str, Encoder] = {
     "cyclical": Encoder(cyclical.preprocess, cyclical.encode),
     "vector": Encoder(vector.preprocess, vector.encode),
     "datetime": Encoder(datetime.preprocess, datetime.encode, datetime.missing),
+    "text": Encoder(text.preprocess, text.encode),
+    "set": Encoder(set.preprocess, set.encode, set.missing),
 }

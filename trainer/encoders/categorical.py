@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 
 from trainer.config.features import column_of
 from trainer.config.features.categories import CategoricalFeature
+from trainer.config.features.set import SetFeature
 from trainer.encoders.base import Inputs, embed
 from trainer.names import vocabulary_name
 from trainer.raw_values import Raw, strings
@@ -44,8 +45,9 @@ def _escaped(values: tf.Tensor) -> tf.Tensor:
     return values
 
 
-def _ids(name: str, feature: CategoricalFeature, values: tf.Tensor) -> tf.Tensor:
-    ids = tft.compute_and_apply_vocabulary(
+def vocabulary_ids(name: str, feature: CategoricalFeature | SetFeature, values: tf.Tensor) -> tf.Tensor:
+    """string [n] → int64 [n]: the place in the vocabulary, then the out-of-vocabulary buckets."""
+    return tft.compute_and_apply_vocabulary(
         _escaped(values),
         top_k=feature.top_k,
         frequency_threshold=feature.min_frequency,
@@ -53,5 +55,9 @@ def _ids(name: str, feature: CategoricalFeature, values: tf.Tensor) -> tf.Tensor
         vocab_filename=vocabulary_name(name),
         name=name,
     )
+
+
+def _ids(name: str, feature: CategoricalFeature, values: tf.Tensor) -> tf.Tensor:
+    ids = vocabulary_ids(name, feature, values)
     ids = tf.where(values == "", tf.zeros_like(ids), ids + 1)
     return tf.expand_dims(ids, 1)

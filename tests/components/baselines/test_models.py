@@ -153,3 +153,20 @@ def test_few_rows_and_constant_features_are_no_problem(name: BaselineName, rows:
         predictions = fit(name, task, columns, matrix, labels, weights, seed=1)(matrix)
         assert np.isfinite(predictions).all()
         assert (predictions == predictions[0]).all()
+
+
+def test_bags_are_weighted_counts_and_topics() -> None:
+    ids = np.array([[1, 1, 2, 0], [1, 3, 0, 0], [2, 0, 0, 0], [9, 0, 0, 0]], np.float32)
+    columns = columns_of({"x": ("number", 1), "words": ("tokens", 4)}, np.column_stack([np.arange(4), ids]))
+    # 3 and 9 are in one row each. 1 and 2 are equally rare; 1 occurs twice: 1 + ln 2.
+    linear = columns.for_linear(np.column_stack([np.arange(4), ids])).toarray()[:, 1:]
+    first = np.array([1 + np.log(2), 1.0])
+    np.testing.assert_allclose(linear, [first / np.linalg.norm(first), [1, 0], [0, 1], [0, 0]])
+    np.testing.assert_allclose(columns.for_trees(np.column_stack([np.arange(4), ids]))[:, 1:], linear, atol=1e-6)
+    assert columns.is_category == [False] * 3
+    many = RANDOM.integers(1, 200, size=(ROWS, 30)).astype(np.float32)
+    columns = columns_of({"words": ("tokens", 30), "id": ("category", 1)}, np.column_stack([many, LETTER]))
+    assert columns.is_category == [True] + [False] * 32
+    assert columns.for_trees(np.column_stack([many, LETTER])).shape == (ROWS, 33)
+    empty = columns_of({"words": ("tokens", 2)}, np.zeros((5, 2), np.float32))
+    assert empty.for_linear(np.ones((3, 2), np.float32)).toarray().tolist() == [[0.0]] * 3

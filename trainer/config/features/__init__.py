@@ -10,6 +10,8 @@ from trainer.config.features.base import columns_of as columns_of
 from trainer.config.features.categories import CategoricalFeature, HashedFeature
 from trainer.config.features.datetime import DatetimeFeature
 from trainer.config.features.numbers import CyclicalFeature, NumericFeature, VectorFeature
+from trainer.config.features.set import SetFeature
+from trainer.config.features.text import TextFeature
 
 # fmt: off
 Feature = Annotated[
@@ -18,7 +20,9 @@ Feature = Annotated[
     | HashedFeature
     | CyclicalFeature
     | VectorFeature
-    | DatetimeFeature,
+    | DatetimeFeature
+    | TextFeature
+    | SetFeature,
     Field(discriminator="kind"),
 ]
 # fmt: on

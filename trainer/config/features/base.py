@@ -30,13 +30,11 @@ class FeatureConfig(StrictModel):
     Attributes:
         numeric: whether the column must hold numbers.
         rounding: see `Rounding`; None where rounding is harmless.
-        has_vocabulary: whether Transform makes a vocabulary, named by `trainer.names.vocabulary_name`.
         network_keys: the keys that only the network depends on, not Transform.
     """
 
     numeric: ClassVar[bool] = False
     rounding: ClassVar[Rounding | None] = "category"
-    has_vocabulary: ClassVar[bool] = False
     network_keys: ClassVar[tuple[str, ...]] = ()
 
     column: str | None = Field(
@@ -55,6 +53,11 @@ class FeatureConfig(StrictModel):
     def other_columns(self) -> list[str]:
         """Further columns that the feature reads, in the same way as its own."""
         return []
+
+    @property
+    def has_vocabulary(self) -> bool:
+        """Whether Transform makes a vocabulary, named by `trainer.names.vocabulary_name`."""
+        return False
 
     @property
     def dates(self) -> str | None:

@@ -11,7 +11,6 @@ from trainer.config.features.base import FeatureConfig, FeatureSize, InputKind, 
 class CategoricalFeature(FeatureConfig):
     """A string or whole number per row, looked up in a vocabulary computed from the training split."""
 
-    has_vocabulary = True
     network_keys = ("embed",)
 
     kind: Literal["categorical"]
@@ -25,6 +24,11 @@ class CategoricalFeature(FeatureConfig):
     oov_buckets: Count = Field(
         1, description="The number of buckets into which values outside the vocabulary are hashed."
     )
+
+    @property
+    def has_vocabulary(self) -> bool:
+        """Always."""
+        return True
 
     @property
     def baseline_input(self) -> InputKind:

@@ -23,6 +23,9 @@ def column(name: str, values: list[Any], arrow_type: pa.DataType | None = None) 
 WORDS = [f"w{number}" for number in range(2000)]
 
 
+GENRES = ["Drama", "Comedy", "Crime", "War", "Film noir"]
+
+
 @pytest.mark.parametrize(
     ("name", "values", "kind", "options"),
     [
@@ -44,6 +47,10 @@ WORDS = [f"w{number}" for number in range(2000)]
         ("wind_dir", [float(i % 36) * 10 for i in range(ROWS)], "cyclical", {"period": 360}),
         ("dep_time", [(i % 24) * 100 + i % 60 for i in range(ROWS)], "cyclical", {"period": 2400}),
         ("vector", [[1.0, 2.0, float(i)] for i in range(ROWS)], "vector", {"length": 3}),
+        ("note", [" ".join(RANDOM.choice(WORDS, 6)) for _ in range(ROWS)], "text", {"max_tokens": 8}),
+        ("tags", [["a", "b"][: i % 3] for i in range(ROWS)], "set", {}),
+        ("tags", [[f"v{i}", f"w{i}"] for i in range(ROWS)], "set", {"buckets": 1024}),
+        ("genres", [GENRES[i % 5] + "|" + GENRES[i % 4] for i in range(ROWS)], "set", {"separator": "|"}),
         ("when", [f"2024-01-{i % 28 + 1:02d}" for i in range(ROWS)], "datetime", {}),
         ("day", [f"{i % 28 + 1}/03/2021" for i in range(ROWS)], "datetime", {"format": "%d/%m/%Y"}),
         ("created", [1_700_000_000 + 977 * (i * 7 % ROWS) for i in range(ROWS)], "datetime", {"format": "epoch_s"}),
@@ -73,7 +80,6 @@ def test_features(name: str, values: list[Any], kind: str, options: dict[str, An
         ("row", list(range(ROWS)), "grows from row to row"),
         ("uuid", [f"{i:x}-{i * 7}" for i in range(ROWS)], "identifier: 200 values in 200 rows"),
         ("ticket no id", RANDOM.permutation(100_000)[:ROWS].tolist(), "identifier"),
-        ("note", [" ".join(RANDOM.choice(WORDS, 6)) for _ in range(ROWS)], "free text"),
         (
             "when",
             [f"{i % 12 + 1:02d}/{i % 11 + 1:02d}/2024" for i in range(ROWS)],
@@ -98,7 +104,6 @@ def test_features(name: str, values: list[Any], kind: str, options: dict[str, An
         ),
         ("load", [f"{i % 90}.5{'kM'[i % 2]}" for i in range(ROWS)], r"several units \(k, M\): write them in one"),
         ("lists", [[1.0] * (1 + i % 3) for i in range(ROWS)], "lists of 1 to 3 numbers"),
-        ("tags", [["a", "b"] for i in range(ROWS)], "lists of text"),
         ("blob", [b"\xff\xfe" + bytes([i % 5]) for i in range(ROWS)], "not UTF-8"),
     ],
 )

@@ -221,7 +221,7 @@ def test_lists_of_text_and_structs_are_left_out(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     plan = propose("t", read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet")), ["bought"])
     reasons = {column.column.name: column.guess.reason for column in plan.columns if not column.used}
-    assert reasons["tags"] == "lists of text have no kind of feature"
+    assert reasons["tags"].startswith("lists of text")
     assert reasons["place"] == "of type struct<lat: double>, which no feature or label can be made of"
     sample = read_sample(DataConfig(path=str(tmp_path / "t.parquet"), format="parquet"))
     with pytest.raises(DataError, match=r"target 'place': of type struct<lat: double>, which no feature or label"):
