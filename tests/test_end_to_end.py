@@ -162,7 +162,23 @@ def layer(project: Project, served: dict[str, Any]) -> Run:
 
 
 @pytest.fixture(scope="module")
-def source(project: Project, layer: Run) -> Run:
+def reference(project: Project, layer: Run) -> Run:
+    """The same, beside the version that is served itself, not the one before."""
+    version = layer.report["pushed"].rpartition("/")[2]
+    return project.run("model.towers.default=[16]", f"evaluation.reference={version}")
+
+
+@pytest.fixture(scope="module")
+def withdrawn(project: Project, layer: Run, reference: Run) -> Run:
+    """The same after a rollback of that version."""
+    back = project.janus("rollback", "configs/flights.yaml")
+    assert back.returncode == 0, back.stderr
+    version = layer.report["pushed"].rpartition("/")[2]
+    return project.run("model.towers.default=[16]", f"evaluation.reference={version}")
+
+
+@pytest.fixture(scope="module")
+def source(project: Project, withdrawn: Run) -> Run:
     """With an edited source file of the trainer, and models pushed into the package serving/, as older ones were."""
     with (project.folder / "trainer" / "network.py").open("a") as file:
         file.write("\n# An edit.\n")
@@ -256,6 +272,25 @@ def test_a_changed_layer_trains_again_and_is_compared_with_the_last_model(
     assert baseline == pytest.approx(first.report["tasks"]["arr_delay"]["metrics"], abs=1e-5)
     assert layer.report["pushed"] != first.report["pushed"]
     assert (project.folder / first.report["pushed"]).exists()
+
+
+def test_a_fixed_reference_is_compared_with_whatever_is_served(first: Run, layer: Run, reference: Run) -> None:
+    assert (reference.code, reference.err) == (0, "")
+    assert reference.worked == {"Resolver", "Evaluator", "Pusher"}, "it trains nothing"
+    assert layer.report["baseline_version"] == int(first.report["pushed"].rpartition("/")[2])
+    assert reference.report["baseline_version"] == int(layer.report["pushed"].rpartition("/")[2])
+    delay = reference.report["tasks"]["arr_delay"]
+    assert delay["baseline"] == pytest.approx(delay["metrics"])
+    assert f"the baseline is the model of version {reference.report['baseline_version']}" in reference.out
+
+
+def test_a_reference_that_was_withdrawn_is_named_and_not_pushed_again(layer: Run, withdrawn: Run) -> None:
+    assert (withdrawn.code, withdrawn.err) == (0, "")
+    version = layer.report["pushed"].rpartition("/")[2]
+    assert withdrawn.report["baseline_version"] == int(version)
+    assert any(f"withdrew the model of version {version}" in warning for warning in withdrawn.report["warnings"])
+    assert withdrawn.report["pushed"] is None
+    assert "was withdrawn by a rollback" in withdrawn.report["problems"][0]
 
 
 def test_an_edited_source_trains_again(layer: Run, source: Run) -> None:

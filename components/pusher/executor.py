@@ -47,9 +47,9 @@ class Executor(stock.Executor):
         base, files = base_directory(exec_properties), checked_files(input_dict)
         done = push(model, base, settings["keep"], version, labelled, claim, files)
         pushed.set_string_custom_property(CONTENT_DIGEST, done.digest)
+        pushed.set_string_custom_property(IDENTITY, identity_of(model))
         if done.withdrawal is not None:
             pushed.set_string_custom_property(WITHDRAWN_AT, done.withdrawal.time)
-            pushed.set_string_custom_property(IDENTITY, identity_of(model))
             self._MarkNotPushed(pushed)
             return
         announce(ModelPushed(str(done.destination)))

@@ -15,7 +15,7 @@ from serving.signatures import SAVED_MODEL, meta_graph_of
 _NOT_THE_MODEL = frozenset({SAVED_MODEL, "fingerprint.pb", "assets.extra/tf_serving_warmup_requests"})
 _DT_STRING = 7
 IDENTITY = "identity"
-"""The property of a PushedModel that was not pushed because it had been withdrawn, maybe with other bytes."""
+"""The property of a PushedModel that holds what `identity_of` gives for the model, whether it was pushed or not."""
 
 
 def identity_of(folder: Location) -> str:

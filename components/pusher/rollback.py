@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from components.pusher.identity import IDENTITY, identity_of
+from components.pusher.identity import IDENTITY
 from components.pusher.layout import Location, join
 from components.pusher.lock import Claim, exclusive
 from components.pusher.state import JOURNAL, Rollback, State, begin, read_state, settle
@@ -69,7 +69,7 @@ def withdrawal_notice(base: Location, properties: Mapping[str, Any]) -> str | No
     state = read_state(base)
 
     def is_this(version: int) -> bool:
-        return state.digest(version) == digest or bool(identity) and identity_of(join(base, version)) == identity
+        return state.digest(version) == digest or bool(identity) and state.identity(version) == identity
 
     version = next(filter(is_this, reversed(state.versions)), None)
     if version is not None:
@@ -100,7 +100,7 @@ def _allowed(state: State, to: int, force: bool) -> int:
     assert state.served is not None
     if to == state.served:
         raise ConfigError(f"--to {to}: this version is served already")
-    if state.digest(to) == state.digest(state.served):
+    if state.same_model(to, state.served):
         raise ConfigError(f"--to {to}: its model is served already, as version {state.served}")
     withdrawal = state.withdrawal(to)
     if withdrawal is not None and not force:
@@ -122,8 +122,8 @@ def _record(state: State, target: int, version: int, reason: str | None) -> Roll
         new_version=version,
         from_digest=state.digest(state.served),
         to_digest=state.digest(target),
-        from_identity=identity_of(join(state.base, state.served)),
-        to_identity=identity_of(join(state.base, target)),
+        from_identity=state.identity(state.served),
+        to_identity=state.identity(target),
         withdrawn=not undone,
         user=_user(),
         reason=reason,

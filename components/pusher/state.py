@@ -128,6 +128,7 @@ class State:
     versions: Sequence[int]
     rollbacks: Sequence[Rollback]
     _digests: dict[int, str] = field(default_factory=dict, repr=False)
+    _identities: dict[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def served(self) -> int | None:
@@ -145,9 +146,8 @@ class State:
         """The newest version whose model is not the served one and was not withdrawn."""
         if self.served is None:
             return None
-        served = self.digest(self.served)
         older = reversed(self.versions[:-1])
-        return next((v for v in older if self.digest(v) != served and self.withdrawal(v) is None), None)
+        return next((v for v in older if self.withdrawal(v) is None and not self.same_model(v, self.served)), None)
 
     def digest(self, version: int) -> str:
         """The content digest of one of the versions."""
@@ -155,10 +155,22 @@ class State:
             self._digests[version] = digest_of(self.base, version)
         return self._digests[version]
 
+    def identity(self, version: int) -> str:
+        """What `identity_of` gives for one of the versions."""
+        if version not in self._identities:
+            self._identities[version] = identity_of(join(self.base, version))
+        return self._identities[version]
+
+    def same_model(self, one: int, other: int) -> bool:
+        """Whether two versions hold the same model, as the same bytes or made again."""
+        return self.digest(one) == self.digest(other) or self.identity(one) == self.identity(other)
+
     def withdrawal(self, version: int) -> Rollback | None:
         """The rollback that withdrew a version's model, if one did and none brought it back."""
         withdrawn = withdrawals(self.rollbacks)
-        return withdrawn.get(self.digest(version)) if withdrawn else None
+        if not withdrawn:
+            return None
+        return withdrawn.get(self.digest(version)) or withdrawn.get(self.identity(version))
 
 
 def read_state(base: Location) -> State:

@@ -49,9 +49,9 @@ class ServedModel(ResolverStrategy):
             of_version = [artifact for number, artifact in pushes if number == version]
             if not of_version:
                 raise ConfigError(unknown_reference(self._reference, {number for number, _ in pushes}))
-            found = _readable(of_version, models, store, set())
+            found = next(filter(is_readable, _models(store, of_version, models)), None)
             if found is None:
-                raise ConfigError(f"evaluation.reference: the model of version {self._reference} is damaged or gone")
+                raise ConfigError(damaged_reference(self._reference))
         return {
             MODEL: [found] if found else [],
             PUSHED: [],
@@ -82,6 +82,14 @@ def unknown_reference(reference: int, known: Iterable[int | None]) -> str:
     return f"evaluation.reference: no run of this pipeline pushed version {reference}; pushed versions are {pushed}"
 
 
+def damaged_reference(reference: int) -> str:
+    """The message about a reference whose model cannot be read; a warning has named the file."""
+    return (
+        f"evaluation.reference: the model of version {reference} is damaged or gone from the pipeline's home: name "
+        "another version, or remove the key"
+    )
+
+
 def _pushes(artifacts: Iterable[Artifact]) -> list[tuple[int, Artifact]]:
     """Version and artifact of each push that took place, oldest first."""
     numbered = [(artifact.get_string_custom_property("pushed_version"), artifact) for artifact in artifacts]
@@ -93,23 +101,22 @@ def _readable(
     pushes: Iterable[Artifact], models: Mapping[int, Artifact], store: MetadataStore, candidates: set[int]
 ) -> Artifact | None:
     """The first push's model that can be read, is no candidate, and was not withdrawn."""
-    wanted = (models[number] for number in _models_of(store, pushes) if number in models)
     return next(
         (
             model
-            for model in wanted
+            for model in _models(store, pushes, models)
             if model.id not in candidates and model.get_int_custom_property(WITHDRAWN) != 1 and is_readable(model)
         ),
         None,
     )
 
 
-def _models_of(store: MetadataStore, pushes: Iterable[Artifact]) -> Iterator[int]:
-    """The ids of the models, each once."""
+def _models(store: MetadataStore, pushes: Iterable[Artifact], models: Mapping[int, Artifact]) -> Iterator[Artifact]:
+    """The models that were pushed, each once."""
     seen: set[int] = set()
     for artifact in pushes:
         for maker in first_makers(store, [artifact.id]).values():
             number = model_of(store, maker)
-            if number is not None and number not in seen:
+            if number is not None and number in models and number not in seen:
                 seen.add(number)
-                yield number
+                yield models[number]

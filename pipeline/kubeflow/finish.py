@@ -62,6 +62,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     from tfx.orchestration import metadata as tfx_metadata
 
     from pipeline.kubeflow.metadata import check_reachable, connection_config
+    from pipeline.lineage.pushes import baseline_version
     from pipeline.lineage.run_config import as_trained
     from pipeline.lineage.store import executions_of_run
     from pipeline.report.analysis.analyse import analyse
@@ -74,6 +75,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
         executions = executions_of_run(handle.store, run_id)
         bundle = replace(bundle, config=as_trained(bundle.config, executions))
         add_outcome(report, bundle.config, executions)
+        report.baseline_version = baseline_version(handle.store, executions)
         analysis = analyse(bundle.config, executions, handle.store)
     add_analysis(report, bundle.config, analysis)
     nodes = [node.pipeline_node.node_info.id for node in bundle.ir.nodes]

@@ -1,20 +1,24 @@
 """What ML Metadata knows of pushed versions, and what rollbacks write into it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
+from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY
+from tfx.types.artifact_utils import deserialize_artifact
 
 from components.lineage import first_makers, model_of
 from components.pusher.identity import IDENTITY
 from components.pusher.rollback import CONTENT_DIGEST
 from components.pusher.state import WITHDRAWN, Rollback, history, origin, read_state, withdrawals
-from components.resolver.served import unknown_reference
+from components.resolver.models import is_readable
+from components.resolver.served import damaged_reference, unknown_reference
 from janus_core.errors import ConfigError
+from janus_core.progress import PROGRESS
 from pipeline.config import JanusConfig
 from pipeline.home import Home
-from pipeline.lineage.store import artifacts_of_type, open_store, run_of_execution
+from pipeline.lineage.store import NodeExecution, artifacts_of_type, open_store, run_of_execution
 from pipeline.preflight import check_metadata
 
 CONTEXT_PIPELINE = "pipeline"
@@ -62,17 +66,43 @@ def record_rollbacks_in(config: JanusConfig, home: Home) -> None:
 
 
 def check_reference(config: JanusConfig, home: Home) -> None:
-    """Checks that a run of this pipeline pushed `evaluation.reference`, before anything is trained.
+    """Checks, before anything is trained, that `evaluation.reference` can be compared with; warns if it was withdrawn.
 
     Raises:
-        ConfigError: none did.
+        ConfigError: no run of this pipeline pushed it, or its model is damaged or gone.
     """
     reference = config.evaluation.reference
     if reference is None:
         return
-    known = {push.version for push in pushes(open_store(home.metadata))} if home.has_metadata else set()
-    if origin(history(config.push.path), reference) not in known:
+    store = open_store(home.metadata) if home.has_metadata else None
+    known = {push.version: push for push in pushes(store)} if store else {}
+    push = known.get(origin(history(config.push.path), reference))
+    if store is None or push is None or push.model_id is None:
         raise ConfigError(unknown_reference(reference, known))
+    (model,) = store.get_artifacts_by_id([push.model_id])
+    if not is_readable(deserialize_artifact(store.get_artifact_type(model.type), model)):
+        raise ConfigError(damaged_reference(reference))
+    if model.custom_properties[WITHDRAWN].int_value:
+        PROGRESS.warning(
+            "evaluation.reference: a rollback withdrew the model of version %d; gates compare with it all the same",
+            reference,
+        )
+
+
+def baseline_version(store: MetadataStore, executions: Mapping[str, NodeExecution]) -> int | None:
+    """The first version of the model that a run's candidate was compared with; None if there was none.
+
+    Args:
+        store: ML Metadata.
+        executions: of the run, each node's.
+    """
+    blessing = executions["Evaluator"].output("blessing") if "Evaluator" in executions else None
+    model = blessing.properties.get(ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY) if blessing else None
+    return (
+        next((push.version for push in pushes(store) if push.version and push.model_id == model), None)
+        if model
+        else None
+    )
 
 
 def _push(store: MetadataStore, artifact: pb.Artifact, maker: int | None) -> Push:

@@ -45,6 +45,7 @@ class RunReport(BaseModel):
     window: list[dict[str, int]] = []
     data_gates: list[dict[str, Any]] = []
     tasks: dict[str, dict[str, Any]] = {}
+    baseline_version: int | None = None
     history: list[dict[str, float | None]] = []
     serving_check: dict[str, Any] = {}
     blessed: bool = False

@@ -25,6 +25,8 @@ def report_view(report: RunReport) -> RenderableType:
     parts: list[RenderableType] = []
     if any(task.get("metrics") for task in report.tasks.values()):
         parts.append(metrics_table(report))
+        if report.baseline_version:
+            parts.append(Text(f"the baseline is the model of version {report.baseline_version}"))
         parts += [Text(line) for line in baseline_lines(report)]
         parts += [Text(line) for line in mixture_lines(report)]
     parts += [Text(line) for line in (data_gates_line(report), *serving_check_lines(report)) if line]

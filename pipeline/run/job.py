@@ -167,6 +167,7 @@ def _run_pipeline(run: _Run, display: Display | JsonLines) -> None:
 
 
 def _add_outcome(run: _Run, interrupted: bool = False) -> None:
+    from pipeline.lineage.pushes import baseline_version
     from pipeline.lineage.store import executions_of_run, open_store
     from pipeline.report.analysis.analyse import analyse
     from pipeline.report.best_served import add_best_served
@@ -180,6 +181,8 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
         with gap_reported(run.report, "the configuration that was trained"):
             write_config(run.config, run.folder)
     add_outcome(run.report, run.config, executions)
+    with gap_reported(run.report, "the version of the baseline"):
+        run.report.baseline_version = baseline_version(store, executions)
     with gap_reported(run.report, "the best version that was served"):
         add_best_served(run.report, run.config, run.home)
     if run.inputs and run.report.pushed and not run.report.exit_code:

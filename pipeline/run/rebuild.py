@@ -40,6 +40,7 @@ def rebuild_report(config: JanusConfig, home: Home, verbose: bool = False) -> Ru
 
 def _rebuild(config: JanusConfig, home: Home, run_id: str, progress: Callable[[str], None]) -> RunReport:
     progress("loading TFX")
+    from pipeline.lineage.pushes import baseline_version
     from pipeline.lineage.store import executions_of_run, open_store
     from pipeline.report.analysis.analyse import analyse
     from pipeline.report.best_served import add_best_served
@@ -56,6 +57,8 @@ def _rebuild(config: JanusConfig, home: Home, run_id: str, progress: Callable[[s
     config = parse_config(own, str(folder / CONFIG_FILE)) if own else config
     report = new_report(config.name, run_id)
     add_outcome(report, config, executions)
+    with gap_reported(report, "the version of the baseline"):
+        report.baseline_version = baseline_version(store, executions)
     with gap_reported(report, "the best version that was served"):
         add_best_served(report, config, home)
     if report.pushed:

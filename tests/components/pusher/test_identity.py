@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 
 from components.pusher.identity import identity_of
 from components.pusher.push import push
 from components.pusher.rollback import roll_back
-from components.pusher.state import JOURNAL
+from components.pusher.state import JOURNAL, read_state
 from components.pusher.storage import content_digest
+from janus_core.errors import ConfigError
 from tests.components.pusher.models import accept
 
 
@@ -75,3 +77,18 @@ def test_a_rollback_that_an_older_janus_recorded(tmp_path: Path) -> None:
     assert push(tmp_path / "bad", base, keep=5).withdrawal is not None
     assert push(export(tmp_path / "again"), base, keep=5).withdrawal is not None
     assert json.loads(journal.read_text())["from_identity"] == done.from_identity
+
+
+def test_a_rollback_passes_over_the_same_model_made_again(tmp_path: Path) -> None:
+    """It goes back to another model, and withdraws both versions of the one that was served."""
+    base = tmp_path / "serving"
+    good, bad, again = (
+        push(export(tmp_path / name, weight), base, keep=5).version or 0
+        for name, weight in (("good", 1.0), ("bad", 2.0), ("again", 2.0))
+    )
+    with pytest.raises(ConfigError, match=f"--to {bad}: its model is served already, as version {again}"):
+        roll_back(base, accept, to=bad)
+    assert roll_back(base, accept).to_version == good
+    state = read_state(base)
+    assert [version for version in state.versions if state.withdrawal(version)] == [bad, again]
+    assert state.rollback_target is None

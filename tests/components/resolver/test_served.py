@@ -145,6 +145,8 @@ def test_a_reference_stays_whatever_is_served(runs: Runs) -> None:
     assert runs.baseline(runs.train("four"), version) == first
     assert runs.baseline(third, version) == first
     assert runs.baseline(first, version) == first
+    runs.models[0].set_int_custom_property("withdrawn", 1)
+    assert runs.baseline(third, version) == first
 
 
 def test_an_unknown_reference_is_an_error_that_names_the_versions(runs: Runs) -> None:
