@@ -67,6 +67,11 @@ def write_description(model: Path | str, description: ModelDescription) -> None:
     path.write_text(json.dumps(description.model_dump(), indent=1) + "\n", encoding="utf-8")
 
 
+def has_description(model: Path | str) -> bool:
+    """Whether a model was made by Janus."""
+    return (Path(model) / FILE).exists()
+
+
 def read_description(model: Path | str) -> ModelDescription | None:
     """Reads a model's description; None if it has none, as a model that was not made by Janus.
 

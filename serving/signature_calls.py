@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tensorflow_serving.apis import classification_pb2, inference_pb2, input_pb2, model_pb2, predict_pb2, regression_pb2
 
+from serving.description import has_description
 from serving.errors import Code, RequestError, invalid
 from serving.rows import examples_of_input
 from serving.saved_model import LoadedModel
@@ -26,6 +27,8 @@ def predict(model: LoadedModel, request: predict_pb2.PredictRequest) -> predict_
         if wanted.count(output) > 1:
             raise invalid(f"duplicate output tensor alias: {output}")
     inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
+    if not has_description(model.path):
+        _check_ranks(signature, inputs)
     response = predict_pb2.PredictResponse()
     for output, value in model.run(name, inputs, wanted or None).items():
         response.outputs[output].CopyFrom(to_proto(value))
@@ -109,6 +112,18 @@ def _check_inputs(signature: Any, request: predict_pb2.PredictRequest) -> None:
             f"Inputs contains invalid name. Used request inputs: {','.join(sorted(given & expected))}, request input: "
             + ",".join(sorted(given))
         )
+
+
+def _check_ranks(signature: Any, inputs: dict[str, np.ndarray]) -> None:
+    """Refuses what a graph may broadcast: [N, 1] beside [N] are N^2 values, as which TensorFlow Serving computes them.
+
+    The graph of a model of Janus checks the shapes of its inputs itself, and also takes [N, 1] for [N].
+    """
+    for name, value in inputs.items():
+        shape = signature.inputs[name].tensor_shape
+        if not shape.unknown_rank and value.ndim not in (0, len(shape.dim)):
+            wanted = ",".join("rows" if dim.size < 0 else str(dim.size) for dim in shape.dim)
+            raise invalid(f"input '{name}' has the shape {_shape(value)}, but the signature's is [{wanted}]")
 
 
 def _set(names: set[str]) -> str:

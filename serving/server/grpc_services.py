@@ -11,14 +11,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.errors import Code, RequestError
+from serving.server.bodies import Bodies
 from serving.server.inference import Inference
-from serving.server.patience import PATIENCE, BodyTimeout, Patience
+from serving.server.patience import BodyTimeout, Patience
 
 HEALTH_NAMES = ("", "PredictionService", "ModelService")
 """The services of grpc.health.v1 that TensorFlow Serving reports."""
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", 2**31 - 1),
     ("grpc.max_send_message_length", 2**31 - 1),
     # Otherwise a second server could bind the same port and receive half of the requests.
     ("grpc.so_reuseport", 0),
@@ -30,7 +30,12 @@ log = logging.getLogger(__name__)
 
 
 def create_server(
-    inference: Inference, servicer: health.HealthServicer, threads: int, patience: Patience = PATIENCE
+    inference: Inference,
+    servicer: health.HealthServicer,
+    threads: int,
+    max_body_bytes: int,
+    patience: Patience,
+    bodies: Bodies,
 ) -> grpc.Server:
     """A server without a port, not started.
 
@@ -38,12 +43,14 @@ def create_server(
         inference: answers the requests.
         servicer: reports whether they can be answered.
         threads: the number of requests that are answered at the same time.
+        max_body_bytes: the largest message.
         patience: limits on slow clients.
+        bodies: counts the messages in progress.
     """
     server = grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-        interceptors=[BodyTimeout(patience.body_seconds)],
-        options=_OPTIONS,
+        interceptors=[BodyTimeout(patience.body_seconds, bodies)],
+        options=[("grpc.max_receive_message_length", max_body_bytes), *_OPTIONS],
         maximum_concurrent_rpcs=patience.connections,
     )
     predictions = _answering(

@@ -10,6 +10,9 @@ import grpc
 from google.protobuf.message import DecodeError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from serving.errors import RequestError
+from serving.server.bodies import Bodies
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -81,10 +84,13 @@ def http_protocol(patience: Patience) -> type[H11Protocol]:
 
 
 class BodyTimeout(grpc.ServerInterceptor):
-    """Cancels a request whose message has not arrived in time: meanwhile it keeps one of the server's few threads."""
+    """Cancels a request whose message has not arrived in time: meanwhile it keeps one of the server's few threads.
 
-    def __init__(self, seconds: float):
-        self._seconds = seconds
+    Refuses one for which there is no room beside the others in progress.
+    """
+
+    def __init__(self, seconds: float, bodies: Bodies):
+        self._seconds, self._bodies = seconds, bodies
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """Takes the message of a call as the first one of a stream, whose end a timer can bring."""
@@ -101,10 +107,15 @@ class BodyTimeout(grpc.ServerInterceptor):
                 timer.cancel()
             if message is None:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, "The request has no message.")
-            try:
-                request = handler.request_deserializer(message)
-            except DecodeError as error:
-                context.abort(grpc.StatusCode.INTERNAL, f"Exception deserializing request! {error}")
-            return handler.unary_unary(request, context)
+                return None
+            with self._bodies.held() as hold:
+                try:
+                    hold(len(message))
+                    request = handler.request_deserializer(message)
+                except RequestError as error:
+                    context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+                except DecodeError as error:
+                    context.abort(grpc.StatusCode.INTERNAL, f"Exception deserializing request! {error}")
+                return handler.unary_unary(request, context)
 
         return grpc.stream_unary_rpc_method_handler(answer, None, handler.response_serializer)

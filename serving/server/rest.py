@@ -27,13 +27,16 @@ from tensorflow_serving.apis import (
 from janus_core.templates import templates_of
 from serving.errors import Code, RequestError, invalid
 from serving.server import json_requests, json_responses
+from serving.server.bodies import Bodies
 from serving.server.inference import Inference
 from serving.server.manager import GREATEST
 from serving.server.page import page_routes
-from serving.server.patience import PATIENCE, Patience
+from serving.server.patience import Patience
 from serving.signatures import EXAMPLES
 
 MAX_BODY_BYTES = 256 << 20
+_DEFLATE_RATIO = 1032
+"""How many times larger than a gzip body its content can be."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ _HTTP = {
 """All others are 500, as in model_servers/http_server.cc."""
 
 
-def create_app(inference: Inference, max_body_bytes: int = MAX_BODY_BYTES, patience: Patience = PATIENCE) -> Starlette:
+def create_app(inference: Inference, max_body_bytes: int, patience: Patience, bodies: Bodies) -> Starlette:
     """The application: the API below /v1/, its description at /openapi.json, and the page at /."""
 
     def openapi(request: Request) -> Response:
@@ -74,7 +77,7 @@ def create_app(inference: Inference, max_body_bytes: int = MAX_BODY_BYTES, patie
 
     return Starlette(
         routes=[
-            Route("/v1/{path:path}", _Api(inference, max_body_bytes, patience)),
+            Route("/v1/{path:path}", _Api(inference, max_body_bytes, patience, bodies)),
             Route("/openapi.json", openapi),
             *page_routes(inference.manager),
         ]
@@ -88,32 +91,37 @@ class _Api:
     inference: Inference
     max_body_bytes: int
     patience: Patience
+    bodies: Bodies
 
     async def __call__(
         self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        request = Request(scope, receive)
-        try:
-            body = await self._body(request)
-        except ClientDisconnect:
-            return
-        except TimeoutError:
-            late = _error(408, "The body does not arrive")
-            late.headers["connection"] = "close"
-            await late(scope, receive, send)
-            return
-        if body is None:
-            response = _too_large(self.max_body_bytes)
-        elif request.method == "OPTIONS":
-            response = _preflight(request)
-        else:
-            # In a thread, so that neither a large body nor the model delays other connections.
-            packed = "gzip" in request.headers.get("content-encoding", "")
-            most = self.max_body_bytes if packed else None
-            response = await run_in_threadpool(_answer, self.inference, request.method, _target(scope), body, most)
-        await response(scope, receive, send)
+        with self.bodies.held() as hold:
+            response = await self._response(scope, Request(scope, receive), hold)
+            if response is not None:
+                await response(scope, receive, send)
 
-    async def _body(self, request: Request) -> bytes | None:
+    async def _response(self, scope: dict[str, Any], request: Request, hold: Callable[[int], None]) -> Response | None:
+        packed = "gzip" in request.headers.get("content-encoding", "")
+        try:
+            body = await self._body(request, hold)
+            if packed and body:
+                hold(min(self.max_body_bytes, _DEFLATE_RATIO * len(body)))
+        except ClientDisconnect:
+            return None
+        except RequestError as error:
+            return _closing(_HTTP[error.code], str(error))
+        except TimeoutError:
+            return _closing(408, "The body does not arrive")
+        if body is None:
+            return _too_large(self.max_body_bytes)
+        if request.method == "OPTIONS":
+            return _preflight(request)
+        # In a thread, so that neither a large body nor the model delays other connections.
+        most = self.max_body_bytes if packed else None
+        return await run_in_threadpool(_answer, self.inference, request.method, _target(scope), body, most)
+
+    async def _body(self, request: Request, hold: Callable[[int], None]) -> bytes | None:
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > self.max_body_bytes:
             return None
@@ -124,6 +132,7 @@ class _Api:
                 size += len(part)
                 if size > self.max_body_bytes:
                     return None
+                hold(len(part))
                 parts.append(part)
                 limit.reschedule(latest + size / self.patience.slowest_rate)
         return b"".join(parts)
@@ -234,6 +243,13 @@ def _target(scope: dict[str, Any]) -> str:
 
 def _error(code: int, message: str) -> Response:
     return _json(code, {"error": message.encode("utf-8", errors="replace").decode()})
+
+
+def _closing(code: int, message: str) -> Response:
+    """An error after which the rest of the body is not read."""
+    response = _error(code, message)
+    response.headers["connection"] = "close"
+    return response
 
 
 def _json(code: int, content: dict[str, Any]) -> Response:

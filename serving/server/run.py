@@ -17,6 +17,7 @@ from grpc_health.v1 import health
 
 from serving.request_log import RequestLog
 from serving.server.addresses import AddressError, bound, bracketed, in_use
+from serving.server.bodies import MOST_BYTES, Bodies
 from serving.server.grpc_services import create_server, set_health
 from serving.server.inference import Inference
 from serving.server.manager import ModelManager, State, VersionStatus, complete_versions
@@ -43,7 +44,8 @@ class ServerOptions:
         sampling: the share of requests that are logged.
         seed: for the choice of these requests.
         poll_seconds: how often base_path is read.
-        max_body_bytes: the largest body of a REST request.
+        max_body_bytes: the largest body of a request.
+        max_total_bytes: the most bytes of the bodies of requests in progress.
         patience: limits on slow clients.
     """
 
@@ -58,6 +60,7 @@ class ServerOptions:
     seed: int = 0
     poll_seconds: float = 1.0
     max_body_bytes: int = MAX_BODY_BYTES
+    max_total_bytes: int = MOST_BYTES
     patience: Patience = PATIENCE
 
 
@@ -102,10 +105,11 @@ def running(options: ServerOptions, report: Callable[[str], None] = log.info) ->
     try:
         with bound("--rest-port", options.host, options.rest_port) as listener:
             listener.listen(1024)
-            grpc_server = create_server(inference, servicer, 4 * (os.cpu_count() or 1), options.patience)
+            bodies, threads = Bodies(options.max_total_bytes), 4 * (os.cpu_count() or 1)
+            grpc_server = create_server(inference, servicer, threads, options.max_body_bytes, options.patience, bodies)
             grpc_port = _add_grpc_port(grpc_server, options)
             set_health(servicer, serving=False)
-            with _rest_server(inference, options, listener):
+            with _rest_server(inference, options, bodies, listener):
                 grpc_server.start()
                 manager.start()
                 try:
@@ -181,9 +185,11 @@ def _add_grpc_port(server: grpc.Server, options: ServerOptions) -> int:
 
 
 @contextmanager
-def _rest_server(inference: Inference, options: ServerOptions, listener: socket.socket) -> Iterator[None]:
+def _rest_server(
+    inference: Inference, options: ServerOptions, bodies: Bodies, listener: socket.socket
+) -> Iterator[None]:
     config = uvicorn.Config(
-        create_app(inference, options.max_body_bytes, options.patience),
+        create_app(inference, options.max_body_bytes, options.patience, bodies),
         http=http_protocol(options.patience),
         log_config=None,
         log_level="warning",

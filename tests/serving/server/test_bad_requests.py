@@ -84,7 +84,7 @@ PREDICT: dict[str, tuple[Any, int, str]] = {
     "object for a number": (rows({**ROW, "distance": {"a": 1}}), 400, "Type: Object is not of expected type: float"),
     "fraction for a whole number": (rows({"whole": 1.5, "long": 1, "flag": True}, signature="kinds"), 400, "int32"),
     "whole number too large": (rows({"whole": 2**31, "long": 1, "flag": True}, signature="kinds"), 400, "int32"),
-    "wrong shape": (rows(1, 2, signature="sums"), 400, "Invalid reduction dimension"),
+    "wrong shape": (rows(1, 2, signature="sums"), 400, "has the shape [2], but the signature's is [rows,2]"),
     "rows of different shapes": (rows([1, 2], [3], signature="sums"), 400, "Expecting tensor size: 2 but got: 1"),
     "ragged": (rows([[1, 2], [3]], signature="sums"), 400, "Encountered list at unexpected size: 1 at level: 1"),
     "too many dimensions": (
@@ -305,14 +305,23 @@ BY_GRPC: dict[str, tuple[Any, grpc.StatusCode, str]] = {
     ),
     "wrong dtype": (predict_request("serving_columns", {"distance": [b"far"]}), INVALID, "string"),
     "number for a string": (predict_request("", {"examples": COLUMN}), INVALID, "float"),
-    "wrong shape": (predict_request("sums", {"pairs": COLUMN}), INVALID, "Invalid reduction dimension"),
+    "wrong shape": (
+        predict_request("sums", {"pairs": COLUMN}),
+        INVALID,
+        "has the shape [1], but the signature's is [rows,2]",
+    ),
     "too many dimensions": (
         predict_request("serving_columns", {"distance": np.ones([2, 3], np.float32), "stops": np.ones([7])}),
         INVALID,
-        "Incompatible shapes",
+        "input 'distance' has the shape [2,3], but the signature's is [rows]",
+    ),
+    "what would be broadcast to rows squared": (
+        predict_request("serving_columns", {"distance": np.ones(2**17, np.float32), "stops": np.ones([2**17, 1])}),
+        INVALID,
+        "input 'stops' has the shape [131072,1], but the signature's is [rows]",
     ),
     "unknown output": (
-        predict_request("sums", {"pairs": COLUMN}, outputs=("none",)),
+        predict_request("sums", {"pairs": np.ones([1, 2], np.float32)}, outputs=("none",)),
         INVALID,
         "output tensor alias not found in signature: none",
     ),

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
+from serving.server.bodies import Bodies
 from serving.server.inference import Inference
 from serving.server.manager import ModelManager
-from serving.server.rest import create_app
+from serving.server.patience import PATIENCE
+from serving.server.rest import MAX_BODY_BYTES, create_app
 from tests.serving.server.conftest import Client
 from tests.serving.server.requests import example, example_list, good_request, predict_request, regress_request
 
@@ -44,7 +46,7 @@ def app(publish: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
     publish(base, 1)
     manager = ModelManager("tiny", base, labels={"stable": 1})
     manager.poll()
-    yield create_app(Inference(manager))
+    yield create_app(Inference(manager), MAX_BODY_BYTES, PATIENCE, Bodies())
     manager.close()
 
 

@@ -1,6 +1,7 @@
 """Slow clients, and many of them: whoever sends nothing is let go, and others are answered meanwhile."""
 
 import contextlib
+import gzip
 import json
 import socket
 import threading
@@ -19,7 +20,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 
 from serving.server.patience import Patience, http_protocol
 from serving.server.run import RunningServer, ServerOptions, running
-from tests.serving.server.requests import good_request
+from tests.serving.server.requests import good_request, predict_request
 from tests.serving.server.waiting import until_available
 
 IMPATIENT = Patience(header_seconds=0.5, body_seconds=0.5, answer_seconds=0.5, connections=12)
@@ -135,6 +136,33 @@ def test_a_client_that_does_not_read_is_let_go() -> None:
         thread.join()
     assert received.startswith(b"HTTP/1.1 200 ")
     assert len(received) < size
+
+
+def test_bodies_that_are_too_much_together_are_refused(publish: Callable[[Path, int], Path], tmp_path: Path) -> None:
+    """While a body of 600 bytes waits for its end, there is no room for another; afterwards there is."""
+    publish(tmp_path, 1)
+    patience = Patience(body_seconds=20)
+    options = ServerOptions("tiny", tmp_path, rest_port=0, grpc_port=0, patience=patience, max_total_bytes=1000)
+    body = BODY + b" " * (600 - len(BODY))
+    with running(options) as server, connected(server.rest) as waiting, grpc.insecure_channel(server.grpc) as channel:
+        until_available(server.manager, 1)
+        waiting.sendall(HEAD.replace(b"%d" % len(BODY), b"%d" % len(body)) + body[:-1])
+        packed = {"Content-Encoding": "gzip"}
+        url = f"{server.rest}/v1/models/tiny:predict"
+        deadline = time.monotonic() + 20
+        while (refused := httpx.post(url, content=body, timeout=30)).status_code == 200:
+            assert time.monotonic() < deadline, "the waiting body was never counted"
+        unpacked = httpx.post(url, content=gzip.compress(BODY), headers=packed, timeout=30)
+        stub = PredictionServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as error:
+            stub.Predict(predict_request("echo", {"text": [b"x" * 600]}), timeout=30)
+        waiting.sendall(body[-1:])
+        assert waiting.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        afterwards = httpx.post(url, content=body, timeout=30)
+        assert stub.Predict(good_request(), timeout=30).outputs
+    assert (refused.status_code, unpacked.status_code, afterwards.status_code) == (503, 503, 200)
+    assert refused.json() == {"error": "The requests in progress have 1000 bytes together: try again later"}
+    assert error.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 def test_grpc_requests_whose_message_does_not_come(server: RunningServer) -> None:
