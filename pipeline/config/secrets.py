@@ -20,15 +20,22 @@ _VARIABLES = {
 }
 """The beginning of an address or an option → the variables that the storage's clients read."""
 
+PARAMETER = "--param"
+"""The option by which `janus kubeflow submit` takes a parameter, which steps of the run read."""
+
 _SECTIONS = ("data.path", "schema", "push.path", "beam", "kubeflow")
 
 
 def secret_problems(raw: Mapping[str, Any]) -> list[str]:
     """A line per secret in the paths and the arguments of an unvalidated configuration, which does not repeat it."""
+    return [problem for section in _SECTIONS for problem in problems_at(section, _below(raw, section))]
+
+
+def problems_at(place: str, value: Any) -> list[str]:
+    """A line per secret in a value, which is named by its place."""
     return [
-        f"{place}: {what}, which a run would write into config.yaml and reports; {_remedy(place, text)}"
-        for section in _SECTIONS
-        for place, text, what in _found(section, _below(raw, section))
+        f"{inside}: {what}, which a run would write into config.yaml and reports; {_remedy(inside, text)}"
+        for inside, text, what in _found(place, value)
     ]
 
 
@@ -73,7 +80,7 @@ def _found(place: str, value: Any) -> Iterator[tuple[str, str, str]]:
 def _remedy(place: str, text: str) -> str:
     if place == "kubeflow.metadata":
         return "give the password by JANUS_MLMD_PASSWORD, from a secret, not in the configuration"
-    if place.startswith("kubeflow"):
+    if place.startswith(("kubeflow", PARAMETER)):
         return "let kubeflow.secrets set a variable of the steps from a Kubernetes secret"
     of_storage = (variables for start, variables in _VARIABLES.items() if text.lstrip("-").startswith(start))
     variables = next(of_storage, "the variable that its client reads, such as AWS_SECRET_ACCESS_KEY for S3,")

@@ -14,6 +14,7 @@ import kfp_server_api as api
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.config.kubeflow import absolute
+from pipeline.config.secrets import PARAMETER, problems_at
 from pipeline.environment import library_output_to
 from pipeline.kubeflow.bundle import FOLDER, default_output, digest_of, required, write_bundle
 from pipeline.kubeflow.client import Client, ensure_experiment, ensure_pipeline, ensure_version
@@ -143,11 +144,15 @@ def parameters_of(texts: Sequence[str]) -> dict[str, Parameter]:
     """The values of NAME=VALUE, as the pipeline's inputs have them.
 
     Raises:
-        ConfigError: one is not of this form, the pipeline has no such input, or a value is not of its type.
+        ConfigError: one is not of this form, holds a secret, the pipeline has no such input, or a value is not of its
+            type.
     """
     given: dict[str, Parameter] = {}
     for text in texts:
         name, sign, value = text.partition("=")
+        # First, since the other messages repeat what was given.
+        if problems := problems_at(f"{PARAMETER} {name}" if sign else PARAMETER, text):
+            raise ConfigError("\n".join(problems))
         if not sign or not name:
             raise ConfigError(f"--param '{text}' is not NAME=VALUE")
         if name in given:

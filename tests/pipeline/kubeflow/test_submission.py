@@ -41,6 +41,21 @@ def test_parameters_that_are_none(texts: list[str], words: str) -> None:
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data_path=s3://key:hunter2@bucket/orders",
+        "data_path=https://a.blob.core.windows.net/c/x.csv?sv=2024&sig=hunter2",
+        "s3://key:hunter2@bucket/orders",
+        "password=hunter2",
+    ],
+)
+def test_a_parameter_that_holds_a_secret_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigError, match="^--param.*; let kubeflow.secrets set") as error:
+        parameters_of([text])
+    assert "hunter2" not in str(error.value)
+
+
 def test_names_that_kfp_rejects_are_rejected_before(tmp_path: Path) -> None:
     config = cluster_config(tmp_path)
     assert pipeline_name(config.model_copy(update={"name": "FlightsOf_2013"})) == "flights-of-2013"
