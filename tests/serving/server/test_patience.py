@@ -189,5 +189,6 @@ def test_too_many_grpc_requests_at_a_time(server: RunningServer) -> None:
         for call in [stub.Predict.future(good_request(), timeout=30) for _ in range(200)]:
             failed = call.exception()
             codes.add(failed.code() if failed else None)
-        assert codes == {None, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        # On a busy machine, a message may also come too late.
+        assert codes - {grpc.StatusCode.CANCELLED} == {None, grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert stub.Predict(good_request()).outputs
