@@ -94,8 +94,10 @@ def _read(stream: pa.NativeFile, count: int, path: str, dialect: Dialect, lines:
     try:
         with damage_reported(path):
             return stream.read(count)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        # UTF-16 without a byte order mark is a UnicodeError without a reason.
+        reason = error.reason if isinstance(error, UnicodeDecodeError) else error
         raise DataError(
-            f"{path}, after line {lines}: not {dialect.encoding} ({error.reason}); data.encoding must name "
+            f"{path}, after line {lines}: not {dialect.encoding} ({reason}); data.encoding must name "
             "the encoding that the file is written in"
         ) from error

@@ -115,6 +115,11 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "too many skipped": (b"a,b\n1,2\n", {"skip_rows": 5}, r"data\.skip_rows is 5, but there are only 2 lines"),
     "utf-16": (PLAIN.encode("utf-16"), {}, r"t\.csv is written in UTF-16; data\.encoding: utf-16"),
     "utf-16 without a mark": (PLAIN.encode("utf-16-le"), {}, r"many NUL bytes; .*data\.encoding: utf-16-le"),
+    "no mark of utf-16": (
+        PLAIN.encode("utf-16-le"),
+        {"encoding": "utf-16"},
+        r"line 0: not utf-16 \(.*BOM\); data\.enc",
+    ),
     "no utf-16": (PLAIN.encode(), {"encoding": "utf-16"}, r"not written in UTF-16, which data\.encoding names"),
     "utf-8 after all": (b"\xef\xbb\xbf" + PLAIN.encode(), {"encoding": "cp1252"}, r"written in UTF-8, but data\.enc"),
     "not of the encoding": (PLAIN.encode() + b"3,\x81,z\n", {"encoding": "cp1252"}, r"not cp1252 .*data\.encoding"),
