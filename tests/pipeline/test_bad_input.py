@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.home import Home
 from pipeline.run.job import run_job
-from tests.pipeline.small import small_config, write_table
+from tests.pipeline.small import small_config
 
 pytestmark = pytest.mark.slow
 
@@ -20,14 +20,6 @@ feature { name: "carrier" type: BYTES }
 feature { name: "late" type: BYTES }
 feature { name: "delay" type: FLOAT presence { min_fraction: 0.5 } float_domain { min: -60 max: 600 } }
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a table."""
-    monkeypatch.chdir(tmp_path)
-    write_table(tmp_path)
-    return tmp_path
 
 
 def good_rows(folder: Path) -> list[list[str]]:

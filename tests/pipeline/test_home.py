@@ -10,15 +10,6 @@ from janus_core.errors import ConfigError, JanusError
 from pipeline.home import Home, require_writable
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home in an empty working folder."""
-    monkeypatch.chdir(tmp_path)
-    found = Home("flights")
-    found.create()
-    return found
-
-
 def test_all_paths_are_relative_so_that_a_project_can_be_moved(home: Home) -> None:
     paths = [
         home.root,
@@ -29,7 +20,7 @@ def test_all_paths_are_relative_so_that_a_project_can_be_moved(home: Home) -> No
         home.latest,
         home.run_folder("x"),
     ]
-    assert all(path.parent == Path("runs/flights") for path in paths)
+    assert all(path.parent == Path("runs/small") for path in paths)
 
 
 def test_runs_in_one_second_get_ids_of_their_own(home: Home) -> None:
@@ -58,7 +49,7 @@ def test_latest_links_to_the_last_run(home: Home) -> None:
 
 
 def test_a_second_process_is_kept_out_and_the_first_is_named(home: Home) -> None:
-    other = "from pipeline.home import Home\nwith Home('flights').lock():\n  print('locked', flush=True)\n  input()"
+    other = "from pipeline.home import Home\nwith Home('small').lock():\n  print('locked', flush=True)\n  input()"
     with subprocess.Popen(
         [sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -10,15 +10,7 @@ from janus_core.errors import ConfigError, DataError, JanusError
 from pipeline import preflight
 from pipeline.home import Home
 from pipeline.preflight import check_before_run, check_metadata
-from tests.pipeline.small import small_config, write_table
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a table."""
-    monkeypatch.chdir(tmp_path)
-    write_table(tmp_path)
-    return tmp_path
+from tests.pipeline.small import small_config
 
 
 def test_what_is_right_passes(folder: Path) -> None:

@@ -13,15 +13,6 @@ from pipeline.report.wording import gate_lines
 from tests.pipeline.small import small_config
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """An empty home."""
-    monkeypatch.chdir(tmp_path)
-    found = Home("small")
-    found.create()
-    return found
-
-
 def run(home: Home, auc: float | None, mae: float = 1.0, version: int | None = None, limit: float = 0.02) -> RunReport:
     """A run that evaluated this, and pushed a version if one is given."""
     gates: list[dict[str, Any]] = [

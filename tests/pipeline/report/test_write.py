@@ -13,15 +13,7 @@ from pipeline.commands.report import open_page, page_of_latest
 from pipeline.home import Home
 from pipeline.report.analysis.analysis_json import Analysis
 from pipeline.run import job
-from tests.pipeline.small import small_config, small_raw, write_table
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a table."""
-    monkeypatch.chdir(tmp_path)
-    write_table(tmp_path)
-    return tmp_path
+from tests.pipeline.small import small_config, small_raw
 
 
 def end(monkeypatch: pytest.MonkeyPatch, folder: Path, error: Exception) -> int:

@@ -18,15 +18,7 @@ from pipeline.report.outcome import judge
 from pipeline.report.report_json import RunReport
 from pipeline.run import interruption, job
 from pipeline.run.display import Display
-from tests.pipeline.small import small_config, write_table
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a table."""
-    monkeypatch.chdir(tmp_path)
-    write_table(tmp_path)
-    return tmp_path
+from tests.pipeline.small import small_config
 
 
 @pytest.fixture

@@ -42,14 +42,6 @@ def run_and_be_killed(home: Home) -> None:
 _PROJECT = str(Path(__file__).parents[3])
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.chdir(tmp_path)
-    found = Home("small")
-    found.create()
-    return found
-
-
 def folders(home: Home) -> set[str]:
     return {str(path.relative_to(home.root)) for path in home.root.rglob("*") if path.is_dir()}
 

@@ -16,11 +16,8 @@ from tests.pipeline.small import small_config
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """The home of a pipeline with two runs, of which the newer has pushed version 17 and left a damaged report."""
-    monkeypatch.chdir(tmp_path)
-    home = Home("small")
-    home.create()
     home.link_latest(home.new_run())
     write_config(small_config(tmp_path), home.run_folder(home.new_run()))
     open_store(home.metadata).put_execution_type(pb.ExecutionType(name="x"))
