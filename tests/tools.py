@@ -69,6 +69,12 @@ TOOLS = {
         remedy="kubernetes.io/docs/tasks/tools",
         in_ci=False,
     ),
+    "docker-registry": Tool(
+        tests="the digests that a real registry gives",
+        present=lambda: shutil.which("docker-registry") is not None,
+        remedy="apt-get install --no-install-recommends docker-registry",
+        in_ci=False,
+    ),
     "node": Tool(
         tests="the JavaScript of docs/serving.md",
         present=lambda: shutil.which("node") is not None,

@@ -58,6 +58,14 @@ def compile_ir(config: JanusConfig, schemas: Path, span: int | None = None) -> A
     return compiler.Compiler().compile(create_pipeline(config, places, span))
 
 
+def unpinned_note(kubeflow: KubeflowConfig) -> str | None:
+    """That the image is named by a tag alone; None where it has a digest."""
+    if "@sha256:" in kubeflow.image:
+        return None
+    named = f"{kubeflow.image} (kubeflow.image) is named without a digest"
+    return f"{named}: whoever may push to its tag changes what the steps run"
+
+
 def default_output(config: JanusConfig, target: str = "kubeflow") -> Path:
     """Where `compile` writes the YAML unless `--output` names another file."""
     return Path("deploy") / target / config.name / "pipeline.yaml"

@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -109,3 +112,80 @@ def test_nothing_is_written_where_a_digest_is_missing(folder: Path, registry: st
     assert (failed.returncode, images(folder)) == (1, before)
     assert "cannot be asked" in failed.stderr
     assert "cannot be asked" in pin(folder, "--registry", "http://127.0.0.1:9").stderr
+
+
+CONFIGURATION = """
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: "{address}"}}
+log: {{level: error}}
+"""
+
+
+@pytest.fixture
+def real_registry(tmp_path: Path) -> Iterator[str]:
+    """The Distribution project's registry, empty."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    file = tmp_path / "registry.yml"
+    file.write_text(CONFIGURATION.format(folder=tmp_path / "images", address=address))
+    with subprocess.Popen(["docker-registry", "serve", str(file)], stderr=subprocess.DEVNULL) as server:
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline, "the registry did not start"
+                    time.sleep(0.1)
+            yield f"http://{address}"
+        finally:
+            server.terminate()
+
+
+def add_image(registry: str, repository: str, tag: str) -> str:
+    """Pushes an image for two architectures by the distribution API, and returns the digest of its index."""
+
+    def send(method: str, url: str, body: bytes, media: str) -> str:
+        request = urllib.request.Request(url, body, {"Content-Type": media}, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.headers.get("Location"))
+
+    def described(body: bytes, media: str, **more: object) -> dict[str, object]:
+        return {"mediaType": media, "digest": f"sha256:{sha256(body).hexdigest()}", "size": len(body), **more}
+
+    oci, of_platforms = "application/vnd.oci.image", []
+    for architecture in ("amd64", "arm64"):
+        config = json.dumps({"architecture": architecture, "os": "linux"}).encode()
+        place = send("POST", f"{registry}/v2/{repository}/blobs/uploads/", b"", "application/octet-stream")
+        blob = described(config, f"{oci}.config.v1+json")
+        send("PUT", f"{place}&digest={blob['digest']}", config, "application/octet-stream")
+        media = f"{oci}.manifest.v1+json"
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": media, "config": blob, "layers": []}).encode()
+        one = described(manifest, media, platform={"architecture": architecture, "os": "linux"})
+        send("PUT", f"{registry}/v2/{repository}/manifests/{one['digest']}", manifest, media)
+        of_platforms.append(one)
+    media = f"{oci}.index.v1+json"
+    index = json.dumps({"schemaVersion": 2, "mediaType": media, "manifests": of_platforms}).encode()
+    send("PUT", f"{registry}/v2/{repository}/manifests/{tag}", index, media)
+    return str(described(index, media)["digest"])
+
+
+@pytest.mark.needs("docker-registry")
+def test_a_real_registry_is_asked_for_the_digest_of_an_images_index(tmp_path: Path, real_registry: str) -> None:
+    deploy = tmp_path / "deploy"
+    deploy.mkdir()
+    (deploy / "pod.yaml").write_text("image: busybox:1.37.0\n")
+    (deploy / "Dockerfile").write_text("ARG BEAM=2.77.0\nFROM apache/beam_python3.11_sdk:${BEAM}\n")
+    busybox = add_image(real_registry, "library/busybox", "1.37.0")
+    beam = add_image(real_registry, "apache/beam_python3.11_sdk", "2.77.0")
+    assert pin(deploy, "--check").stdout.endswith("2 references have no digest\n")
+    done = pin(deploy, "--registry", real_registry)
+    assert done.returncode == 0, done.stderr
+    assert (deploy / "pod.yaml").read_text() == f"image: busybox:1.37.0@{busybox}\n"
+    assert (deploy / "Dockerfile").read_text().startswith(f"ARG BEAM=2.77.0@{beam}\n")
+    assert pin(deploy, "--check").returncode == 0
+    (deploy / "pod.yaml").write_text("image: busybox:1.36.0\n")
+    assert "404" in pin(deploy, "--registry", real_registry).stderr

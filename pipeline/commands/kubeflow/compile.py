@@ -6,7 +6,7 @@ from pathlib import Path
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
-from pipeline.kubeflow.bundle import FOLDER, default_output, required, write_bundle
+from pipeline.kubeflow.bundle import FOLDER, default_output, required, unpinned_note, write_bundle
 from pipeline.preflight import check_schema_file
 
 
@@ -42,6 +42,8 @@ def _for_kubeflow(config: JanusConfig, path: Path, terminal: Terminal) -> None:
         f"{path.parent / FOLDER}: {where} must hold it as {kubeflow.bundle} (digest {bundle.digest[:12]})",
         file=terminal.out,
     )
+    if note := unpinned_note(kubeflow):
+        print(note, file=terminal.out)
 
 
 def _for_vertex(config: JanusConfig, path: Path, terminal: Terminal) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from janus_core.errors import ConfigError
 from pipeline.cli import app
+from pipeline.kubeflow.bundle import required, unpinned_note
 from pipeline.kubeflow.submission import bundle_notes, parameters_of, pipeline_name
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.kubeflow.kfp_server import State, running
@@ -54,6 +55,13 @@ def test_a_parameter_that_holds_a_secret_is_refused_and_not_repeated(text: str) 
     with pytest.raises(ConfigError, match="^--param.*; let kubeflow.secrets set") as error:
         parameters_of([text])
     assert "hunter2" not in str(error.value)
+
+
+def test_an_image_without_a_digest_is_named(tmp_path: Path) -> None:
+    kubeflow = required(cluster_config(tmp_path))
+    assert "registry.example/janus:1 (kubeflow.image) is named without a digest" in (unpinned_note(kubeflow) or "")
+    pinned = cluster_config(tmp_path, image=f"registry.example/janus:1@sha256:{'0' * 64}")
+    assert unpinned_note(required(pinned)) is None
 
 
 def test_names_that_kfp_rejects_are_rejected_before(tmp_path: Path) -> None:
