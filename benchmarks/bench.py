@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +51,10 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3, help="measured pairs (default: %(default)s)")
     parser.add_argument("--growth", type=int, nargs="*", default=[1, 3, 10], help="multiples of the rows")
     parser.add_argument("--growth-rows", type=int, default=336_776, help="rows that the multiples repeat")
-    parser.add_argument("--only", choices=["pairs", "growth", "trainer", "cached"], nargs="*")
+    parser.add_argument("--only", choices=["pairs", "by_hand", "growth", "trainer", "cached"], nargs="*")
     parser.add_argument("--output", type=Path, default=HERE / "results.json")
     arguments = parser.parse_args()
-    parts = arguments.only or ["pairs", "cached", "trainer", "growth"]
+    parts = arguments.only or ["pairs", "by_hand", "cached", "trainer", "growth"]
     console = Console()
     results = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     with tempfile.TemporaryDirectory(prefix="janus-bench-") as folder:
@@ -102,26 +103,48 @@ def measure_pairs(folder: Path, arguments: argparse.Namespace, console: Console)
 
 def measure_cached(folder: Path, arguments: argparse.Namespace, console: Console) -> dict:
     """`janus run` with nothing new to do, as a user calls it; and `janus --help`."""
-    import time
-
     del arguments
     console.print("cached run")
-    janus = str(Path(sys.executable).with_name("janus"))
-    root = Path.cwd()
     home = folder / "cached"
+    run = _janus_run(home)
+    _seconds_of(run, home)
+    commands = {"run": run, "help": [run[0], "--help"]}
+    return {name: statistics.median(_seconds_of(command, home) for _ in range(3)) for name, command in commands.items()}
+
+
+def measure_by_hand(folder: Path, arguments: argparse.Namespace, console: Console) -> dict:
+    """Whole processes in turn: `janus run`, nothing cached, and the script that one would write by hand."""
+    found: dict[str, list[float]] = {"by hand": [], "janus": []}
+    for pair in range(arguments.pairs):
+        home = folder / f"by-hand-{pair}"
+        commands = {
+            "janus": (_janus_run(home), home),
+            "by hand": ([sys.executable, "-m", "benchmarks.by_hand", str(home)], Path.cwd()),
+        }
+        for kind, (command, where) in commands.items():
+            found[kind].append(_seconds_of(command, where))
+            console.print(f"by hand, pair {pair + 1}/{arguments.pairs}: {kind} {found[kind][-1]:.1f} s")
+    ratios = sorted(a / b for a, b in zip(found["janus"], found["by hand"], strict=True))
+    return {
+        "by_hand_seconds": statistics.median(found["by hand"]),
+        "janus_seconds": statistics.median(found["janus"]),
+        "ratio": {"median": statistics.median(ratios), "min": ratios[0], "max": ratios[-1]},
+    }
+
+
+def _janus_run(home: Path) -> list[str]:
+    """The command of a run in a new home."""
+    root = Path.cwd()
     home.mkdir()
     (home / "schema").symlink_to(root / "schema")
-    run = [janus, "run", str(root / CONFIG), "--set", f"data.path={root}/data/flights"]
-    subprocess.run(run, cwd=home, check=True, capture_output=True)
-    seconds = {}
-    for name, command in {"run": run, "help": [janus, "--help"]}.items():
-        times = []
-        for _ in range(3):
-            started = time.monotonic()
-            subprocess.run(command, cwd=home, check=True, capture_output=True)
-            times.append(time.monotonic() - started)
-        seconds[name] = statistics.median(times)
-    return seconds
+    janus = str(Path(sys.executable).with_name("janus"))
+    return [janus, "run", str(root / CONFIG), "--set", f"data.path={root}/data/flights"]
+
+
+def _seconds_of(command: list[str], folder: Path) -> float:
+    started = time.monotonic()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return time.monotonic() - started
 
 
 def measure_trainer(folder: Path, arguments: argparse.Namespace, console: Console) -> dict:
@@ -156,6 +179,7 @@ def measure_growth(folder: Path, arguments: argparse.Namespace, console: Console
 
 MEASUREMENTS = {
     "pairs": measure_pairs,
+    "by_hand": measure_by_hand,
     "cached": measure_cached,
     "trainer": measure_trainer,
     "growth": measure_growth,
@@ -174,6 +198,16 @@ def table_of(results: dict) -> Table:
             f"{ratio['median']:.1f}×",
             f"{ratio['min']:.1f}-{ratio['max']:.1f}",
             f"≥ {target:g}×" if target else "",
+        )
+    if "by_hand" in results:
+        whole, by_hand = results["by_hand"], results["by_hand"]["ratio"]
+        table.add_row(
+            "whole process, by hand",
+            f"{whole['by_hand_seconds']:.1f} s",
+            f"{whole['janus_seconds']:.1f} s",
+            f"{1 / by_hand['median']:.2f}×",
+            f"{1 / by_hand['max']:.2f}-{1 / by_hand['min']:.2f}",
+            "≥ 0.77×",
         )
     if "trainer" in results:
         trainer = results["trainer"]
