@@ -81,6 +81,7 @@ KINDS: dict[str, TaskKind] = {
         ),
         TaskKind("regression", label_form="number", metrics=(*_NUMBERS, m.PINBALL, m.COVERAGE), headline="mae"),
         TaskKind("count", label_form="count", metrics=(m.DEVIANCE, *_NUMBERS), headline="deviance"),
+        TaskKind("box", label_form="box", metrics=(m.IOU, m.IOU_50), headline="iou"),
     )
 }
 

@@ -125,3 +125,6 @@ BIAS = Metric("bias", "regression.MeanBias", better="zero", unit="label")
 DEVIANCE = Metric("deviance", "regression.PoissonDeviance", better="low", least=0)
 PINBALL = Metric("pinball", "regression.PinballLoss", better="low", unit="label", least=0, reads="quantiles", levels=1)
 COVERAGE = Metric("coverage", "regression.IntervalCoverage", better="nominal", share=True, reads="quantiles", levels=2)
+
+IOU = Metric("iou", "boxes.MeanIoU", better="high", share=True, implausible=0.999)
+IOU_50 = Metric("iou_50", "boxes.ShareOfHits", better="high", share=True)

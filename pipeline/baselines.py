@@ -45,6 +45,8 @@ def gated_metric(config: JanusConfig, task: str, decided: bool) -> Metric:
 
 def _loss(config: JanusConfig, name: str, task: Task) -> Loss:
     """What the compared metric asks for; where it says nothing, what the network minimises."""
+    if task.label_form == "box":
+        return "squared"
     if not kind_of(task).is_numeric:
         return "log"
     if task.label_form == "count":

@@ -45,6 +45,7 @@ from janus_core.fingerprint import node_modules, source_fingerprint
 from janus_core.kinds import kind_of
 from pipeline.baselines import baselines_config
 from pipeline.config import JanusConfig
+from pipeline.config.media import box_columns, image_columns
 from pipeline.evaluation import eval_config, gates_of
 from pipeline.schema import ColumnType, column_types, only_columns, read_schema, to_text
 from trainer.config import Task, classes_of, column_of, columns_of
@@ -279,6 +280,8 @@ def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
         uses=config.uses(),
         offsets=config.offsets(),
         dates=config.dates(),
+        images=image_columns(config.features),
+        boxes=box_columns(config.tasks),
         range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 
@@ -410,7 +413,9 @@ def _serving_check(config: JanusConfig, model_trainer: BaseNode, data: _DataNode
     serving, model, examples = config.serving, model_trainer.outputs["model"], data.example_gen.outputs["examples"]
     if serving.infra_validator == "process":
         keys = CheckConfig.model_fields
-        given = {**serving.model_dump(include=set(keys)), "sensitive": config.sensitive_columns()}
+        images = sorted(image_columns(config.features))
+        given = serving.model_dump(include=set(keys))
+        given |= {"sensitive": config.sensitive_columns(), "images": images}
         check, statistics = CheckConfig.model_validate(given), data.statistics_gen.outputs["statistics"]
         return ServingCheck(model=model, examples=examples, statistics=statistics, config=check).with_id("ServingCheck")
     # InfraValidator knows no warm-up requests but those of real rows.

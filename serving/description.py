@@ -31,6 +31,11 @@ class ColumnDescription(BaseModel):
         """Whether a row holds one value, rather than a vector or a list."""
         return self.length is None and not self.many
 
+    @property
+    def is_image(self) -> bool:
+        """Whether its values are encoded images."""
+        return "image" in self.kinds
+
 
 class DecisionDescription(BaseModel):
     """How a binary task's output `<task>/decision` follows from the probability of the second class."""
@@ -58,6 +63,12 @@ class ModelDescription(BaseModel):
 
     tasks: dict[str, TaskDescription]
     columns: dict[str, ColumnDescription]
+
+
+def image_columns(description: ModelDescription | None) -> list[str]:
+    """The columns whose values are encoded images; none without a description."""
+    columns = description.columns if description else {}
+    return [name for name, column in columns.items() if column.is_image]
 
 
 def write_description(model: Path | str, description: ModelDescription) -> None:

@@ -146,3 +146,13 @@ def auc_pr(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> flo
         above = scores >= scores[row]
         area += weights[row] * weights[above & positive].sum() / weights[above].sum()
     return float(area / weights[positive].sum())
+
+
+def box_metrics(labels: np.ndarray, boxes: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Of boxes [n, 4]: top, left, bottom, right."""
+    overlaps = []
+    for (a, b, c, d), (e, f, g, h) in zip(labels, boxes, strict=True):
+        both = max(min(c, g) - max(a, e), 0) * max(min(d, h) - max(b, f), 0)
+        overlaps.append(both / ((c - a) * (d - b) + (g - e) * (h - f) - both))
+    found = np.array(overlaps)
+    return {"iou": mean(found, weights), "iou_50": mean(found >= 0.5, weights)}

@@ -17,11 +17,11 @@ class LabelStatistics:
 
     Attributes:
         count: labelled rows.
-        mean, deviation: of a number, in its own unit; deviation is 1 for a constant label.
+        mean, deviation: of a number, in its own unit; deviation is 1 for a constant label, and for a box.
         median: of a number, in its own unit.
         frequencies: float64 [classes]: how often each class is the label, or, where several may be, among the labels;
             empty for a number.
-        labels: the labels themselves, [rows] or [rows, classes], an even sample if there are more than SAMPLE numbers.
+        labels: the labels themselves, [rows] or [rows, width], an even sample if there are more than SAMPLE numbers.
         weights: float32 [rows], theirs.
     """
 
@@ -41,9 +41,10 @@ def label_statistics(
 
     Args:
         task, column, sample_weight: the names of the task and of its columns, for the error.
-        labels: [rows], class indices or numbers; or [rows, classes], 1 where a class is among the labels, else 0.
+        labels: [rows], class indices or numbers; [rows, classes], 1 where a class is among the labels, else 0; or
+            [rows, 4], boxes.
         weights: [rows], 0 where the label is missing.
-        classes: their number; 0 where the label is a number.
+        classes: their number; 0 where the label is a number or a box.
 
     Raises:
         DataError: no row has a label and a weight.
@@ -64,6 +65,8 @@ def label_statistics(
         else:
             frequencies = np.bincount(present.astype(np.int64), weights, classes) / weights.sum(dtype=np.float64)
         return LabelStatistics(len(present), 0.0, 1.0, 0.0, frequencies, **sample)
+    if present.ndim > 1:
+        return LabelStatistics(len(present), 0.0, 1.0, 0.0, np.zeros(0), **sample)
     values = present.astype(np.float64)
     mean = float(np.average(values, weights=weights))
     deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))

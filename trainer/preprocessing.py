@@ -35,7 +35,7 @@ def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]
 
 
 def _label(label: LabelConfig, inputs: Mapping[str, Raw]) -> tuple[tf.Tensor, tf.Tensor]:
-    """The label, [batch, 1] or [batch, classes] where several may apply, and its weight, float32 [batch, 1]."""
+    """The label, [batch, width] as `trainer.names.label_name` says, and its weight, float32 [batch, 1]."""
     values, present = _FORMS[label.form](label, inputs[label.column])
     weight = tf.cast(present, tf.float32)
     if label.sample_weight is not None:
@@ -73,6 +73,14 @@ def _classes(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.cast(applies, tf.float32), present
 
 
+def _box(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
+    """[top, left, bottom, right]; a row without four finite numbers is masked."""
+    del label
+    values = numbers(raw, 4)
+    present = tf.reduce_all(tf.math.is_finite(values), axis=1, keepdims=True)
+    return tf.cast(tf.where(present, values, tf.zeros_like(values)), tf.float32), present
+
+
 def _sample_weight(raw: Raw) -> tf.Tensor:
     """The rows' weights, float32 [batch, 1]; 0 where one is missing, negative or not finite."""
     values = numbers(raw)
@@ -84,5 +92,6 @@ _FORMS: dict[str, Callable[[LabelConfig, Raw], tuple[tf.Tensor, tf.Tensor]]] = {
     "count": _number,
     "class": _class,
     "classes": _classes,
+    "box": _box,
 }
 """The form of a label → the function of its raw column that returns (label, present); an absent label is 0."""

@@ -24,6 +24,8 @@ CATEGORIES = 254
 ROUNDS = 300
 """Most rounds of boosting; it stops early when 10 rounds bring nothing on a tenth of the rows."""
 LINEAR_ITERATIONS = 100
+_SEVERAL = ("classes", "box")
+"""Forms of labels of several numbers."""
 
 Predict = Callable[[np.ndarray], np.ndarray]
 """Inputs, float32 [n, columns] → predictions, [n, width]."""
@@ -118,13 +120,13 @@ def fit(
         NothingToFitError: all labels are the same.
         ValueError: the model cannot be fitted to these rows.
     """
-    values = labels[:, 0] if task.form != "classes" else labels
+    values = labels[:, 0] if task.form not in _SEVERAL else labels
     # The linear models' penalties are relative to the sum of the weights.
     weights = weights / weights.mean()
     if name == "constant":
         constant = _constant(task, values, weights)
         return lambda rows: np.tile(constant, (len(rows), 1))
-    if task.form != "classes" and np.all(values == values[0]):
+    if task.form not in _SEVERAL and np.all(values == values[0]):
         label = f"'{task.classes[int(values[0])]}'" if task.classes else f"{values[0]:g}"
         raise NothingToFitError(f"every label in the training rows is {label}: a constant says it all")
     encode = columns.for_linear if name == "linear" else columns.for_trees
@@ -135,6 +137,9 @@ def fit(
         if task.form == "classes":
             classes = [_class_or_constant(one, task, encoded, flags, weights) for flags in values.T]
             return lambda rows: _side_by_side(classes, encode(rows))
+        if task.form == "box":
+            edges = [one(task, encoded, edge, weights, 0.5) for edge in values.T]
+            return lambda rows: _side_by_side(edges, encode(rows))
         if task.loss == "quantile":
             levels = [one(task, encoded, values, weights, level) for level in task.levels]
             return lambda rows: np.sort(_side_by_side(levels, encode(rows)), axis=1)
@@ -162,7 +167,7 @@ def _class_or_constant(
 
 def _constant(task: BaselineTask, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The best constant by the task's loss, [width]."""
-    if task.form == "classes":
+    if task.form in _SEVERAL:
         return np.average(labels, axis=0, weights=weights)
     if task.form == "class":
         return np.bincount(labels.astype(np.int64), weights, len(task.classes)) / weights.sum()

@@ -11,6 +11,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.example_gen.precision import Use
+from components.example_gen.structured import ImageColumn
 from janus_core.fingerprint import digest_of_json
 from janus_core.strict import StrictModel
 from janus_core.tables.column_kinds import Kind
@@ -41,6 +42,8 @@ class Parameters(StrictModel):
         uses: column → what it is used for, on which the precision depends that may be lost.
         offsets: column of numbers → what is subtracted before they are written.
         dates: column of dates → their form, empty for the default one (`janus_core.tables.times`).
+        images: column of images → what it holds.
+        boxes: column of boxes → its task.
         source: fingerprint of the code.
     """
 
@@ -55,6 +58,8 @@ class Parameters(StrictModel):
     uses: dict[str, list[Use]] = {}
     offsets: dict[str, int] = {}
     dates: dict[str, str] = {}
+    images: dict[str, ImageColumn] = {}
+    boxes: dict[str, str] = {}
     source: str = ""
 
 

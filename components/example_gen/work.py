@@ -13,6 +13,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.example_gen.bad_rows import BadRows, check_domains, merge_bad_rows
 from components.example_gen.bad_times import check_times
+from components.example_gen.images import ROWS_AT_ONCE, with_images
+from components.example_gen.label_checks import check_boxes
 from components.example_gen.parameters import Parameters
 from components.example_gen.precision import Rounding, merge_roundings, roundings
 from components.example_gen.splits import eval_rows
@@ -224,17 +226,26 @@ def _encoded(batch: Batch, evaluated: np.ndarray) -> Iterator[tuple[pa.BinaryArr
 
 
 def _batches(item: WorkItem, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
-    wanted = {name: kinds.get(name) for name in job.columns}
+    parameters = job.parameters
     for piece in item.pieces:
-        if job.data.format == "csv":
-            file, blocks = _open_csv(piece, job)
-            for block in blocks:
-                yield csv_reader.read_block(block, file, wanted)
-        elif job.data.format == "parquet":
-            stop, sensitive = piece.stop or 0, job.parameters.sensitive
-            yield from parquet_reader.read_batches(piece.path, piece.start, stop, wanted, job.ingested, sensitive)
-        else:
-            yield from tfrecord_io.read_batches(piece.path, job.ingested)
+        for batch in _read(piece, job, kinds):
+            check_boxes(batch, parameters.boxes)
+            parts = batch.in_parts(ROWS_AT_ONCE) if parameters.images else [batch]
+            for part in parts:
+                yield with_images(part, piece.path, parameters.images, parameters.sensitive)
+
+
+def _read(piece: Piece, job: Job, kinds: Mapping[str, Kind | None]) -> Iterator[Batch]:
+    wanted = {name: kinds.get(name) for name in job.columns}
+    if job.data.format == "csv":
+        file, blocks = _open_csv(piece, job)
+        for block in blocks:
+            yield csv_reader.read_block(block, file, wanted)
+    elif job.data.format == "parquet":
+        stop, sensitive = piece.stop or 0, job.parameters.sensitive
+        yield from parquet_reader.read_batches(piece.path, piece.start, stop, wanted, job.ingested, sensitive)
+    else:
+        yield from tfrecord_io.read_batches(piece.path, job.ingested)
 
 
 def _open_csv(piece: Piece, job: Job) -> tuple[csv_reader.CsvFile, Iterator[Block]]:

@@ -26,6 +26,7 @@ class CheckConfig(StrictModel):
         warmup_rows: how many rows go with the model as warm-up requests.
         warmup: whether these are made from statistics, or are the first rows of the eval split.
         sensitive: columns whose values are replaced by placeholders in both.
+        images: columns of encoded images, which warm-up requests made from statistics have a grey one in.
         time_limit_seconds: of the model's process.
         memory_limit_mb: of the model's process, resident.
         size_limit_mb: of the model's files; None: no limit.
@@ -36,6 +37,7 @@ class CheckConfig(StrictModel):
     warmup_rows: Annotated[int, Field(ge=0)] = 8
     warmup: Literal["synthetic", "real"] = "synthetic"
     sensitive: list[str] = []
+    images: list[str] = []
     time_limit_seconds: Limit = 300
     memory_limit_mb: Limit = 4096
     size_limit_mb: Limit | None = None

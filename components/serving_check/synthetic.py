@@ -9,23 +9,33 @@ FEWEST_ROWS = 10
 """A text that occurs in fewer rows may identify a person."""
 PLACEHOLDER = b"example"
 """The text of a column that is sensitive, or whose values are all rare."""
+GREY_IMAGE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55000000"
+    "0a49444154789c636800000082008177cd72b60000000049454e44ae426082"
+)
+"""A PNG file of one grey pixel: images are not made from statistics."""
 _STEPS = (0.0, 0.5, -0.5, 1.0, -1.0)
 """Distances of numbers from the mean, in standard deviations; identical rows would warm the model up less."""
 
 
 def synthetic_rows(
-    rows: Sequence[bytes], statistics: statistics_pb2.DatasetFeatureStatistics, count: int, sensitive: Collection[str]
+    rows: Sequence[bytes],
+    statistics: statistics_pb2.DatasetFeatureStatistics,
+    count: int,
+    sensitive: Collection[str],
+    images: Collection[str] = (),
 ) -> list[bytes]:
     """Serialized tf.Examples with every column of the given rows, of the same kind and number of values.
 
     Texts are frequent ones of the column. Numbers are near its mean, within its middle 80 % and rounded to three
-    digits. Sensitive columns get a placeholder text and 0.
+    digits. Sensitive columns get a placeholder text and 0, and columns of images a grey one.
 
     Args:
         rows: real rows, of which only columns, kinds and lengths are used.
         statistics: of the training split.
         count: the number of rows to make.
         sensitive: columns whose values must not be used.
+        images: columns of encoded images.
     """
     forms = _forms(rows)
     known = {".".join(feature.path.step) or feature.name: feature for feature in statistics.features}
@@ -34,7 +44,10 @@ def synthetic_rows(
         example = example_pb2.Example()
         for name, form in forms.items():
             column = None if name in sensitive else known.get(name)
-            example.features.feature[name].CopyFrom(_feature(form, column, row))
+            if name in images:
+                example.features.feature[name].bytes_list.value.append(GREY_IMAGE)
+            else:
+                example.features.feature[name].CopyFrom(_feature(form, column, row))
         made.append(example.SerializeToString(deterministic=True))
     return made
 

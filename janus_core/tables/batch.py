@@ -1,7 +1,8 @@
 """A stretch of rows on its way from the file to the shard."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -22,3 +23,18 @@ class Batch:
     def with_columns(self, columns: Mapping[str, pa.Array]) -> "Batch":
         """The same rows with other columns."""
         return replace(self, columns=columns)
+
+    def in_parts(self, rows: int) -> Iterator["Batch"]:
+        """The same rows, at most so many at a time."""
+        for start in range(0, self.rows, rows):
+            count = min(rows, self.rows - start)
+            yield Batch(
+                {name: column.slice(start, count) for name, column in self.columns.items()},
+                count,
+                partial(_located, self.locate, start),
+                None if self.records is None else self.records.slice(start, count),
+            )
+
+
+def _located(locate: Callable[[int], str], start: int, row: int) -> str:
+    return locate(start + row)

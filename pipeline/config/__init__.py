@@ -16,6 +16,7 @@ from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
 from pipeline.config.gates import TaskGates, gate_problems
 from pipeline.config.kubeflow import KubeflowConfig
+from pipeline.config.media import media_problems, with_shifts
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
 from serving.deployment.server import serving_release
 from trainer.config import (
@@ -236,6 +237,7 @@ class JanusConfig(StrictModel):
             *self._validation_problems(),
             *self._size_problems(),
             *self._data_gate_problems(),
+            *media_problems(self.data, self.features, self.tasks),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -244,6 +246,7 @@ class JanusConfig(StrictModel):
             if isinstance(task, RegressionTask) and not chosen and self.evaluation.gated(name) == ["mae"]:
                 # The mean absolute error is least at the median, which the squared loss does not aim at.
                 self.tasks[name] = task.model_copy(update={"loss": "mae"})
+        self.features.update(with_shifts(self.features, self.tasks))
         return self
 
     def _label_problems(self) -> list[str]:
@@ -453,7 +456,7 @@ class JanusConfig(StrictModel):
                 use = Use(role=feature.rounding, period=getattr(feature, "period", None))
                 for column in columns_of(name, feature):
                     uses.setdefault(column, set()).add(use)
-        for task in self.tasks.values():
+        for task in (task for task in self.tasks.values() if task.label_form != "box"):
             uses.setdefault(task.label, set()).add(Use(role=label_roles.get(task.label_form, "classes")))
         for column in (key for keys in self.evaluation.slices for key in keys):
             uses.setdefault(column, {Use(role="category")})

@@ -10,6 +10,7 @@ import numpy as np
 from serving.check.answers import Answers, differences, unusable
 from serving.check.findings import Findings, Latency
 from serving.check.requests import Inputs, inputs_of, signatures_of, take, values_to_refuse, with_unseen
+from serving.description import image_columns, read_description
 from serving.errors import Code, RequestError
 from serving.rows import only_columns
 from serving.saved_model import LoadedModel
@@ -54,7 +55,7 @@ def try_model(
         findings.problems.append(f"TensorFlow Serving's loader refuses the model: {error}")
         return findings, {}
     try:
-        trial = _Trial(model, rows)
+        trial = _Trial(model, rows, image_columns(read_description(path)))
         findings.signatures = trial.signatures
         findings.problems += [
             f"the model has no signature {name}" for name in (EXAMPLES, COLUMNS) if name not in trial.signatures
@@ -84,8 +85,9 @@ def try_model(
 class _Trial:
     """A model and the rows that it is tested with."""
 
-    def __init__(self, model: LoadedModel, rows: Sequence[bytes]):
+    def __init__(self, model: LoadedModel, rows: Sequence[bytes], images: Collection[str] = ()):
         self._model = model
+        self._images = images
         self.signatures = signatures_of(model.signatures)
         columns = model.signatures[COLUMNS].inputs if COLUMNS in self.signatures else ()
         self._rows = only_columns(rows, columns)
@@ -100,7 +102,7 @@ class _Trial:
         """The problems of the answers to a row without optional columns, to unseen values in string columns, and to
         values that must be refused."""
         problems = []
-        for name, row, left_out in _other_rows(self._rows[0], self._model.signature(COLUMNS)):
+        for name, row, left_out in _other_rows(self._rows[0], self._model.signature(COLUMNS), self._images):
             problems += self._answers(list(self._inputs), [row], [name], f"{name} is", left_out)[1]
         return problems + self._unrefused() if COLUMNS in self._inputs else problems
 
@@ -134,7 +136,7 @@ class _Trial:
         """Values that serving_columns answers, and must refuse: they are cast to nonsense, or were never trained on."""
         problems = []
         row = take(self._inputs[COLUMNS], np.arange(1))
-        for column, value in values_to_refuse(self._model.signature(COLUMNS)):
+        for column, value in values_to_refuse(self._model.signature(COLUMNS), self._images):
             who = f"{COLUMNS}: {value.reshape(-1)[0]} in column {column}"
             try:
                 self._model.run(COLUMNS, {**row, column: value})
@@ -182,11 +184,11 @@ class _Trial:
         return lambda number: self._model.run(signature, prepared[number % count])
 
 
-def _other_rows(row: bytes, columns: Any) -> Iterator[tuple[str, bytes, set[str]]]:
+def _other_rows(row: bytes, columns: Any, images: Collection[str]) -> Iterator[tuple[str, bytes, set[str]]]:
     """Rows that no data has: name, row, and the columns to leave out of a request to serving_columns."""
     required = only_columns([row], set(columns.inputs) - set(columns.defaults))[0]
     yield "the row without optional columns", required, set(columns.defaults)
-    for column in sorted(name for name, info in columns.inputs.items() if info.dtype == STRING):
+    for column in sorted(name for name, info in columns.inputs.items() if info.dtype == STRING and name not in images):
         yield f"the row with an unseen value in {column}", with_unseen(row, column), set()
 
 

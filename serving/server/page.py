@@ -4,6 +4,7 @@ It is made from the signature `serving_columns`, with details of each column and
 It sends its requests to the REST API, so that it shows what a client receives.
 """
 
+import base64
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ _HEADERS = {
 _FLOATS = ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16")
 _INTS = ("DT_INT8", "DT_INT16", "DT_INT32", "DT_INT64", "DT_UINT8", "DT_UINT16", "DT_UINT32", "DT_UINT64")
 
-_SENT = {"name", "dtype", "length", "many", "values", "missing"}
+_SENT = {"name", "dtype", "length", "many", "values", "missing", "image"}
 """What the page's script knows of a field."""
 
 log = logging.getLogger(__name__)
@@ -55,10 +56,13 @@ class Field(ColumnDescription):
 
     name: str
     missing: str | None
+    image: bool = False
 
     @property
     def hint(self) -> str:
         """A description of the values that may be entered."""
+        if self.image:
+            return "a file in PNG, JPEG or GIF" if self.required else "a file in PNG, JPEG or GIF, may be empty"
         noun = {"string": "text", "float": "number", "int": "whole number"}[self.dtype]
         if "datetime" in self.kinds and self.dtype == "string":
             noun = "date or time"
@@ -151,12 +155,24 @@ def answer_tasks(definition: Any, description: ModelDescription | None) -> list[
 def example_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]:
     """The rows of the warm-up requests: the text to fill in for each field, empty if the value is missing."""
     described = ModelDescription(tasks={}, columns={field.name: field for field in fields})
+    examples = warmup_rows(served.path)[:MOST_ROWS]
     try:
-        rows = rows_of_examples(described, warmup_rows(served.path)[:MOST_ROWS])
+        rows = rows_of_examples(described, examples)
     except RequestError as error:
         log.warning("the page of version %d has no example rows: %s", served.version, error)
         return []
+    for name in (field.name for field in fields if field.image):
+        for row, example in zip(rows, examples, strict=True):
+            row[name] = _image_text(example, name)
     return [[cell_text(row[field.name]) for field in fields] for row in rows]
+
+
+def _image_text(example: bytes, column: str) -> str:
+    """The bytes of an image in base64; empty if it is missing."""
+    from tensorflow.core.example import example_pb2
+
+    values = example_pb2.Example.FromString(example).features.feature[column].bytes_list.value
+    return base64.b64encode(values[0]).decode() if values else ""
 
 
 def cell_text(value: Any) -> str:
@@ -218,6 +234,7 @@ def _field(name: str, definition: Any, known: ColumnDescription | None) -> Field
         values=known.values if known else [],
         kinds=known.kinds if known else [],
         missing=missing,
+        image=bool(known and known.is_image),
     )
 
 

@@ -34,7 +34,7 @@ def test_a_kind_has_each_metric_once_and_a_headline_with_a_direction(kind: typin
     assert len(set(names)) == len(names)
     (headline,) = (metric for metric in kind.metrics if metric.name == kind.headline)
     assert headline.better in ("high", "low")
-    assert (kind.decides is None) == kind.is_numeric
+    assert (kind.decides is None) == (kind.is_numeric or kind.label_form == "box")
 
 
 def test_metrics_of_quantiles_come_with_the_quantiles() -> None:

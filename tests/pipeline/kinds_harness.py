@@ -20,6 +20,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "wait": {"kind": "regression", "label": "wait", "loss": "quantile", "quantiles": [0.7]},
     "buy": {"kind": "binary", "label": "buy", "given": "click", "sample_weight": "importance"},
     "click": {"kind": "binary", "label": "click", "loss": "focal"},
+    "place": {"kind": "box", "label": "place", "sample_weight": "importance"},
 }
 THRESHOLDS = {"buy": 0.3, "click": 0.5}
 """Above which probability the model decides for the second class of a binary task."""
@@ -48,8 +49,8 @@ def kinds_config(gates: Mapping[str, Any] | None = None, tasks: Sequence[str] = 
     return JanusConfig.model_validate(
         {
             "name": "kinds",
-            "data": {"path": "data"},
-            "features": {"hour": {"kind": "numeric"}},
+            "data": {"path": "data", "format": "parquet"},
+            "features": {"hour": {"kind": "numeric"}, "photo": {"kind": "image", "size": [8, 8]}},
             "tasks": {name: TASKS[name] for name in tasks},
             "evaluation": {"slices": [["origin"]], "gates": dict(gates or {})},
             "push": {"path": "serving"},
@@ -81,6 +82,8 @@ def kinds_table(rows: int, seed: int = 3) -> KindsTable:
         "buy": random.uniform(size=(rows, 1)) * 1000 < buy,
         "click": random.uniform(size=(rows, 1)) * 1000 < click,
     }
+    place = np.concatenate([corner := random.uniform(0, 0.5, size=(rows, 2)), corner + 0.4], axis=1)
+    labels["place"] = place + random.uniform(-0.15, 0.15, size=(rows, 4))
     for label in labels.values():
         label[one] = label[one][:1]
     weights = {}
@@ -97,6 +100,7 @@ def kinds_table(rows: int, seed: int = 3) -> KindsTable:
         "wait/quantiles": wait,
         "buy": buy / 1000,
         "click": click / 1000,
+        "place": place,
     }
     return KindsTable(
         origin=origin,

@@ -8,10 +8,12 @@ from trainer.config.component import TrainerConfig as TrainerConfig
 from trainer.config.features import Feature as Feature
 from trainer.config.features import column_of as column_of
 from trainer.config.features import columns_of as columns_of
+from trainer.config.features.images import ImageFeature as ImageFeature
 from trainer.config.features.numbers import CyclicalFeature as CyclicalFeature
 from trainer.config.features.numbers import NumericFeature as NumericFeature
 from trainer.config.model import ModelConfig as ModelConfig
 from trainer.config.tasks import BinaryTask as BinaryTask
+from trainer.config.tasks import BoxTask as BoxTask
 from trainer.config.tasks import MulticlassTask as MulticlassTask
 from trainer.config.tasks import RegressionTask as RegressionTask
 from trainer.config.tasks import Task as Task

@@ -45,14 +45,14 @@ def network_size(config: TrainerConfig) -> NetworkSize:
     """The least size of a configuration's network."""
     model, tasks = config.model, len(config.tasks)
     copies = tasks if isinstance(model.trunk, IndependentTrunk) else 1
-    sizes = {name: feature.size() for name, feature in config.features.items()}
+    sizes = {name: feature.network_size() for name, feature in config.features.items()}
     parameters = {f"features.{name}": copies * size.parameters for name, size in sizes.items()}
     width = sum(size.width for size in sizes.values())
     width += sum(feature.missing_indicator for feature in config.features.values())
     towers = [model.towers.get(name, model.towers.get("default", [])) for name in config.tasks]
     parameters["model.trunk"], units = trunk_size(model.trunk, width, tasks)
     parameters["model.towers"] = sum(_stack(model.trunk.units[-1], tower) for tower in towers)
-    units += width + sum(map(sum, towers))
+    units += width + sum(map(sum, towers)) + copies * sum(size.inside for size in sizes.values())
     rows = min(config.training.batch_size, _ROWS)
     return NetworkSize(
         {key: model.members * number for key, number in parameters.items()},

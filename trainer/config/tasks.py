@@ -238,8 +238,25 @@ class CountTask(TaskConfig):
     )
 
 
+class BoxTask(TaskConfig):
+    """One rectangle in an image with sides along its axes.
+
+    The label is a list of four numbers, [top, left, bottom, right] as shares of the image's height and width from its
+    top left corner: [ymin, xmin, ymax, xmax], as in tf.image. So is the prediction.
+    """
+
+    label_form = "box"
+
+    kind: Literal["box"]
+    loss: Literal["smooth_l1_giou"] = Field(
+        "smooth_l1_giou",
+        description="The mean smooth absolute error of the four numbers, in tenths, and 1 less the generalised "
+        "intersection over union (Rezatofighi et al. 2019).",
+    )
+
+
 Task = Annotated[
-    BinaryTask | MulticlassTask | OrdinalTask | MultilabelTask | RegressionTask | CountTask,
+    BinaryTask | MulticlassTask | OrdinalTask | MultilabelTask | RegressionTask | CountTask | BoxTask,
     Field(discriminator="kind"),
 ]
 

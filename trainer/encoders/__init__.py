@@ -3,7 +3,7 @@
 A new kind is one module and one line in `ENCODERS`.
 """
 
-from trainer.encoders import categorical, cyclical, datetime, hashed, numeric, set, text, vector
+from trainer.encoders import categorical, cyclical, datetime, hashed, image, numeric, set, text, vector
 from trainer.encoders.base import Encoder
 
 ENCODERS: dict[str, Encoder] = {
@@ -15,4 +15,5 @@ ENCODERS: dict[str, Encoder] = {
     "datetime": Encoder(datetime.preprocess, datetime.encode, datetime.missing),
     "text": Encoder(text.preprocess, text.encode),
     "set": Encoder(set.preprocess, set.encode, set.missing),
+    "image": Encoder(image.preprocess, image.encode),
 }

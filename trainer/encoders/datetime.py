@@ -55,7 +55,7 @@ def preprocess(features: Mapping[str, DatetimeFeature], raw: Mapping[str, Raw]) 
             chosen += [scaled(elapsed, name), scaled(squashed, name)]
         values = tf.concat(chosen, axis=1)
         values = tf.where(tf.math.is_nan(values), tf.zeros_like(values), values)
-        result[name] = tf.ensure_shape(tf.cast(values, tf.float32), [None, feature.size().width])
+        result[name] = tf.ensure_shape(tf.cast(values, tf.float32), [None, feature.network_size().width])
     return result
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from trainer.config import Task, dependency_order, given_of
-from trainer.heads import binary, conditional, count, multiclass, multilabel, ordinal, quantile, regression
+from trainer.heads import binary, box, conditional, count, multiclass, multilabel, ordinal, quantile, regression
 from trainer.heads.base import Head
 from trainer.label_statistics import LabelStatistics
 
@@ -14,6 +14,7 @@ HEADS: dict[str, type[Head]] = {
     "multilabel": multilabel.MultilabelHead,
     "regression": regression.RegressionHead,
     "count": count.CountHead,
+    "box": box.BoxHead,
 }
 QUANTILE_LOSS = "quantile"
 

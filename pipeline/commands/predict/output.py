@@ -26,6 +26,9 @@ from trainer.config import classes_of, quantiles_of
 PREFIX = "predicted_"
 """Put before the predictions' columns where the input has columns of the same names, such as labels."""
 
+EDGES = ("top", "left", "bottom", "right")
+"""Of a box, in the order of the prediction's columns."""
+
 
 @dataclass(frozen=True)
 class TaskColumns:
@@ -56,13 +59,15 @@ class TaskColumns:
 
     @property
     def fields(self) -> list[pa.Field]:
-        """The columns: the decided, else the best class and each class's probability, each quantile, or the number."""
+        """The columns: the decided or best class and each class's probability; each quantile; each edge; the number."""
         whole, number = f"{self.prefix}{self.name}", pa.from_numpy_dtype(self.dtype)
         if self.quantiles:
             return [pa.field(f"{whole}.{level:g}", number) for level in self.quantiles]
         if self.classes:
             best = [] if self.decides == "each" else [pa.field(whole, pa.string())]
             return best + [pa.field(f"{whole}.{name}", number) for name in self.classes]
+        if self.kind == "box":
+            return [pa.field(f"{whole}.{edge}", number) for edge in EDGES]
         return [pa.field(whole, number)]
 
     def columns(self, answer: Mapping[str, np.ndarray], rows: int) -> list[pa.Array]:
@@ -72,7 +77,7 @@ class TaskColumns:
             ServingError: the answer has another shape, or other classes.
         """
         values = answer[self.output]
-        width = len(self.quantiles) or len(self.classes) or 1
+        width = len(self.quantiles) or len(self.classes) or (len(EDGES) if self.kind == "box" else 1)
         values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
         if self.decides == "threshold" and values.shape[1] == 1:
             # A model that Janus did not make may give the probability of the second class alone.

@@ -175,6 +175,7 @@ def _add_predictions(
     from pipeline.report.analysis.curves import curves_of
     from pipeline.report.analysis.importance import REPEATS, importances
     from pipeline.report.analysis.sample import part_of, predicted_tasks, slices_of
+    from pipeline.report.analysis.shown_rows import shown_rows
     from pipeline.report.analysis.standard_errors import GROUPS, metrics_by_task, standard_errors
 
     drawn = draw_rows(split, config.report.sample, config.seed)
@@ -184,6 +185,7 @@ def _add_predictions(
         return
     predicted = predicted_tasks(model, records, list(config.tasks))
     examples = [example_pb2.Example.FromString(record) for record in records]
+    analysis.shown = shown_rows(config, examples, predicted)
     slices = slices_of(examples, config.evaluation.slices)
     largest = sorted(slices, key=lambda name: (-len(slices[name]), name))[:MOST_SLICES]
     metrics = metrics_by_task(config)

@@ -91,6 +91,22 @@ class TaskAnalysis(BaseModel):
     importance: list[Importance] = []
 
 
+class ShownAnswer(BaseModel):
+    """A task's label and prediction of one row, as texts; of a box also the label's and the predicted edges."""
+
+    task: str
+    label: str
+    predicted: str
+    boxes: list[list[float]] = []
+
+
+class ShownRow(BaseModel):
+    """A row of the sample that the report shows."""
+
+    image: str = Field(description="A data URL.")
+    answers: list[ShownAnswer] = []
+
+
 class BaselineAnalysis(BaseModel):
     """A simple model of a task, by all labelled rows of the eval split."""
 
@@ -177,6 +193,7 @@ class Analysis(BaseModel):
     jackknife_groups: int = 0
     tasks: dict[str, TaskAnalysis] = {}
     baselines: dict[str, TaskBaselines] = {}
+    shown: list[ShownRow] = []
     columns: list[ColumnAnalysis] = []
     anomalies: list[AnomalyLine] | None = None
     lineage: list[NodeLineage] = []

@@ -58,6 +58,8 @@ def curves_of(task: Task, predicted: Predicted) -> TaskAnalysis:
                 decided = (predicted.decision[:, 0] == classes[1].encode()).astype(np.int64)
             analysis.confusion = _confusion(classes, flags.argmax(1), decided, weights, frequent)
         return analysis
+    if not kind_of(task).is_numeric:
+        return analysis
     label, value = predicted.labels[:, 0].astype(np.float64), predicted.output[:, 0]
     finite = np.isfinite(value) & np.isfinite(label)
     if finite.any():

@@ -51,13 +51,14 @@ function numberJson(field, text) {
 function valueJson(field, input) {
   // A number input has no text while what is in it is no number.
   if (input.validity.badInput) throw new WrongValue("Must be a number.");
-  const text = input.value;
+  const text = textOf(field, input);
   const required = field.missing === null;
   const list = field.length !== null || field.many;
   if (field.dtype === "string" && !list ? text === "" : text.trim() === "") {
     if (required) throw new WrongValue("Required: fill in a value.");
     return field.missing;
   }
+  if (field.image) return JSON.stringify({ b64: text });
   const one = (item) => (field.dtype === "string" ? JSON.stringify(item) : numberJson(field, item));
   if (!list) return one(text);
   const given = items(text);
@@ -68,6 +69,33 @@ function valueJson(field, input) {
 }
 
 const inputOf = (index) => byId(`column-${index}`);
+
+/** What is filled in: of an image, which a person chooses as a file, its bytes in base64. */
+const textOf = (field, input) => (field.image ? input.dataset.bytes ?? "" : input.value);
+
+function setText(field, index, text) {
+  const input = inputOf(index);
+  // The name of a file cannot be set, only emptied.
+  input.value = field.image ? "" : text;
+  if (field.image) showImage(index, text);
+}
+
+function showImage(index, bytes) {
+  inputOf(index).dataset.bytes = bytes;
+  const preview = byId(`column-${index}-preview`);
+  const types = { i: "png", R: "gif" };
+  preview.src = bytes ? `data:image/${types[bytes[0]] ?? "jpeg"};base64,${bytes}` : "";
+  preview.hidden = !bytes;
+}
+
+function chooseImage(event) {
+  const index = event.target.dataset.index;
+  const [file] = event.target.files;
+  if (!file) return showImage(index, "");
+  const reader = new FileReader();
+  reader.addEventListener("load", () => showImage(index, reader.result.slice(reader.result.indexOf(",") + 1)));
+  reader.readAsDataURL(file);
+}
 
 function showMessage(index, message) {
   byId(`column-${index}-message`).textContent = message;
@@ -98,7 +126,7 @@ function requestBody() {
 
 function fillIn(row) {
   model.fields.forEach((field, index) => {
-    inputOf(index).value = row[index] ?? "";
+    setText(field, index, row[index] ?? "");
     showMessage(index, "");
   });
   rowChanged();
@@ -137,7 +165,7 @@ async function renewForm() {
   const answer = await fetch(urlOf("."), { cache: "no-store" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const written = new Map();
-  model?.fields.forEach((field, index) => written.set(field.name, inputOf(index).value));
+  model?.fields.forEach((field, index) => written.set(field.name, textOf(field, inputOf(index))));
   const focused = document.activeElement;
   const column = model?.fields[focused.dataset.index]?.name;
   const results = model && page.getElementById("model") ? byId("results") : null;
@@ -151,7 +179,7 @@ async function renewForm() {
     byId("request").replaceWith(request);
   }
   model?.fields.forEach((field, index) => {
-    if (written.has(field.name)) inputOf(index).value = written.get(field.name);
+    if (written.has(field.name)) setText(field, index, written.get(field.name));
     if (field.name === column) inputOf(index).focus({ preventScroll: true });
   });
   if (column === undefined && focused.id) byId(focused.id)?.focus({ preventScroll: true });
@@ -272,6 +300,7 @@ function card(task, index, outputs) {
   if (names.length) content = classification(task, names, probabilities.length ? probabilities : main, decision);
   else if (quantiles.length || task.quantiles.length)
     content = interval(task, quantiles.length ? quantiles : main, levels.length ? levels : task.quantiles);
+  else if (task.kind === "box") content = [valueLine(main.map(Number), null), detail("top, left, bottom, right, as shares of the image")];
   else content = [valueLine(main, task.unit), task.kind === "count" ? detail("expected number") : null];
   const rest = [...left].flatMap(([name, values]) => [
     make("dt", {}, name.startsWith(`${task.name}/`) ? name.slice(task.name.length + 1) : name),
@@ -421,6 +450,9 @@ function setUp() {
   byId("form").addEventListener("input", (event) => {
     if (event.target.getAttribute("aria-invalid")) showMessage(event.target.dataset.index, "");
     rowChanged();
+  });
+  model.fields.forEach((field, index) => {
+    if (field.image) inputOf(index).addEventListener("change", chooseImage);
   });
   byId("fill")?.addEventListener("click", fillRealRow);
   byId("clear").addEventListener("click", clear);

@@ -88,6 +88,8 @@ def by_formula(table: KindsTable, task: str, rows: np.ndarray) -> dict[str, floa
     outputs = {name: values[kept].astype(np.float64) for name, values in table.outputs.items()}
     if task == "topics":
         return formulas.multilabel_metrics(labels, outputs[task], weights)
+    if task == "place":
+        return formulas.box_metrics(labels, outputs[task], weights)
     label = labels[:, 0]
     if task == "visits":
         return formulas.count_metrics(label, outputs[task][:, 0], weights)

@@ -9,6 +9,7 @@ from trainer.config.features.base import column_of as column_of
 from trainer.config.features.base import columns_of as columns_of
 from trainer.config.features.categories import CategoricalFeature, HashedFeature
 from trainer.config.features.datetime import DatetimeFeature
+from trainer.config.features.images import ImageFeature
 from trainer.config.features.numbers import CyclicalFeature, NumericFeature, VectorFeature
 from trainer.config.features.set import SetFeature
 from trainer.config.features.text import TextFeature
@@ -22,7 +23,8 @@ Feature = Annotated[
     | VectorFeature
     | DatetimeFeature
     | TextFeature
-    | SetFeature,
+    | SetFeature
+    | ImageFeature,
     Field(discriminator="kind"),
 ]
 # fmt: on

@@ -18,10 +18,17 @@ InputKind = Literal["number", "circle", "category", "tokens"]
 
 
 class FeatureSize(NamedTuple):
-    """What a feature adds to a network, where vocabularies, which are not known before training, are empty."""
+    """What a feature adds to a network, where vocabularies, which are not known before training, are empty.
+
+    Attributes:
+        parameters: of its encoder.
+        width: the numbers that the encoder gives the trunk.
+        inside: the numbers of a row within the encoder.
+    """
 
     parameters: int
     width: int
+    inside: int = 0
 
 
 class FeatureConfig(StrictModel):
@@ -84,7 +91,7 @@ class FeatureConfig(StrictModel):
         """What the baselines read of it; None: nothing, and the report says so."""
         return "number"
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """What it adds to the network, without the missing indicator."""
         return FeatureSize(0, 1)
 

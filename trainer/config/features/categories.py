@@ -35,7 +35,7 @@ class CategoricalFeature(FeatureConfig):
         """An id."""
         return "category"
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """An embedding of an empty vocabulary."""
         return size_of_embedding(1 + self.oov_buckets, self.embed)
 
@@ -58,6 +58,6 @@ class HashedFeature(FeatureConfig):
         """An id."""
         return "category"
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """An embedding of the buckets."""
         return size_of_embedding(1 + self.buckets, self.embed)

@@ -70,6 +70,6 @@ class DatetimeFeature(FeatureConfig):
         """The parts that are derived, though perhaps masked."""
         return list(PARTS) if self.parts is None else self.parts
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """The numbers of the parts."""
         return FeatureSize(0, sum(PARTS[part] for part in self.chosen) + (2 if self.since else 0))

@@ -56,7 +56,7 @@ class NumericFeature(FeatureConfig):
         """A bucket's number is an id, as the network has it."""
         return "category" if self.scale == "bucketize" else "number"
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """The number, or one number for each bucket."""
         buckets = len(self.boundaries) + 1 if self.boundaries else self.buckets
         return FeatureSize(0, buckets if self.scale == "bucketize" else 1)
@@ -79,7 +79,7 @@ class CyclicalFeature(FeatureConfig):
         """Sine and cosine."""
         return "circle"
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """Sine and cosine."""
         return FeatureSize(0, 2)
 
@@ -104,6 +104,6 @@ class VectorFeature(FeatureConfig):
         """Its length."""
         return self.length
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """The numbers themselves."""
         return FeatureSize(0, self.length)

@@ -67,6 +67,6 @@ class SetFeature(FeatureConfig):
         """Ids."""
         return "tokens"
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """An embedding of the buckets, or of an empty vocabulary."""
         return size_of_embedding(1 + (self.buckets or self.oov_buckets), self.embed)

@@ -56,6 +56,6 @@ class TextFeature(FeatureConfig):
         """The ids of a row."""
         return self.max_tokens * self.ngrams + self.most_characters
 
-    def size(self) -> FeatureSize:
+    def network_size(self) -> FeatureSize:
         """The embedding, of which there are the mean and the maximum."""
         return FeatureSize((1 + self.buckets) * self.embed, 2 * self.embed)
