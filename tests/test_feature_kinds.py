@@ -76,6 +76,7 @@ def config_in(folder: Path, **changed: Any) -> Any:
 @dataclass(frozen=True)
 class Run:
     report: dict[str, Any]
+    analysis: dict[str, Any]
     model: Path
     signatures: Any
 
@@ -91,7 +92,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     report = json.loads((folder / "runs" / "kinds" / "latest" / "report.json").read_text())
     assert code == 0, report["problems"]
     model = Path(report["pushed"]) if Path(report["pushed"]).is_absolute() else folder / report["pushed"]
-    return Run(report, model, tf.saved_model.load(str(model)).signatures)
+    analysis = json.loads((folder / "runs" / "kinds" / "latest" / "analysis.json").read_text())
+    return Run(report, analysis, model, tf.saved_model.load(str(model)).signatures)
 
 
 def example(**values: Any) -> bytes:
@@ -121,10 +123,17 @@ USUAL: dict[str, Any] = {
 
 def test_every_kind_is_learnt(run: Run) -> None:
     assert run.report["tasks"]["score"]["metrics"]["r2"] > 0.6
-    importance = {entry["column"] for entry in run.report.get("importance", [])} or set(USUAL)
-    assert set(USUAL) <= importance
-    baselines = run.report["tasks"]["liked"]["baselines"]
-    assert {"linear", "boosting"} <= set(baselines)
+    importance = {entry["column"]: entry["worse"] for entry in run.analysis["tasks"]["score"]["importance"]}
+    assert set(importance) == set(USUAL)
+    assert min(importance[column] for column in ("note", "tags", "sent")) > max(importance["codes"], 0.1)
+
+
+def test_baselines_read_every_kind(run: Run) -> None:
+    baselines = run.report["tasks"]["score"]["baselines"]
+    assert {name for name, one in baselines.items() if not one["problem"]} == {"constant", "linear", "boosting"}
+    # Words and tags alone explain most of the score.
+    assert baselines["linear"]["metric"] == "r2"
+    assert baselines["linear"]["value"] > 0.4
 
 
 def test_description(run: Run) -> None:

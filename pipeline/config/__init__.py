@@ -426,6 +426,11 @@ class JanusConfig(StrictModel):
         """The columns that the features are read from, each once."""
         return list(dict.fromkeys(c for name, feature in self.features.items() for c in columns_of(name, feature)))
 
+    def stable_columns(self) -> list[str]:
+        """Those of `feature_columns` that are expected to keep their distribution."""
+        kept = {c for name, feature in self.features.items() if feature.stable for c in columns_of(name, feature)}
+        return [column for column in self.feature_columns() if column in kept]
+
     def sensitive_columns(self) -> list[str]:
         """Columns whose values must not be shown in any report, message or pushed request."""
         columns = {c for name, feature in self.features.items() if feature.sensitive for c in columns_of(name, feature)}

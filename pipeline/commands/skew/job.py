@@ -117,7 +117,7 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
         raise ConfigError(f"the newest run of pipeline '{home.name}' ended before its statistics: run it again")
     drawn = draw_rows(f"{examples.uri}/Split-train", TRAINING_ROWS, config.seed, whole=True).records
     training = Sample(read_statistics(statistics.uri, "train"), batches_of(drawn) if drawn else [])
-    columns = config.feature_columns()
+    columns = config.stable_columns()
     features = feature_skews(
         training, sample_of(rows), read_schema(Path(schema.uri) / "schema.pbtxt"), columns, options.threshold
     )

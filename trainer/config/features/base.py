@@ -37,11 +37,13 @@ class FeatureConfig(StrictModel):
     Attributes:
         numeric: whether the column must hold numbers.
         rounding: see `Rounding`; None where rounding is harmless.
+        stable: whether its column is expected to keep its distribution, as times and free texts do not.
         network_keys: the keys that only the network depends on, not Transform.
     """
 
     numeric: ClassVar[bool] = False
     rounding: ClassVar[Rounding | None] = "category"
+    stable: ClassVar[bool] = True
     network_keys: ClassVar[tuple[str, ...]] = ()
 
     column: str | None = Field(

@@ -19,6 +19,8 @@ _MOST_GROUPS = 9
 class DatetimeFeature(FeatureConfig):
     """A date or time per row, given to the model as a trend, cycles and the days since another date."""
 
+    stable = False
+
     kind: Literal["datetime"]
     format: str | None = Field(
         None,

@@ -16,6 +16,7 @@ TextBuckets = Annotated[int, BeforeValidator(reject_bool), Field(ge=2, lt=MOST_I
 class TextFeature(FeatureConfig):
     """Free text per row: its words, runs of them and of characters are hashed, embedded, and pooled by mean and max."""
 
+    stable = False
     network_keys = ("embed", "dropout")
 
     kind: Literal["text"]
