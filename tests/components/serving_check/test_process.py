@@ -1,7 +1,9 @@
 """Processes that end, fail, hang, or take too much."""
 
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -31,19 +33,38 @@ def test_a_process_that_ends_well(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "done\n"
 
 
-def test_a_process_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+def write_pid_of_child(file: Path) -> str:
+    """Code that starts a process, writes its pid and waits."""
     sleep = f"[{sys.executable!r}, '-c', 'import time; time.sleep(60)']"
-    code = (
+    return (
         f"import pathlib, subprocess, time; child = subprocess.Popen({sleep}); "
-        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(child.pid)); time.sleep(60)"
+        f"pathlib.Path({str(file)!r}).write_text(str(child.pid)); time.sleep(60)"
     )
-    ended = run(tmp_path, code, seconds=1.5)
-    assert ended.problem == "was killed after 1.5 s (serving.time_limit_seconds)"
-    child = int((tmp_path / "pid").read_text())
+
+
+def assert_ends(child: int) -> None:
     deadline = time.monotonic() + 10
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(child)
+
+
+def test_a_process_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    ended = run(tmp_path, write_pid_of_child(tmp_path / "pid"), seconds=1.5)
+    assert ended.problem == "was killed after 1.5 s (serving.time_limit_seconds)"
+    assert_ends(int((tmp_path / "pid").read_text()))
+
+
+def test_an_interruption_kills_the_process_with_its_children(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, write_pid_of_child(tmp_path / "pid"))
+    assert_ends(int((tmp_path / "pid").read_text()))
 
 
 def test_a_process_that_takes_too_much_memory_is_killed(tmp_path: Path) -> None:
