@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks.gate_noise --metric auc
 
-Prints a table in Markdown, of `auc` or of `mae`. Baseline and candidate are drawn together in each repetition, with
+Prints a table in Markdown, of `auc` or of `mae`; with `rare`, of how well the noise of an AUC's change is known where
+few of the rows are positive. Baseline and candidate are drawn together in each repetition, with
 errors that are as correlated as those of two trainings of one network, and are judged by the Evaluator's own functions.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from components.evaluator.changes import MOST_ROWS
 from components.evaluator.gates import Gate, judge
 from components.evaluator.result import LABELLED_COUNT, ChangeErrors, MetricKey, OutputErrors
 from components.metrics.bootstrap import change_errors
@@ -34,9 +36,9 @@ MAE, SHARED_ERROR = 22.0, 0.9
 CONFIDENCE = 0.9
 
 
-def auc_pair(random: np.random.Generator, rows: int, drop: float) -> tuple[Rows, Rows]:
+def auc_pair(random: np.random.Generator, rows: int, drop: float, positive: float = POSITIVE) -> tuple[Rows, Rows]:
     """Binormal scores: an AUC is Φ(d / √2) where those of the positive rows are higher by d."""
-    labels = (random.uniform(size=rows) < POSITIVE).astype(int)
+    labels = (random.uniform(size=rows) < positive).astype(int)
     common = random.normal(size=rows) * np.sqrt(SHARED)
 
     def predicted(auc: float) -> Rows:
@@ -111,13 +113,34 @@ def table(
             print(f"| {100 * found['plain']:.0f} % | {100 * found['sure']:.0f} % |", flush=True)
 
 
+def rare_table(repeats: int, rows: int = 200_000) -> None:
+    """Prints how the estimated error spreads, of rows of which the Evaluator draws MOST_ROWS."""
+    metric = OneVsRestAUC(classes=2)
+    print("\n| positive rows | of these drawn | standard deviation of `auc`'s change | estimated error, mean ", end="")
+    print("| in 8 of 10 cases |\n|--:|--:|--:|--:|--:|")
+    for positive in (0.0005, 0.002, 0.01):
+        changes, errors = [], []
+        for seed in range(repeats):
+            random = np.random.default_rng([seed, 7])
+            after, before = auc_pair(random, rows, 0.0, positive)
+            changes.append(_value(metric, after) - _value(metric, before))
+            drawn = np.sort(random.choice(rows, MOST_ROWS, replace=False))
+            sides = [Rows(side.labels[drawn], side.predictions[drawn], side.weights[drawn]) for side in (after, before)]
+            errors.append(change_errors({"auc": metric}, *sides, seed, {})["auc"] * np.sqrt(MOST_ROWS / rows))
+        low, high = np.quantile(errors, [0.1, 0.9])
+        print(f"| {100 * positive:g} % | {MOST_ROWS * positive:g} | {np.std(changes):.2g} ", end="")
+        print(f"| {np.mean(errors):.2g} | {low:.2g} to {high:.2g} |", flush=True)
+
+
 def main() -> None:
     """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--metric", choices=["auc", "mae"], default="auc")
+    parser.add_argument("--metric", choices=["auc", "mae", "rare"], default="auc")
     parser.add_argument("--repeats", type=int, default=200, help="drawn pairs of models per line")
     arguments = parser.parse_args()
-    if arguments.metric == "auc":
+    if arguments.metric == "rare":
+        rare_table(arguments.repeats)
+    elif arguments.metric == "auc":
         drops = [0.0, 0.01, 0.03, 0.06]
         table("auc", OneVsRestAUC(classes=2), auc_pair, "max_drop", 0.01, drops, arguments.repeats)
     else:
