@@ -415,7 +415,7 @@ def _serving_check(config: JanusConfig, model_trainer: BaseNode, data: _DataNode
         keys = CheckConfig.model_fields
         images = sorted(image_columns(config.features))
         given = serving.model_dump(include=set(keys))
-        given |= {"sensitive": config.sensitive_columns(), "images": images}
+        given |= {"sensitive": config.sensitive_columns(), "images": images, "dates": config.dates()}
         check, statistics = CheckConfig.model_validate(given), data.statistics_gen.outputs["statistics"]
         return ServingCheck(model=model, examples=examples, statistics=statistics, config=check).with_id("ServingCheck")
     # InfraValidator knows no warm-up requests but those of real rows.

@@ -27,6 +27,7 @@ class CheckConfig(StrictModel):
         warmup: whether these are made from statistics, or are the first rows of the eval split.
         sensitive: columns whose values are replaced by placeholders in both.
         images: columns of encoded images, which warm-up requests made from statistics have a grey one in.
+        dates: columns of dates, which such requests have made ones in → their form, empty for the default one.
         time_limit_seconds: of the model's process.
         memory_limit_mb: of the model's process, resident.
         size_limit_mb: of the model's files; None: no limit.
@@ -38,6 +39,7 @@ class CheckConfig(StrictModel):
     warmup: Literal["synthetic", "real"] = "synthetic"
     sensitive: list[str] = []
     images: list[str] = []
+    dates: dict[str, str] = {}
     time_limit_seconds: Limit = 300
     memory_limit_mb: Limit = 4096
     size_limit_mb: Limit | None = None

@@ -72,7 +72,8 @@ class Executor(base_executor.BaseExecutor):
 def _warmup_rows(rows: Sequence[bytes], statistics_uri: str, config: CheckConfig) -> list[bytes]:
     (statistics,) = read_statistics(statistics_uri, "train").datasets
     real = list(rows[: config.warmup_rows]) if config.warmup == "real" else []
-    made = synthetic_rows(rows, statistics, len(real) or config.warmup_rows, config.sensitive, config.images)
+    count = len(real) or config.warmup_rows
+    made = synthetic_rows(rows, statistics, count, config.sensitive, config.images, config.dates)
     return without_values(real, made, config.sensitive) if real else made
 
 

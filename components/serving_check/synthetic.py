@@ -1,9 +1,12 @@
 """Synthetic rows for a model's warm-up requests, made from the training split's statistics."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from janus_core.tables.times import EPOCHS
 
 FEWEST_ROWS = 10
 """A text that occurs in fewer rows may identify a person."""
@@ -24,11 +27,13 @@ def synthetic_rows(
     count: int,
     sensitive: Collection[str],
     images: Collection[str] = (),
+    dates: Mapping[str, str] | None = None,
 ) -> list[bytes]:
     """Serialized tf.Examples with every column of the given rows, of the same kind and number of values.
 
     Texts are frequent ones of the column. Numbers are near its mean, within its middle 80 % and rounded to three
-    digits. Sensitive columns get a placeholder text and 0, and columns of images a grey one.
+    digits. Sensitive columns get a placeholder text and 0, columns of images a grey one, and
+    columns of dates made ones.
 
     Args:
         rows: real rows, of which only columns, kinds and lengths are used.
@@ -36,6 +41,7 @@ def synthetic_rows(
         count: the number of rows to make.
         sensitive: columns whose values must not be used.
         images: columns of encoded images.
+        dates: columns of dates → their form, empty for the default one.
     """
     forms = _forms(rows)
     known = {".".join(feature.path.step) or feature.name: feature for feature in statistics.features}
@@ -46,6 +52,8 @@ def synthetic_rows(
             column = None if name in sensitive else known.get(name)
             if name in images:
                 example.features.feature[name].bytes_list.value.append(GREY_IMAGE)
+            elif name in (dates or {}) and form[0] == "bytes_list":
+                example.features.feature[name].bytes_list.value.append(_date((dates or {})[name], row))
             else:
                 example.features.feature[name].CopyFrom(_feature(form, column, row))
         made.append(example.SerializeToString(deterministic=True))
@@ -90,6 +98,14 @@ def _feature(
         else:
             feature.float_list.value.extend(numbers)
     return feature
+
+
+def _date(form: str, row: int) -> bytes:
+    """A day of the year 2020 for each row, as a column of this form has it."""
+    day = datetime(2020, 1, 15, 12, tzinfo=UTC) + timedelta(days=37 * (row % 9))
+    if form in EPOCHS:
+        return b"%d" % (day.timestamp() * EPOCHS[form])
+    return day.strftime(form or "%Y-%m-%dT%H:%M:%SZ").encode()
 
 
 def _frequent_texts(column: statistics_pb2.FeatureNameStatistics | None) -> list[bytes]:

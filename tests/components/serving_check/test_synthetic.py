@@ -64,3 +64,10 @@ def test_real_rows_lose_sensitive_values_only(statistics: statistics_pb2.Dataset
     assert first["salary"] == [0.0]
     assert first["town"] == [b"Ulm"]
     assert second == values(REAL[1]), "a value that was missing stays missing"
+
+
+def test_dates_are_made_ones_of_their_form(statistics: statistics_pb2.DatasetFeatureStatistics) -> None:
+    rows = synthetic_rows(REAL, statistics, 2, [], dates={"mail": "", "town": "%d/%m/%y", "wide": "epoch_ms"})
+    first, second = map(values, rows)
+    assert (first["mail"], second["mail"]) == ([b"2020-01-15T12:00:00Z"], [b"2020-02-21T12:00:00Z"])
+    assert (first["town"], first["wide"]) == ([b"15/01/20"], [b"1579089600000"])
