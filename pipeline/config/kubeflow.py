@@ -79,7 +79,8 @@ class KubeflowConfig(StrictModel):
     )
     metadata: str = Field(
         description="ML Metadata's address: mysql://user@host:port/database, grpc://host:port, or sqlite:///path. "
-        "With ?tls=true at its end, the connection to MySQL is encrypted. "
+        "With ?tls=true at its end, the connection is encrypted. The certificate of a gRPC server is verified, by the "
+        "authority in the file that the variable JANUS_MLMD_CA names; ML Metadata's client verifies none of MySQL. "
         "The password is read from the variable JANUS_MLMD_PASSWORD (see `secrets`)."
     )
     data_path: str | None = Field(None, description="The data's path in the cluster, in place of data.path.")

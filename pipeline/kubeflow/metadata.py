@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from janus_core.errors import ConfigError, JanusError
 from pipeline.kubeflow.step import TransientError
 
-VARIABLE, PASSWORD = "JANUS_MLMD", "JANUS_MLMD_PASSWORD"
+VARIABLE, PASSWORD, AUTHORITY = "JANUS_MLMD", "JANUS_MLMD_PASSWORD", "JANUS_MLMD_CA"
 CONNECT_SECONDS = 10.0
 PORTS = {"mysql": 3306, "grpc": 8080}
 TLS = "tls=true"
@@ -41,21 +42,34 @@ def connection_config(environment: Mapping[str, str] = os.environ) -> Any:
             "sqlite:///path"
         )
     port = parts.port or PORTS[parts.scheme]
+    if parts.query not in ("", TLS):
+        raise ConfigError(f"{VARIABLE}: '?{parts.query}' is not '?{TLS}', the only parameter of an address")
     if parts.scheme == "grpc":
-        return pb.MetadataStoreClientConfig(host=parts.hostname, port=port)
+        client = pb.MetadataStoreClientConfig(host=parts.hostname, port=port)
+        if parts.query:
+            # Without an authority of its own, gRPC's roots are those that the certificate is verified by.
+            client.ssl_config.SetInParent()
+            if authority := environment.get(AUTHORITY):
+                client.ssl_config.custom_ca = _certificates(authority)
+        return client
     database = parts.path.lstrip("/")
     if not database or not parts.username:
         raise ConfigError(f"{VARIABLE}: '{_without_password(url)}' names no user or no database")
     config.mysql.host, config.mysql.port, config.mysql.database = parts.hostname, port, database
     config.mysql.user = unquote(parts.username)
     config.mysql.password = environment.get(PASSWORD) or unquote(parts.password or "")
-    if parts.query not in ("", TLS):
-        raise ConfigError(f"{VARIABLE}: '?{parts.query}' is not '?{TLS}', the only parameter of an address")
     if parts.query:
         # The client encrypts if it has any options of TLS. It does not verify a certificate: with verify_server_cert it
         # connects to no server at all.
         config.mysql.ssl_options.SetInParent()
     return config
+
+
+def _certificates(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{AUTHORITY}: {path} cannot be read as certificates (PEM): {error}") from error
 
 
 def check_reachable(config: Any) -> None:
