@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from keras import ops
 
 from trainer.config import CyclicalFeature, NumericFeature, TrainerConfig, dependency_order
+from trainer.config.features.datetime import DatetimeFeature
 from trainer.encoders import ENCODERS
 from trainer.encoders.cyclical import turn
 from trainer.encoders.piecewise_linear import PiecewiseLinear, edges_of
@@ -166,9 +167,10 @@ def binned_features(config: TrainerConfig) -> list[str]:
     return [
         name
         for name, feature in config.features.items()
-        if isinstance(feature, NumericFeature | CyclicalFeature)
+        if isinstance(feature, NumericFeature | CyclicalFeature | DatetimeFeature)
         and (feature.encoding or config.model.encoding) == "piecewise_linear"
         and getattr(feature, "scale", None) != "bucketize"
+        and "trend" in getattr(feature, "chosen", ["trend"])
     ]
 
 
@@ -179,7 +181,11 @@ def feature_edges(config: TrainerConfig, sample: Mapping[str, np.ndarray]) -> di
 
 def _number(config: TrainerConfig, name: str, transformed: Any) -> Any:
     """The number that a piecewise-linear encoding reads, float32 [batch, 1]."""
-    return turn(transformed) if isinstance(config.features[name], CyclicalFeature) else transformed
+    feature = config.features[name]
+    if isinstance(feature, DatetimeFeature):
+        # The trend comes first.
+        return transformed[:, :1]
+    return turn(transformed) if isinstance(feature, CyclicalFeature) else transformed
 
 
 def feature_inputs(config: TrainerConfig, transform: tft.TFTransformOutput) -> dict[str, keras.KerasTensor]:

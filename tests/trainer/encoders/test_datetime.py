@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tests.trainer.harness import run_transform
 from trainer.config import TrainerConfig
 from trainer.config.features.datetime import DatetimeFeature
+from trainer.network import binned_features, feature_edges
 
 DAYS = [dt.datetime(2023, 1, 1) + dt.timedelta(days=3 * n, hours=n % 24) for n in range(200)]
 WEEK = DAYS[:2]
@@ -80,6 +81,25 @@ def test_parts(tmp_path: Path) -> None:
         | {name: tf.sparse.from_dense([[DAYS[0].isoformat()]]) for name in ("ordered", "came", "short")}
     )
     assert later["at"].numpy()[0, 0] == pytest.approx(expected[-1, 0], abs=1e-5)
+
+
+def test_the_trend_is_encoded_piecewise_linearly() -> None:
+    config = config_of(
+        {
+            "at": {"kind": "datetime", "encoding": "piecewise_linear"},
+            "raw": {"kind": "datetime", "column": "at"},
+            "hour": {"kind": "datetime", "column": "at", "parts": ["hour"], "encoding": "piecewise_linear"},
+        }
+    )
+    assert binned_features(config) == ["at"]
+    rows = np.stack([np.arange(200.0), np.zeros(200)], axis=1).astype(np.float32)
+    edges = feature_edges(config, {"at": rows})["at"]
+    assert edges.min() == 0
+    assert edges.max() == 199
+    # Transform does not depend on it.
+    assert config.preprocessing().features["at"] == config.preprocessing().features["raw"].model_copy(
+        update={"column": None}
+    )
 
 
 @pytest.mark.parametrize(

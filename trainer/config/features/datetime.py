@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from janus_core.tables.times import EPOCHS, time_pattern
 from trainer.config.features.base import FeatureConfig, FeatureSize
+from trainer.config.features.numbers import Encoding
 
 Part = Literal["trend", "month", "weekday", "hour"]
 PARTS: dict[Part, int] = {"trend": 1, "month": 2, "weekday": 2, "hour": 2}
@@ -20,6 +21,7 @@ class DatetimeFeature(FeatureConfig):
     """A date or time per row, given to the model as a trend, cycles and the days since another date."""
 
     stable = False
+    network_keys = ("encoding",)
 
     kind: Literal["datetime"]
     format: str | None = Field(
@@ -34,6 +36,9 @@ class DatetimeFeature(FeatureConfig):
         "the training split; month, weekday, hour: the place in the year, in the week and in the day, as sine and "
         "cosine. By default, those that the training split spans: month from a year on, weekday from a week on, hour "
         "where there are times of day, and the trend.",
+    )
+    encoding: Encoding | None = Field(
+        None, description="How the network receives the trend. By default, it is `model.encoding`."
     )
     since: str | None = Field(
         None,
