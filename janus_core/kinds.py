@@ -23,14 +23,15 @@ class TaskKind:
         metrics: in the order in which reports show them.
         headline: the name of the metric to look at first.
         decides: how one class is chosen: the second of two above a threshold that is exported with the model, the most
-            probable, or the median of ordered ones; each: any number of classes, those above 0.5; None of numbers.
+            probable, or the median of ordered ones; each: any number of classes, those above 0.5; tokens: the most
+            probable of each token; None of numbers.
     """
 
     name: str
     label_form: LabelForm
     metrics: tuple[Metric, ...]
     headline: str
-    decides: Literal["threshold", "most_probable", "median", "each"] | None = None
+    decides: Literal["threshold", "most_probable", "median", "each", "tokens"] | None = None
 
     @property
     def is_numeric(self) -> bool:
@@ -82,6 +83,13 @@ KINDS: dict[str, TaskKind] = {
         TaskKind("regression", label_form="number", metrics=(*_NUMBERS, m.PINBALL, m.COVERAGE), headline="mae"),
         TaskKind("count", label_form="count", metrics=(m.DEVIANCE, *_NUMBERS), headline="deviance"),
         TaskKind("box", label_form="box", metrics=(m.IOU, m.IOU_50), headline="iou"),
+        TaskKind(
+            "sequence_tags",
+            label_form="tags",
+            metrics=(m.TOKEN_ACCURACY, m.TAG_F1, m.ENTITY_F1),
+            headline="token_accuracy",
+            decides="tokens",
+        ),
     )
 }
 
@@ -99,7 +107,12 @@ def kind_of(task: _Task) -> TaskKind:
 def metrics_of(task: _Task) -> dict[str, Metric]:
     """A task's metrics by their names, which its gates may be on."""
     levels = len(getattr(task, "quantiles", None) or [])
-    return {metric.name: metric for metric in kind_of(task).metrics if metric.levels <= levels}
+    entities = any(name.startswith("B-") for name in getattr(task, "classes", []))
+    return {
+        metric.name: metric
+        for metric in kind_of(task).metrics
+        if metric.levels <= levels and (entities or not metric.entities)
+    }
 
 
 def headline_of(task: _Task) -> Metric:

@@ -32,6 +32,7 @@ class Metric:
         undefined: when it has no value although all predictions are finite; empty if it always has one.
         reads: what follows the task's name in the name of the model's output that it is computed from.
         levels: how many quantiles a task must predict to have this metric.
+        entities: whether only tags of entities have it.
         implausible: from which value on a model is too good to be true; real tables seldom come near.
     """
 
@@ -45,6 +46,7 @@ class Metric:
     undefined: str = ""
     reads: Literal["", "decision", "quantiles"] = ""
     levels: int = 0
+    entities: bool = False
     implausible: float | None = None
 
     @property
@@ -128,3 +130,14 @@ COVERAGE = Metric("coverage", "regression.IntervalCoverage", better="nominal", s
 
 IOU = Metric("iou", "boxes.MeanIoU", better="high", share=True, implausible=0.999)
 IOU_50 = Metric("iou_50", "boxes.ShareOfHits", better="high", share=True)
+
+TOKEN_ACCURACY = Metric("token_accuracy", "tags.TokenAccuracy", better="high", share=True)
+TAG_F1 = Metric("f1", "tags.TagF1", better="high", share=True)
+ENTITY_F1 = Metric(
+    "entity_f1",
+    "tags.EntityF1",
+    better="high",
+    share=True,
+    undefined="no entity is labelled or predicted",
+    entities=True,
+)

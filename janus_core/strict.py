@@ -40,5 +40,6 @@ Whole = Annotated[int, BeforeValidator(reject_bool), Field(ge=0)]
 Count = Annotated[PositiveInt, BeforeValidator(reject_bool)]
 ClassName = Annotated[str, BeforeValidator(class_name)]
 Rate = Annotated[float, BeforeValidator(reject_bool), Field(ge=0, lt=1)]
-LabelForm = Literal["number", "count", "class", "classes", "box"]
-"""What a row's label is: a number, one that is not negative, one class, any number of classes, or a rectangle."""
+LabelForm = Literal["number", "count", "class", "classes", "box", "tags"]
+"""What a row's label is: a number, one that is not negative, one class, any number of classes, a rectangle,
+or a class for each token of a sequence."""

@@ -45,7 +45,7 @@ from janus_core.fingerprint import node_modules, source_fingerprint
 from janus_core.kinds import kind_of
 from pipeline.baselines import baselines_config
 from pipeline.config import JanusConfig
-from pipeline.config.media import box_columns, image_columns
+from pipeline.config.media import box_columns, image_columns, tags_columns
 from pipeline.evaluation import eval_config, gates_of
 from pipeline.schema import ColumnType, column_types, only_columns, read_schema, to_text
 from trainer.config import Task, classes_of, column_of, columns_of
@@ -282,6 +282,7 @@ def example_gen_of(config: JanusConfig, span: int | None = None) -> BaseNode:
         dates=config.dates(),
         images=image_columns(config.features),
         boxes=box_columns(config.tasks),
+        tags=tags_columns(config.features, config.tasks),
         range_config=range_config_pb2.RangeConfig(static_range=one) if one else None,
     ).with_id("ExampleGen")
 

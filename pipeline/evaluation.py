@@ -148,6 +148,8 @@ def _task_specs(name: str, task: Task, gates: Sequence[Gate]) -> Iterable[config
 def _settings(task: Task, reads: str = "") -> dict[str, Any]:
     if reads == "quantiles":
         return {"levels": quantiles_of(task)}
+    if kind_of(task).label_form == "tags":
+        return {"tags": classes_of(task)}
     decided = {"decided": classes_of(task)} if reads == "decision" else {}
     return {"classes": len(classes_of(task)), **decided} if classes_of(task) else {}
 

@@ -1,6 +1,7 @@
 """Metrics by their definitions, row by row or pair by pair: slow, and written without a look at components/metrics."""
 
 import math
+import re
 
 import numpy as np
 
@@ -156,3 +157,39 @@ def box_metrics(labels: np.ndarray, boxes: np.ndarray, weights: np.ndarray) -> d
         overlaps.append(both / ((c - a) * (d - b) + (g - e) * (h - f) - both))
     found = np.array(overlaps)
     return {"iou": mean(found, weights), "iou_50": mean(found >= 0.5, weights)}
+
+
+def tag_metrics(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, tags: list[str]
+) -> dict[str, float]:
+    """Of labels [n, length], -1 without a tag, and probabilities [n, length, tags], of the tags O, B-A and I-A."""
+    right = tokens = 0.0
+    of_tags = {tag: [0.0, 0.0, 0.0] for tag in tags}
+    entities = [0.0, 0.0, 0.0]
+    for row, weight in enumerate(weights):
+        pairs = [
+            (tags[int(label)], tags[int(np.argmax(given))])
+            for label, given in zip(labels[row], probabilities[row], strict=True)
+            if label >= 0
+        ]
+        for wanted, given in pairs:
+            tokens += weight
+            right += weight * (wanted == given)
+            of_tags[wanted][0] += weight * (wanted == given)
+            of_tags[wanted][1] += weight
+            of_tags[given][2] += weight
+        found = [set(_spans([pair[side] for pair in pairs])) for side in (0, 1)]
+        for place, count in enumerate((len(found[0] & found[1]), len(found[0]), len(found[1]))):
+            entities[place] += weight * count
+    f1s = [2 * both / (one + other) for both, one, other in of_tags.values() if one + other]
+    return {
+        "token_accuracy": right / tokens,
+        "f1": sum(f1s) / len(f1s),
+        "entity_f1": 2 * entities[0] / (entities[1] + entities[2]) if entities[1] + entities[2] else math.nan,
+    }
+
+
+def _spans(tags: list[str]) -> list[tuple[int, int]]:
+    """First place and length of each run that begins at B-A, or at I-A after O, and goes on with I-A."""
+    text = "".join({"O": "O", "B-A": "B", "I-A": "I"}[tag] for tag in tags)
+    return [(found.start(), len(found[0])) for found in re.finditer("BI*|I+", text)]

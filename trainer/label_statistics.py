@@ -35,7 +35,13 @@ class LabelStatistics:
 
 
 def label_statistics(
-    task: str, column: str, labels: np.ndarray, weights: np.ndarray, classes: int, sample_weight: str | None = None
+    task: str,
+    column: str,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    classes: int,
+    sample_weight: str | None = None,
+    tags: bool = False,
 ) -> LabelStatistics:
     """Statistics of one task's labels.
 
@@ -45,6 +51,7 @@ def label_statistics(
             [rows, 4], boxes.
         weights: [rows], 0 where the label is missing.
         classes: their number; 0 where the label is a number or a box.
+        tags: whether the label is a class per token, -1 for none, [rows, length].
 
     Raises:
         DataError: no row has a label and a weight.
@@ -60,7 +67,12 @@ def label_statistics(
     step = -(-present.size // SAMPLE)
     sample = {"labels": present[::step], "weights": weights[::step]}
     if classes:
-        if present.ndim > 1:
+        if tags:
+            tagged = present >= 0
+            of_tokens = np.broadcast_to(weights.reshape(-1, *[1] * (present.ndim - 1)), present.shape)[tagged]
+            sums = np.bincount(present[tagged].astype(np.int64), of_tokens, classes)
+            frequencies = sums / of_tokens.sum(dtype=np.float64)
+        elif present.ndim > 1:
             frequencies = np.average(present.astype(np.float64), axis=0, weights=weights)
         else:
             frequencies = np.bincount(present.astype(np.int64), weights, classes) / weights.sum(dtype=np.float64)

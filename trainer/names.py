@@ -9,8 +9,8 @@ from collections.abc import Collection
 def label_name(task: str) -> str:
     """The task's label; 0 where it is missing.
 
-    float32 [1] in its own unit; int64 [1], the index of a class; float32 [classes], 1 for each class that applies; or
-    float32 [4], a box.
+    float32 [1] in its own unit; int64 [1], the index of a class; float32 [classes], 1 for each class that applies;
+    float32 [4], a box; or int64 [length], the index of each token's tag, -1 where there is none.
     """
     return f"{task}/label"
 

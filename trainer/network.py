@@ -12,12 +12,14 @@ import numpy as np
 import tensorflow_transform as tft
 from keras import ops
 
-from trainer.config import CyclicalFeature, NumericFeature, TrainerConfig, dependency_order
+from trainer.config import CyclicalFeature, NumericFeature, SequenceTagsTask, TrainerConfig, dependency_order
 from trainer.config.features.datetime import DatetimeFeature
 from trainer.encoders import ENCODERS
 from trainer.encoders.cyclical import turn
 from trainer.encoders.piecewise_linear import PiecewiseLinear, edges_of
+from trainer.encoders.sequence import states_name
 from trainer.heads.base import Head
+from trainer.heads.sequence_tags import over_tokens
 from trainer.names import missing_name
 from trainer.trunks import TRUNKS
 from trainer.trunks.base import Encode
@@ -132,6 +134,10 @@ def _one_network(
             hidden = keras.layers.Dense(units, activation=settings.activation, name=f"{name}_tower_{depth}")(hidden)
             if dropout:
                 hidden = keras.layers.Dropout(dropout, name=f"{name}_tower_{depth}_dropout")(hidden)
+        task = config.tasks[name]
+        if isinstance(task, SequenceTagsTask):
+            states = _states(inputs, trunk.towers[name], task.sequence)
+            hidden = over_tokens(name, inputs[task.sequence], states, hidden)
         outputs[name] = heads[name].build(hidden, outputs)
     return Network(
         model=_functional(inputs, outputs, name=model_name),
@@ -139,6 +145,12 @@ def _one_network(
         experts={key: gate.experts for key, gate in trunk.gates.items()},
         last_shared=trunk.last_shared,
     )
+
+
+def _states(inputs: Mapping[str, keras.KerasTensor], hidden: keras.KerasTensor, sequence: str) -> keras.KerasTensor:
+    """The states of a sequence's tokens in that encoder, of perhaps several, which a task's tower reads."""
+    layers = _functional(inputs, hidden).layers
+    return next(layer.output for layer in layers if layer.name.endswith(states_name(sequence)))
 
 
 def _encode(

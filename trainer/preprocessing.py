@@ -81,6 +81,17 @@ def _box(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.cast(tf.where(present, values, tf.zeros_like(values)), tf.float32), present
 
 
+def _tags(label: LabelConfig, raw: Raw) -> tuple[tf.Tensor, tf.Tensor]:
+    """The index of each tag, -1 for none and for what is no class; a row without any is masked."""
+    tags, rows, count = string_lists(raw, label.separator)
+    matches = tf.expand_dims(tags, 1) == tf.constant([label.classes])
+    known = tf.reduce_any(matches, axis=1)
+    indices = tf.where(known, tf.argmax(tf.cast(matches, tf.int32), axis=1), -1)
+    ragged = tf.RaggedTensor.from_value_rowids(indices, rows, count, validate=False)
+    found = ragged.to_tensor(default_value=-1, shape=[None, label.length])
+    return found, tf.reduce_any(found >= 0, axis=1, keepdims=True)
+
+
 def _sample_weight(raw: Raw) -> tf.Tensor:
     """The rows' weights, float32 [batch, 1]; 0 where one is missing, negative or not finite."""
     values = numbers(raw)
@@ -93,5 +104,6 @@ _FORMS: dict[str, Callable[[LabelConfig, Raw], tuple[tf.Tensor, tf.Tensor]]] = {
     "class": _class,
     "classes": _classes,
     "box": _box,
+    "tags": _tags,
 }
 """The form of a label → the function of its raw column that returns (label, present); an absent label is 0."""

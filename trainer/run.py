@@ -121,6 +121,7 @@ def make_heads(data: TrainingData, config: TrainerConfig) -> dict[str, Head]:
             data.labels[weight_name(name)],
             len(classes_of(task)),
             task.sample_weight,
+            tags=task.label_form == "tags",
         )
         for name, task in config.tasks.items()
     }

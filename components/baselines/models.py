@@ -120,6 +120,8 @@ def fit(
         NothingToFitError: all labels are the same.
         ValueError: the model cannot be fitted to these rows.
     """
+    if task.form == "tags":
+        raise ValueError("there are no simple models of a tag per token (compare the sequence's encoders instead)")
     values = labels[:, 0] if task.form not in _SEVERAL else labels
     # The linear models' penalties are relative to the sum of the weights.
     weights = weights / weights.mean()

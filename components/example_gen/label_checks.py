@@ -1,10 +1,12 @@
 """Checks of labels that are more than one value: a wrong one is an error that names its row."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pyarrow as pa
 
+from components.example_gen.bad_rows import as_text
+from components.example_gen.structured import TagsColumn
 from janus_core.errors import DataError
 from janus_core.tables.batch import Batch
 from janus_core.tables.lists import flat_values, is_list
@@ -32,6 +34,53 @@ def check_boxes(batch: Batch, boxes: Mapping[str, str]) -> None:
             ]
     if problems:
         raise DataError("; ".join(problems[:MOST_PROBLEMS]), problems[:MOST_PROBLEMS])
+
+
+def check_tags(batch: Batch, tags: Mapping[str, TagsColumn], sensitive: Collection[str] = ()) -> None:
+    """Checks that each row has as many tags as tokens, or none, and that each tag is one of the classes.
+
+    Args:
+        batch: the rows.
+        tags: column of tags → what they are of.
+        sensitive: columns whose values no message shows.
+
+    Raises:
+        DataError: with a sentence for each wrong row.
+    """
+    problems: list[str] = []
+    for name, of in tags.items():
+        if name not in batch.columns or batch.columns[name].null_count == batch.rows:
+            continue
+        classes = set(of.classes)
+        texts = (_texts(batch, name, of.separator), _texts(batch, of.tokens, of.tokens_separator))
+        for row, (found, tokens) in enumerate(zip(*texts, strict=True)):
+            what = ""
+            if found and len(found) != len(tokens):
+                what = f"has {len(found)} tags, and column '{of.tokens}' {len(tokens)} tokens (task '{of.task}')"
+            elif found and "" in tokens:
+                what = f"has tags of tokens of which one, in column '{of.tokens}', is empty: remove it and its tag"
+            elif strange := [tag for tag in found if tag not in classes]:
+                shown = "a tag" if name in sensitive else f"the tag '{strange[0]}'"
+                what = f"has {shown}, which is not among the classes of task '{of.task}'"
+            if what:
+                problems.append(f"{batch.locate(row)}: column '{name}' {what}")
+            if len(problems) == MOST_PROBLEMS:
+                raise DataError("; ".join(problems), problems)
+    if problems:
+        raise DataError("; ".join(problems), problems)
+
+
+def _texts(batch: Batch, name: str, separator: str | None) -> list[list[str]]:
+    """The values of each row's list, or of its text between separators; none where it is missing."""
+    column = batch.columns.get(name)
+    found: list[list[str]] = []
+    for cell in column.to_pylist() if column is not None else [None] * batch.rows:
+        values = cell if isinstance(cell, list) else [] if cell is None else [cell]
+        texts = [as_text(value) for value in values]
+        if separator is not None:
+            texts = [part.strip() for text in texts for part in text.split(separator) if part.strip()]
+        found.append(texts)
+    return found
 
 
 def _wrong(column: pa.Array, task: str) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.example_gen.precision import Use
-from components.example_gen.structured import ImageColumn
+from components.example_gen.structured import ImageColumn, TagsColumn
 from janus_core.fingerprint import digest_of_json
 from janus_core.strict import StrictModel
 from janus_core.tables.column_kinds import Kind
@@ -44,6 +44,7 @@ class Parameters(StrictModel):
         dates: column of dates → their form, empty for the default one (`janus_core.tables.times`).
         images: column of images → what it holds.
         boxes: column of boxes → its task.
+        tags: column of tags → what they are of.
         source: fingerprint of the code.
     """
 
@@ -60,6 +61,7 @@ class Parameters(StrictModel):
     dates: dict[str, str] = {}
     images: dict[str, ImageColumn] = {}
     boxes: dict[str, str] = {}
+    tags: dict[str, TagsColumn] = {}
     source: str = ""
 
 

@@ -11,3 +11,13 @@ class ImageColumn(StrictModel):
     feature: str
     source: Literal["bytes", "path"]
     max_pixels: Count
+
+
+class TagsColumn(StrictModel):
+    """A label column of tags: the column of the tokens that they are of, and how a text of either is separated."""
+
+    task: str
+    tokens: str
+    separator: str | None = None
+    tokens_separator: str | None = None
+    classes: list[str]

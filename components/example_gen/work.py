@@ -14,7 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 from components.example_gen.bad_rows import BadRows, check_domains, merge_bad_rows
 from components.example_gen.bad_times import check_times
 from components.example_gen.images import ROWS_AT_ONCE, with_images
-from components.example_gen.label_checks import check_boxes
+from components.example_gen.label_checks import check_boxes, check_tags
 from components.example_gen.parameters import Parameters
 from components.example_gen.precision import Rounding, merge_roundings, roundings
 from components.example_gen.splits import eval_rows
@@ -230,6 +230,7 @@ def _batches(item: WorkItem, job: Job, kinds: Mapping[str, Kind | None]) -> Iter
     for piece in item.pieces:
         for batch in _read(piece, job, kinds):
             check_boxes(batch, parameters.boxes)
+            check_tags(batch, parameters.tags, parameters.sensitive)
             parts = batch.in_parts(ROWS_AT_ONCE) if parameters.images else [batch]
             for part in parts:
                 yield with_images(part, piece.path, parameters.images, parameters.sensitive)

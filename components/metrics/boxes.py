@@ -13,8 +13,6 @@ HIT = 0.5
 class BoxSums(RowSums):
     """Sums of the rows' intersection over union, and of those that reach `HIT`."""
 
-    name = "box_sums"
-
     def of_rows(self, rows: Rows) -> np.ndarray:
         shapes = {rows.predictions.shape[1], rows.labels.shape[-1] if rows.labels.ndim == 2 else 1}
         if shapes != {4}:

@@ -16,7 +16,7 @@ from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
 from pipeline.config.gates import TaskGates, gate_problems
 from pipeline.config.kubeflow import KubeflowConfig
-from pipeline.config.media import media_problems, with_shifts
+from pipeline.config.media import media_problems, sequence_problems, with_separators, with_shifts
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
 from serving.deployment.server import serving_release
 from trainer.config import (
@@ -228,6 +228,7 @@ class JanusConfig(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> "JanusConfig":
         problems = [
+            *sequence_problems(self.features, self.tasks),
             *self._add_slices(),
             *self._label_problems(),
             *task_problems(self.tasks),
@@ -247,6 +248,9 @@ class JanusConfig(StrictModel):
                 # The mean absolute error is least at the median, which the squared loss does not aim at.
                 self.tasks[name] = task.model_copy(update={"loss": "mae"})
         self.features.update(with_shifts(self.features, self.tasks))
+        features, tasks = with_separators(self.data, self.features, self.tasks)
+        self.features.update(features)
+        self.tasks.update(tasks)
         return self
 
     def _label_problems(self) -> list[str]:

@@ -1,10 +1,10 @@
-"""What images and boxes mean for other keys."""
+"""What images, boxes, sequences and their tags mean for other keys."""
 
 from collections.abc import Iterator, Mapping
 
-from components.example_gen.structured import ImageColumn
+from components.example_gen.structured import ImageColumn, TagsColumn
 from janus_core.tables.config import DataConfig
-from trainer.config import BoxTask, Feature, ImageFeature, Task, column_of
+from trainer.config import BoxTask, Feature, ImageFeature, SequenceFeature, SequenceTagsTask, Task, column_of
 
 
 def image_columns(features: Mapping[str, Feature]) -> dict[str, ImageColumn]:
@@ -19,6 +19,51 @@ def image_columns(features: Mapping[str, Feature]) -> dict[str, ImageColumn]:
 def box_columns(tasks: Mapping[str, Task]) -> dict[str, str]:
     """Label column of boxes → its task."""
     return {task.label: name for name, task in tasks.items() if isinstance(task, BoxTask)}
+
+
+def tags_columns(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> dict[str, TagsColumn]:
+    """Label column of tags → what they are of."""
+    found = {}
+    for name, task in tasks.items():
+        feature = features.get(task.sequence) if isinstance(task, SequenceTagsTask) else None
+        if isinstance(task, SequenceTagsTask) and isinstance(feature, SequenceFeature):
+            found[task.label] = TagsColumn(
+                task=name,
+                tokens=column_of(task.sequence, feature),
+                separator=task.separator,
+                tokens_separator=feature.separator,
+                classes=task.classes,
+            )
+    return found
+
+
+def sequence_problems(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Iterator[str]:
+    """What is wrong between sequences and tags, one sentence each that begins with the key's full path."""
+    sequences = [name for name, feature in features.items() if isinstance(feature, SequenceFeature)]
+    for name, task in tasks.items():
+        if isinstance(task, SequenceTagsTask) and task.sequence not in sequences:
+            known = f"features of that kind are {', '.join(sequences)}" if sequences else "there is none; add one"
+            yield f"tasks.{name}.sequence: '{task.sequence}' is no feature of kind sequence; {known}"
+
+
+def with_separators(
+    data: DataConfig, features: Mapping[str, Feature], tasks: Mapping[str, Task]
+) -> tuple[dict[str, Feature], dict[str, Task]]:
+    """Features and tasks with the default separators: a blank between tokens in CSV, and between tags as tokens."""
+    features = {
+        name: feature.model_copy(update={"separator": " "})
+        if data.format == "csv" and isinstance(feature, SequenceFeature) and feature.separator is None
+        else feature
+        for name, feature in features.items()
+    }
+    of_tokens = {name: getattr(feature, "separator", None) for name, feature in features.items()}
+    tasks = {
+        name: task.model_copy(update={"separator": of_tokens.get(task.sequence)})
+        if isinstance(task, SequenceTagsTask) and task.separator is None
+        else task
+        for name, task in tasks.items()
+    }
+    return features, tasks
 
 
 def media_problems(data: DataConfig, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Iterator[str]:

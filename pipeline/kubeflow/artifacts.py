@@ -54,7 +54,7 @@ def _parts(name: str, task: Task) -> Iterator[tuple[str, tuple[str, str | None]]
     classes, decides = classes_of(task), kind_of(task).decides
     if decides == "threshold":
         yield f"classification {name}", (name, classes[1])
-    elif classes:
+    elif classes and decides != "tokens":
         if decides != "each":
             yield f"classification {name}", (name, None)
         if len(classes) <= MAX_CURVES:

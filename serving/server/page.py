@@ -68,6 +68,8 @@ class Field(ColumnDescription):
             noun = "date or time"
         elif self.length is not None:
             noun = f"{self.length} {noun}{'s' * (self.length > 1)}, comma separated"
+        elif self.many and "sequence" in self.kinds:
+            noun = "tokens, comma separated"
         elif self.many:
             noun = f"{noun}s, comma separated"
         return noun if self.required else f"{noun}, may be empty"

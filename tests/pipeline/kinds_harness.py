@@ -21,10 +21,11 @@ TASKS: dict[str, dict[str, Any]] = {
     "buy": {"kind": "binary", "label": "buy", "given": "click", "sample_weight": "importance"},
     "click": {"kind": "binary", "label": "click", "loss": "focal"},
     "place": {"kind": "box", "label": "place", "sample_weight": "importance"},
+    "names": {"kind": "sequence_tags", "label": "names", "sequence": "words", "classes": ["O", "B-A", "I-A"]},
 }
 THRESHOLDS = {"buy": 0.3, "click": 0.5}
 """Above which probability the model decides for the second class of a binary task."""
-_WHOLE = ("grade", "buy", "click")
+_WHOLE = ("grade", "buy", "click", "names")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ def kinds_config(gates: Mapping[str, Any] | None = None, tasks: Sequence[str] = 
         {
             "name": "kinds",
             "data": {"path": "data", "format": "parquet"},
-            "features": {"hour": {"kind": "numeric"}, "photo": {"kind": "image", "size": [8, 8]}},
+            "features": {
+                "hour": {"kind": "numeric"},
+                "photo": {"kind": "image", "size": [8, 8]},
+                "words": {"kind": "sequence"},
+            },
             "tasks": {name: TASKS[name] for name in tasks},
             "evaluation": {"slices": [["origin"]], "gates": dict(gates or {})},
             "push": {"path": "serving"},
@@ -82,8 +87,13 @@ def kinds_table(rows: int, seed: int = 3) -> KindsTable:
         "buy": random.uniform(size=(rows, 1)) * 1000 < buy,
         "click": random.uniform(size=(rows, 1)) * 1000 < click,
     }
-    place = np.concatenate([corner := random.uniform(0, 0.5, size=(rows, 2)), corner + 0.4], axis=1)
-    labels["place"] = place + random.uniform(-0.15, 0.15, size=(rows, 4))
+    # The other tasks' values stay as they were without these.
+    own = np.random.default_rng(seed + 1)
+    place = np.concatenate([corner := own.uniform(0, 0.5, size=(rows, 2)), corner + 0.4], axis=1)
+    names = own.dirichlet(np.full(3, 0.5), size=(rows, 4))
+    tagged = np.arange(4) < own.integers(1, 5, size=(rows, 1))
+    labels["names"] = np.where(tagged, (names.cumsum(axis=2) > own.uniform(size=(rows, 4, 1))).argmax(axis=2), -1)
+    labels["place"] = place + own.uniform(-0.15, 0.15, size=(rows, 4))
     for label in labels.values():
         label[one] = label[one][:1]
     weights = {}
@@ -101,6 +111,7 @@ def kinds_table(rows: int, seed: int = 3) -> KindsTable:
         "buy": buy / 1000,
         "click": click / 1000,
         "place": place,
+        "names": names.reshape(rows, -1),
     }
     return KindsTable(
         origin=origin,

@@ -11,11 +11,13 @@ from trainer.config.features import columns_of as columns_of
 from trainer.config.features.images import ImageFeature as ImageFeature
 from trainer.config.features.numbers import CyclicalFeature as CyclicalFeature
 from trainer.config.features.numbers import NumericFeature as NumericFeature
+from trainer.config.features.sequence import SequenceFeature as SequenceFeature
 from trainer.config.model import ModelConfig as ModelConfig
 from trainer.config.tasks import BinaryTask as BinaryTask
 from trainer.config.tasks import BoxTask as BoxTask
 from trainer.config.tasks import MulticlassTask as MulticlassTask
 from trainer.config.tasks import RegressionTask as RegressionTask
+from trainer.config.tasks import SequenceTagsTask as SequenceTagsTask
 from trainer.config.tasks import Task as Task
 from trainer.config.tasks import TaskConfig as TaskConfig
 from trainer.config.tasks import classes_of as classes_of

@@ -5,7 +5,7 @@ from typing import Literal
 from janus_core.strict import LabelForm, StrictModel
 from trainer.config.features import Feature, columns_of
 from trainer.config.model import ModelConfig
-from trainer.config.tasks import Task
+from trainer.config.tasks import SequenceTagsTask, Task
 from trainer.config.training import TrainingConfig
 from trainer.names import missing_name
 
@@ -19,6 +19,7 @@ class LabelConfig(StrictModel):
         separator: between the classes of a row that holds them in one string.
         empty: the meaning of a row without any class.
         sample_weight: the column of the rows' weights.
+        length: of the sequence whose tokens the label tags; else 0.
     """
 
     column: str
@@ -27,6 +28,7 @@ class LabelConfig(StrictModel):
     separator: str | None = None
     empty: Literal["negative", "masked"] = "negative"
     sample_weight: str | None = None
+    length: int = 0
 
 
 class PreprocessingConfig(StrictModel):
@@ -72,10 +74,19 @@ class TrainerConfig(StrictModel):
                 shapes[column] = max(shapes.get(column, shape), shape, key=lambda one: (one[1], one[0] or 0))
         return shapes
 
+    def sequence_length(self, task: Task) -> int:
+        """The length of the sequence whose tokens a task tags; else 0."""
+        return getattr(self.features[task.sequence], "max_length", 0) if isinstance(task, SequenceTagsTask) else 0
+
     def preprocessing(self) -> PreprocessingConfig:
         """The part that Transform depends on."""
         labels = {
-            name: LabelConfig(column=task.label, form=task.label_form, **task.model_dump(include=_OF_TASK))
+            name: LabelConfig(
+                column=task.label,
+                form=task.label_form,
+                length=self.sequence_length(task),
+                **task.model_dump(include=_OF_TASK),
+            )
             for name, task in self.tasks.items()
         }
         features = {

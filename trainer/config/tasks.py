@@ -255,8 +255,34 @@ class BoxTask(TaskConfig):
     )
 
 
+class SequenceTagsTask(TaskConfig):
+    """A tag for each token of a sequence: parts of speech, or named entities by tags such as B-PER, I-PER and O.
+
+    The label is a list of as many tags as there are tokens, or one text with a separator between them.
+    """
+
+    label_form = "tags"
+
+    kind: Literal["sequence_tags"]
+    sequence: str = Field(description="The feature of kind sequence whose tokens are tagged.")
+    classes: Annotated[list[ClassName], Field(min_length=2)] = Field(description="The tags.")
+    separator: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The separator of the tags in a text. By default, it is that of the tokens."
+    )
+    loss: Literal["cross_entropy"] = Field(
+        "cross_entropy", description="The mean over all tokens of the cross-entropy of the tag."
+    )
+
+
 Task = Annotated[
-    BinaryTask | MulticlassTask | OrdinalTask | MultilabelTask | RegressionTask | CountTask | BoxTask,
+    BinaryTask
+    | MulticlassTask
+    | OrdinalTask
+    | MultilabelTask
+    | RegressionTask
+    | CountTask
+    | BoxTask
+    | SequenceTagsTask,
     Field(discriminator="kind"),
 ]
 

@@ -3,7 +3,7 @@
 A new kind is one module and one line in `ENCODERS`.
 """
 
-from trainer.encoders import categorical, cyclical, datetime, hashed, image, numeric, set, text, vector
+from trainer.encoders import categorical, cyclical, datetime, hashed, image, numeric, sequence, set, text, vector
 from trainer.encoders.base import Encoder
 
 ENCODERS: dict[str, Encoder] = {
@@ -16,4 +16,5 @@ ENCODERS: dict[str, Encoder] = {
     "text": Encoder(text.preprocess, text.encode),
     "set": Encoder(set.preprocess, set.encode, set.missing),
     "image": Encoder(image.preprocess, image.encode),
+    "sequence": Encoder(sequence.preprocess, sequence.encode, sequence.missing),
 }

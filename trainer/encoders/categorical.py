@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 
 from trainer.config.features import column_of
 from trainer.config.features.categories import CategoricalFeature
+from trainer.config.features.sequence import SequenceFeature
 from trainer.config.features.set import SetFeature
 from trainer.encoders.base import Inputs, embed
 from trainer.names import vocabulary_name
@@ -45,7 +46,9 @@ def _escaped(values: tf.Tensor) -> tf.Tensor:
     return values
 
 
-def vocabulary_ids(name: str, feature: CategoricalFeature | SetFeature, values: tf.Tensor) -> tf.Tensor:
+def vocabulary_ids(
+    name: str, feature: CategoricalFeature | SetFeature | SequenceFeature, values: tf.Tensor
+) -> tf.Tensor:
     """string [n] → int64 [n]: the place in the vocabulary, then the out-of-vocabulary buckets."""
     return tft.compute_and_apply_vocabulary(
         _escaped(values),

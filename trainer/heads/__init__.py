@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 
 from trainer.config import Task, dependency_order, given_of
-from trainer.heads import binary, box, conditional, count, multiclass, multilabel, ordinal, quantile, regression
+from trainer.heads import (
+    binary,
+    box,
+    conditional,
+    count,
+    multiclass,
+    multilabel,
+    ordinal,
+    quantile,
+    regression,
+    sequence_tags,
+)
 from trainer.heads.base import Head
 from trainer.label_statistics import LabelStatistics
 
@@ -15,6 +26,7 @@ HEADS: dict[str, type[Head]] = {
     "regression": regression.RegressionHead,
     "count": count.CountHead,
     "box": box.BoxHead,
+    "sequence_tags": sequence_tags.SequenceTagsHead,
 }
 QUANTILE_LOSS = "quantile"
 

@@ -59,10 +59,12 @@ class TaskColumns:
 
     @property
     def fields(self) -> list[pa.Field]:
-        """The columns: the decided or best class and each class's probability; each quantile; each edge; the number."""
+        """The columns: the tags; the decided or best class and the probabilities; quantiles; edges; or a number."""
         whole, number = f"{self.prefix}{self.name}", pa.from_numpy_dtype(self.dtype)
         if self.quantiles:
             return [pa.field(f"{whole}.{level:g}", number) for level in self.quantiles]
+        if self.decides == "tokens":
+            return [pa.field(whole, pa.list_(pa.string()))]
         if self.classes:
             best = [] if self.decides == "each" else [pa.field(whole, pa.string())]
             return best + [pa.field(f"{whole}.{name}", number) for name in self.classes]
@@ -76,6 +78,11 @@ class TaskColumns:
         Raises:
             ServingError: the answer has another shape, or other classes.
         """
+        if self.decides == "tokens" and self.decision_output is not None:
+            # Padding has no tag.
+            rows_of_tags = answer[self.decision_output].tolist()
+            tags = [[tag.decode(errors="replace") for tag in row if tag] for row in rows_of_tags]
+            return [pa.array(tags, pa.list_(pa.string()))]
         values = answer[self.output]
         width = len(self.quantiles) or len(self.classes) or (len(EDGES) if self.kind == "box" else 1)
         values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
@@ -161,8 +168,9 @@ def _columns_of(
             f"the model has no output for task '{name}'; it has {', '.join(sorted(signature.outputs))}: "
             "is it a model of another configuration?"
         )
+    decided = "tags" if kind == "sequence_tags" else "decision"
     names, decision = (
-        output if output in signature.outputs else None for output in (f"{name}/classes", f"{name}/decision")
+        output if output in signature.outputs else None for output in (f"{name}/classes", f"{name}/{decided}")
     )
     # A label with an offset is predicted in 64 bits.
     dtype = np.float64 if signature.outputs[found[0]].numpy == np.float64 else np.float32

@@ -103,7 +103,8 @@ class ShownAnswer(BaseModel):
 class ShownRow(BaseModel):
     """A row of the sample that the report shows."""
 
-    image: str = Field(description="A data URL.")
+    image: str = Field("", description="A data URL.")
+    text: str = Field("", description="The tokens of a sequence.")
     answers: list[ShownAnswer] = []
 
 

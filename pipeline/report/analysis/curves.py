@@ -37,6 +37,8 @@ def curves_of(task: Task, predicted: Predicted) -> TaskAnalysis:
     """
     analysis = TaskAnalysis(rows=len(predicted.rows))
     classes, decides = classes_of(task), kind_of(task).decides
+    if decides == "tokens":
+        return analysis
     if classes:
         flags, probabilities = _flags(task, predicted), _probabilities(predicted, len(classes))
         weights = predicted.weights

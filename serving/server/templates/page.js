@@ -294,10 +294,13 @@ function card(task, index, outputs) {
   const levels = take("/levels");
   const conditional = take("/conditional");
   const [decision] = take("/decision");
+  const tags = take("/tags").filter((tag) => tag !== "");
   const main = take("");
   const names = classes.length ? classes : task.classes;
   let content;
-  if (names.length) content = classification(task, names, probabilities.length ? probabilities : main, decision);
+  if (task.kind === "sequence_tags")
+    content = [make("p", { class: "value text" }, tags.join(" ")), detail("a tag per token")];
+  else if (names.length) content = classification(task, names, probabilities.length ? probabilities : main, decision);
   else if (quantiles.length || task.quantiles.length)
     content = interval(task, quantiles.length ? quantiles : main, levels.length ? levels : task.quantiles);
   else if (task.kind === "box") content = [valueLine(main.map(Number), null), detail("top, left, bottom, right, as shares of the image")];

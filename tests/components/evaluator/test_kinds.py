@@ -88,6 +88,9 @@ def by_formula(table: KindsTable, task: str, rows: np.ndarray) -> dict[str, floa
     outputs = {name: values[kept].astype(np.float64) for name, values in table.outputs.items()}
     if task == "topics":
         return formulas.multilabel_metrics(labels, outputs[task], weights)
+    if task == "names":
+        probabilities = outputs[task].reshape(len(kept), 4, 3)
+        return formulas.tag_metrics(labels, probabilities, weights, ["O", "B-A", "I-A"])
     if task == "place":
         return formulas.box_metrics(labels, outputs[task], weights)
     label = labels[:, 0]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from janus_core.kinds import metrics_of
 from pipeline.config import JanusConfig
 
 IMAGE = {"kind": "image", "size": [8, 8]}
@@ -62,3 +63,36 @@ def test_a_huge_encoder_is_refused_before_it_is_built() -> None:
     assert "features.photo: the network would have at least" in problem(
         {"photo": {**IMAGE, "filters": [8, 100_000], "embed": 10_000}}, DIGIT
     )
+
+
+TAGS = {"pos": {"kind": "sequence_tags", "label": "pos", "sequence": "words", "classes": ["D", "N"]}}
+
+
+def test_tags_need_a_sequence() -> None:
+    assert "tasks.pos.sequence: 'words' is no feature of kind sequence; there is none; add one" in problem(
+        {"x": {"kind": "numeric"}}, TAGS
+    )
+    assert "'words' is no feature of kind sequence; features of that kind are tokens" in problem(
+        {"tokens": {"kind": "sequence"}}, TAGS
+    )
+
+
+def test_in_csv_a_blank_separates_tokens_and_tags() -> None:
+    words = {"words": {"kind": "sequence"}}
+    found = config(words, TAGS, "csv")
+    assert (found.features["words"].separator, found.tasks["pos"].separator) == (" ", " ")
+    found = config(words, TAGS)
+    assert (found.features["words"].separator, found.tasks["pos"].separator) == (None, None)
+    found = config({"words": {"kind": "sequence", "separator": "|"}}, TAGS)
+    assert found.tasks["pos"].separator == "|"
+
+
+def test_only_tags_of_entities_have_the_metric_of_entities() -> None:
+    words = {"words": {"kind": "sequence"}}
+    assert list(metrics_of(config(words, TAGS).tasks["pos"])) == ["token_accuracy", "f1"]
+    entities = {"ner": {**TAGS["pos"], "classes": ["O", "B-A", "I-A"]}}
+    assert list(metrics_of(config(words, entities).tasks["ner"])) == ["token_accuracy", "f1", "entity_f1"]
+
+
+def test_a_separator_of_white_space_is_a_blank() -> None:
+    assert "only a single blank can separate them" in problem({"words": {"kind": "sequence", "separator": "\t"}}, TAGS)

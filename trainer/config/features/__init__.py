@@ -11,6 +11,7 @@ from trainer.config.features.categories import CategoricalFeature, HashedFeature
 from trainer.config.features.datetime import DatetimeFeature
 from trainer.config.features.images import ImageFeature
 from trainer.config.features.numbers import CyclicalFeature, NumericFeature, VectorFeature
+from trainer.config.features.sequence import SequenceFeature
 from trainer.config.features.set import SetFeature
 from trainer.config.features.text import TextFeature
 
@@ -24,7 +25,8 @@ Feature = Annotated[
     | DatetimeFeature
     | TextFeature
     | SetFeature
-    | ImageFeature,
+    | ImageFeature
+    | SequenceFeature,
     Field(discriminator="kind"),
 ]
 # fmt: on
