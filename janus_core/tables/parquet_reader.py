@@ -238,7 +238,7 @@ def _integer_extremes(file: pq.ParquetFile, name: str, groups: list[int]) -> lis
     found = []
     for group in map(file.metadata.row_group, groups):
         columns = (group.column(place) for place in range(group.num_columns))
-        # In a damaged footer, the row groups may name other columns than the schema, which reading them reports.
+        # In a damaged footer, the row groups may name other columns than the schema.
         statistics = next((column.statistics for column in columns if column.path_in_schema == name), None)
         if statistics is None or not statistics.has_min_max:
             return None

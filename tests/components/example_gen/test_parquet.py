@@ -221,6 +221,16 @@ def test_what_the_machine_refuses_is_not_called_damage(
         parquet_reader._parquet_file(pa.PythonFile(file), str(path))
 
 
+def test_a_footer_whose_row_groups_name_other_columns_than_its_schema(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"whole": [1, 2, 3]}), path)
+    content = path.read_bytes()
+    # Of the names in the footer, this is the row group's; Arrow's own schema follows.
+    place = content.rindex(b"whole", 0, content.index(b"ARROW:schema"))
+    path.write_bytes(content[:place] + b"whola" + content[place + 5 :])
+    assert parquet_reader.infer_kinds(str(path), 0, 3, {"whole": "float"}) == {"whole": "int"}
+
+
 def test_damaged_files(tmp_path: Path) -> None:
     path = write(tmp_path / "t.parquet", pa.table({"x": list(range(100000))}), compression="gzip")
     content = path.read_bytes()
