@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.beam.command import beam
+from pipeline.commands.clean.command import clean
 from pipeline.commands.compare.command import compare
 from pipeline.commands.deployment.command import deployment
 from pipeline.commands.diff.command import diff
@@ -58,7 +59,20 @@ def _options(
 for _command in (run, init, schema, report, compare, tune):
     app.command()(_command)
 app.command("schema-of-config")(schema_of_config)
-for _command in (runs, lineage, diff, explain, tensorboard, serve, predict, skew, versions, rollback, deployment):
+for _command in (
+    runs,
+    lineage,
+    diff,
+    explain,
+    tensorboard,
+    serve,
+    predict,
+    skew,
+    versions,
+    rollback,
+    deployment,
+    clean,
+):
     app.command()(_command)
 app.add_typer(kubeflow)
 app.command()(beam)

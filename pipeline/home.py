@@ -12,6 +12,8 @@ from janus_core.errors import ConfigError
 
 RUNS = Path("runs")
 METADATA_FILE = "metadata.db"
+LARGE_HOME = 10e9
+"""Bytes, beyond which a run says how to make a home smaller."""
 LENGTH_OF_TIME = len("2026-11-30T12-00-00")
 _RUN_ID = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d+))?")
 
@@ -121,6 +123,11 @@ class Home:
 def has_database(path: Path) -> bool:
     """Whether a database has content: one of 0 bytes, which a kill may leave, is no better than none."""
     return path.exists() and path.stat().st_size > 0
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of all files in a folder; links are not followed."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def now() -> str:

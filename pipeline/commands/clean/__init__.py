@@ -1,0 +1,1 @@
+"""`janus clean`: removes what no run, baseline or cache needs."""
