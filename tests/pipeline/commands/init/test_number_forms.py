@@ -57,9 +57,8 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_table_of_near_numbers_is_ingested_number_form_of(tmp_path: Path) -> None:
     config, text, out = configured(tmp_path, table(), "paid,shop")
-    assert {name: feature.kind for name, feature in config.features.items()} == dict.fromkeys(
-        ["price", "rate", "weight", "blank", "word"], "numeric"
-    )
+    numbers = dict.fromkeys(["price", "rate", "weight", "blank", "word"], "numeric")
+    assert {name: feature.kind for name, feature in config.features.items()} == {**numbers, "applied_at": "datetime"}
     assert (config.data.decimal, config.data.thousands) == (".", ",")
     assert config.units() == {"rate": "%", "weight": "kg", "paid": "$"}
     assert config.data.null_values == {"word": ["\\N", "(null)", "#DIV/0!", "abc"]}
