@@ -42,7 +42,7 @@ def test_a_task_that_became_one_of_another_kind_is_not_comparable(tmp_path):
     )
     every = set(spec.label_keys)
     assert comparable_outputs(spec, model, model) == every
-    assert comparable_outputs(spec, model, other_type) == every - {"click", "click/decision"}
+    assert comparable_outputs(spec, model, other_type) == every - {"click", "click/decision", "names"}
     assert comparable_outputs(spec, model, other_width) == every - {"visits"}
     assert comparable_outputs(spec, model, no_quantiles) == every - {"delay/quantiles", "buy/decision"}
 

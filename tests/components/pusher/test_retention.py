@@ -44,6 +44,7 @@ def test_what_must_stay_stays(history: list[tuple[str, int | None]], keep: int) 
             # Digests are computed when they are asked for: later, the files may be gone.
             for version in before.versions:
                 before.digest(version)
+                before.identity(version)
             if action == "push":
                 _push_and_check(folder, base, f"model{argument}", keep, before)
             elif action == "label" and before.versions:

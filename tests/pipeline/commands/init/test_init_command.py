@@ -38,7 +38,8 @@ def test_what_is_written_is_a_configuration_and_a_schema_that_fits(table: str) -
     config = load_config("configs/shop.yaml")
     check_data(config)
     check_schema_file(config)
-    assert list(config.features) == ["colour", "hour", "customer_id", "note", "size_cm", "size_cm_column", "class"]
+    names = ["colour", "hour", "customer_id", "note", "ordered_at", "size_cm", "size_cm_column", "class"]
+    assert list(config.features) == names
     assert config.features["size_cm"].column == "size/cm"
     assert list(config.tasks) == ["bought", "spent"]
     assert config.data.path == table

@@ -67,6 +67,7 @@ def test_they_are_compared_by_a_gated_metric_that_needs_no_threshold(uri: str) -
     assert found["click"].metric == "log_loss"
     assert {name: of.metric for name, of in found.items() if name != "click"} == {
         "visits": "deviance", "grade": "mae", "topics": "auc", "delay": "mae", "wait": "mae", "buy": "auc",
+        "names": "token_accuracy", "place": "iou",
     }  # fmt: skip
     assert found["click"].models["boosting"].problem == "no memory"
 
