@@ -24,6 +24,14 @@ BEFORE = {
 }
 """What must be cached in the run after an interruption in the key."""
 
+NEXT = {
+    "StatisticsGen": {"SchemaGen", "Transform"},
+    "Transform": {"Trainer"},
+    "Trainer": {"Evaluator"},
+    "Evaluator": {"ServingCheck", "Pusher"},
+}
+"""What must not have started then."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -54,15 +62,20 @@ def test_each_interrupted_run_is_continued_by_the_next(folder: Path) -> None:
         ("StatisticsGen", 0.05),
         ("Transform", 0.3),
         ("Trainer", 1.5),
-        ("Evaluator", 0.3),
+        ("Evaluator", 0.1),
         ("Pusher", -1.0),
     ):
         done, report = janus(folder, "-m", "tests.interrupted_run", component, str(delay))
         assert done.returncode == 130, (component, done.stdout, done.stderr)
-        assert done.stderr == f"interrupted in {component}; the next run continues from here\n"
+        # TensorFlow may lose a KeyboardInterrupt while it traces or loads a function, and a fast machine may be done by
+        # then: the run ends before the next component.
+        lost = component in ("Transform", "Evaluator") and report["components"][component]["state"] == "complete"
+        problem = "interrupted" if lost else f"interrupted in {component}"
+        assert done.stderr == f"{problem}; the next run continues from here\n"
         assert report["exit_code"] == 130
-        assert report["problems"] == [f"interrupted in {component}"]
-        assert report["components"][component]["state"] == "failed"
+        assert report["problems"] == [problem]
+        assert lost or report["components"][component]["state"] == "failed"
+        assert not NEXT.get(component, set()) & report["components"].keys(), "nothing starts after an interruption"
         assert report["pushed"] is None
         cached = {name for name, found in report["components"].items() if found["cached"]}
         assert must_be_cached <= cached

@@ -57,9 +57,9 @@ def test_it_is_small_and_has_all_that_a_run_has(written: Path, open_page: Page) 
     assert (written / PAGE_FILE).stat().st_size < 3_000_000
     titles = open_page.locator("h2").all_inner_texts()
     assert titles[0].endswith("Not pushed")
-    names = ["visits", "grade", "topics", "delay", "wait", "buy", "click"]
-    assert [title.split()[0] for title in titles[1:8]] == names
-    assert titles[8:12] == ["Training of all tasks together", "Data", "Pipeline", titles[11]]
+    names = ["visits", "grade", "topics", "delay", "wait", "buy", "click", "place", "names"]
+    assert [title.split()[0] for title in titles[1:10]] == names
+    assert titles[10:14] == ["Training of all tasks together", "Data", "Pipeline", titles[13]]
     plots = {
         name: open_page.locator(f"section[aria-labelledby=k{place}] figure.plot h3").all_inner_texts()
         for place, name in enumerate(names)
