@@ -25,6 +25,7 @@ class TaskKind:
         decides: how one class is chosen: the second of two above a threshold that is exported with the model, the most
             probable, or the median of ordered ones; each: any number of classes, those above 0.5; tokens: the most
             probable of each token; None of numbers.
+        parts: the names of a prediction's numbers, in their order, where they have names of their own.
     """
 
     name: str
@@ -32,6 +33,7 @@ class TaskKind:
     metrics: tuple[Metric, ...]
     headline: str
     decides: Literal["threshold", "most_probable", "median", "each", "tokens"] | None = None
+    parts: tuple[str, ...] = ()
 
     @property
     def is_numeric(self) -> bool:
@@ -82,7 +84,13 @@ KINDS: dict[str, TaskKind] = {
         ),
         TaskKind("regression", label_form="number", metrics=(*_NUMBERS, m.PINBALL, m.COVERAGE), headline="mae"),
         TaskKind("count", label_form="count", metrics=(m.DEVIANCE, *_NUMBERS), headline="deviance"),
-        TaskKind("box", label_form="box", metrics=(m.IOU, m.IOU_50), headline="iou"),
+        TaskKind(
+            "box",
+            label_form="box",
+            metrics=(m.IOU, m.IOU_50),
+            headline="iou",
+            parts=("top", "left", "bottom", "right"),
+        ),
         TaskKind(
             "sequence_tags",
             label_form="tags",

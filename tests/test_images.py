@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from janus_core.examples.records import record_batches
-from pipeline.commands.predict.output import EDGES
+from janus_core.kinds import KINDS
 from pipeline.config.file import parse_config
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE
 from pipeline.run.job import run_job
@@ -125,7 +125,7 @@ def test_predict_writes_the_edges(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     table = pq.read_table(folder / "out.parquet")
     assert table.num_rows == ROWS
-    assert {f"predicted_place.{edge}" for edge in EDGES} <= set(table.column_names)
+    assert {f"predicted_place.{edge}" for edge in KINDS["box"].parts} <= set(table.column_names)
 
 
 def test_a_damaged_image_ends_the_run_with_its_row(

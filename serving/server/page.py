@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from janus_core.kinds import KINDS
 from janus_core.templates import templates_of
-from serving.description import ColumnDescription, ModelDescription
+from serving.description import ColumnDescription, ModelDescription, TaskDescription
 from serving.errors import RequestError
 from serving.rows import rows_of_examples
 from serving.server.manager import ModelManager, ServedVersion
@@ -77,7 +78,10 @@ class Field(ColumnDescription):
 
 @dataclass(frozen=True)
 class Task:
-    """A task as the answer's cards show it; `kind` is empty if the model has no description."""
+    """A task as the answer's cards show it; `kind` is empty if the model has no description.
+
+    `decides` and `parts` are the kind's, as the catalogue of kinds has them; `form` is that of its label.
+    """
 
     name: str
     outputs: list[str]
@@ -85,6 +89,9 @@ class Task:
     classes: Sequence[str] = ()
     unit: str | None = None
     quantiles: Sequence[float] = ()
+    decides: str | None = None
+    parts: Sequence[str] = ()
+    form: str = ""
 
 
 class _NoFormError(Exception):
@@ -138,20 +145,29 @@ def answer_tasks(definition: Any, description: ModelDescription | None) -> list[
     outputs = sorted(definition.outputs)
     if description:
         return [
-            Task(
-                name,
-                [output for output in task.outputs if output in outputs],
-                task.kind,
-                task.classes,
-                task.unit,
-                task.quantiles,
-            )
+            _task(name, task, [output for output in task.outputs if output in outputs])
             for name, task in description.tasks.items()
         ]
     names = [output for output in outputs if not any(output.startswith(f"{other}/") for other in outputs)]
     return [
         Task(name, [output for output in outputs if output == name or output.startswith(f"{name}/")]) for name in names
     ]
+
+
+def _task(name: str, task: TaskDescription, outputs: list[str]) -> Task:
+    # Another version of Janus may have trained the model, with kinds that this one does not know.
+    kind = KINDS.get(task.kind)
+    return Task(
+        name,
+        outputs,
+        task.kind,
+        task.classes,
+        task.unit,
+        task.quantiles,
+        kind.decides if kind else None,
+        kind.parts if kind else (),
+        kind.label_form if kind else "",
+    )
 
 
 def example_rows(served: ServedVersion, fields: Sequence[Field]) -> list[list[str]]:

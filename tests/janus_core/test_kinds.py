@@ -1,3 +1,4 @@
+import re
 import typing
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from janus_core.fingerprint import import_closure
 from janus_core.kinds import KINDS, headline_of, kind_of, metrics_of, reported_headline, reported_metric
 from janus_core.metrics import BIAS, COVERAGE, MAE, R2, Metric
-from janus_core.packages import ROOT
+from janus_core.packages import PACKAGES, ROOT
 from trainer.config import RegressionTask, Task, TaskConfig
 from trainer.heads import HEADS
 
@@ -89,3 +90,18 @@ def test_reports_of_other_versions_may_hold_what_is_not_known() -> None:
     assert reported_metric({"kind": "count"}, "later") is None
     assert reported_metric({"kind": "later"}, "mae") is None
     assert reported_headline({}) is None
+
+
+def test_only_the_catalogue_and_the_heads_ask_for_a_kind_by_its_name() -> None:
+    """All else asks for what holds of the kind, so that a new one is an entry of the catalogue."""
+    names = "|".join(KINDS)
+    asks = re.compile(rf"""kind\s*(?:===?|!==?)\s*["'](?:{names})["']|["'](?:{names})["']\s*==\s*\w+\.kind""")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*"))
+        if path.suffix in (".py", ".js", ".html", ".j2") and "heads" not in path.parts
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if asks.search(line)
+    ]
+    assert found == []

@@ -26,9 +26,6 @@ from trainer.config import classes_of, quantiles_of
 PREFIX = "predicted_"
 """Put before the predictions' columns where the input has columns of the same names, such as labels."""
 
-EDGES = ("top", "left", "bottom", "right")
-"""Of a box, in the order of the prediction's columns."""
-
 
 @dataclass(frozen=True)
 class TaskColumns:
@@ -58,6 +55,11 @@ class TaskColumns:
         return KINDS[self.kind].decides if self.kind in KINDS else None
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the prediction's numbers, if they have names."""
+        return KINDS[self.kind].parts if self.kind in KINDS else ()
+
+    @property
     def fields(self) -> list[pa.Field]:
         """The columns: the tags; the decided or best class and the probabilities; quantiles; edges; or a number."""
         whole, number = f"{self.prefix}{self.name}", pa.from_numpy_dtype(self.dtype)
@@ -68,8 +70,8 @@ class TaskColumns:
         if self.classes:
             best = [] if self.decides == "each" else [pa.field(whole, pa.string())]
             return best + [pa.field(f"{whole}.{name}", number) for name in self.classes]
-        if self.kind == "box":
-            return [pa.field(f"{whole}.{edge}", number) for edge in EDGES]
+        if self.parts:
+            return [pa.field(f"{whole}.{part}", number) for part in self.parts]
         return [pa.field(whole, number)]
 
     def columns(self, answer: Mapping[str, np.ndarray], rows: int) -> list[pa.Array]:
@@ -84,7 +86,7 @@ class TaskColumns:
             tags = [[tag.decode(errors="replace") for tag in row if tag] for row in rows_of_tags]
             return [pa.array(tags, pa.list_(pa.string()))]
         values = answer[self.output]
-        width = len(self.quantiles) or len(self.classes) or (len(EDGES) if self.kind == "box" else 1)
+        width = len(self.quantiles) or len(self.classes) or len(self.parts) or 1
         values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
         if self.decides == "threshold" and values.shape[1] == 1:
             # A model that Janus did not make may give the probability of the second class alone.
@@ -168,7 +170,7 @@ def _columns_of(
             f"the model has no output for task '{name}'; it has {', '.join(sorted(signature.outputs))}: "
             "is it a model of another configuration?"
         )
-    decided = "tags" if kind == "sequence_tags" else "decision"
+    decided = "tags" if kind in KINDS and KINDS[kind].decides == "tokens" else "decision"
     names, decision = (
         output if output in signature.outputs else None for output in (f"{name}/classes", f"{name}/{decided}")
     )

@@ -298,13 +298,13 @@ function card(task, index, outputs) {
   const main = take("");
   const names = classes.length ? classes : task.classes;
   let content;
-  if (task.kind === "sequence_tags")
+  if (task.decides === "tokens")
     content = [make("p", { class: "value text" }, tags.join(" ")), detail("a tag per token")];
   else if (names.length) content = classification(task, names, probabilities.length ? probabilities : main, decision);
   else if (quantiles.length || task.quantiles.length)
     content = interval(task, quantiles.length ? quantiles : main, levels.length ? levels : task.quantiles);
-  else if (task.kind === "box") content = [valueLine(main.map(Number), null), detail("top, left, bottom, right, as shares of the image")];
-  else content = [valueLine(main, task.unit), task.kind === "count" ? detail("expected number") : null];
+  else if (task.parts.length) content = [valueLine(main.map(Number), null), detail(`${task.parts.join(", ")}, as shares of the image`)];
+  else content = [valueLine(main, task.unit), task.form === "count" ? detail("expected number") : null];
   const rest = [...left].flatMap(([name, values]) => [
     make("dt", {}, name.startsWith(`${task.name}/`) ? name.slice(task.name.length + 1) : name),
     make("dd", {}, values.map((value) => (typeof value === "number" ? decimal(value) : String(value))).join(", ")),
@@ -330,7 +330,7 @@ function classification(task, names, probabilities, decision) {
   let rows = names.map((name, index) => ({ name, probability: Number(probabilities[index]), marks: [] }));
   const best = rows.reduce((a, b) => (b.probability > a.probability ? b : a));
   let headline;
-  if (task.kind === "multilabel") {
+  if (task.decides === "each") {
     const chosen = rows.filter((row) => row.probability > 0.5);
     for (const row of chosen) row.marks.push("over 50" + NBSP + "%");
     headline = chosen.length ? chosen.map((row) => row.name).join(", ") : "none over 50" + NBSP + "%";
@@ -342,8 +342,8 @@ function classification(task, names, probabilities, decision) {
     headline = best.name;
   }
   // The classes of an ordinal task have an order of their own.
-  if (task.kind !== "ordinal") rows = rows.toSorted((a, b) => b.probability - a.probability);
-  const ordered = task.kind === "ordinal" ? rows.length : SHOWN_CLASSES;
+  if (task.decides !== "median") rows = rows.toSorted((a, b) => b.probability - a.probability);
+  const ordered = task.decides === "median" ? rows.length : SHOWN_CLASSES;
   const content = [make("p", { class: "value text" }, headline), bars(rows.slice(0, ordered))];
   if (rows.length > ordered)
     content.push(make("details", {}, make("summary", {}, `${rows.length - ordered} more classes`), bars(rows.slice(ordered))));

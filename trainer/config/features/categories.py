@@ -7,6 +7,15 @@ from pydantic import BeforeValidator, Field
 from janus_core.strict import Count, reject_bool
 from trainer.config.features.base import FeatureConfig, FeatureSize, InputKind, size_of_embedding
 
+TopK = Annotated[Count | None, Field(description="Only the k most frequent values are in the vocabulary.")]
+MinFrequency = Annotated[
+    Count | None, Field(description="Only values that occur at least this often are in the vocabulary.")
+]
+OovBuckets = Annotated[
+    Count, Field(description="The number of buckets into which values outside the vocabulary are hashed.")
+]
+"""The keys of a vocabulary, whatever kind of feature looks values up in it."""
+
 
 class CategoricalFeature(FeatureConfig):
     """A string or whole number per row, looked up in a vocabulary computed from the training split."""
@@ -17,13 +26,9 @@ class CategoricalFeature(FeatureConfig):
     embed: Count | None = Field(
         None, description="The embedding's size. By default, it is derived from the vocabulary's size."
     )
-    top_k: Count | None = Field(None, description="Only the k most frequent values are in the vocabulary.")
-    min_frequency: Count | None = Field(
-        None, description="Only values that occur at least this often are in the vocabulary."
-    )
-    oov_buckets: Count = Field(
-        1, description="The number of buckets into which values outside the vocabulary are hashed."
-    )
+    top_k: TopK = None
+    min_frequency: MinFrequency = None
+    oov_buckets: OovBuckets = 1
 
     @property
     def has_vocabulary(self) -> bool:

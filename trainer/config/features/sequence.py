@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from janus_core.strict import Count, reject_bool
 from trainer.config.features.base import FeatureConfig, FeatureSize, InputKind, size_of_embedding
+from trainer.config.features.categories import MinFrequency, OovBuckets, TopK
 
 
 class SequenceFeature(FeatureConfig):
@@ -31,13 +32,9 @@ class SequenceFeature(FeatureConfig):
     units: Annotated[int, BeforeValidator(reject_bool), Field(ge=4, multiple_of=4)] = Field(
         64, description="The size of a token's state, of which the network gets the mean and the maximum."
     )
-    top_k: Count | None = Field(None, description="Only the k most frequent tokens are in the vocabulary.")
-    min_frequency: Count | None = Field(
-        None, description="Only tokens that occur at least this often are in the vocabulary."
-    )
-    oov_buckets: Count = Field(
-        1, description="The number of buckets into which tokens outside the vocabulary are hashed."
-    )
+    top_k: TopK = None
+    min_frequency: MinFrequency = None
+    oov_buckets: OovBuckets = 1
 
     @field_validator("separator")
     @classmethod

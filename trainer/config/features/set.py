@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from janus_core.strict import Count, reject_bool
 from trainer.config.features.base import FeatureConfig, FeatureSize, InputKind, size_of_embedding
+from trainer.config.features.categories import MinFrequency, OovBuckets, TopK
 from trainer.config.features.text import TextBuckets
 
 
@@ -31,13 +32,9 @@ class SetFeature(FeatureConfig):
     embed: Count | None = Field(
         None, description="The embedding's size. By default, it is derived from the number of values or buckets."
     )
-    top_k: Count | None = Field(None, description="Only the k most frequent values are in the vocabulary.")
-    min_frequency: Count | None = Field(
-        None, description="Only values that occur at least this often are in the vocabulary."
-    )
-    oov_buckets: Count = Field(
-        1, description="The number of buckets into which values outside the vocabulary are hashed."
-    )
+    top_k: TopK = None
+    min_frequency: MinFrequency = None
+    oov_buckets: OovBuckets = 1
 
     @model_validator(mode="after")
     def _check(self) -> "SetFeature":
