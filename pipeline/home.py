@@ -1,11 +1,14 @@
 """The files and folders of a pipeline: runs/<name>."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+
+from rich.filesize import decimal
 
 from janus_core import files
 from janus_core.errors import ConfigError
@@ -126,8 +129,24 @@ def has_database(path: Path) -> bool:
 
 
 def size_of(folder: Path) -> int:
-    """The bytes of all files in a folder; links are not followed."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """The bytes of all files in a folder; links are not followed, and what is removed meanwhile does not count."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place) / name
+            with suppress(FileNotFoundError):
+                total += 0 if path.is_symlink() else path.lstat().st_size
+    return total
+
+
+def note_on_size(home: Home) -> str | None:
+    """What a person should know of a large home; None of others."""
+    size = size_of(home.folder)
+    return (
+        f"{home.folder} holds {decimal(size)}: `janus clean CONFIG` shows what no run needs"
+        if size > LARGE_HOME
+        else None
+    )
 
 
 def now() -> str:

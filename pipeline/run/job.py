@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.filesize import decimal
 
 from janus_core.errors import FIRST_SIGNAL, DataError, JanusError, exit_code_of, expected, readable
 from janus_core.progress import PROGRESS, listening
 from janus_core.temporary import temporary_files_in
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
-from pipeline.home import LARGE_HOME, Home, size_of
+from pipeline.home import Home, note_on_size
 from pipeline.lineage.run_config import as_trained, write_config
 from pipeline.preflight import check_before_run
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
@@ -140,8 +139,8 @@ def _carry_out(run: _Run, verbose: bool) -> None:
         run.console.print(report_view(run.report))
     place = f", report: {path}" if path.exists() else ""
     run.console.print(f"{run.report.seconds:.1f} s{place}", style="dim")
-    if (size := size_of(run.home.folder)) > LARGE_HOME:
-        run.console.print(f"{run.home.folder} holds {decimal(size)}: `janus clean CONFIG` shows what no run needs")
+    if note := note_on_size(run.home):
+        run.console.print(note)
     _write_end(run)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from janus_core.errors import ConfigError, JanusError
-from pipeline.home import Home, require_writable
+from pipeline import home as homes
+from pipeline.home import Home, note_on_size, require_writable, size_of
 
 
 def test_all_paths_are_relative_so_that_a_project_can_be_moved(home: Home) -> None:
@@ -82,3 +83,25 @@ def test_artifacts_without_their_database_are_set_aside(home: Home) -> None:
     assert not home.root.exists()
     assert not home.checkpoints.exists()
     assert not home.analyzer_cache.exists()
+
+
+def test_the_size_is_of_files_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/one").write_bytes(b"x" * 10)
+    (tmp_path / "two").write_bytes(b"x" * 5)
+    (tmp_path / "link").symlink_to(tmp_path / "two")
+    (tmp_path / "dangling").symlink_to(tmp_path / "three")
+    assert size_of(tmp_path) == 15
+    # As if another process had removed a file between the listing and the look at it.
+    monkeypatch.setattr(homes.os, "walk", lambda folder: [(str(folder), [], ["two", "gone"])])
+    assert size_of(tmp_path) == 5
+
+
+def test_only_a_large_home_has_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = Home("small")
+    small.create()
+    (small.folder / "file").write_bytes(b"x" * 2000)
+    assert note_on_size(small) is None
+    monkeypatch.setattr(homes, "LARGE_HOME", 1000)
+    assert note_on_size(small) == "runs/small holds 2.0 kB: `janus clean CONFIG` shows what no run needs"
