@@ -3,9 +3,10 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 from rich.filesize import decimal
@@ -147,6 +148,11 @@ def note_on_size(home: Home) -> str | None:
         if size > LARGE_HOME
         else None
     )
+
+
+def unused(name: str, is_used: Callable[[str], bool]) -> str:
+    """The name, or the name with the first number that nothing has yet: two commands may start in one second."""
+    return next(one for one in chain([name], (f"{name}-{number}" for number in count(2))) if not is_used(one))
 
 
 def now() -> str:

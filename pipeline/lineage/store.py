@@ -70,6 +70,11 @@ def run_of_execution(store: MetadataStore, execution: int) -> str | None:
     return next((c.name for c in store.get_contexts_by_execution(execution) if c.type == CONTEXT_RUN), None)
 
 
+def has_run(store: MetadataStore, run_id: str) -> bool:
+    """Whether there was a run with this id."""
+    return store.get_context_by_type_and_name(CONTEXT_RUN, run_id) is not None
+
+
 def executions_of_run(store: MetadataStore, run_id: str) -> dict[str, NodeExecution]:
     """Node → its execution in a run."""
     context = store.get_context_by_type_and_name(CONTEXT_RUN, run_id)

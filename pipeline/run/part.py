@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import chdir
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from janus_core.progress import listening
 from janus_core.temporary import temporary_files_in
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal
-from pipeline.home import Home, now
+from pipeline.home import Home, now, unused
 from pipeline.preflight import check_data, check_metadata, check_schema_file
 from pipeline.run.display import Display, shown_on
 from pipeline.run.interruption import interruptible
@@ -43,12 +44,14 @@ def run_part(
         home.move_orphans()
         display.status("loading TFX")
         from pipeline.dag import create_data_pipeline, create_schema_pipeline, create_tuning_pipeline
-        from pipeline.lineage.store import executions_of_run, open_store
+        from pipeline.lineage.store import executions_of_run, has_run, open_store
         from pipeline.run.leftovers import remove_leftovers
         from pipeline.run.runner import places_in, run_on_beam
 
         remove_leftovers(home)
-        run_id, places = f"{name}-{now()}", places_in(home, train=False)
+        # Under the id of an earlier run, TFX's launcher takes that one's executions for its own, and does nothing.
+        run_id = unused(f"{name}-{now()}", partial(has_run, open_store(home.metadata)))
+        places = places_in(home, train=False)
         if name == "tune" and config.tune:
             pipeline = create_tuning_pipeline(config, config.tune, places)
         else:

@@ -8,7 +8,7 @@ import pytest
 
 from janus_core.errors import ConfigError, JanusError
 from pipeline import home as homes
-from pipeline.home import Home, note_on_size, require_writable, size_of
+from pipeline.home import Home, note_on_size, require_writable, size_of, unused
 
 
 def test_all_paths_are_relative_so_that_a_project_can_be_moved(home: Home) -> None:
@@ -29,6 +29,11 @@ def test_runs_in_one_second_get_ids_of_their_own(home: Home) -> None:
     assert len(set(ids)) == 3
     assert all(home.run_folder(run_id).is_dir() for run_id in ids)
     assert ids == sorted(ids)
+
+
+def test_a_name_that_is_used_gets_the_first_number_that_is_not() -> None:
+    assert unused("a", {"b"}.__contains__) == "a"
+    assert unused("a", {"a", "a-2", "a-4"}.__contains__) == "a-3"
 
 
 def test_ids_stay_in_order_where_the_clock_is_set_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from janus_core.errors import ConfigError
 from janus_core.files import link_to, replacing
 from pipeline.commands.compare.comparison import Comparison
+from pipeline.home import unused
 
 RESULT_FILE, TASKS_PLOT, RANKING_PLOT = "compare.json", "compare.png", "ranking.png"
 
@@ -17,7 +18,7 @@ def write_comparison(comparison: Comparison, home: Path, output: Path | None) ->
     Raises:
         ConfigError: it cannot be written.
     """
-    folder = output or _unused(home / comparison.created)
+    folder = output or home / unused(comparison.created, lambda name: (home / name).exists())
     try:
         with replacing(folder) as staging:
             staging.mkdir()
@@ -32,11 +33,3 @@ def write_comparison(comparison: Comparison, home: Path, output: Path | None) ->
     if output is None:
         link_to(home / "latest", folder.name)
     return folder
-
-
-def _unused(folder: Path) -> Path:
-    attempt, found = 1, folder
-    while found.exists():
-        attempt += 1
-        found = folder.with_name(f"{folder.name}-{attempt}")
-    return found

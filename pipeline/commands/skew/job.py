@@ -15,7 +15,7 @@ from pipeline.commands.output import plain_table
 from pipeline.commands.skew.options import SkewOptions
 from pipeline.config import JanusConfig
 from pipeline.environment import library_output_to
-from pipeline.home import Home, now
+from pipeline.home import Home, now, unused
 from pipeline.report.report_json import read_latest
 from pipeline.report.view import decimals
 from pipeline.run.display import console_on
@@ -72,10 +72,11 @@ def run_skew_job(config: JanusConfig, options: SkewOptions, verbose: bool = Fals
         DataError: a column or a task is past its threshold; the result is written nevertheless.
     """
     home = Home(config.name)
-    folder = home.folder / "skew" / now()
+    results = home.folder / "skew"
     with library_output_to(home.folder / "skew.log", verbose) as terminal:
         result = _compare(config, home, options)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = results / unused(now(), lambda name: (results / name).exists())
+        folder.mkdir(parents=True)
         document = {
             "pipeline": config.name,
             "rows": result.rows,

@@ -46,6 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         # Nothing here depends on the sources, which may be edited while the tests run.
         patch.setattr("pipeline.dag.source_fingerprint", lambda *paths: str(len(paths)))
+        # All commands here begin in one second, as on a fast machine; each has a run of its own nevertheless.
+        patch.setattr("pipeline.run.part.now", lambda: "2026-12-01T12-00-00")
         yield folder
 
 
