@@ -38,7 +38,7 @@ class TrainingConfig(StrictModel):
         0.0,
         description="The momentum of an exponential moving average of the weights, such as 0.998. The average is "
         "validated and exported in place of the last weights. In the first steps the momentum is less, (1 + step) / "
-        "(10 + step), so that weights of the beginning do not stay in it. With 0, there is no average.",
+        "(4 + step), so that weights of the beginning do not stay in it. With 0, there is no average.",
     )
     early_stopping: EarlyStoppingConfig | None = Field(
         None, description="When to stop early. By default, all epochs are trained."
