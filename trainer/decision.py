@@ -102,7 +102,7 @@ def _validation_rows(
 ) -> dict[str, _Rows]:
     """Task → probabilities as in the exported model, labels and weights."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def probabilities(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         raw = network(features, training=False)
         return {name: head.probability(raw[name])[:, 0] for name, head in heads.items()}

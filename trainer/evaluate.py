@@ -50,7 +50,7 @@ def predictions(
     """Task → its labels and a network's predictions, batch by batch of those that `read_transformed` returns."""
 
     # The last batch has another number of rows.
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def outputs_of(features: dict[str, tf.Tensor]) -> dict[str, dict[str, tf.Tensor]]:
         raw = network(features, training=False)
         outputs = {name: head.outputs(raw[name]) for name, head in heads.items()}

@@ -36,7 +36,7 @@ class GateUtilisation(keras.callbacks.Callback):
 def weight_sums(gates: keras.Model) -> WeightSums:
     """Compiles: features → the number of rows, and each gate's weights summed over them, float32 [experts]."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def sums(features: Features) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         weights = gates(features, training=False)
         rows = tf.shape(next(iter(weights.values())))[0]

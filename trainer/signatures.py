@@ -1,6 +1,6 @@
 """The exported model: TF Serving's signatures over the raw columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -15,6 +15,7 @@ from tensorflow.saved_model import (
     REGRESS_METHOD_NAME,
     REGRESS_OUTPUTS,
 )
+from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
 from trainer.assertions import Column, per_row, require_finite, require_values
 from trainer.config import TrainerConfig
@@ -45,16 +46,18 @@ class ServingModule(tf.Module):
         self._network = network
         # Tracking a Keras object would add Keras metadata to the SavedModel; the variables are enough.
         self.weights = [variable.value for variable in network.variables]
-        self.transform_layer = transform.transform_features_layer()
+        # Not TFT's Keras layer: saving one takes seconds, since it traces functions that nothing calls.
+        self._transform = SavedModelLoader(transform.transform_savedmodel_dir)
+        self.transform_resources = self._transform._imported
 
     def signatures(self) -> dict[str, Any]:
         """The concrete functions to export, by signature name."""
         serialized = tf.TensorSpec([None], tf.string, name="examples")
         columns = {self.arguments[name]: spec for name, spec in self._column_specs().items()}
         return {
-            "serving_default": tf.function(self._serve_examples).get_concrete_function(examples=serialized),
-            "serving_columns": tf.function(self._serve_columns).get_concrete_function(**columns),
-            "transform_features": tf.function(self._labels_of_examples).get_concrete_function(examples=serialized),
+            "serving_default": _traced(self._serve_examples, examples=serialized),
+            "serving_columns": _traced(self._serve_columns, **columns),
+            "transform_features": _traced(self._labels_of_examples, examples=serialized),
         }
 
     def column_defaults(self) -> dict[str, tf.Tensor]:
@@ -77,7 +80,7 @@ class ServingModule(tf.Module):
         return self._predict(raw, require_values(table))
 
     def _labels_of_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        transformed = self.transform_layer(tf.io.parse_example(examples, self._label_spec))
+        transformed = self._transform.apply_transform_model(tf.io.parse_example(examples, self._label_spec))
         names = [name(task) for task in self.tasks for name in (label_name, weight_name)]
         labels = {name: transformed[name] for name in names}
         return labels | {
@@ -86,7 +89,7 @@ class ServingModule(tf.Module):
 
     def _predict(self, raw: Mapping[str, Any], required: Sequence[tf.Operation] = ()) -> dict[str, tf.Tensor]:
         """The outputs, each of which depends on the assertions."""
-        transformed = self.transform_layer(raw)
+        transformed = self._transform.apply_transform_model(raw)
         features = {name: transformed[name] for name in self._network.input}
         raw_outputs = self._network(features, training=False)
         outputs: dict[str, tf.Tensor] = {}
@@ -122,6 +125,11 @@ class ServingModule(tf.Module):
         if spec.dtype != values.dtype:
             kept = tf.cast(kept, spec.dtype)
         return tf.SparseTensor(indices, kept, tf.shape(values, out_type=tf.int64))
+
+
+def _traced(function: Callable[..., Any], **specs: tf.TensorSpec) -> Any:
+    # AutoGraph would translate the source of all that is called, Keras' layers included, which takes seconds.
+    return tf.function(function, autograph=False).get_concrete_function(**specs)
 
 
 def export(module: ServingModule, path: str) -> None:
