@@ -22,7 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from janus_core.errors import ConfigError, DataError, GateError, JanusError, ServingError, exit_code_of, readable
+from janus_core.errors import (
+    ConfigError,
+    DataError,
+    GateError,
+    JanusError,
+    ServingError,
+    exit_code_of,
+    expected,
+    readable,
+)
 from pipeline import environment
 from pipeline.kubeflow.step import (
     TransientError,
@@ -192,7 +201,12 @@ def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
 
 def _failure(execution: "NodeExecution") -> JanusError:
     """The recorded failure as an error with the recorded exit code."""
-    kind = TransientError if is_transient(execution.message) else PERMANENT.get(execution.exit_code or 1, JanusError)
+    if is_transient(execution.message):
+        return TransientError(execution.message)
+    known = expected(RuntimeError(execution.message)) if execution.exit_code is None else None
+    if known is not None:
+        return known
+    kind = PERMANENT.get(execution.exit_code or 1, JanusError)
     return kind(execution.message or "its execution failed; TFX recorded no reason")
 
 

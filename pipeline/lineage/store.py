@@ -1,5 +1,6 @@
 """What ML Metadata knows of a run. Lists and filters in Python: newer versions have no filter queries."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,8 @@ def executions_of_node(store: MetadataStore, pipeline: str, node: str) -> Iterat
 def _node_execution(store: MetadataStore, execution: pb.Execution) -> NodeExecution:
     nodes = [c.name for c in store.get_contexts_by_execution(execution.id) if c.type == CONTEXT_NODE]
     custom, complete = execution.custom_properties, execution.last_known_state in _COMPLETE
-    result = custom[RESULT].string_value if RESULT in custom else ""
+    # TFX's ExecutionResult as JSON; of a Resolver that failed it has the traceback.
+    result = json.loads(custom[RESULT].string_value).get("resultMessage", "") if RESULT in custom else ""
     # An execution that is taken up again keeps the properties of the attempt that failed.
     failure = FAILURE in custom and not complete
     return NodeExecution(

@@ -16,6 +16,7 @@ from tfx.orchestration.beam import beam_dag_runner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 
+from janus_core.errors import expected
 from janus_core.progress import ComponentEvent, announce, event_of, listening
 from pipeline.dag import BASELINES, Places
 from pipeline.home import Home
@@ -103,7 +104,8 @@ class _Node(beam_dag_runner.PipelineNodeAsDoFn):
             if execution is None:
                 raise RuntimeError(f"{self._node_id} was skipped: one of its inputs is missing")
             if execution.failed:
-                raise RuntimeError(execution.message or f"{self._node_id} failed; see run.log")
+                error = RuntimeError(execution.message or f"{self._node_id} failed; see run.log")
+                raise expected(error) or error
             if self._pipeline_node.node_info.type.name == _RESOLVER_TYPE:
                 return self._resolved_as_before(handle.store, execution)
         return execution

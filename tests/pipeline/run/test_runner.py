@@ -1,5 +1,6 @@
 """BeamDagRunner with small components: events, failures, caching, metadata."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel, standard_artifacts
 
-from components.resolver.served import ServedModel
-from janus_core.errors import DataError
+from components.resolver.served import ServedModel, unknown_reference
+from janus_core.errors import ConfigError, DataError
 from janus_core.progress import listening
+from pipeline.kubeflow.run_node import check_execution
 from pipeline.lineage.store import executions_of_node, executions_of_run, open_store
 from pipeline.run import runner
 from pipeline.run.interruption import Interruption
@@ -32,12 +34,12 @@ def MakeModel(  # noqa: N802 - a component's name
     (Path(model.uri) / "model").write_text(str(size))
 
 
-def run(folder: Path, run_id: str, size: int) -> RunRecord:
+def run(folder: Path, run_id: str, size: int, reference: int = 0) -> RunRecord:
     """A model, and what it would be compared with."""
     made = MakeModel(size=size).with_id("Trainer")
     resolver = Resolver(
         strategy_class=ServedModel,
-        config={"base": str(folder / "models"), "reference": 0},
+        config={"base": str(folder / "models"), "reference": reference},
         model=Channel(type=standard_artifacts.Model),
         pushed_model=Channel(type=standard_artifacts.PushedModel),
         candidate=made.outputs["model"],
@@ -101,6 +103,20 @@ def test_a_node_that_runs_beside_the_others_is_waited_for(
         ended = ("complete", cached) if size > 0 else ("failed", False)
         assert states(record) == {"Trainer": ("complete", cached), "Beside": ended}
         assert record.failure is None
+
+
+def test_an_error_of_a_resolver_is_known_as_it_was_raised(tmp_path: Path) -> None:
+    """TFX keeps only its traceback, as text (tfx/orchestration/portable/resolver_node_handler.py)."""
+    record = RunRecord()
+    with pytest.raises(Exception, match="version 7"), listening(Interruption(), record):
+        run(tmp_path, "first", size=1, reference=7)
+    assert record.failure is not None
+    assert record.failure.component == "Resolver"
+    assert type(record.failure.error) is ConfigError
+    assert str(record.failure.error) == unknown_reference(7, [])
+    execution = executions_of_run(open_store(tmp_path / "metadata.db"), "first")["Resolver"]
+    with pytest.raises(ConfigError, match=re.escape(unknown_reference(7, [])) + "$"):
+        check_execution("Resolver", execution)
 
 
 def test_a_failure_is_known_as_it_was_raised(tmp_path: Path) -> None:
