@@ -1,14 +1,15 @@
 """A linear-chain CRF on the tagging example, beside the network of its newest run: `python -m benchmarks.tagging`.
 
-Run `janus run configs/tagging.yaml` first. The CRF (Lafferty, McCallum and Pereira 2001) is sklearn-crfsuite's, which
-neither lock has: install it into a folder on PYTHONPATH. It sees each token, whether it is capitalised, and two
-neighbours on each side; it is fitted to the run's train split and measured on its eval split by the same metrics.
+Run `janus run configs/tagging.yaml` first. The CRF (Lafferty, McCallum and Pereira 2001) is sklearn-crfsuite's.
+It sees each token, whether it is capitalised, and two neighbours on each side; it is fitted to the run's train split
+and measured on its eval split by the same metrics.
 """
 
 import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import sklearn_crfsuite
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from components.metrics.rows import make_rows, one_group
 from components.metrics.tags import EntityF1, TagF1, TokenAccuracy, is_bio
+from pipeline.config import JanusConfig
 from pipeline.config.file import load_config
 from trainer.config import SequenceTagsTask
 
@@ -53,12 +55,17 @@ def measured(task: SequenceTagsTask, wanted: list[list[str]], given: list[list[s
     }
 
 
-def main() -> None:
-    """Parses the command line, fits, and prints both models' metrics."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("configs/tagging.yaml"), help="default: %(default)s")
-    arguments = parser.parse_args()
-    config = load_config(arguments.config)
+class Compared(NamedTuple):
+    """A metric of both models on the eval split."""
+
+    task: str
+    metric: str
+    network: float
+    crf: float
+
+
+def beside_crf(config: JanusConfig) -> Iterator[Compared]:
+    """Fits a CRF to each task's tags in the newest run's examples."""
     home = Path("runs") / config.name
     report = json.loads((home / "latest" / "report.json").read_text(encoding="utf-8"))
     examples = max((home / "root/ExampleGen/examples").iterdir(), key=lambda folder: int(folder.name))
@@ -72,8 +79,15 @@ def main() -> None:
         given = crf.predict([described(row[column]) for row in rows["eval"]])
         of_crf = measured(task, [row[task.label] for row in rows["eval"]], [list(row) for row in given])
         for metric, value in of_crf.items():
-            network = report["tasks"][name]["metrics"][metric]
-            print(f"{name} {metric}: network {network:.4f}, CRF {value:.4f}, difference {network - value:+.4f}")
+            yield Compared(name, metric, report["tasks"][name]["metrics"][metric], value)
+
+
+def main() -> None:
+    """Parses the command line, and prints both models' metrics."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("configs/tagging.yaml"), help="default: %(default)s")
+    for task, metric, network, crf in beside_crf(load_config(parser.parse_args().config)):
+        print(f"{task} {metric}: network {network:.4f}, CRF {crf:.4f}, difference {network - crf:+.4f}")
 
 
 if __name__ == "__main__":

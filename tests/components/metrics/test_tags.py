@@ -1,9 +1,11 @@
-"""Metrics of tags by hand-computed values, and entities as seqeval 1.2.2 finds them."""
+"""Metrics of tags by hand-computed values, and entities as seqeval finds them."""
 
 import math
 
 import numpy as np
 import pytest
+from seqeval.metrics import f1_score
+from seqeval.metrics.sequence_labeling import get_entities
 
 from components.metrics.rows import labelled, make_rows, one_group
 from components.metrics.tags import EntityF1, TagF1, TokenAccuracy, entities, is_bio
@@ -14,7 +16,6 @@ TAGS = ["O", "B-A", "I-A", "B-B", "I-B"]
 @pytest.mark.parametrize(
     ("tags", "wanted"),
     [
-        # What seqeval.metrics.sequence_labeling.get_entities returns.
         ("O B-A I-A O", [("A", 1, 2)]),
         ("I-A I-A O I-B", [("A", 0, 1), ("B", 3, 3)]),
         ("B-A B-A I-A", [("A", 0, 0), ("A", 1, 2)]),
@@ -25,6 +26,25 @@ TAGS = ["O", "B-A", "I-A", "B-B", "I-B"]
 )
 def test_entities_are_those_of_seqeval(tags: str, wanted: list[tuple[str, int, int]]) -> None:
     assert entities(tags.split()) == wanted
+    assert get_entities(tags.split()) == wanted
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_entities_and_their_f1_are_those_of_seqeval_on_any_tags(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels, predicted = random.integers(0, len(TAGS), size=(2, 40, 9))
+    predicted = np.where(random.uniform(size=labels.shape) < 0.6, labels, predicted)
+    labels[:, 6:][random.uniform(size=(40, 3)) < 0.3] = -1
+    labels = np.where(np.cumsum(labels < 0, axis=1) > 0, -1, labels)  # padding is at the end
+    texts = [
+        [[TAGS[tag] for tag, label in zip(row, of_label, strict=True) if label >= 0] for row, of_label in rows]
+        for rows in (zip(labels, labels, strict=True), zip(predicted, labels, strict=True))
+    ]
+    assert [entities(tags) for side in texts for tags in side] == [
+        get_entities(tags) for side in texts for tags in side
+    ]
+    found = measured(labels.tolist(), predicted.tolist(), [1.0] * len(labels))
+    assert found["EntityF1"] == pytest.approx(f1_score(*texts))
 
 
 def test_only_tags_of_entities_mark_entities() -> None:

@@ -21,6 +21,14 @@ def test_rounding_is_no_difference() -> None:
     assert compared([0.001, 5000, -7000], [0.002, 5000, -7000]) == []
 
 
+def test_an_answer_is_compared_by_the_sizes_of_all_answers() -> None:
+    small, whole = {"y": np.array([6.0])}, {"y": np.array([6.0] * 8 + [9000.0] * 4)}
+    close, far = {"y": np.array([6.0005])}, {"y": np.array([6.5])}
+    assert list(differences("s", close, small, NAMES[:1], "the other", whole)) == []
+    assert len(list(differences("s", far, small, NAMES[:1], "the other", whole))) == 1
+    assert len(list(differences("s", close, small, NAMES[:1], "the other"))) == 1
+
+
 def test_more_than_rounding_is() -> None:
     assert compared([1.0001, 2, 3], [1, 2, 3])[0].startswith("s: output y of row 1 is 1.0001")
     assert compared([1, 2.001, 3.001], [1, 2, 3])[0].startswith("s: output y of row 2 and of 1 row more is 2.001")
