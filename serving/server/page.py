@@ -43,7 +43,7 @@ _HEADERS = {
 _FLOATS = ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16")
 _INTS = ("DT_INT8", "DT_INT16", "DT_INT32", "DT_INT64", "DT_UINT8", "DT_UINT16", "DT_UINT32", "DT_UINT64")
 
-_SENT = {"name", "dtype", "length", "many", "values", "missing", "image"}
+_SENT = {"name", "dtype", "length", "many", "values", "kinds", "missing", "image"}
 """What the page's script knows of a field."""
 
 log = logging.getLogger(__name__)

@@ -83,9 +83,15 @@ function setText(field, index, text) {
 function showImage(index, bytes) {
   inputOf(index).dataset.bytes = bytes;
   const preview = byId(`column-${index}-preview`);
-  const types = { i: "png", R: "gif" };
-  preview.src = bytes ? `data:image/${types[bytes[0]] ?? "jpeg"};base64,${bytes}` : "";
+  if (bytes) preview.src = imageUrl(bytes);
+  else preview.removeAttribute("src");
   preview.hidden = !bytes;
+}
+
+/** The URL of an image in base64, whose first character says its format. */
+function imageUrl(bytes) {
+  const types = { i: "png", R: "gif" };
+  return `data:image/${types[bytes[0]] ?? "jpeg"};base64,${bytes}`;
 }
 
 function chooseImage(event) {
@@ -223,6 +229,7 @@ async function askAndShow(isLatest) {
     const body = requestBody();
     if (body === null) return;
     const asked = version;
+    const row = model.fields.map((field, index) => textOf(field, inputOf(index)));
     const url = urlOf(`${api()}:predict`);
     showCurl(url, body);
     const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
@@ -234,7 +241,7 @@ async function askAndShow(isLatest) {
       await renewForm();
       continue;
     }
-    if (answer.ok) showAnswer(parse(text).predictions[0], asked);
+    if (answer.ok) showAnswer(parse(text).predictions[0], asked, row);
     else showError(`The server refused the request (${answer.status}).`, errorOf(text));
     return;
   }
@@ -263,10 +270,10 @@ function showCurl(url, body) {
   byId("request").hidden = false;
 }
 
-function showAnswer(answer, by) {
+function showAnswer(answer, by, row) {
   // A single output stands without its name.
   const outputs = model.outputs.length === 1 ? new Map([[model.outputs[0], answer]]) : new Map(Object.entries(answer));
-  const cards = model.tasks.map((task, index) => card(task, index, outputs));
+  const cards = model.tasks.map((task, index) => card(task, index, outputs, row));
   byId("error").hidden = true;
   byId("results").classList.remove("old");
   byId("results").replaceChildren(make("p", { class: "by" }, `Answered by version ${by}.`), ...cards);
@@ -280,7 +287,7 @@ function reveal(element) {
 
 const flat = (value) => (Array.isArray(value) ? value.flat(Infinity) : value === undefined ? [] : [value]);
 
-function card(task, index, outputs) {
+function card(task, index, outputs, row) {
   const left = new Map(task.outputs.filter((name) => outputs.has(name)).map((name) => [name, flat(outputs.get(name))]));
   const take = (suffix) => {
     const name = task.name + suffix;
@@ -299,11 +306,12 @@ function card(task, index, outputs) {
   const names = classes.length ? classes : task.classes;
   let content;
   if (task.decides === "tokens")
-    content = [make("p", { class: "value text" }, tags.join(" ")), detail("a tag per token")];
+    content = tagged(tags, row);
   else if (names.length) content = classification(task, names, probabilities.length ? probabilities : main, decision);
   else if (quantiles.length || task.quantiles.length)
     content = interval(task, quantiles.length ? quantiles : main, levels.length ? levels : task.quantiles);
-  else if (task.parts.length) content = [valueLine(main.map(Number), null), detail(`${task.parts.join(", ")}, as shares of the image`)];
+  else if (task.parts.length)
+    content = [located(task, main, row), valueLine(main.map(Number), null), detail(`${task.parts.join(", ")}, as shares of the image`)];
   else content = [valueLine(main, task.unit), task.form === "count" ? detail("expected number") : null];
   const rest = [...left].flatMap(([name, values]) => [
     make("dt", {}, name.startsWith(`${task.name}/`) ? name.slice(task.name.length + 1) : name),
@@ -318,10 +326,41 @@ function card(task, index, outputs) {
     rest.length ? make("dl", { class: "more" }, ...rest) : null);
 }
 
+/** What was asked of the only field that fits; "" if there are several, since it is unknown whose answer it is. */
+function askedOf(fits, row) {
+  const found = model.fields.filter(fits);
+  return found.length === 1 ? row[model.fields.indexOf(found[0])] : "";
+}
+
+/** Each token above its tag; the tags alone if they are not known to be those of the form's tokens. */
+function tagged(tags, row) {
+  const text = askedOf((field) => field.kinds.includes("sequence") && field.many, row);
+  const tokens = text.trim() ? items(text) : [];
+  if (!tags.length) return [detail("no tokens")];
+  // Tokens beyond the longest sequence that the model reads have no tag.
+  if (tokens.length < tags.length) return [make("p", { class: "value text" }, tags.join(" ")), detail("a tag per token")];
+  return [make("ol", { class: "tags" }, ...tokens.map((token, index) =>
+    make("li", {}, make("span", {}, token), " ", make("b", {}, tags[index] ?? "–"))))];
+}
+
+/** The image with the box drawn in it; null if it is not known which image it is of. */
+function located(task, edges, row) {
+  const bytes = askedOf((field) => field.image, row);
+  if (!bytes) return null;
+  const at = Object.fromEntries(task.parts.map((part, index) => [part, Number(edges[index])]));
+  const outline = make("div", { class: "outline" });
+  outline.style.top = `${100 * at.top}%`;
+  outline.style.left = `${100 * at.left}%`;
+  outline.style.height = `${100 * (at.bottom - at.top)}%`;
+  outline.style.width = `${100 * (at.right - at.left)}%`;
+  return make("div", { class: "located", "aria-hidden": "true" },
+    make("img", { src: imageUrl(bytes), alt: "" }), outline);
+}
+
 const detail = (text) => make("p", { class: "detail" }, text);
 
 function valueLine(values, unit) {
-  const line = make("p", { class: "value", title: values.join(", ") }, values.map(decimal).join(", "));
+  const line = make("p", { class: values.length > 1 ? "value text" : "value", title: values.join(", ") }, values.map(decimal).join(", "));
   if (unit) line.append(" ", make("small", {}, unit));
   return line;
 }

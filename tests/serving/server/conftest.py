@@ -8,9 +8,12 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from playwright.sync_api import Browser
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from serving.server.run import RunningServer, ServerOptions, running
+from tests.browser import chromium
+from tests.serving.server.pages import Open, opener
 from tests.serving.server.tiny_model import save_model
 from tests.serving.server.waiting import until_available
 
@@ -66,3 +69,17 @@ def client(publish: Callable[[Path, int, int], Path], tmp_path_factory: pytest.T
     ):
         until_available(server.manager, 1, 3)
         yield Client(server, http, PredictionServiceStub(channel), channel)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """For the tests of pages."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Opens a server's page; afterwards there must be no error in its console, and no request to anyone else."""
+    with opener(browser) as open_:
+        yield open_

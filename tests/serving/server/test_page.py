@@ -1,6 +1,5 @@
 """The page at / in a browser: what is filled in reaches the model, and what it answers is shown."""
 
-import json
 import re
 import shlex
 import shutil
@@ -11,22 +10,19 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from serving.saved_model import LoadedModel
 from serving.server.page import cell_text
 from serving.server.run import RunningServer, ServerOptions, running
 from serving.warmup import warmup_rows
-from tests.browser import chromium
 from tests.serving.server.page_fixtures import DESCRIPTION, HARD, REFUSED, ROWS, save_page_model
+from tests.serving.server.pages import DESKTOP, Open, card, fill, posts, predict
 from tests.serving.server.waiting import until
 
 NAME = "a model/ü"
 PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 900}
 REQUIRED = {"distance *": "1.5", "carrier *": "UA", "pair *": "0.5, 2"}
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -57,58 +53,6 @@ def server(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
         yield found
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Open]:
-    """Opens a server's page; afterwards there must be no error in its console, and no request to anyone else."""
-    contexts, errors, foreign, expected = [], [], [], []
-
-    def open_(
-        server: RunningServer, size: dict[str, int] = DESKTOP, scheme: str = "light", failures: tuple[str, ...] = ()
-    ) -> Page:
-        context = browser.new_context(viewport=size, color_scheme=scheme)
-        contexts.append(context)
-        expected.extend(failures)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("console", lambda line: errors.append(line.text) if line.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url, server) else None)
-        page.goto(server.rest)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert [error for error in errors if not any(text in error for text in expected)] == []
-    assert foreign == []
-
-
-def is_foreign(url: str, server: RunningServer) -> bool:
-    return not url.startswith((f"{server.rest.rstrip('/')}/", "data:"))
-
-
-def fill(page: Page, row: dict[str, str]) -> None:
-    for label, text in row.items():
-        page.get_by_label(label, exact=True).fill(text)
-
-
-def posts(page: Page) -> list[dict[str, Any]]:
-    """The bodies of the requests from now on."""
-    found: list[dict[str, Any]] = []
-    page.on("request", lambda request: found.append(json.loads(request.post_data)) if request.post_data else None)
-    return found
-
-
-def card(page: Page, task: str) -> Locator:
-    return page.get_by_role("article", name=task, exact=True)
-
-
 def bars(page: Page, task: str) -> dict[str, str]:
     """Class → its percentage, in the order that they are shown in."""
     found = {}
@@ -116,11 +60,6 @@ def bars(page: Page, task: str) -> dict[str, str]:
         name = bar.locator(".name").evaluate("element => element.firstChild.textContent")
         found[name] = bar.locator(".number").inner_text()
     return found
-
-
-def predict(page: Page) -> None:
-    page.get_by_role("button", name="Predict").click()
-    expect(page.locator("#results .by")).to_contain_text("Answered by version")
 
 
 def percent(probability: float) -> str:
