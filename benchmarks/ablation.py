@@ -10,14 +10,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from benchmarks.intervals import Predicted, write_predictions
 from benchmarks.public_tables import DOWNLOADED, write_downloaded
 from janus_core.kinds import kind_of
 from trainer.config import TaskConfig
+from trainer.config.tasks import classes_of
+
+if TYPE_CHECKING:
+    from trainer.evaluate import Predictions
 
 PLAIN = {
     "model.encoding": "raw",
@@ -111,7 +118,11 @@ def _train(folder: Path, table: str, variants: list[str], seeds: int) -> None:
             trainer = config.trainer_config()
             examples = open_examples(graph, [transformed], trainer, "")
             trial = train_trial(trainer, examples.transform, examples.training, seed)
-            metrics = measured(predictions(trial.network, trial.heads, examples.evaluation), metrics_plan(config))
+            batches = list(predictions(trial.network, trial.heads, examples.evaluation))
+            metrics = measured(batches, metrics_plan(config))
+            for name, task in config.tasks.items():
+                predicted = _predicted(name, task, [batch[name] for batch in batches])
+                write_predictions(Path(), name, f"{variant} {seed}", predicted, classes_of(task))
             line = {
                 "table": table,
                 "variant": variant,
@@ -125,6 +136,16 @@ def _train(folder: Path, table: str, variants: list[str], seeds: int) -> None:
             print(json.dumps(line), flush=True)
             with (folder / "ablation.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+
+
+def _predicted(name: str, task: TaskConfig, batches: "Sequence[Predictions]") -> Predicted:
+    output = f"{name}/probabilities" if classes_of(task) else name
+    labels, weights, values = (
+        np.concatenate(parts)
+        for parts in zip(*((batch.labels, batch.weights, batch.outputs[output]) for batch in batches), strict=True)
+    )
+    rows = weights[:, 0] > 0
+    return Predicted(measure_of(task), labels[rows, 0], values[rows] if classes_of(task) else values[rows, 0])
 
 
 def newest(folder: Path) -> Path:

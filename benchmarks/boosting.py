@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.ablation import lines_of, measure_of, newest
+from benchmarks.intervals import Predicted, write_predictions
 from benchmarks.public_tables import DOWNLOADED
 
 ROUNDS = 3000
@@ -32,13 +33,13 @@ LIBRARIES = ("lightgbm", "xgboost", "catboost", "scikit-learn")
 
 
 class Task(NamedTuple):
-    """The labelled rows of a task: features, labels (class numbers, or values), number of classes or 0, and metric."""
+    """The labelled rows of a task: features, labels (class numbers, or values), classes, and metric."""
 
     train: pd.DataFrame
     train_labels: np.ndarray
     evaluation: pd.DataFrame
     eval_labels: np.ndarray
-    classes: int
+    classes: list[str]
     metric: str
 
 
@@ -59,7 +60,9 @@ def main() -> None:
                 start = time.monotonic()
                 line: dict[str, Any] = {"table": table, "task": name, "model": model, "metric": task.metric}
                 try:
-                    line["value"] = _measured(fit(), task)
+                    predicted = Predicted(task.metric, task.eval_labels, fit())
+                    line["value"] = _measured(predicted.values, task)
+                    write_predictions(Path(), name, model, predicted, task.classes)
                 except ValueError as error:  # such as scikit-learn's, of a class with a single row
                     line["error"] = str(error)
                 line["seconds"] = round(time.monotonic() - start, 1)
@@ -91,7 +94,7 @@ def _tasks(home: Path, table: str) -> Iterator[tuple[str, Task]]:
             for part in values
         ]
         rows = [part[labelled] for part, labelled in zip(features, known, strict=True)]
-        yield name, Task(rows[0], numbers[0], rows[1], numbers[1], len(classes), measure_of(task))
+        yield name, Task(rows[0], numbers[0], rows[1], numbers[1], classes, measure_of(task))
 
 
 def _rows(split: Path) -> pd.DataFrame:
@@ -179,7 +182,7 @@ def _fitted(library: str, loss: str, task: Task) -> np.ndarray:
         evaluation = coded(task.evaluation).to_numpy()
     if loss:
         return np.asarray(model.predict(evaluation))
-    probabilities = np.zeros((len(evaluation), task.classes))
+    probabilities = np.zeros((len(evaluation), len(task.classes)))
     probabilities[:, np.asarray(model.classes_, int)] = model.predict_proba(evaluation)
     return probabilities
 
@@ -192,7 +195,7 @@ def _measured(predictions: np.ndarray, task: Task) -> float:
         if task.classes:  # of an ordinal task, the distance of the median class
             predictions = (predictions.cumsum(axis=1) < 0.5).sum(axis=1)
         return float(mean_absolute_error(task.eval_labels, predictions))
-    classes = [1] if task.classes == 2 else range(task.classes)
+    classes = [1] if len(task.classes) == 2 else range(len(task.classes))
     found = [(task.eval_labels == number, predictions[:, number]) for number in classes]
     return fmean(roc_auc_score(has, scores) for has, scores in found if 0 < has.sum() < len(has))
 
