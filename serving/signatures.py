@@ -17,6 +17,9 @@ from serving.errors import Code, RequestError, invalid
 EXAMPLES, COLUMNS = "serving_default", "serving_columns"
 """The signature with one input of serialized tf.Examples, and the one with an input per raw column."""
 
+ERROR = "error"
+"""The output with what is wrong with a row, string [rows], empty for most; of models of images only."""
+
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 """The methods of the signatures of single tasks."""
 

@@ -17,10 +17,9 @@ from pipeline.config.file import parse_config
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE
 from pipeline.run.job import run_job
 from serving.description import read_description
-from serving.errors import RequestError
 from serving.rows import columns_of_rows
 from serving.saved_model import LoadedModel
-from serving.signatures import COLUMNS, signature_of
+from serving.signatures import COLUMNS, ERROR, signature_of
 from serving.warmup import warmup_rows
 from tests.images import huge_png, png
 
@@ -96,7 +95,7 @@ def model_of(folder: Path) -> Path:
     return max((folder / "models").iterdir())
 
 
-def test_the_pushed_model_answers_bytes_by_columns_and_refuses_what_is_none(folder: Path) -> None:
+def test_the_pushed_model_answers_bytes_and_what_is_no_image_is_an_error_of_its_row(folder: Path) -> None:
     description = read_description(model_of(folder))
     assert description is not None
     assert description.columns["photo"].is_image
@@ -104,11 +103,38 @@ def test_the_pushed_model_answers_bytes_by_columns_and_refuses_what_is_none(fold
     signature = signature_of(model.signature(COLUMNS))
     pixels = np.zeros((16, 16))
     pixels[2:10, 4:12] = 220
-    answer = model.run(COLUMNS, columns_of_rows(signature, [{"photo": png(pixels)}, {"photo": None}]))
-    assert answer["place"].shape == (2, 4)
-    for image, words in ((b"x", "row 2: feature photo is not an image"), (huge_png(), "row 2: .* 50000 x 50000")):
-        with pytest.raises(RequestError, match=words):
-            model.run(COLUMNS, columns_of_rows(signature, [{"photo": png(pixels)}, {"photo": image}]))
+    good = [{"photo": png(pixels)}, {"photo": None}]
+    expected = model.run(COLUMNS, columns_of_rows(signature, good))
+    assert expected["place"].shape == (2, 4)
+    assert expected[ERROR].tolist() == [b"", b""]
+    # As TensorFlow Serving's batching does with the requests of several clients.
+    bad = [{"photo": image} for image in (b"x", huge_png(), png(pixels)[:-20])]
+    answer = model.run(COLUMNS, columns_of_rows(signature, [good[0], *bad, good[1]]))
+    texts = [text.decode() for text in answer[ERROR]]
+    assert [text.split(", ")[0] for text in texts] == [
+        "",
+        "feature photo is not an image in JPEG",
+        "feature photo is an image of no pixels",
+        "feature photo is a damaged image",
+        "",
+    ]
+    for output, values in answer.items():
+        np.testing.assert_array_equal(values[[0, 4]], expected[output])
+        if output != ERROR:
+            wrong = values[1:4]
+            assert (wrong == b"").all() if wrong.dtype == object else np.isnan(wrong).all(), output
+
+
+def test_predict_names_the_row_of_a_damaged_image(folder: Path, tmp_path: Path) -> None:
+    table = pa.table({"photo": pa.array([png(np.zeros((16, 16))), None, b"GIF8"], pa.binary())})
+    pq.write_table(table, tmp_path / "bad.parquet")
+    command = [sys.executable, "-m", "pipeline", "predict", "images.yaml", "--input", str(tmp_path / "bad.parquet")]
+    done = subprocess.run(
+        [*command, "--output", "bad.csv", "--only-predictions"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "bad.parquet, row 3: feature photo is an image of no pixels" in " ".join(done.stderr.split())
+    assert not (folder / "bad.csv").exists()
 
 
 def test_warm_up_requests_have_an_image_that_is_nobodys(folder: Path) -> None:

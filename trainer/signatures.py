@@ -1,6 +1,8 @@
 """The exported model: TF Serving's signatures over the raw columns."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import keras
@@ -17,8 +19,10 @@ from tensorflow.saved_model import (
 )
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
+from serving.signatures import ERROR
 from trainer.assertions import Column, per_row, require_finite, require_values
 from trainer.config import TrainerConfig
+from trainer.encoders import ENCODERS
 from trainer.heads.base import Head
 from trainer.names import column_arguments, label_name, weight_name
 
@@ -40,6 +44,11 @@ class ServingModule(tf.Module):
         self._feature_spec: dict[str, Spec] = {column: raw_spec[column] for column in columns}
         self.arguments = column_arguments(columns)
         label_columns = [c for task in config.tasks.values() for c in (task.label, task.sample_weight) if c is not None]
+        self._refusals = {
+            name: partial(refusals, name, feature)
+            for name, feature in config.features.items()
+            if (refusals := ENCODERS[feature.kind].refusals)
+        }
         self._label_spec: dict[str, Spec] = {column: raw_spec[column] for column in label_columns}
         self.tasks = list(config.tasks)
         self._heads = dict(heads)
@@ -88,15 +97,37 @@ class ServingModule(tf.Module):
         }
 
     def _predict(self, raw: Mapping[str, Any], required: Sequence[tf.Operation] = ()) -> dict[str, tf.Tensor]:
-        """The outputs, each of which depends on the assertions."""
+        """The outputs, each of which depends on the assertions.
+
+        A row with a value that cannot be decoded has NaN or empty texts in all of them but `ERROR`, which names it: an
+        assertion would fail the other rows too, and with a server's batching these may be of other clients.
+        """
         transformed = self._transform.apply_transform_model(raw)
         features = {name: transformed[name] for name in self._network.input}
         raw_outputs = self._network(features, training=False)
         outputs: dict[str, tf.Tensor] = {}
         for name, head in self._heads.items():
             outputs.update(head.outputs(raw_outputs[name]))
+        outputs |= self._without_refused(outputs, transformed)
         with tf.control_dependencies([*required, *require_finite(features)]):
             return {name: tf.identity(values) for name, values in outputs.items()}
+
+    def _without_refused(
+        self, outputs: Mapping[str, tf.Tensor], transformed: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """The outputs with nothing in the rows that have an error, and the errors; empty if no feature can have one."""
+        texts = [refusals(transformed[name]) for name, refusals in self._refusals.items()]
+        if not texts:
+            return {}
+        error = texts[0]
+        for text in texts[1:]:
+            error = tf.strings.join([error, tf.where((error != "") & (text != ""), "; ", ""), text])
+
+        def known(values: tf.Tensor) -> tf.Tensor:
+            good = tf.reshape(error == "", [-1, *[1] * (values.shape.rank - 1)])
+            return tf.where(good, values, tf.constant("" if values.dtype == tf.string else math.nan, values.dtype))
+
+        return {name: known(values) for name, values in outputs.items()} | {ERROR: error}
 
     def _column(self, name: str) -> Column:
         spec = self._feature_spec[name]

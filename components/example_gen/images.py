@@ -78,8 +78,7 @@ def _checked(value: bytes | int | float, path: str, image: ImageColumn, sensitiv
     named = value.decode("utf-8", "backslashreplace")
     shown = "a file" if sensitive else f"'{named}'"
     try:
-        with FileSystems.open(_beside(path, named)) as stream:
-            encoded = stream.read(LARGEST_FILE + 1)
+        encoded = read_file(beside(path, named))
     # Beam's file systems have exceptions of their own.
     except Exception as error:
         reason = "" if sensitive else f": {error}"
@@ -91,7 +90,13 @@ def _checked(value: bytes | int | float, path: str, image: ImageColumn, sensitiv
     return encoded
 
 
-def _beside(path: str, named: str) -> str:
+def read_file(path: str) -> bytes:
+    """A file's content, as far as an image may have; Beam's file systems have exceptions of their own."""
+    with FileSystems.open(path) as stream:
+        return bytes(stream.read(LARGEST_FILE + 1))
+
+
+def beside(path: str, named: str) -> str:
     """The address of a file that is named relative to the folder of the file at `path`."""
     if named.startswith("/") or "://" in named:
         return named
@@ -112,7 +117,7 @@ def check_image(encoded: bytes, max_pixels: int) -> None:
     if len(encoded) > LARGEST_FILE:
         raise _BadImageError(f"holds an image of more than {LARGEST_FILE >> 20} MB")
     try:
-        height, width = _size(encoded)
+        height, width = image_size(encoded)
         if height < 1 or width < 1:
             raise _BadImageError(f"holds an image of {height} x {width} pixels")
         if height * width > max_pixels:
@@ -125,8 +130,12 @@ def check_image(encoded: bytes, max_pixels: int) -> None:
         raise _BadImageError("holds a damaged image, which cannot be decoded: write it again, or remove it") from None
 
 
-def _size(encoded: bytes) -> tuple[int, int]:
-    """Height and width by the header."""
+def image_size(encoded: bytes) -> tuple[int, int]:
+    """Height and width by the header.
+
+    Raises:
+        ValueError: it is no image; struct's and TensorFlow's own errors, where it is damaged.
+    """
     import tensorflow as tf
 
     if encoded.startswith(b"\xff\xd8\xff"):

@@ -16,9 +16,10 @@ from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
 from pipeline.config.gates import TaskGates, gate_problems
 from pipeline.config.kubeflow import KubeflowConfig
-from pipeline.config.media import media_problems, sequence_problems, with_separators, with_shifts
+from pipeline.config.media import image_columns, media_problems, sequence_problems, with_separators, with_shifts
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
 from serving.deployment.server import serving_release
+from serving.signatures import ERROR
 from trainer.config import (
     Feature,
     ModelConfig,
@@ -301,6 +302,8 @@ class JanusConfig(StrictModel):
         problems = [
             f"tasks.{name}: this name is reserved; choose another" for name in self.tasks if name in RESERVED_TASK_NAMES
         ]
+        if ERROR in self.tasks and image_columns(self.features):
+            problems.append(f"tasks.{ERROR}: with images, an output of the model has this name; choose another")
         problems += [
             f"model.{key}.{name}: no such task; tasks are {', '.join(self.tasks)}, and `default` for the others"
             for key, by_task in (("towers", self.model.towers), ("tower_dropout", self.model.tower_dropout))

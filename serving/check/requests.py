@@ -1,6 +1,6 @@
 """Requests to a model's signatures, made from raw rows."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,11 +52,11 @@ def with_unseen(row: bytes, column: str) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def values_to_refuse(definition: Any, images: Collection[str] = ()) -> Iterator[tuple[str, np.ndarray]]:
+def values_to_refuse(definition: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Inputs of serving_columns, each with a value for one row that the model must refuse.
 
     Whole numbers are passed as float64, so that infinities, fractions and numbers beyond 2^53 must be refused; in a
-    required column, so must the value that stands for a missing one, and in columns of images what is none.
+    required column, so must the value that stands for a missing one.
     """
     from tensorflow import dtypes
 
@@ -66,6 +66,5 @@ def values_to_refuse(definition: Any, images: Collection[str] = ()) -> Iterator[
         values: list[float | bytes] = [np.inf, -np.inf, 1e30, 0.5] if dtype == dtypes.float64 else []
         if name not in definition.defaults:
             values.append(b"" if dtype == dtypes.string else np.nan)
-        values += [UNSEEN] if name in images else []
         for value in values:
             yield name, np.full(shape, value, object if dtype == dtypes.string else dtype.as_numpy_dtype)

@@ -9,12 +9,12 @@ import numpy as np
 
 from serving.check.answers import Answers, differences, unusable
 from serving.check.findings import Findings, Latency
-from serving.check.requests import Inputs, inputs_of, signatures_of, take, values_to_refuse, with_unseen
+from serving.check.requests import UNSEEN, Inputs, inputs_of, signatures_of, take, values_to_refuse, with_unseen
 from serving.description import image_columns, read_description
 from serving.errors import Code, RequestError
 from serving.rows import only_columns
 from serving.saved_model import LoadedModel
-from serving.signatures import COLUMNS, EXAMPLES, STRING, read_meta_graph
+from serving.signatures import COLUMNS, ERROR, EXAMPLES, STRING, read_meta_graph
 
 BATCH_SIZES = (1, 7, 1024)
 _REQUESTS_PER_SIZE = 16
@@ -104,7 +104,11 @@ class _Trial:
         problems = []
         for name, row, left_out in _other_rows(self._rows[0], self._model.signature(COLUMNS), self._images):
             problems += self._answers(list(self._inputs), [row], [name], f"{name} is", left_out)[1]
-        return problems + self._unrefused() if COLUMNS in self._inputs else problems
+        if COLUMNS in self._inputs:
+            problems += self._unrefused()
+            for column in self._images:
+                problems += self._error_of_row(column)
+        return problems
 
     def _answers(
         self,
@@ -136,7 +140,7 @@ class _Trial:
         """Values that serving_columns answers, and must refuse: they are cast to nonsense, or were never trained on."""
         problems = []
         row = take(self._inputs[COLUMNS], np.arange(1))
-        for column, value in values_to_refuse(self._model.signature(COLUMNS), self._images):
+        for column, value in values_to_refuse(self._model.signature(COLUMNS)):
             who = f"{COLUMNS}: {value.reshape(-1)[0]} in column {column}"
             try:
                 self._model.run(COLUMNS, {**row, column: value})
@@ -145,6 +149,19 @@ class _Trial:
                 if error.code != Code.INVALID_ARGUMENT:
                     problems.append(f"{who} is refused as {error.code.name}: {error}")
         return problems
+
+    def _error_of_row(self, column: str) -> list[str]:
+        """Whether what is no image is an error of its own row alone."""
+        inputs = take(self._inputs[COLUMNS], np.zeros(2, int))
+        if column not in inputs:
+            return []
+        inputs[column][1] = UNSEEN
+        who = f"{COLUMNS}: a row with no image in column {column}"
+        try:
+            errors = self._model.run(COLUMNS, inputs, [ERROR])[ERROR].tolist()
+        except RequestError as error:
+            return [f"{who} is refused with all rows beside it: {error}"]
+        return [] if not errors[0] and errors[1] else [f"{who}, after one with an image, has the errors {errors}"]
 
     def batches(self, answers: dict[str, Answers]) -> list[str]:
         """The differences between the answers to all rows at once and those to batches of other sizes."""

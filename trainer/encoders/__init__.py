@@ -15,6 +15,6 @@ ENCODERS: dict[str, Encoder] = {
     "datetime": Encoder(datetime.preprocess, datetime.encode, datetime.missing),
     "text": Encoder(text.preprocess, text.encode),
     "set": Encoder(set.preprocess, set.encode, set.missing),
-    "image": Encoder(image.preprocess, image.encode),
+    "image": Encoder(image.preprocess, image.encode, refusals=image.refusals),
     "sequence": Encoder(sequence.preprocess, sequence.encode, sequence.missing),
 }

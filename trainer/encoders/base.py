@@ -1,4 +1,4 @@
-"""The two functions of an encoder."""
+"""The functions of an encoder."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,11 +33,14 @@ class Encoder:
             [batch, width]. It may be called several times, each time with another prefix, and makes new layers then.
         missing: (name, feature, raw columns) → for `missing_indicator`, whether each row's value is missing, bool
             [batch, 1].
+        refusals: (name, feature, transformed values) → why the network cannot take a row's value, string [batch]; empty
+            where it can. None: there is no such value.
     """
 
     preprocess: Callable[[Mapping[str, Any], Mapping[str, Raw]], dict[str, tf.Tensor]]
     encode: Callable[[str, Any, tft.TFTransformOutput, Inputs, str], Any]
     missing: Callable[[str, Any, Mapping[str, Raw]], tf.Tensor] = _missing
+    refusals: Callable[[str, Any, tf.Tensor], tf.Tensor] | None = None
 
 
 def embed(name: str, ids: Any, tokens: int, size: int | None) -> Any:

@@ -18,11 +18,16 @@ DEFAULT_SHIFT = 0.1
 _HEADER = 32
 """Bytes of the beginning of an image that its format and, but for JPEG, its size are read from."""
 _MOST_GROUPS = 8
+_NO_IMAGE, _TOO_LARGE, _DAMAGED = -1.0, -2.0, -3.0
+"""In place of pixels, where there are none."""
 
 
 def preprocess(features: Mapping[str, ImageFeature], raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
-    """Each feature as float32 [batch, height · width · channels] in [0, 1]; a missing image is black."""
-    return {name: _pixels(name, feature, strings(raw[column_of(name, feature)])) for name, feature in features.items()}
+    """Each feature as float32 [batch, height · width · channels] in [0, 1]; a missing image is black.
+
+    A value that is no image, too large or damaged, which only a request can have, is a number below 0, see `refusals`.
+    """
+    return {name: _pixels(feature, strings(raw[column_of(name, feature)])) for name, feature in features.items()}
 
 
 def encode(name: str, feature: ImageFeature, transform: tft.TFTransformOutput, inputs: Inputs, prefix: str) -> Any:
@@ -91,27 +96,44 @@ class Augmentation(keras.layers.Layer):
         return input_shape
 
 
-def _pixels(name: str, feature: ImageFeature, encoded: tf.Tensor) -> tf.Tensor:
+def refusals(name: str, feature: ImageFeature, pixels: tf.Tensor) -> tf.Tensor:
+    """Why a row of `preprocess` has no image that the network can take, string [batch]; empty where it has, or none."""
+    reasons = {
+        _NO_IMAGE: "is not an image in JPEG, PNG or GIF",
+        _TOO_LARGE: f"is an image of no pixels, or of more than {feature.max_pixels} (max_pixels)",
+        _DAMAGED: "is a damaged image, which cannot be decoded",
+    }
+    found = tf.fill(tf.shape(pixels)[:1], "")
+    for code, reason in reasons.items():
+        found = tf.where(pixels[:, 0] == code, f"feature {name} {reason}", found)
+    return found
+
+
+def _pixels(feature: ImageFeature, encoded: tf.Tensor) -> tf.Tensor:
     """Encoded images, string [batch] → float32 [batch, height · width · channels]."""
-    height, width = feature.size
+    shape = [*feature.size, feature.channels]
     start = tf.strings.join([tf.strings.substr(encoded, 0, _HEADER), "\0" * _HEADER])
     header = tf.cast(tf.io.decode_raw(tf.strings.substr(start, 0, _HEADER), tf.uint8), tf.int64)
 
-    def one(row: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        data, head, number = row
-        return tf.cond(
-            data == "",
-            lambda: tf.zeros([height, width, feature.channels]),
-            lambda: _decoded(name, feature, data, head, number),
-        )
+    def one(row: tf.Tensor, data: tf.Tensor, head: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = tf.cond(data == "", lambda: tf.zeros(shape), lambda: _decoded(feature, data, head))
+        return row, tf.ensure_shape(image, shape)
 
-    numbers = tf.range(1, tf.shape(encoded)[0] + 1)
-    images = tf.map_fn(one, (encoded, header, numbers), fn_output_signature=tf.float32)
-    return tf.reshape(images, [-1, height * width * feature.channels])
+    rows = tf.shape(encoded)[0]
+    images = tf.data.Dataset.from_tensor_slices((tf.range(rows), encoded, header)).map(one)
+    # TensorFlow's decoder fails on a damaged image. Of its core operations, only those of a data set can go on without
+    # the row: else, one client's image would fail all requests that a server answers together with its own.
+    decoded = images.ignore_errors().concatenate(tf.data.Dataset.from_tensors((rows, tf.zeros(shape))))
+    places, found = decoded.batch(tf.cast(rows, tf.int64) + 1).get_single_element()
+    everywhere = tf.tensor_scatter_nd_update(tf.fill([rows + 1, *shape], _DAMAGED), places[:, None], found)
+    return tf.reshape(everywhere[:-1], [-1, math.prod(shape)])
 
 
-def _decoded(name: str, feature: ImageFeature, data: tf.Tensor, head: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    """One image, float32 [height, width, channels], of its encoded bytes and the first of them, int64 [_HEADER]."""
+def _decoded(feature: ImageFeature, data: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
+    """One image, float32 [height, width, channels], of its encoded bytes and the first of them, int64 [_HEADER].
+
+    Fails where it is damaged.
+    """
 
     def starts(magic: bytes) -> tf.Tensor:
         return tf.reduce_all(head[: len(magic)] == tf.constant(list(magic), tf.int64))
@@ -122,31 +144,24 @@ def _decoded(name: str, feature: ImageFeature, data: tf.Tensor, head: tf.Tensor,
             total = total * 256 + head[place]
         return total
 
-    where = tf.strings.join(["row ", tf.strings.as_string(number), f": feature {name}"])
-    jpeg, png, gif = starts(b"\xff\xd8\xff"), starts(b"\x89PNG\r\n\x1a\n"), starts(b"GIF8")
-    known = tf.debugging.Assert(
-        jpeg | png | gif, [tf.strings.join([where, " is not an image in JPEG, PNG or GIF"])], name="image_format"
-    )
-    with tf.control_dependencies([known]):
-        size = tf.cond(
-            jpeg,
-            lambda: tf.cast(tf.image.extract_jpeg_shape(data)[:2], tf.int64),
-            lambda: tf.where(
-                png,
-                tf.stack([number_at([20, 21, 22, 23]), number_at([16, 17, 18, 19])]),
-                tf.stack([number_at([9, 8]), number_at([7, 6])]),
-            ),
-        )
-    shown = tf.strings.join(tf.unstack(tf.strings.as_string(size)), " x ")
-    small = tf.debugging.Assert(
-        (size[0] > 0) & (size[1] > 0) & (size[0] <= feature.max_pixels // tf.maximum(size[1], 1)),
-        [tf.strings.join([where, " has ", shown, f" pixels, and may have {feature.max_pixels} (max_pixels)"])],
-        name="image_size",
-    )
-    with tf.control_dependencies([small]):
+    def resized() -> tf.Tensor:
         # In colour in any case: TensorFlow cannot decode CMYK to grey.
-        image = tf.io.decode_image(data, channels=3, expand_animations=False, name=f"decode_{name}")
-    image = tf.ensure_shape(image, [None, None, 3])
-    image = tf.image.resize(tf.cast(image, tf.float32) / 255.0, feature.size, antialias=True)
-    image = tf.clip_by_value(image, 0.0, 1.0)
-    return tf.image.rgb_to_grayscale(image) if feature.channels == 1 else image
+        image = tf.io.decode_image(data, channels=3, expand_animations=False)
+        image = tf.ensure_shape(image, [None, None, 3])
+        image = tf.image.resize(tf.cast(image, tf.float32) / 255.0, feature.size, antialias=True)
+        image = tf.clip_by_value(image, 0.0, 1.0)
+        return tf.image.rgb_to_grayscale(image) if feature.channels == 1 else image
+
+    jpeg, png, gif = starts(b"\xff\xd8\xff"), starts(b"\x89PNG\r\n\x1a\n"), starts(b"GIF8")
+    size = tf.cond(
+        jpeg,
+        lambda: tf.cast(tf.image.extract_jpeg_shape(data)[:2], tf.int64),
+        lambda: tf.where(
+            png,
+            tf.stack([number_at([20, 21, 22, 23]), number_at([16, 17, 18, 19])]),
+            tf.stack([number_at([9, 8]), number_at([7, 6])]),
+        ),
+    )
+    small = (size[0] > 0) & (size[1] > 0) & (size[0] <= feature.max_pixels // tf.maximum(size[1], 1))
+    refusal = tf.where(jpeg | png | gif, _TOO_LARGE, _NO_IMAGE)
+    return tf.cond((jpeg | png | gif) & small, resized, lambda: tf.fill([*feature.size, feature.channels], refusal))

@@ -27,7 +27,7 @@ from pipeline.commands.predict.json_reader import JsonRow, read_json_rows
 from pipeline.commands.predict.output import TaskColumns, outputs_of
 from serving.client import Client, RequestError, Signature, TensorInfo
 from serving.rows import EXACT, MISSING, columns_of_rows
-from serving.signatures import DOUBLE, FLOAT, STRING, strings
+from serving.signatures import DOUBLE, ERROR, FLOAT, STRING, strings
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Chunk:
     """Some rows, about a part of `size` of the piece's. The functions do the work, so that another thread may do it.
 
     Attributes:
-        where: the first row, for messages.
+        locate: names a row, from 0, for messages.
         inputs: makes the model's inputs; raises DataError.
         repeated: makes the columns that the output repeats; called after `inputs`.
     """
 
     rows: int
-    where: str
+    locate: Callable[[int], str]
     size: float
     inputs: Callable[[], dict[str, np.ndarray]]
     repeated: Callable[[], list[pa.Array]]
@@ -70,7 +70,7 @@ def _csv_chunks(source: Source, signature: Signature, piece: Piece, rows: int) -
         def repeat(start: int, count: int, texts: dict[str, pa.Array] = texts) -> list[pa.Array]:
             return [_typed_text(texts[field.name].slice(start, count), field.type) for field in source.schema]
 
-        yield from _slices(signature, batch, rows, len(block.data), repeat)
+        yield from _slices(source, signature, piece.path, batch, rows, len(block.data), repeat)
 
 
 def _texts(source: Source, block: Block, file: csv_reader.CsvFile) -> dict[str, pa.Array]:
@@ -114,7 +114,7 @@ def _parquet_chunks(source: Source, signature: Signature, piece: Piece, rows: in
                 for column, field in zip(found, source.schema, strict=True)
             ]
 
-        yield from _slices(signature, batch, rows, batch.rows * size, repeat)
+        yield from _slices(source, signature, piece.path, batch, rows, batch.rows * size, repeat)
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------
@@ -133,8 +133,11 @@ def _json_chunk(source: Source, signature: Signature, path: str, group: Sequence
             for field in source.schema
         ]
 
-    where, size = f"{path}, line {group[0].line}", sum(row.size for row in group)
-    return Chunk(len(group), where, size, lambda: _json_inputs(signature, path, group), repeat)
+    def locate(row: int) -> str:
+        return f"{path}, line {group[row].line}"
+
+    size = sum(row.size for row in group)
+    return Chunk(len(group), locate, size, lambda: _json_inputs(signature, path, group), repeat)
 
 
 def _json_inputs(signature: Signature, path: str, group: Sequence[JsonRow]) -> dict[str, np.ndarray]:
@@ -187,7 +190,7 @@ def _record_chunks(source: Source, signature: Signature, piece: Piece, rows: int
         def repeat(start: int, count: int, known: dict[str, pa.Array] = known) -> list[pa.Array]:
             return [_of_record(known.get(field.name), start, count, field.type) for field in source.schema]
 
-        yield from _slices(signature, batch.with_columns(known), rows, size, repeat)
+        yield from _slices(source, signature, piece.path, batch.with_columns(known), rows, size, repeat)
 
 
 def _as_kind(source: Source, batch: Batch, name: str) -> pa.Array:
@@ -211,17 +214,28 @@ def _of_record(column: pa.Array | None, start: int, count: int, wanted: pa.DataT
 
 
 def _slices(
-    signature: Signature, batch: Batch, rows: int, size: float, repeat: Callable[[int, int], list[pa.Array]]
+    source: Source,
+    signature: Signature,
+    path: str,
+    batch: Batch,
+    rows: int,
+    size: float,
+    repeat: Callable[[int, int], list[pa.Array]],
 ) -> Iterator[Chunk]:
-    for start in range(0, batch.rows, rows):
-        count = min(rows, batch.rows - start)
+    for place, part in enumerate(batch.in_parts(rows)):
+        inputs = partial(_inputs, source, signature, path, part)
         yield Chunk(
-            count,
-            batch.locate(start),
-            size * count / batch.rows,
-            partial(arrays_of, signature, batch.columns, start, count, batch.locate),
-            partial(repeat, start, count),
+            part.rows, part.locate, size * part.rows / batch.rows, inputs, partial(repeat, place * rows, part.rows)
         )
+
+
+def _inputs(source: Source, signature: Signature, path: str, part: Batch) -> dict[str, np.ndarray]:
+    if source.images:
+        # Loads TensorFlow, and with it Beam's file systems.
+        from components.example_gen.images import with_images
+
+        part = with_images(part, path, source.images, list(source.sensitive))
+    return arrays_of(signature, part.columns, 0, part.rows, part.locate)
 
 
 # --- the model's inputs -------------------------------------------------------------------------------------------
@@ -344,10 +358,15 @@ def predict_chunk(client: Client, tasks: Sequence[TaskColumns], chunk: Chunk, fi
     inputs = chunk.inputs()
     try:
         # Columns that the rows lack are given as missing by the client.
-        answer = client.predict(inputs, outputs_of(tasks, first))
+        errors = [ERROR] if ERROR in client.signature.outputs and ERROR not in (task.name for task in tasks) else []
+        answer = client.predict(inputs, outputs_of(tasks, first) + errors)
     except RequestError as error:
         rows = f"{chunk.rows} rows" if chunk.rows > 1 else "1 row"
-        raise ServingError(f"{chunk.where} and on ({rows}): {error.code.name}: {error}") from error
+        raise ServingError(f"{chunk.locate(0)} and on ({rows}): {error.code.name}: {error}") from error
+    for output in errors:
+        for row, text in enumerate(answer[output].tolist()):
+            if text:
+                raise DataError(f"{chunk.locate(row)}: {text.decode(errors='replace')}")
     columns = chunk.repeated()
     for task in tasks:
         columns += task.columns(answer, chunk.rows)

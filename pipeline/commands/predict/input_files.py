@@ -1,14 +1,15 @@
 """Finds the input's files, and checks their columns against the model's before anything is predicted."""
 
 import glob
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.example_gen.structured import ImageColumn
 from janus_core.errors import DataError
 from janus_core.tables import csv_reader, parquet_reader
 from janus_core.tables.cells import AS_PYTHON, CellForms
@@ -54,6 +55,8 @@ class Source:
         schema: the columns that the output repeats, with their types there.
         data: how the files are read: CSV as that of the training data.
         forms: how cells of CSV are written, as in training.
+        images: columns with paths of images, which are read for the model.
+        sensitive: columns whose values no message shows.
     """
 
     format: Format
@@ -63,6 +66,8 @@ class Source:
     schema: pa.Schema
     data: DataConfig
     forms: CellForms = AS_PYTHON
+    images: Mapping[str, ImageColumn] = field(default_factory=dict)
+    sensitive: Sequence[str] = ()
 
     @property
     def csv(self) -> Dialect:

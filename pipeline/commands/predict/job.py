@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from pipeline.commands.predict.input_files import Source, absent_columns, open_s
 from pipeline.commands.predict.options import PredictOptions
 from pipeline.commands.predict.output import PREFIX, TaskColumns, named_apart, require_free, tasks_of, whole_file
 from pipeline.config import JanusConfig
+from pipeline.config.media import image_columns
 from pipeline.environment import library_output_to
 from pipeline.home import Home
 from pipeline.run.display import console_on
@@ -73,6 +75,8 @@ def _predict(config: JanusConfig, options: PredictOptions, target: Path, console
         source = open_source(
             options.input, signature, typed, repeated, not options.beam, config.cell_forms(), config.data
         )
+        paths = {name: image for name, image in image_columns(config.features).items() if image.source == "path"}
+        source = replace(source, images=paths, sensitive=config.sensitive_columns())
         named = named_apart(tasks, source.schema.names, options.prefix)
         if named != tasks:
             console.print(

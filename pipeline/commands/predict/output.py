@@ -1,5 +1,6 @@
 """The output: a model's answers as columns, and the table that appears whole or not at all."""
 
+import base64
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -285,7 +286,7 @@ def _quoted(text: pa.StringArray) -> pa.StringArray:
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """A column as a CSV file can hold it: lists and structures as JSON."""
+    """A column as a CSV file can hold it: lists and structures as JSON, an image in base64."""
     types = pa.types
     if types.is_dictionary(column.type):
         return as_text(column.dictionary_decode())
@@ -302,5 +303,12 @@ def as_text(column: pa.Array) -> pa.Array:
     if types.is_timestamp(column.type) and column.type.tz:
         return pc.strftime(column, format="%Y-%m-%dT%H:%M:%S%z")
     if types.is_binary(column.type) or types.is_large_binary(column.type) or types.is_fixed_size_binary(column.type):
-        return column.cast(pa.string())
+        return pa.array(map(_text_of_bytes, column.to_pylist()), pa.string())
     return column
+
+
+def _text_of_bytes(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value or b"").decode()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.images import animated_gif, cmyk_jpeg, huge_png, png
 from trainer.config import ImageFeature
-from trainer.encoders.image import Augmentation, encode, preprocess
+from trainer.encoders.image import Augmentation, encode, preprocess, refusals
 
 GREY = np.arange(64).reshape(8, 8) * 4
 
@@ -53,18 +53,30 @@ def test_four_inks_are_decoded_as_colours_and_of_an_animation_the_first_frame_co
 
 
 @pytest.mark.parametrize(
-    ("image", "message"),
+    ("image", "reason"),
     [
-        (b"hello", "row 2: feature photo is not an image in JPEG, PNG or GIF"),
-        (huge_png(), r"row 2: feature photo has 50000 x 50000 pixels, and may have 50000000 \(max_pixels\)"),
-        (huge_png(0, 3), "row 2: feature photo has 0 x 3 pixels"),
-        (b"GIF89a", "row 2: feature photo has 0 x 0 pixels"),
-        (png(GREY)[:-30], "decode_photo"),
+        (b"hello", "is not an image in JPEG, PNG or GIF"),
+        (huge_png(), "is an image of no pixels, or of more than 50000000 (max_pixels)"),
+        (huge_png(0, 3), "is an image of no pixels, or of more than 50000000 (max_pixels)"),
+        (b"GIF89a", "is an image of no pixels, or of more than 50000000 (max_pixels)"),
+        (png(GREY)[:-30], "is a damaged image, which cannot be decoded"),
+        (cmyk_jpeg(np.zeros((8, 8, 3)))[:12], "is a damaged image, which cannot be decoded"),
     ],
 )
-def test_what_is_no_image_fails_with_its_row_or_at_least_its_feature(image: bytes, message: str) -> None:
-    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        pixels([png(GREY), image])
+def test_what_is_no_image_is_an_error_of_its_row_alone(image: bytes, reason: str) -> None:
+    found = pixels([png(GREY), image, b"", png(GREY)])
+    np.testing.assert_array_equal(found[[0, 3]], pixels([png(GREY)] * 2))
+    feature = ImageFeature(kind="image", size=[8, 8])
+    reasons = refusals("photo", feature, tf.constant(found.reshape(4, -1))).numpy().tolist()
+    assert reasons == [b"", f"feature photo {reason}".encode(), b"", b""]
+
+
+def test_no_rows_are_no_images() -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def graph(raw: tf.Tensor) -> tf.Tensor:
+        return preprocess({"photo": ImageFeature(kind="image", size=[8, 8])}, {"photo": raw})["photo"]
+
+    assert graph(tf.zeros([0], tf.string)).shape == (0, 192)
 
 
 @pytest.mark.parametrize(("size", "filters"), [([8, 8], [4]), ([33, 20], [4, 6, 8])])
