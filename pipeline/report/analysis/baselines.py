@@ -9,7 +9,7 @@ from pipeline.baselines import gated_metric
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import BaselineAnalysis, TaskBaselines
 from pipeline.report.analysis.sample import Predicted
-from pipeline.report.analysis.standard_errors import metrics_by_task, paired_error
+from pipeline.report.analysis.standard_errors import metrics_by_task, paired_errors
 from trainer.config import quantiles_of
 
 
@@ -71,10 +71,11 @@ def add_errors(
         if not np.array_equal(np.append(task.rows, -1)[inside], rows[network.rows]):
             raise ValueError(f"task {name}: the transformed examples have other rows than the raw ones")
         of_task.sampled = len(inside)
-        for baseline in task.predictions:
-            simple = _predicted(task, baseline, inside, quantiles_of(config.tasks[name]))
-            metric = metrics[name][of_task.metric]
-            of_task.models[baseline].error = paired_error(metric, network, simple, groups[network.rows])
+        levels = quantiles_of(config.tasks[name])
+        simple = {baseline: _predicted(task, baseline, inside, levels) for baseline in task.predictions}
+        errors = paired_errors(metrics[name][of_task.metric], network, simple, groups[network.rows])
+        for baseline, error in errors.items():
+            of_task.models[baseline].error = error
 
 
 def _predicted(task: EvaluatedTask, baseline: str, inside: np.ndarray, levels: Sequence[float]) -> Predicted:

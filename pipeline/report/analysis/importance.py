@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from tensorflow.core.example import example_pb2, feature_pb2
+from tensorflow.core.example import example_pb2
 
 from pipeline.report.analysis.analysis_json import Importance
 from pipeline.report.analysis.sample import Predicted, predict
@@ -55,8 +55,12 @@ def importances(
         # By the column's own place, so that another column does not change its permutations.
         random = np.random.default_rng([seed, place])
         worse: dict[str, list[float]] = {name: [] for name in predicted}
+        others, own = _parted(examples, column)
         for _ in range(REPEATS):
-            answers = predict(model, _permuted(examples, column, random.permutation(len(examples))), outputs)
+            order = random.permutation(len(examples))
+            # Serialized messages that follow each other are one message with the fields of all.
+            records = [rest + own[donor] for rest, donor in zip(others, order, strict=True)]
+            answers = predict(model, records, outputs)
             for name, rows in predicted.items():
                 permuted = metrics[name].value(_with_answers(name, rows, answers))
                 worse[name].append(metrics[name].worse(permuted, base[name]))
@@ -67,25 +71,18 @@ def importances(
     return _sorted(measured, base), []
 
 
-def _permuted(examples: Sequence[example_pb2.Example], column: str, order: np.ndarray) -> list[bytes]:
-    """Serialized rows with the column's values, or their absence, of other rows."""
-    donors = [feature_pb2.Feature() if column in example.features.feature else None for example in examples]
-    for donor, example in zip(donors, examples, strict=True):
-        if donor is not None:
-            donor.CopyFrom(example.features.feature[column])
-    records = []
-    for row, example in enumerate(examples):
-        _put(example, column, donors[order[row]])
-        records.append(example.SerializeToString())
-        _put(example, column, donors[row])
-    return records
-
-
-def _put(example: example_pb2.Example, column: str, value: feature_pb2.Feature | None) -> None:
-    if value is None:
-        example.features.feature.pop(column, None)
-    else:
-        example.features.feature[column].CopyFrom(value)
+def _parted(examples: Sequence[example_pb2.Example], column: str) -> tuple[list[bytes], list[bytes]]:
+    """Serialized rows without a column, and rows with nothing else; those are empty where it is absent."""
+    others, own = [], []
+    for example in examples:
+        feature, only = example.features.feature, example_pb2.Example()
+        if column in feature:
+            only.features.feature[column].CopyFrom(feature[column])
+            del feature[column]
+        others.append(example.SerializeToString())
+        own.append(only.SerializeToString())
+        example.MergeFrom(only)
+    return others, own
 
 
 def _with_answers(name: str, predicted: Predicted, answers: Mapping[str, np.ndarray]) -> Predicted:

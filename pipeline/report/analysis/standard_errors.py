@@ -74,27 +74,58 @@ def standard_error(metric: TaskMetric, predicted: Predicted, groups: np.ndarray)
         predicted: the rows.
         groups: [n], each row's group.
     """
-    values = _without_each_group(metric, predicted, groups)
-    return None if values is None else _jackknife(values)
+    return _jackknife(_values(metric, _states_without_each_group(metric, predicted, groups)))
 
 
-def paired_error(metric: TaskMetric, one: Predicted, other: Predicted, groups: np.ndarray) -> float | None:
-    """The standard error of the difference of a metric between two models' predictions for the same rows."""
-    values = [_without_each_group(metric, predicted, groups) for predicted in (one, other)]
-    return None if values[0] is None or values[1] is None else _jackknife(values[0] - values[1])
+def paired_errors(
+    metric: TaskMetric, one: Predicted, others: Mapping[str, Predicted], groups: np.ndarray
+) -> dict[str, float | None]:
+    """The standard errors of the differences of a metric between a model and each other, for the same rows."""
+    own = _values(metric, _states_without_each_group(metric, one, groups))
+    errors: dict[str, float | None] = {}
+    for name, other in others.items():
+        values = _values(metric, _states_without_each_group(metric, other, groups))
+        errors[name] = None if own is None or values is None else _jackknife(own - values)
+    return errors
 
 
-def _jackknife(values: np.ndarray) -> float:
+def standard_errors(
+    metrics: Mapping[str, TaskMetric], names: Sequence[str], predicted: Predicted, groups: np.ndarray
+) -> dict[str, float]:
+    """The errors of those metrics that have one."""
+    # Several metrics follow from the same statistic, as both areas under curves do.
+    states: dict[tuple[str, str], list[np.ndarray]] = {}
+    errors: dict[str, float] = {}
+    for name in names:
+        metric = metrics[name]
+        key = (metric.metric.statistic().name, metric.facts.reads)
+        if key not in states:
+            states[key] = _states_without_each_group(metric, predicted, groups)
+        error = _jackknife(_values(metric, states[key]))
+        if error is not None:
+            errors[name] = error
+    return errors
+
+
+def _jackknife(values: np.ndarray | None) -> float | None:
+    if values is None:
+        return None
     count = len(values)
     return math.sqrt((count - 1) / count * float(np.sum((values - values.mean()) ** 2)))
 
 
-def _without_each_group(metric: TaskMetric, predicted: Predicted, groups: np.ndarray) -> np.ndarray | None:
-    """The metric without each group in turn, [groups]; None where a value is not defined, or there are few groups."""
+def _values(metric: TaskMetric, states: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The metric of each state; None where one is not defined, or there are none."""
+    values = np.array([metric.metric.value_of(state) for state in states])
+    return values if len(values) and np.isfinite(values).all() else None
+
+
+def _states_without_each_group(metric: TaskMetric, predicted: Predicted, groups: np.ndarray) -> list[np.ndarray]:
+    """The states of the metric's statistic without each group in turn; none where there are few groups."""
     _, places = np.unique(groups, return_inverse=True)
     count = int(places.max()) + 1 if len(places) else 0
     if count < FEWEST_GROUPS:
-        return None
+        return []
     statistic = metric.metric.statistic()
     states = statistic.of_groups(metric.rows(predicted), Membership(np.arange(len(places)), places, count))
 
@@ -102,14 +133,4 @@ def _without_each_group(metric: TaskMetric, predicted: Predicted, groups: np.nda
         return statistic.merge([one, other])
 
     before, after = list(accumulate(states[:-1], merge)), list(accumulate(states[:0:-1], merge))[::-1]
-    others = [after[0], *map(merge, before[:-1], after[1:]), before[-1]]
-    values = np.array([metric.metric.value_of(state) for state in others])
-    return values if np.isfinite(values).all() else None
-
-
-def standard_errors(
-    metrics: Mapping[str, TaskMetric], names: Sequence[str], predicted: Predicted, groups: np.ndarray
-) -> dict[str, float]:
-    """The errors of those metrics that have one."""
-    errors = {name: standard_error(metrics[name], predicted, groups) for name in names}
-    return {name: error for name, error in errors.items() if error is not None}
+    return [after[0], *map(merge, before[:-1], after[1:]), before[-1]]
