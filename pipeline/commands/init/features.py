@@ -21,6 +21,7 @@ from pipeline.commands.init.column_names import (
     names_a_code,
     names_a_person,
 )
+from pipeline.commands.init.media import image_files_of, images_of, is_ordered, repeating_share, sequence_keys
 from pipeline.commands.init.number_forms import MixedNumbers, NumberForm, is_utf8, number_form_of
 from pipeline.commands.init.profile import (
     AMBIGUOUS,
@@ -33,7 +34,9 @@ from pipeline.commands.init.profile import (
 )
 from pipeline.commands.init.wording import listed, shown
 
-Guessed = Literal["numeric", "categorical", "hashed", "cyclical", "vector", "datetime", "text", "set", "dropped"]
+Guessed = Literal[
+    "numeric", "categorical", "hashed", "cyclical", "vector", "datetime", "text", "set", "sequence", "image", "dropped"
+]
 
 MOST_CATEGORIES = 200
 """A column of text with more different values is hashed instead of given a vocabulary."""
@@ -83,8 +86,8 @@ def dropped(reason: str) -> Guess:
     return Guess("dropped", reason)
 
 
-def guess_feature(column: Profile) -> Guess:
-    """The feature that a column makes."""
+def guess_feature(column: Profile, tables: Sequence[str] = ()) -> Guess:
+    """The feature that a column makes; paths of images are relative to the folders of `tables`, its files."""
     if column.kind is None or not column.present:
         return dropped("no value in any row")
     if column.present < max(FEWEST_VALUES, FEWEST_SHARE * column.rows) and column.missing:
@@ -93,7 +96,7 @@ def guess_feature(column: Profile) -> Guess:
         return _guess_list(column)
     if len(column.values) == 1 and not column.missing:
         return dropped(f"constant: {shown(next(iter(column.values)))} in every row")
-    return _guess_text(column) if column.numbers is None else _guess_number(column)
+    return _guess_text(column, tables) if column.numbers is None else _guess_number(column)
 
 
 # --- lists and text -----------------------------------------------------------------------------------------------
@@ -104,7 +107,14 @@ def _guess_list(column: Profile) -> Guess:
         values = column.array.flatten().drop_null()
         if not is_utf8(values):
             return dropped("not text: bytes that are not UTF-8")
-        return _guess_set(values.cast(pa.string()), "lists of text")
+        if is_ordered(column):
+            return guess_sequence(
+                column,
+                f"lists of text in an order: {100 * repeating_share(column):.0f} % have a value twice, unlike a set",
+            )
+        guess = _guess_set(values.cast(pa.string()), "lists of text")
+        order = ", hardly ever one twice in a row: a set; write kind: sequence if their order matters"
+        return replace(guess, reason=guess.reason + order)
     sizes = np.diff(list_offsets(column.array))
     lengths = np.unique(sizes[sizes > 0])
     if len(lengths) > 1:
@@ -113,9 +123,17 @@ def _guess_list(column: Profile) -> Guess:
     return Guess("vector", f"{length} numbers in each row", {"length": length})
 
 
-def _guess_text(column: Profile) -> Guess:
+def guess_sequence(column: Profile, what: str) -> Guess:
+    """Tokens in their order."""
+    return Guess("sequence", what, sequence_keys(column), as_text=not column.listed)
+
+
+def _guess_text(column: Profile, tables: Sequence[str]) -> Guess:
     count, ratio = len(column.values), len(column.values) / column.present
     tokens = set(column.tokens)
+    images = images_of(column) or image_files_of(column, tables)
+    if images is not None:
+        return dropped(images) if isinstance(images, str) else Guess("image", *images)
     if any("\\x" in value for value in column.values) and not is_utf8(column.array):
         return dropped("not text: bytes that are not UTF-8")
     if personal := _personal(column, tokens):

@@ -9,7 +9,8 @@ import numpy as np
 
 from janus_core.kinds import KINDS
 from pipeline.commands.init.leakage import Label
-from pipeline.commands.init.tasks import TaskProposal, multi_hot
+from pipeline.commands.init.media import tags_in_row
+from pipeline.commands.init.tasks import TaskProposal, boxes_of, multi_hot
 
 HIGHEST_CHANCE = 0.6
 """The highest AUC that is put down to chance, however few rows are evaluated."""
@@ -36,10 +37,14 @@ def propose_gates(task: TaskProposal, label: Label | None, evaluated: np.ndarray
     The limit on the first metric's change is one standard error of that value.
 
     Args:
-        label: its labels; None of a multilabel task.
+        label: its labels; None where a row has several numbers.
         evaluated: bool [rows], the rows of eval.
         scale: how many times as many rows the whole table has.
     """
+    if task.form == "tags":
+        return _tags(task, evaluated, scale)
+    if task.form == "box":
+        return _box(task, evaluated, scale)
     if label is None:
         return _multilabel(*multi_hot(task), evaluated, scale)
     train, judged = label.values[label.present & ~evaluated], label.values[label.present & evaluated]
@@ -101,6 +106,37 @@ def _multilabel(applies: np.ndarray, known: np.ndarray, evaluated: np.ndarray, s
     return TaskGates(
         limits, f"guessing has an auc of 0.5{_error(counts, scale)}, by the frequencies a log_loss of {log_loss:.4g}"
     )
+
+
+def _tags(task: TaskProposal, evaluated: np.ndarray, scale: float) -> TaskGates:
+    """Guessing the most frequent tag for every token."""
+    rows = [tags_in_row(value) for value in task.column.array.to_pylist()]
+    flat = [
+        np.array([tag for row in np.flatnonzero(part).tolist() for tag in rows[row]])
+        for part in (~evaluated, evaluated)
+    ]
+    known, counts = np.unique(flat[0], return_counts=True)
+    usual = known[counts.argmax()] if len(known) else ""
+    right = flat[1] == usual
+    accuracy, noise = float(right.mean()), float(right.std()) / math.sqrt(max(1.0, len(right) * scale))
+    limits: dict[str, Rules] = {
+        "token_accuracy": {"min": rounded_down(accuracy), "max_drop": _change(noise, LEAST_DROP)}
+    }
+    return TaskGates(limits, f"guessing the most frequent tag, {usual}, has a token_accuracy of {accuracy:.3f}")
+
+
+def _box(task: TaskProposal, evaluated: np.ndarray, scale: float) -> TaskGates:
+    """Guessing the mean box."""
+    boxes = boxes_of(task.column)
+    assert boxes is not None
+    judged = evaluated[[bool(row) for row in task.column.array.to_pylist()]]
+    mean, others = boxes[~judged].mean(axis=0), boxes[judged]
+    sides = np.minimum(others[:, 2:], mean[2:]) - np.maximum(others[:, :2], mean[:2])
+    shared = np.prod(np.maximum(sides, 0), axis=1)
+    ious = shared / (np.prod(others[:, 2:] - others[:, :2], axis=1) + np.prod(mean[2:] - mean[:2]) - shared)
+    iou, noise = float(ious.mean()), float(ious.std()) / math.sqrt(max(1.0, len(ious) * scale))
+    limits: dict[str, Rules] = {"iou": {"min": rounded_down(iou), "max_drop": _change(noise, LEAST_DROP)}}
+    return TaskGates(limits, f"guessing the mean box has an iou of {iou:.3f}; one standard error of it is {noise:.2g}")
 
 
 def _auc(counts: np.ndarray, scale: float) -> Rules:

@@ -34,7 +34,8 @@ _NUMBER_WITH_UNIT = (
     "(?P<body>[\\d.,'\u2019 \u00a0\u202f]*\\d[.,]?)(?:[eE][+-]?\\d+)?"
     rf"{_BLANKS}(?P<after>%|‰|{_CURRENCY}|°[CF]?|[A-Za-zµ²³]{{1,8}}(?:/[A-Za-z0-9²³]{{1,4}})?)?\s*$"
 )
-_NO_UNITS = frozenset({"am", "pm", "st", "nd", "rd", "th", "x"})
+_ENDINGS = {"png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "pdf", "txt", "wav"}
+_NO_UNITS = frozenset({"am", "pm", "st", "nd", "rd", "th", "x", *_ENDINGS})
 _MARKS = ((".", None), (".", ","), (",", None), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "'"))
 
 

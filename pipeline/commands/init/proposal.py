@@ -13,16 +13,17 @@ from janus_core.tables.cells import CellForm
 from janus_core.tables.config import TimeSplit
 from pipeline.commands.init import leakage
 from pipeline.commands.init.column_names import unique_name
-from pipeline.commands.init.features import Guess, dropped, guess_feature
+from pipeline.commands.init.features import Guess, dropped, guess_feature, guess_sequence
 from pipeline.commands.init.gates import TaskGates, propose_gates
 from pipeline.commands.init.leakage import Label, Score
+from pipeline.commands.init.media import tokens_beside
 from pipeline.commands.init.number_forms import NumberForm, with_number_forms
 from pipeline.commands.init.profile import Profile, profile, repeated_rows
 from pipeline.commands.init.sample import Sample
 from pipeline.commands.init.split import SplitProposal, propose_split, time_column, without_unseen
 from pipeline.commands.init.tasks import TaskProposal, check_targets, label_of, propose_tasks, words_for_missing
 from pipeline.commands.init.whole_table import WholeColumn, find_odd_values, read_whole_columns
-from pipeline.commands.init.wording import counted, shown
+from pipeline.commands.init.wording import counted, listed, shown
 
 MOST_FEATURES = 250
 """Of a wider table, the columns that predict a target best by themselves become features."""
@@ -137,10 +138,14 @@ def propose(
         status("reading all rows for the targets' values")
         needed = [*target_columns, *([time] if time else [])]
         whole = read_whole_columns(sample, [c.name for c in needed if not c.listed and c.present])
-    tasks = propose_tasks(target_columns, whole)
+    tokens = {column.name: found for column in target_columns if (found := tokens_beside(column, others))}
+    tasks = propose_tasks(target_columns, whole, tokens)
     labels = {task.label: label for task in tasks if (label := label_of(task)) is not None}
     split = propose_split(sample, time, labels, whole, unfit)
-    columns = _columns(others, sample.unusable, labels, split, status)
+    columns = _columns(others, sample, labels, split, tokens, status)
+    named = {column.column.name: column.name for column in columns if column.used}
+    tasks = [_with_sequence(task, named) for task in tasks]
+    _require_image(tasks, columns)
     if not any(column.used for column in columns):
         reasons = "; ".join(f"{shown(column.column.name)}: {column.guess.reason}" for column in columns[:10])
         raise DataError(f"no column of {sample.data.path} makes a feature ({reasons})")
@@ -168,18 +173,21 @@ def _without_words_for_missing(sample: Sample, targets: Sequence[str]) -> Sample
 
 def _columns(
     columns: Sequence[Profile],
-    unusable: Mapping[str, str],
+    sample: Sample,
     labels: Mapping[str, Label],
     split: SplitProposal,
+    tokens: Mapping[str, Profile],
     status: Callable[[str], None],
 ) -> list[ColumnProposal]:
     names: set[str] = set()
     proposals = []
     for place, column in enumerate(columns, 1):
         status(f"column {place:,} of {len(columns):,}: how well it predicts the targets")
-        guess = without_unseen(split, column, guess_feature(column))
-        if column.name in unusable:
-            guess = dropped(unusable[column.name])
+        guess = without_unseen(split, column, guess_feature(column, sample.files))
+        if column.name in sample.unusable:
+            guess = dropped(sample.unusable[column.name])
+        elif of_tokens := _guess_beside_tags(column, columns, tokens):
+            guess = of_tokens
         name = unique_name(column.name, names)
         scores = {}
         if guess.kind != "dropped":
@@ -188,6 +196,35 @@ def _columns(
             scores = {target: score for target, score in found.items() if score is not None}
         proposals.append(ColumnProposal(column, name, guess, scores))
     return _best_only(_without_leaks(proposals))
+
+
+def _guess_beside_tags(column: Profile, columns: Sequence[Profile], tokens: Mapping[str, Profile]) -> Guess | None:
+    """What a column makes whose tokens have tags that are a target, or which has a tag for each of these tokens too."""
+    tagged = [target for target, of in tokens.items() if of.name == column.name]
+    if tagged:
+        return guess_sequence(column, f"tokens in their order, each of which has a tag in {listed(tagged)}")
+    of = tokens_beside(column, columns) if tokens else None
+    target = next((target for target, other in tokens.items() if of and other.name == of.name), None)
+    if target is None or of is None:
+        return None
+    return dropped(
+        f"a tag for each token of {shown(of.name)}, as target {shown(target)} is, so perhaps a label as well: name "
+        "it in --targets for a task of kind sequence_tags"
+    )
+
+
+def _with_sequence(task: TaskProposal, named: Mapping[str, str]) -> TaskProposal:
+    """The task of tags with the feature's name in place of the column's."""
+    if "sequence" not in task.options:
+        return task
+    column = task.options["sequence"]
+    return replace(task, options={**task.options, "sequence": named.get(column, column)})
+
+
+def _require_image(tasks: Sequence[TaskProposal], columns: Sequence[ColumnProposal]) -> None:
+    boxes = [task.label for task in tasks if task.form == "box"]
+    if boxes and not any(column.guess.kind == "image" for column in columns):
+        raise DataError(f"target {shown(boxes[0])}: looks like a box in an image, but no column holds images")
 
 
 def _without_leaks(columns: list[ColumnProposal]) -> list[ColumnProposal]:

@@ -18,6 +18,7 @@ from janus_core.tables.lists import flat_values
 from janus_core.tables.missing_markers import CERTAIN_MARKERS, doubtful_classes, is_number, markers_among_numbers
 from pipeline.commands.init.column_names import COUNT_TOKENS, ORDER_TOKENS, names_a_code, unique_name
 from pipeline.commands.init.leakage import Label
+from pipeline.commands.init.media import values_in
 from pipeline.commands.init.profile import Profile, is_row_number, time_form_of
 from pipeline.commands.init.whole_table import WholeColumn
 from pipeline.commands.init.wording import listed, shown
@@ -31,7 +32,7 @@ FEWEST_ROWS_OF_CLASS = 5
 """A number with fewer rows per value is predicted as a number rather than classified."""
 MODE_SHARE = 0.4
 """Where this share of the labels is one value, it is near the median, and no model has a lower absolute error."""
-_RESERVED = RESERVED_TASK_NAMES | {"shared"}
+_RESERVED = RESERVED_TASK_NAMES | {"shared", "error"}
 _POSITIVE = ("yes", "true", "y", "t", "1", "positive", "pos", "male", "malignant", "bad", "late", "fraud", "spam")
 _SEPARATORS = ("|", ";", ",")
 
@@ -87,10 +88,13 @@ def check_targets(targets: Sequence[str], columns: Sequence[str]) -> None:
         raise ConfigError("--targets: every column is a target, none is left to predict them from")
 
 
-def propose_tasks(columns: Sequence[Profile], whole: Mapping[str, WholeColumn]) -> list[TaskProposal]:
+def propose_tasks(
+    columns: Sequence[Profile], whole: Mapping[str, WholeColumn], tokens: Mapping[str, Profile] | None = None
+) -> list[TaskProposal]:
     """A task for each target's column.
 
-    Where the sample is not the whole table, `whole` has these columns in all rows.
+    Where the sample is not the whole table, `whole` has these columns in all rows. `tokens` are the columns of what the
+    targets that are tags are of.
 
     Raises:
         DataError: a target is missing throughout, constant, different in every row, or of no kind.
@@ -102,7 +106,7 @@ def propose_tasks(columns: Sequence[Profile], whole: Mapping[str, WholeColumn]) 
         taken.add(name)
         values = whole[column.name].values if column.name in whole else column.values
         try:
-            task = _task(column, values)
+            task = _of_tags(column, tokens[column.name]) if tokens and column.name in tokens else _task(column, values)
             tasks.append(replace(task, name=name, warnings=(*task.warnings, *_warnings(task, values))))
         except DataError as error:
             problems += error.problems
@@ -122,7 +126,7 @@ def words_for_missing(column: Profile) -> dict[str, int]:
 def label_of(task: TaskProposal) -> Label | None:
     """The task's labels in the sample's rows; None where a row has several."""
     column = task.column
-    if task.form == "classes":
+    if task.form in ("classes", "tags", "box"):
         return None
     if KINDS[task.kind].is_numeric:
         numbers = column.numbers if column.numbers is not None else np.full(column.rows, np.nan)
@@ -217,8 +221,32 @@ def _doubtful_classes(task: TaskProposal, values: Mapping[str, int]) -> list[str
     return warnings
 
 
+def _of_tags(column: Profile, tokens: Profile) -> TaskProposal:
+    """Its `sequence` is the column of the tokens, until their feature has a name."""
+    classes = values_in(column)
+    reason = f"{len(classes)} different tags, as many in each row as {shown(tokens.name)} has tokens"
+    options = {"sequence": tokens.name, "classes": classes}
+    return TaskProposal(column, "sequence_tags", reason, options if column.listed else {"separator": " ", **options})
+
+
+def _of_box(column: Profile) -> TaskProposal | None:
+    """The task of lists of four shares of an image, the upper and left edges before the lower and right ones."""
+    boxes = boxes_of(column)
+    if boxes is None or not ((boxes >= 0) & (boxes <= 1)).all() or not (boxes[:, :2] < boxes[:, 2:]).all():
+        return None
+    return TaskProposal(column, "box", "lists of [top, left, bottom, right] as shares of an image, by their values")
+
+
+def boxes_of(column: Profile) -> np.ndarray | None:
+    """float64 [present rows, 4]; None if a row has another number of values."""
+    rows = [row for row in column.array.to_pylist() if row]
+    return np.array(rows, np.float64) if all(len(row) == 4 and None not in row for row in rows) else None
+
+
 def _of_lists(column: Profile) -> TaskProposal:
     if column.kind == "float":
+        if box := _of_box(column):
+            return box
         raise _refusal(column, "lists of numbers are no label; make a column of each")
     flat, _ = flat_values(column.array)
     classes = sorted({as_text(value) for value in flat.unique().to_pylist() if value is not None})
