@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ FEATURES: dict[str, dict[str, Any]] = {
     "sent": {"kind": "datetime", "format": "%d/%m/%Y %H:%M", "since": "ordered"},
     "seen": {"kind": "datetime", "missing_indicator": True},
 }
+SPLIT = {"by": "time", "column": "sent", "format": "%d/%m/%Y %H:%M", "eval_from": "2023-10-01"}
+"""By the column of the feature `sent`: the model meets later dates than those it was trained on."""
 
 
 def table(**changed: list[Any]) -> pa.Table:
@@ -88,7 +91,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     pq.write_table(table(), folder / "data" / "table.parquet")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        code = run_job(config_in(folder))
+        code = run_job(config_in(folder, data={"path": "data", "format": "parquet", "split": SPLIT}))
     report = json.loads((folder / "runs" / "kinds" / "latest" / "report.json").read_text())
     assert code == 0, report["problems"]
     model = Path(report["pushed"]) if Path(report["pushed"]).is_absolute() else folder / report["pushed"]
@@ -119,6 +122,13 @@ USUAL: dict[str, Any] = {
     "ordered": "01/04/2023 09:30",
     "seen": 1_700_000_000_000,
 }
+
+
+def test_a_date_is_a_feature_and_splits_the_rows(run: Run) -> None:
+    dates = [datetime.strptime(text, SPLIT["format"]) for text in table()["sent"].to_pylist()]
+    later = sum(date >= datetime.fromisoformat(SPLIT["eval_from"]) for date in dates)
+    assert 100 < later < ROWS / 2
+    assert run.report["examples"] == {"train": ROWS - later, "eval": later}
 
 
 def test_every_kind_is_learnt(run: Run) -> None:

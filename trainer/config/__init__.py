@@ -12,6 +12,7 @@ from trainer.config.features.images import ImageFeature as ImageFeature
 from trainer.config.features.numbers import CyclicalFeature as CyclicalFeature
 from trainer.config.features.numbers import NumericFeature as NumericFeature
 from trainer.config.features.sequence import SequenceFeature as SequenceFeature
+from trainer.config.features.text import TextFeature as TextFeature
 from trainer.config.model import ModelConfig as ModelConfig
 from trainer.config.tasks import BinaryTask as BinaryTask
 from trainer.config.tasks import BoxTask as BoxTask

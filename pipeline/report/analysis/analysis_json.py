@@ -92,19 +92,24 @@ class TaskAnalysis(BaseModel):
 
 
 class ShownAnswer(BaseModel):
-    """A task's label and prediction of one row, as texts; of a box also the label's and the predicted edges."""
+    """A task's label and prediction of one row, as texts.
+
+    Of a box also the label's and the predicted edges; of tags also the label's and the predicted one of each token.
+    """
 
     task: str
     label: str
     predicted: str
     boxes: list[list[float]] = []
+    tags: list[tuple[str, str]] = []
 
 
 class ShownRow(BaseModel):
     """A row of the sample that the report shows."""
 
     image: str = Field("", description="A data URL.")
-    text: str = Field("", description="The tokens of a sequence.")
+    text: str = Field("", description="A text, or the tokens of a sequence.")
+    tokens: list[str] = Field([], description="Those that the tags of the answers are of.")
     answers: list[ShownAnswer] = []
 
 

@@ -1,4 +1,4 @@
-"""A few rows of tables with images or sequences, with what is predicted: a reader sees more than by any number."""
+"""A few rows of tables with images, texts or sequences, and what is predicted, which shows more than any number."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,20 @@ from janus_core.kinds import kind_of
 from pipeline.config import JanusConfig
 from pipeline.report.analysis.analysis_json import ShownAnswer, ShownRow
 from pipeline.report.analysis.sample import Predicted
-from trainer.config import ImageFeature, SequenceFeature, Task, classes_of, column_of
+from trainer.config import ImageFeature, SequenceFeature, SequenceTagsTask, Task, TextFeature, classes_of, column_of
 
 ROWS = 8
 LARGEST_IMAGE = 100_000
 """Bytes; larger ones would make the report large."""
 LONGEST_TEXT = 500
+MOST_TOKENS = 100
 _TYPES = {b"\x89": "png", b"G": "gif"}
 
 
 def shown_rows(
     config: JanusConfig, examples: Sequence[example_pb2.Example], predicted: Mapping[str, Predicted]
 ) -> list[ShownRow]:
-    """The first rows of the sample with an image or a sequence that may be shown; none of a table without these.
+    """The first rows of the sample with an image, text or sequence that may be shown; none of a table without these.
 
     Args:
         config: by which sensitive columns are left out.
@@ -34,22 +35,26 @@ def shown_rows(
         column_of(name, feature) for name, feature in config.features.items() if isinstance(feature, ImageFeature)
     ]
     images = [column for column in images if column not in sensitive]
-    sequences = [
-        (column_of(*item), item[1].separator)
-        for item in config.features.items()
-        if isinstance(item[1], SequenceFeature) and column_of(*item) not in sensitive
-    ]
+    texts = {
+        name: (column_of(name, feature), feature.separator if isinstance(feature, SequenceFeature) else None)
+        for name, feature in config.features.items()
+        if isinstance(feature, SequenceFeature | TextFeature) and column_of(name, feature) not in sensitive
+    }
     shown = []
     for row, example in enumerate(examples):
-        image = next((found for column in images if (found := _image(example, column))), "")
-        text = next((found for one in sequences if (found := _text(example, *one))), "")
-        if image or text:
+        image = next((url for column in images if (url := _image(example, column))), "")
+        read, tokens = next(((name, found) for name in texts if (found := _tokens(example, *texts[name]))), ("", []))
+        if image or tokens:
             answers = [
-                _answer(name, config.tasks[name], labelled, place[0])
+                _answer(name, config.tasks[name], labelled, place[0], read)
                 for name, labelled in predicted.items()
                 if len(place := np.flatnonzero(labelled.rows == row))
             ]
-            shown.append(ShownRow(image=image, text=text, answers=answers))
+            tagged = any(answer.tags for answer in answers)
+            text = " ".join(tokens)[:LONGEST_TEXT]
+            shown.append(
+                ShownRow(image=image, text=text, tokens=tokens[:MOST_TOKENS] if tagged else [], answers=answers)
+            )
         if len(shown) == ROWS:
             break
     return shown
@@ -63,22 +68,24 @@ def _image(example: example_pb2.Example, column: str) -> str:
     return f"data:image/{_TYPES.get(values[0][:1], 'jpeg')};base64,{base64.b64encode(values[0]).decode()}"
 
 
-def _text(example: example_pb2.Example, column: str, separator: str | None) -> str:
-    """The tokens, with blanks between them; cut where there are many."""
+def _tokens(example: example_pb2.Example, column: str, separator: str | None) -> list[str]:
+    """A sequence's tokens, or a text as a single one."""
     values = example.features.feature[column].bytes_list.value if column in example.features.feature else []
     texts = [value.decode(errors="replace") for value in values]
-    tokens = [part for text in texts for part in text.split(separator) if part.strip()] if separator else texts
-    return " ".join(tokens)[:LONGEST_TEXT]
+    return [part for text in texts for part in text.split(separator) if part.strip()] if separator else texts
 
 
-def _answer(name: str, task: Task, predicted: Predicted, place: int) -> ShownAnswer:
+def _answer(name: str, task: Task, predicted: Predicted, place: int, read: str) -> ShownAnswer:
+    """Args as of `shown_rows`; `read` is the feature whose tokens are shown."""
     label, output = predicted.labels[place], predicted.output[place]
     classes, kind = classes_of(task), kind_of(task)
-    if kind.decides == "tokens":
+    if isinstance(task, SequenceTagsTask):
         tagged = label >= 0
         decided = output.reshape(len(label), -1).argmax(axis=1)[tagged]
-        texts = [" ".join(np.array(classes)[of.astype(np.int64)])[:LONGEST_TEXT] for of in (label[tagged], decided)]
-        return ShownAnswer(task=name, label=texts[0], predicted=texts[1])
+        tags = [[classes[int(tag)] for tag in of] for of in (label[tagged], decided)]
+        texts = [" ".join(of)[:LONGEST_TEXT] for of in tags]
+        pairs = list(zip(*tags, strict=True))[:MOST_TOKENS] if task.sequence == read else []
+        return ShownAnswer(task=name, label=texts[0], predicted=texts[1], tags=pairs)
     if kind.label_form == "box":
         boxes = [[round(float(edge), 4) for edge in box] for box in (label, output)]
         return ShownAnswer(task=name, label=_listed(boxes[0]), predicted=_listed(boxes[1]), boxes=boxes)
