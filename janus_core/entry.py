@@ -8,9 +8,6 @@ from janus_core.packages import PACKAGES, import_own_packages
 def main() -> None:
     """Runs the command line, with Janus' own packages even where others have the same names."""
     import_own_packages()
-    # TFX imports the client of Kubernetes, and that the validator if it is installed, as it is for the tests: nothing
-    # uses it here, and it compiles a grammar, which takes longer than any other import but TensorFlow's.
-    sys.modules.setdefault("kubernetes_validate", None)  # type: ignore[arg-type]
     try:
         from pipeline.cli import main as run
     except ModuleNotFoundError as error:

@@ -22,9 +22,12 @@ class Terminal:
 
 
 def prepare(verbose: bool = False) -> None:
-    """Sets the environment that TensorFlow, Keras and Beam read when they are imported."""
+    """Sets what TensorFlow, Keras, Beam and TFX read when they are imported."""
     # tensorflow-transform would otherwise choose Keras 2 for this process and all its children.
     os.environ["TF_USE_LEGACY_KERAS"] = "0"
+    # TFX imports the client of Kubernetes, that its validator where it is installed, and that jsonschema, which
+    # compiles a grammar of IRIs: that takes longer than any other import but TensorFlow's. No schema here has an IRI.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         for category in (FutureWarning, DeprecationWarning, PendingDeprecationWarning):

@@ -19,6 +19,18 @@ def test_keras_3_is_chosen_for_this_process_and_its_children(monkeypatch: pytest
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "0\n"
 
 
+def test_the_grammar_that_jsonschema_compiles_is_not_imported() -> None:
+    code = """
+import sys
+from pipeline import environment
+environment.prepare()
+from kubernetes.dynamic import client
+print(client.HAS_KUBERNETES_VALIDATE, sys.modules["rfc3987_syntax"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True None"
+
+
 def noise() -> None:
     """Speaks in every way that libraries do."""
     print("printed")
