@@ -23,7 +23,7 @@ _TYPES = {b"\x89": "png", b"G": "gif"}
 def shown_rows(
     config: JanusConfig, examples: Sequence[example_pb2.Example], predicted: Mapping[str, Predicted]
 ) -> list[ShownRow]:
-    """The first rows of the sample with an image, text or sequence that may be shown; none of a table without these.
+    """Rows from all over the sample with an image, text or sequence that may be shown; none of a table without these.
 
     Args:
         config: by which sensitive columns are left out.
@@ -41,7 +41,10 @@ def shown_rows(
         if isinstance(feature, SequenceFeature | TextFeature) and column_of(name, feature) not in sensitive
     }
     shown = []
-    for row, example in enumerate(examples):
+    # A table is often in the order of time: its first rows are like each other.
+    step = max(1, len(examples) // ROWS)
+    for row in sorted(range(len(examples)), key=lambda row: row % step):
+        example = examples[row]
         image = next((url for column in images if (url := _image(example, column))), "")
         read, tokens = next(((name, found) for name in texts if (found := _tokens(example, *texts[name]))), ("", []))
         if image or tokens:

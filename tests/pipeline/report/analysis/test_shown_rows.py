@@ -62,6 +62,12 @@ def test_tokens_have_the_tags_of_tasks_over_them() -> None:
     assert second.answers[1].predicted == "yes (75%)"
 
 
+def test_rows_are_from_all_over_the_sample() -> None:
+    rows = [example(note=[str(row)]) for row in range(10 * ROWS)]
+    shown = shown_rows(config(note={"kind": "text"}), rows, {})
+    assert [row.text for row in shown] == [str(10 * place) for place in range(ROWS)]
+
+
 def test_a_text_is_shown_unless_it_is_sensitive() -> None:
     rows = [example(note=["Good bread"])] * (ROWS + 2)
     answers = {"liked": predicted([0], [[0]], np.array([[0.25]]))}
