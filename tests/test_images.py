@@ -133,7 +133,7 @@ def test_predict_names_the_row_of_a_damaged_image(folder: Path, tmp_path: Path) 
         [*command, "--output", "bad.csv", "--only-predictions"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "bad.parquet, row 3: feature photo is an image of no pixels" in " ".join(done.stderr.split())
+    assert "bad.parquet, row 2: feature photo is an image of no pixels" in " ".join(done.stderr.split())
     assert not (folder / "bad.csv").exists()
 
 

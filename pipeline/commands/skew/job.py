@@ -131,6 +131,7 @@ def _compare(config: JanusConfig, home: Home, options: SkewOptions) -> Result:
 
 def _logged(options: SkewOptions) -> tuple[list[bytes], dict[str, np.ndarray]]:
     """The log's rows, and what was answered, as far as every request has it."""
+    from pipeline.commands.skew.predictions import TAGS
     from serving.request_log import examples_of, read_log
 
     rows: list[bytes] = []
@@ -140,14 +141,15 @@ def _logged(options: SkewOptions) -> tuple[list[bytes], dict[str, np.ndarray]]:
             for part in examples_of(log):
                 rows += part.examples
                 for name, values in part.outputs.items():
-                    outputs.setdefault(name, []).append(values)
+                    if values.dtype != object or name.endswith(TAGS):
+                        outputs.setdefault(name, []).append(values)
     except (RequestError, OSError) as error:
         raise ConfigError(f"--logged {options.logged}: {error}") from error
     if len(rows) < options.min_rows:
         raise ConfigError(
             f"--logged {options.logged}: {len(rows)} rows are too few for a comparison (--min-rows {options.min_rows})"
         )
-    return rows, {name: np.concatenate(list(values)) for name, values in outputs.items() if values[0].dtype != object}
+    return rows, {name: np.concatenate(values) for name, values in outputs.items()}
 
 
 def _expected(config: JanusConfig, split: str) -> dict[str, np.ndarray]:

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.drift import JENSEN_SHANNON, L_INFINITY, bins_of, distance
+from pipeline.drift import JENSEN_SHANNON, L_INFINITY, bins_of, distance, text_shares
+
+TAGS = "/tags"
+"""How the name of the output ends that has a tag per token, empty at padding."""
 
 
 @dataclass(frozen=True)
@@ -14,8 +17,8 @@ class PredictionDrift:
     """One task.
 
     Attributes:
-        measure: of classes, the largest difference of a class's mean probability (L-infinity); of numbers, the
-            Jensen-Shannon divergence (base 2) over the deciles of the eval split's predictions.
+        measure: of classes, the largest difference of a class's mean probability, or of a tag's share (L-infinity); of
+            numbers, the Jensen-Shannon divergence (base 2) over the deciles of the eval split's predictions.
         distance: from 0 to 1.
         threshold: None: no verdict.
         shift: of numbers, the difference of the means in the label's unit; else None.
@@ -50,16 +53,42 @@ def prediction_drifts(
     drifts = []
     for task, has_classes in tasks.items():
         output = f"{task}/probabilities" if has_classes else task
+        if f"{task}{TAGS}" in expected:
+            output = f"{task}{TAGS}"
         if output not in served or output not in expected:
             continue
-        before, after = expected[output], served[output]
+        if output.endswith(TAGS):
+            between = distance(L_INFINITY, *text_shares(_tag_shares(expected[output]), _tag_shares(served[output])))
+            drifts.append(PredictionDrift(task, L_INFINITY, between, threshold))
+            continue
+        before, after = _answered(expected[output]), _answered(served[output])
+        if not len(before) or not len(after):
+            continue
         if has_classes:
             between = distance(L_INFINITY, before.mean(axis=0), after.mean(axis=0))
             drifts.append(PredictionDrift(task, L_INFINITY, between, threshold))
         else:
-            before, after = before.reshape(len(before), -1)[:, 0], after.reshape(len(after), -1)[:, 0]
-            shift = float(after.mean(dtype=np.float64) - before.mean(dtype=np.float64))
-            bins = bins_of(before)
-            between = distance(JENSEN_SHANNON, bins.shares(before), bins.shares(after))
+            # Of the edges of a box, the one that has moved most.
+            numbers = [_moved(*pair) for pair in zip(before.T, after.T, strict=True)]
+            between, shift = max(numbers, key=lambda number: number[0])
             drifts.append(PredictionDrift(task, JENSEN_SHANNON, between, threshold, shift))
     return drifts
+
+
+def _moved(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """The divergence of one number, and the difference of its means."""
+    bins = bins_of(before)
+    between = distance(JENSEN_SHANNON, bins.shares(before), bins.shares(after))
+    return between, float(after.mean(dtype=np.float64) - before.mean(dtype=np.float64))
+
+
+def _answered(values: np.ndarray) -> np.ndarray:
+    """[rows, n], without the rows that were answered by an error."""
+    values = values.reshape(len(values), -1)
+    return values[np.isfinite(values).all(axis=1)]
+
+
+def _tag_shares(tags: np.ndarray) -> dict[str, float]:
+    """Tag → its share of the tokens; padding has none."""
+    names, counts = np.unique(tags[tags != b""].astype("S"), return_counts=True)
+    return dict(zip(map(bytes.decode, names.tolist()), (counts / counts.sum()).tolist(), strict=True))

@@ -37,7 +37,7 @@ class FeatureConfig(StrictModel):
     Attributes:
         numeric: whether the column must hold numbers.
         rounding: see `Rounding`; None where rounding is harmless.
-        stable: whether its column is expected to keep its distribution, as times and free texts do not.
+        stable: whether its column is expected to keep its distribution, as times, free texts and images do not.
         network_keys: the keys that only the network depends on, not Transform.
     """
 

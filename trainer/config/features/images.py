@@ -16,6 +16,7 @@ class ImageFeature(FeatureConfig):
     """An image per row, encoded as JPEG, PNG or GIF (its first frame); decoded and resized inside the model."""
 
     rounding = None
+    stable = False
     network_keys = ("filters", "embed", "shift", "brightness")
 
     kind: Literal["image"]

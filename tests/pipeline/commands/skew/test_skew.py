@@ -190,6 +190,25 @@ def test_predictions_that_moved_are_found_and_others_not() -> None:
     assert delay.shift == pytest.approx(20, abs=1)
 
 
+def test_predictions_of_boxes_are_compared_by_their_worst_edge_and_tags_by_their_shares() -> None:
+    rng = np.random.default_rng(4)
+    tasks = {"place": False, "names": True}
+
+    def answers(bottom: float, tag: bytes) -> dict[str, np.ndarray]:
+        place = rng.normal([0.1, 0.1, bottom, 0.5], 0.02, (500, 4))
+        # A row that was answered by an error.
+        place[7] = np.nan
+        return {"place": place, "names/tags": np.array([[b"O", tag], [b"O", b""]] * 250, object)}
+
+    place, names = prediction_drifts(answers(0.5, b"B-A"), answers(0.7, b"B-B"), tasks, 0.1)
+    assert place.shift == pytest.approx(0.2, abs=0.01)
+    assert place.drifted
+    assert names.distance == pytest.approx(1 / 3)
+    place, names = prediction_drifts(answers(0.5, b"B-A"), answers(0.5, b"B-A"), tasks, 0.1)
+    assert not place.drifted
+    assert names.distance == 0
+
+
 def test_logs_that_cannot_be_judged_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = small_config(tmp_path)
