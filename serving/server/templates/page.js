@@ -241,7 +241,11 @@ async function askAndShow(isLatest) {
       await renewForm();
       continue;
     }
-    if (answer.ok) showAnswer(parse(text).predictions[0], asked, row);
+    const [prediction] = answer.ok ? parse(text).predictions : [];
+    // Of a model with images, the output that says what is wrong with a row.
+    const wrong = model.tasks.some((task) => task.outputs.includes("error")) ? "" : prediction?.error;
+    if (wrong) showError("The model cannot answer this row.", wrong);
+    else if (answer.ok) showAnswer(prediction, asked, row);
     else showError(`The server refused the request (${answer.status}).`, errorOf(text));
     return;
   }

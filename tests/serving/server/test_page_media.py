@@ -58,6 +58,7 @@ class MediaModel(tf.Module):
             "sizes": tf.one_hot(tf.cast(tags == TAGS[1], tf.int32), len(TAGS)),
             "sizes/tags": tags,
             "total": total[:, None],
+            "error": tf.where(photo == "damaged", "feature photo is a damaged image", ""),
         }
 
 
@@ -115,6 +116,15 @@ def test_an_image_is_sent_as_the_file_has_it_and_its_box_is_drawn_in_it(
     assert part["height"] == pytest.approx((bottom - top) * whole["height"], abs=1)
     assert part["width"] == pytest.approx((right - left) * whole["width"], abs=1)
     expect(card(page, "place")).to_contain_text("0.25, 0.5, 0.75, 1")
+
+
+def test_a_damaged_image_is_an_error_and_no_answer(server: RunningServer, open_page: Open, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"damaged")
+    page = open_page(server)
+    page.get_by_label("photo").set_input_files(tmp_path / "photo.png")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#error")).to_have_text("The model cannot answer this row.feature photo is a damaged image")
+    expect(page.locator("#results")).to_be_empty()
 
 
 def test_without_an_image_the_box_is_numbers_alone(server: RunningServer, open_page: Open, photo: Path) -> None:
