@@ -4,6 +4,7 @@ A missing value is None, NaN or an empty text in plain values, absent from a tf.
 Whole numbers are float64 in arrays, as in `serving_columns`.
 """
 
+import base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isfinite, isnan, nan
 from numbers import Integral, Real
@@ -330,6 +331,12 @@ def _text(column: _Column, value: Any) -> bytes | None:
         return value.encode("utf-8", "replace") or None
     if isinstance(value, bytes):
         return value or None
+    if isinstance(value, dict) and set(value) == {"b64"}:
+        # Bytes, as TensorFlow Serving reads them from JSON.
+        try:
+            return base64.b64decode(value["b64"], validate=True) or None
+        except (TypeError, ValueError) as error:
+            raise _WrongValueError("is not in base64") from error
     if isinstance(value, bool) or not isinstance(value, Real):
         if value is None:
             return None

@@ -137,12 +137,22 @@ def _json_chunk(source: Source, signature: Signature, path: str, group: Sequence
         return f"{path}, line {group[row].line}"
 
     size = sum(row.size for row in group)
-    return Chunk(len(group), locate, size, lambda: _json_inputs(signature, path, group), repeat)
+    return Chunk(len(group), locate, size, lambda: _json_inputs(source, signature, path, group, locate), repeat)
 
 
-def _json_inputs(signature: Signature, path: str, group: Sequence[JsonRow]) -> dict[str, np.ndarray]:
+def _json_inputs(
+    source: Source, signature: Signature, path: str, group: Sequence[JsonRow], locate: Callable[[int], str]
+) -> dict[str, np.ndarray]:
+    rows = [row.values for row in group]
+    for name in source.images:
+        cells = [value.encode() if isinstance(value := row.get(name), str) and value else None for row in rows]
+        part = Batch({name: pa.array(cells, pa.binary())}, len(rows), locate)
+        images = _with_images(source, path, part).columns[name].to_pylist()
+        rows = [
+            {**row, name: row.get(name) if image is None else image} for row, image in zip(rows, images, strict=True)
+        ]
     try:
-        return columns_of_rows(signature, [row.values for row in group])
+        return columns_of_rows(signature, rows)
     except RequestError:
         for row in group:
             try:
@@ -230,12 +240,17 @@ def _slices(
 
 
 def _inputs(source: Source, signature: Signature, path: str, part: Batch) -> dict[str, np.ndarray]:
-    if source.images:
-        # Loads TensorFlow, and with it Beam's file systems.
-        from components.example_gen.images import with_images
-
-        part = with_images(part, path, source.images, list(source.sensitive))
+    part = _with_images(source, path, part)
     return arrays_of(signature, part.columns, 0, part.rows, part.locate)
+
+
+def _with_images(source: Source, path: str, part: Batch) -> Batch:
+    if not source.images:
+        return part
+    # Loads TensorFlow, and with it Beam's file systems.
+    from components.example_gen.images import with_images
+
+    return with_images(part, path, source.images, list(source.sensitive))
 
 
 # --- the model's inputs -------------------------------------------------------------------------------------------
