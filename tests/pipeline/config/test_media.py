@@ -65,6 +65,12 @@ def test_a_huge_encoder_is_refused_before_it_is_built() -> None:
     )
 
 
+def test_no_task_has_the_name_of_the_output_of_errors() -> None:
+    error = {"error": {"kind": "regression", "label": "e"}}
+    assert "tasks.error: with images, an output of the model has this name" in problem({"photo": IMAGE}, error)
+    config({"x": {"kind": "numeric"}}, error)
+
+
 TAGS = {"pos": {"kind": "sequence_tags", "label": "pos", "sequence": "words", "classes": ["D", "N"]}}
 
 
