@@ -27,6 +27,7 @@ from pipeline.report.report_json import REPORT_FILE, ComponentReport, RunReport,
 from pipeline.report.view import report_view
 from pipeline.report.wording import did_fail
 from pipeline.run.display import Display, console_on, shown_on
+from pipeline.run.early_analysis import EarlyAnalysis
 from pipeline.run.interruption import interruptible
 from pipeline.run.json_lines import JsonLines, write_end, write_event, written_to
 from pipeline.run.record import RunRecord
@@ -49,6 +50,9 @@ class _Run:
     record: RunRecord = field(default_factory=RunRecord)
     analysis: Analysis = field(default_factory=Analysis)
     started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.early_analysis = EarlyAnalysis(self.config, self.home, self.run_id)
 
     @property
     def folder(self) -> Path:
@@ -115,7 +119,7 @@ def _carry_out(run: _Run, verbose: bool) -> None:
             if run.as_json:
                 started = {"pipeline": run.config.name, "run_id": run.run_id, "folder": str(run.folder)}
                 write_event(run.terminal.out, "run_started", **started)
-            with run.events_shown() as display, listening(interruption, run.record):
+            with run.events_shown() as display, listening(interruption, run.record, run.early_analysis):
                 display.status("checking")
                 check_before_run(run.config, run.home, run.span)
                 run.inputs = check_span(run.config, run.home, run.span)
@@ -134,6 +138,8 @@ def _carry_out(run: _Run, verbose: bool) -> None:
             else:
                 _report_failure(run, error, verbose)
             _add_partial_outcome(run)
+        finally:
+            run.early_analysis.stop()
         path = _write(run)
     if not did_fail(run.report):
         run.console.print(report_view(run.report))
@@ -196,7 +202,8 @@ def _add_outcome(run: _Run, interrupted: bool = False) -> None:
     if not interrupted:
         with gap_reported(run.report, "the analysis of data and model"):
             with run.events_shown() as display:
-                run.analysis = analyse(run.config, executions, store, run.home.latest / ANALYSIS_FILE, display.status)
+                made, earlier = run.early_analysis.result(display.status), run.home.latest / ANALYSIS_FILE
+                run.analysis = analyse(run.config, executions, store, earlier, display.status, made)
             add_analysis(run.report, run.config, run.analysis)
 
 

@@ -30,6 +30,7 @@ def analyse(
     store: "MetadataStore",
     earlier: Path | None = None,
     progress: Callable[[str], None] = lambda doing: None,
+    made: Analysis | None = None,
 ) -> Analysis:
     """What the report of a run shows beyond report.json.
 
@@ -41,9 +42,25 @@ def analyse(
         store: ML Metadata, where they are from.
         earlier: an `analysis.json`, which is used again where its numbers would be the same.
         progress: is called with a description of each step.
+        made: a result of `analyse_artifacts`, which is used if it is of the same artifacts.
     """
     from pipeline.report.analysis.run_lineage import lineage_of
 
+    if made and made.key == _key(config, _artifacts(executions)):
+        analysis = made
+    else:
+        analysis = analyse_artifacts(config, executions, earlier, progress)
+    _part(analysis, "the lineage", lambda: setattr(analysis, "lineage", lineage_of(store, executions)))
+    return analysis
+
+
+def analyse_artifacts(
+    config: JanusConfig,
+    executions: "Mapping[str, NodeExecution]",
+    earlier: Path | None,
+    progress: Callable[[str], None],
+) -> Analysis:
+    """The same without the lineage, for which a run need not have ended."""
     artifacts = _artifacts(executions)
     key = _key(config, artifacts)
     analysis = _read(earlier, key)
@@ -52,7 +69,6 @@ def analyse(
         _part(analysis, "the data's statistics", lambda: _add_data(analysis, config, artifacts))
         _part(analysis, "the baselines", lambda: _add_baselines(analysis, config, artifacts))
         _part(analysis, "the model", lambda: _add_model(analysis, config, artifacts, progress))
-    _part(analysis, "the lineage", lambda: setattr(analysis, "lineage", lineage_of(store, executions)))
     return analysis
 
 
