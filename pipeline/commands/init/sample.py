@@ -35,7 +35,7 @@ MAX_CELLS = 20_000_000
 """Fewer rows of a wide table are sampled: its cells, not its rows, take the memory."""
 MIN_ROWS = 1_000
 MAX_BYTES = 256 << 20
-"""The most CSV text that is held at once."""
+"""The most CSV text that is held at once; of Parquet, of values, but for `MIN_ROWS`."""
 PLACES = 64
 """The number of places, evenly spread, at which a large file is read."""
 _ROW_GROUPS = 64
@@ -248,6 +248,7 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
     bounds = {path: parquet_reader.rows_of_groups(parquet_reader.read_metadata(path)) for path in files}
     groups = [(path, start, stop) for path, each in bounds.items() for start, stop in each if start < stop]
     total = sum(stop - start for _, start, stop in groups)
+    rows = min(rows, max(MIN_ROWS, MAX_BYTES * total // max(1, sum(map(_bytes_of, files)))))
     chosen = groups
     if total > rows:
         places = np.linspace(0, len(groups), min(len(groups), _ROW_GROUPS), endpoint=False).astype(int)
@@ -283,6 +284,12 @@ def _read_parquet(data: DataConfig, source: Source, rows: int) -> Sample:
     if not complete:
         how = f"{count:,} of {total:,} rows, from the beginnings of {len(chosen):,} of {len(groups):,} row groups"
     return Sample(data, files, columns, count, complete, how, total, unusable)
+
+
+def _bytes_of(path: str) -> int:
+    """The size of a Parquet file's values, which of images is far above that of other columns."""
+    metadata = parquet_reader.read_metadata(path)
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 
 def _refusal(path: str, start: int, stop: int, name: str, kinds: Mapping[str, Kind | None]) -> str:

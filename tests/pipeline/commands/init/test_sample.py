@@ -138,6 +138,19 @@ def test_the_whole_table_is_streamed_for_what_a_sample_misses(tmp_path: Path) ->
     assert whole["number"].missing == 1
 
 
+def test_of_large_values_fewer_rows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(1).bytes(3000 * 400)
+    photos = [values[place : place + 400] for place in range(0, len(values), 400)]
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"photo": photos}), path, row_group_size=500)
+    data = DataConfig(path=str(path), format="parquet")
+    assert read_sample(data).complete
+    monkeypatch.setattr(sampling, "MAX_BYTES", 800_000)
+    found = read_sample(data)
+    assert 1900 < found.rows <= 2010
+    assert found.total_rows == 3000
+
+
 def test_parquet_is_read_from_the_beginnings_of_its_row_groups(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"row": range(10_000), "flag": [True, None] * 5_000}), path, row_group_size=1_000)
