@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
 from pipeline.config.keys import Key, json_schema, keys_of, place_of
+from pipeline.config.parameters import parameter_problems
 from pipeline.config.secrets import secret_problems
 from pipeline.config.tune import tune_problems
 
@@ -70,6 +71,18 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> JanusConfig:
     return parse_config(raw, source=str(path))
 
 
+def with_overrides(config: JanusConfig, overrides: Sequence[str], source: str) -> JanusConfig:
+    """A configuration with other values; see `load_config`.
+
+    Raises:
+        ConfigError: it is not valid with them.
+    """
+    raw = config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for override in overrides:
+        _apply_override(raw, override)
+    return parse_config(raw, source)
+
+
 def parse_config(raw: dict[str, Any], source: str = "configuration") -> JanusConfig:
     """Validates an already loaded mapping; see `load_config`."""
     # First, since the other messages repeat values.
@@ -77,7 +90,9 @@ def parse_config(raw: dict[str, Any], source: str = "configuration") -> JanusCon
         raise ConfigError("\n".join([f"{source} holds secrets:", *(f"  {problem}" for problem in secrets)]))
     try:
         config = JanusConfig.model_validate(raw)
-        lines = [] if config.tune is None else list(tune_problems(config.tune, raw, keys_of(JanusConfig), _problems_of))
+        keys = keys_of(JanusConfig)
+        lines = [] if config.tune is None else list(tune_problems(config.tune, raw, keys, _problems_of))
+        lines += [] if config.kubeflow is None else parameter_problems(config.kubeflow.parameters, raw, keys)
     except ValidationError as error:
         lines = _explained(error)
     if lines:

@@ -1,11 +1,34 @@
 """The `kubeflow` section of the configuration: where and how the pipeline's steps run."""
 
+import difflib
 import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from janus_core.strict import Count, Number, StrictModel
+
+STEPS = (
+    "ExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "AnomalyGate",
+    "WindowResolver",
+    "Transform",
+    "Baselines",
+    "WarmStartResolver",
+    "Tuner",
+    "Trainer",
+    "Resolver",
+    "Evaluator",
+    "ServingCheck",
+    "Pusher",
+)
+"""The nodes that a pipeline may have, each of which is a step."""
+REPORT_STEP = "report"
+"""The step after all nodes."""
 
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://")
 KFP_ONLY_ROOTS = ("minio://", "ml-pipeline://", "kfp://")
@@ -22,8 +45,19 @@ class Accelerator(StrictModel):
     count: Count = Field(1, description="The number of accelerators.")
 
 
+class Toleration(StrictModel):
+    """A taint that the pods tolerate."""
+
+    key: str | None = Field(
+        None, description="The taint's key. Without it, and with operator Exists, all taints are tolerated."
+    )
+    operator: str = Field("Equal", description="Equal, or Exists, which matches any value.")
+    value: str | None = Field(None, description="The taint's value.")
+    effect: str | None = Field(None, description="NoSchedule, PreferNoSchedule or NoExecute. By default, any effect.")
+
+
 class StepConfig(StrictModel):
-    """The resources and limits of a step. A key that is not given is taken from `default`."""
+    """The resources, limits and placement of a step. A key that is not given is taken from `default`."""
 
     cpu: Quantity | None = Field(None, description="The CPU that is requested, which is also the limit.")
     memory: Quantity | None = Field(None, description="The memory that is requested, which is also the limit.")
@@ -33,6 +67,16 @@ class StepConfig(StrictModel):
     timeout_seconds: Count | None = Field(None, description="Seconds after which an attempt's pod is stopped.")
     retries: Annotated[int, Field(ge=0)] | None = Field(
         None, description="How often a step is tried again after a failure that may be temporary."
+    )
+    node_selector: dict[str, str] | None = Field(
+        None,
+        description="Labels of the nodes that the step's pods may run on, beside those of `kubeflow.node_selector`.",
+    )
+    tolerations: list[Toleration] | None = Field(
+        None, description="Taints that the step's pods tolerate, beside those of `kubeflow.tolerations`."
+    )
+    annotations: dict[str, str] | None = Field(
+        None, description="Annotations of the step's pods, beside those of `kubeflow.annotations`."
     )
 
 
@@ -51,17 +95,6 @@ class Secret(StrictModel):
     name: str = Field(description="The secret's name.")
     key: str = Field(description="The key in the secret.")
     env: str = Field(description="The variable's name, such as JANUS_MLMD_PASSWORD.")
-
-
-class Toleration(StrictModel):
-    """A taint that the pods tolerate."""
-
-    key: str | None = Field(
-        None, description="The taint's key. Without it, and with operator Exists, all taints are tolerated."
-    )
-    operator: str = Field("Equal", description="Equal, or Exists, which matches any value.")
-    value: str | None = Field(None, description="The taint's value.")
-    effect: str | None = Field(None, description="NoSchedule, PreferNoSchedule or NoExecute. By default, any effect.")
 
 
 class KubeflowConfig(StrictModel):
@@ -98,13 +131,19 @@ class KubeflowConfig(StrictModel):
     service_account: str | None = Field(None, description="The service account of the pods.")
     cron: str | None = Field(None, description="When `janus kubeflow schedule` starts runs, unless `--cron` is given.")
     steps: dict[str, StepConfig] = Field(
-        {}, description="Settings by step: `default`, and the names of nodes such as Trainer."
+        {}, description="Settings by step: `default`, the names of nodes such as Trainer, and `report`, the last step."
+    )
+    parameters: list[str] = Field(
+        [],
+        description="Keys of this configuration that a run may set, such as training.learning_rate: inputs of the "
+        "compiled pipeline, beside data_path, span and epochs.",
     )
     retry_backoff_seconds: Number = Field(
         30, description="Seconds before the first retry, doubled for each further one."
     )
-    node_selector: dict[str, str] = Field({}, description="Labels of the nodes that pods may run on.")
-    tolerations: list[Toleration] = Field([], description="Taints that the pods tolerate.")
+    node_selector: dict[str, str] = Field({}, description="Labels of the nodes that all pods may run on.")
+    tolerations: list[Toleration] = Field([], description="Taints that all pods tolerate.")
+    annotations: dict[str, str] = Field({}, description="Annotations of all pods.")
     env: dict[str, str] = Field({}, description="Environment variables of every step, which must not be secret.")
     secrets: list[Secret] = Field([], description="Environment variables that are read from Kubernetes secrets.")
     volumes: list[Volume] = Field([], description="Persistent volume claims, mounted into every step.")
@@ -130,6 +169,17 @@ class KubeflowConfig(StrictModel):
         if not re.match(r"^(mysql|grpc|sqlite)://", url):
             raise ValueError(f"'{url}' is none of mysql://user@host:port/database, grpc://host:port, sqlite:///path")
         return url
+
+    @field_validator("steps")
+    @classmethod
+    def _steps_exist(cls, steps: dict[str, StepConfig]) -> dict[str, StepConfig]:
+        known = ("default", *STEPS, REPORT_STEP)
+        for name in steps:
+            if name not in known:
+                near = difflib.get_close_matches(name.lower(), [step.lower() for step in known], n=1)
+                hint = next((f" Did you mean '{step}'?" for step in known if step.lower() in near), "")
+                raise ValueError(f"there is no step '{name}'.{hint} Steps are {', '.join(known)}")
+        return steps
 
     @model_validator(mode="after")
     def _volumes_hold_the_paths(self) -> "KubeflowConfig":

@@ -11,13 +11,12 @@ import yaml
 
 from janus_core.files import replacing
 from pipeline.config import JanusConfig
-from pipeline.config.kubeflow import KubeflowConfig, StepConfig
+from pipeline.config.kubeflow import REPORT_STEP, KubeflowConfig, StepConfig
+from pipeline.config.parameters import input_name
 from pipeline.kubeflow.artifacts import CARD, METRICS, MODEL, PAGE, classification_outputs
 from pipeline.kubeflow.bundle import IR_FILE, Bundle, required
 from pipeline.kubeflow.metadata import VARIABLE
 from pipeline.kubeflow.step import BACKOFF_FACTOR
-
-REPORT_STEP = "report"
 
 POD_LABEL = ("app.kubernetes.io/component", "janus-step")
 """A label of the pods of all steps, by which a network policy selects them."""
@@ -70,24 +69,48 @@ def _pipeline(bundle: Bundle) -> Any:
 
     config = bundle.config
     kubeflow = required(config)
-    graph = edges(bundle.ir)
+    graph, inputs = edges(bundle.ir), _inputs(config)
 
-    @dsl.pipeline(name=kfp_name(config), description=f"Janus pipeline {config.name}")
-    def pipeline(data_path: str = config.data.path, span: int = NO_SPAN, epochs: int = config.training.epochs) -> None:
-        last = _report_component(config, bundle.digest)(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
-        report = _configure(last, REPORT_STEP, kubeflow)
+    def pipeline(*values: Any) -> None:
+        given = {"run_id": dsl.PIPELINE_JOB_ID_PLACEHOLDER, **dict(zip(inputs, values, strict=True))}
+        report = _configure(_report_component(config, bundle.digest)(**given), REPORT_STEP, kubeflow)
         with dsl.ExitHandler(report, name="run"):
             tasks: dict[str, Any] = {}
             for node, upstream in graph.items():
-                step = _component(kubeflow, bundle.digest, node)
-                run_id = dsl.PIPELINE_JOB_ID_PLACEHOLDER
-                task = step(run_id=run_id, data_path=data_path, span=span, epochs=epochs)
+                task = _component(config, bundle.digest, node)(**given)
                 task.after(*(tasks[earlier] for earlier in upstream))
                 tasks[node] = _configure(task, node, kubeflow)
                 if node == "ServingCheck" and config.serving.infra_validator == "kubernetes":
                     _pass_own_pod(task)
 
-    return pipeline
+    pipeline.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [_parameter(name, type(default), default) for name, default in inputs.items()]
+    )
+    return dsl.pipeline(pipeline, name=kfp_name(config), description=f"Janus pipeline {config.name}")
+
+
+def _inputs(config: JanusConfig) -> dict[str, str | int]:
+    """The pipeline's inputs, which are also those of each step beside the run's id, with their defaults.
+
+    A key of `kubeflow.parameters` has the empty default, which leaves it as it was compiled.
+    """
+    keys = {input_name(key): "" for key in required(config).parameters}
+    return {"data_path": config.data.path, "span": NO_SPAN, "epochs": config.training.epochs, **keys}
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation, default=default)
+
+
+def _input_parameters(config: JanusConfig) -> list[inspect.Parameter]:
+    """The inputs of a step, as KFP reads them from a function's signature."""
+    return [_parameter("run_id", str), *(_parameter(name, type(value)) for name, value in _inputs(config).items())]
+
+
+def _input_arguments(config: JanusConfig, run_id: str, data_path: str, span: str, epochs: str, *keys: str) -> list[str]:
+    """The arguments that pass the inputs, whose values KFP fills in, on to `run_node` and `finish`."""
+    settings = [f"--set={key}={value}" for key, value in zip(required(config).parameters, keys, strict=True)]
+    return [f"--run-id={run_id}", f"--data-path={data_path}", f"--span={span}", f"--epochs={epochs}", *settings]
 
 
 def _report_component(config: JanusConfig, digest: str) -> Callable[..., Any]:
@@ -96,19 +119,20 @@ def _report_component(config: JanusConfig, digest: str) -> Callable[..., Any]:
 
     kubeflow = required(config)
 
-    def last(run_id: str, *_outputs: Any) -> dsl.ContainerSpec:
+    inputs = _input_parameters(config)
+
+    def last(*values: Any) -> dsl.ContainerSpec:
+        arguments = _input_arguments(config, *values[: len(inputs)])
         return dsl.ContainerSpec(
             image=kubeflow.image,
             command=["python", "-m", "pipeline.kubeflow.finish"],
             # KFP puts a description of the step's outputs in the place of `{{$}}`.
-            args=[*_common_arguments(kubeflow, digest), f"--run-id={run_id}", "--executor-input", "{{$}}"],
+            args=[*_common_arguments(kubeflow, digest), *arguments, "--executor-input", "{{$}}"],
         )
 
     outputs = {METRICS: dsl.Metrics, PAGE: dsl.HTML, CARD: dsl.Markdown, MODEL: dsl.Model}
     outputs |= dict.fromkeys(classification_outputs(config), dsl.ClassificationMetrics)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter("run_id", kind, annotation=str)]
-    parameters += [inspect.Parameter(name, kind, annotation=dsl.Output[type_]) for name, type_ in outputs.items()]
+    parameters = [*inputs, *(_parameter(name, dsl.Output[type_]) for name, type_ in outputs.items())]
     last.__signature__ = inspect.Signature(parameters, return_annotation=dsl.ContainerSpec)  # type: ignore[attr-defined]
     last.__name__ = REPORT_STEP
     return dsl.container_component(last)
@@ -118,23 +142,27 @@ def _common_arguments(kubeflow: KubeflowConfig, digest: str) -> list[str]:
     return [f"--ir={kubeflow.bundle}/{IR_FILE}", f"--digest={digest}", f"--pipeline-root={kubeflow.pipeline_root}"]
 
 
-def _component(kubeflow: KubeflowConfig, digest: str, node: str) -> Callable[..., Any]:
+def _component(config: JanusConfig, digest: str, node: str) -> Callable[..., Any]:
     """KFP's component of a node."""
     from kfp import dsl
 
+    kubeflow = required(config)
     retries = [
         f"--retries={kubeflow.step(node).retries or 0}",
         f"--retry-backoff-seconds={kubeflow.retry_backoff_seconds:g}",
     ]
 
-    def step(run_id: str, data_path: str, span: int, epochs: int) -> dsl.ContainerSpec:
-        parameters = [f"--run-id={run_id}", f"--data-path={data_path}", f"--span={span}", f"--epochs={epochs}"]
+    def step(*values: Any) -> dsl.ContainerSpec:
+        arguments = _input_arguments(config, *values)
         return dsl.ContainerSpec(
             image=kubeflow.image,
             command=["python", "-m", "pipeline.kubeflow.run_node"],
-            args=[*_common_arguments(kubeflow, digest), f"--node-id={node}", *retries, *parameters],
+            args=[*_common_arguments(kubeflow, digest), f"--node-id={node}", *retries, *arguments],
         )
 
+    step.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        _input_parameters(config), return_annotation=dsl.ContainerSpec
+    )
     step.__name__ = step_name(node).replace("-", "_")
     return dsl.container_component(step)
 
@@ -178,9 +206,11 @@ def _configure(task: Any, node: str, kubeflow: KubeflowConfig) -> Any:
         kubernetes.use_config_map_as_volume(
             task, config_map_name=kubeflow.bundle_config_map, mount_path=kubeflow.bundle
         )
-    for label, value in kubeflow.node_selector.items():
+    for label, value in {**kubeflow.node_selector, **(step.node_selector or {})}.items():
         kubernetes.add_node_selector(task, label_key=label, label_value=value)
-    for toleration in kubeflow.tolerations:
+    for annotation, value in {**kubeflow.annotations, **(step.annotations or {})}.items():
+        kubernetes.add_pod_annotation(task, annotation_key=annotation, annotation_value=value)
+    for toleration in [*kubeflow.tolerations, *(step.tolerations or [])]:
         kubernetes.add_toleration(task, **toleration.model_dump(exclude_none=True))
     if step.timeout_seconds:
         kubernetes.set_timeout(task, step.timeout_seconds)

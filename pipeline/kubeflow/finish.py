@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from janus_core.errors import JanusError, exit_code_of, readable
 from pipeline import environment
+from pipeline.kubeflow.run_node import RunParameters, add_parameters, config_of_run
 from pipeline.kubeflow.step import check_run_id, exit_now, report_reason, step_parser
 from pipeline.report.report_json import RunReport, new_report
 
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = step_parser("pipeline.kubeflow.finish", __doc__)
     parser.add_argument("--executor-input", metavar="JSON", help="what KFP puts in the place of {{$}}")
+    add_parameters(parser)
     parser.add_argument("--pipeline-root", required=True, metavar="URI", help="TFX's pipeline root")
     options = parser.parse_args(arguments)
     environment.prepare(verbose=True)
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         check_run_id(options.run_id)
         bundle = read_bundle(Path(options.ir).parent, options.digest)
+        bundle = replace(bundle, config=config_of_run(bundle.config, RunParameters.of(options)))
         report, place = finish(bundle, options.run_id, options.pipeline_root, options.executor_input)
     except Exception as error:
         report_reason(f"report: {readable(error)}")

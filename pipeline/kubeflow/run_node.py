@@ -33,6 +33,8 @@ from janus_core.errors import (
     readable,
 )
 from pipeline import environment
+from pipeline.config import JanusConfig
+from pipeline.config.file import with_overrides
 from pipeline.kubeflow.step import (
     TransientError,
     check_run_id,
@@ -64,6 +66,27 @@ class RunParameters:
     data_path: str | None = None
     span: int | None = None
     epochs: int | None = None
+    settings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> "RunParameters":
+        """From the arguments that `add_parameters` adds."""
+        settings = tuple(text for text in options.settings or () if not text.endswith("="))
+        return cls(options.data_path or None, options.span, options.epochs, settings)
+
+
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments for the inputs of a run."""
+    parser.add_argument("--data-path", metavar="PATH", help="instead of data.path; empty: as compiled")
+    parser.add_argument("--span", type=_from(0), metavar="N", help="the span to ingest; empty or below 0: the newest")
+    parser.add_argument("--epochs", type=_from(1), metavar="N", help="instead of training.epochs; 0: as compiled")
+    parser.add_argument(
+        "--set",
+        action="append",
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="instead of a key of kubeflow.parameters; empty: as compiled",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,8 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from pipeline.kubeflow.bundle import read_bundle
 
         bundle = read_bundle(Path(options.ir).parent, options.digest)
-        parameters = RunParameters(options.data_path or None, options.span, options.epochs)
-        run_node(bundle, options.node_id, options.run_id, options.pipeline_root, parameters)
+        run_node(bundle, options.node_id, options.run_id, options.pipeline_root, RunParameters.of(options))
     except Exception as error:
         report_reason(f"{options.node_id}: {readable(error)}")
         if isinstance(error, JanusError):
@@ -158,20 +180,38 @@ def check_earlier_attempt(node_id: str, run_id: str, connection: Any) -> None:
 
 
 def ir_of_run(bundle: "Bundle", parameters: RunParameters) -> Any:
-    """The compiled pipeline; compiled again where a parameter changes the configuration."""
-    config = bundle.config
-    if parameters.data_path is not None:
-        config = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path})})
-    if parameters.epochs is not None:
-        training = config.training.model_copy(update={"epochs": parameters.epochs})
-        config = config.model_copy(update={"training": training})
+    """The compiled pipeline; compiled again where a parameter changes the configuration.
+
+    Raises:
+        ConfigError: it has other nodes then, or the configuration is not valid.
+    """
+    config = config_of_run(bundle.config, parameters)
     if config == bundle.config and parameters.span is None:
         return bundle.ir
     from pipeline.kubeflow.bundle import compile_ir
 
     if config.kubeflow is None:
         raise ConfigError("the bundle's configuration has no `kubeflow` section: compile it again")
-    return compile_ir(config, Path(config.kubeflow.bundle), parameters.span)
+    ir = compile_ir(config, Path(config.kubeflow.bundle), parameters.span)
+    if _node_ids(ir) != _node_ids(bundle.ir):
+        raise ConfigError(f"with {', '.join(parameters.settings)}, the pipeline has other steps: compile it with these")
+    return ir
+
+
+def config_of_run(config: JanusConfig, parameters: RunParameters) -> JanusConfig:
+    """The compiled configuration with what a run changes.
+
+    Raises:
+        ConfigError: it is not valid then.
+    """
+    if parameters.settings:
+        config = with_overrides(config, parameters.settings, "the run's configuration")
+    if parameters.data_path is not None:
+        config = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path})})
+    if parameters.epochs is not None:
+        training = config.training.model_copy(update={"epochs": parameters.epochs})
+        config = config.model_copy(update={"training": training})
+    return config
 
 
 def check_execution(node_id: str, execution: "NodeExecution | None") -> None:
@@ -210,8 +250,12 @@ def _failure(execution: "NodeExecution") -> JanusError:
     return kind(execution.message or "its execution failed; TFX recorded no reason")
 
 
+def _node_ids(ir: Any) -> list[str]:
+    return [node.pipeline_node.node_info.id for node in ir.nodes]
+
+
 def _node(ir: Any, node_id: str) -> Any:
-    names = [node.pipeline_node.node_info.id for node in ir.nodes]
+    names = _node_ids(ir)
     if node_id not in names:
         raise ConfigError(f"there is no node '{node_id}' in the pipeline; its nodes are {', '.join(names)}")
     return ir.nodes[names.index(node_id)].pipeline_node
@@ -231,9 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--attempt", action="store_true", help="do the work in this process, once")
     parser.add_argument("--pipeline-root", metavar="URI", help="TFX's pipeline root, instead of the compiled one")
-    parser.add_argument("--data-path", metavar="PATH", help="instead of data.path; empty: as compiled")
-    parser.add_argument("--span", type=_from(0), metavar="N", help="the span to ingest; empty or below 0: the newest")
-    parser.add_argument("--epochs", type=_from(1), metavar="N", help="instead of training.epochs; 0: as compiled")
+    add_parameters(parser)
     return parser
 
 

@@ -1,5 +1,6 @@
 """What is sent to Kubeflow Pipelines: a compiled pipeline, named by its content, and the parameters of its runs."""
 
+import difflib
 import hashlib
 import re
 import tempfile
@@ -13,7 +14,9 @@ import kfp_server_api as api
 
 from janus_core.errors import ConfigError
 from pipeline.config import JanusConfig
+from pipeline.config.file import with_overrides
 from pipeline.config.kubeflow import absolute
+from pipeline.config.parameters import input_name
 from pipeline.config.secrets import PARAMETER, problems_at
 from pipeline.environment import library_output_to
 from pipeline.kubeflow.bundle import FOLDER, default_output, digest_of, required, write_bundle
@@ -99,7 +102,7 @@ def compiled(config: JanusConfig, parameters: Sequence[str] = (), verbose: bool 
         DataError: the curated schema does not fit the configuration.
     """
     kubeflow, name = required(config), pipeline_name(config)
-    given = parameters_of(parameters)
+    given = parameters_of(parameters, config)
     check_schema_file(config)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -140,13 +143,14 @@ def bundle_notes(config: JanusConfig, digest: str) -> list[str]:
     return notes
 
 
-def parameters_of(texts: Sequence[str]) -> dict[str, Parameter]:
+def parameters_of(texts: Sequence[str], config: JanusConfig) -> dict[str, Parameter]:
     """The values of NAME=VALUE, as the pipeline's inputs have them.
 
     Raises:
         ConfigError: one is not of this form, holds a secret, the pipeline has no such input, or a value is not of its
-            type.
+            type, or not valid in the configuration.
     """
+    keys, settings = required(config).parameters, []
     given: dict[str, Parameter] = {}
     for text in texts:
         name, sign, value = text.partition("=")
@@ -162,13 +166,19 @@ def parameters_of(texts: Sequence[str]) -> dict[str, Parameter]:
                 given[name] = absolute(value)
             except ValueError as error:
                 raise ConfigError(f"--param {name}: {error}") from None
+        elif name in keys:
+            settings.append(text)
+            given[input_name(name)] = value
         elif name not in LEAST:
-            inputs = ", ".join(sorted(["data_path", *LEAST]))
-            raise ConfigError(f"--param {name}: the pipeline has no such input; it has {inputs}")
+            inputs = [*sorted(["data_path", *LEAST]), *keys]
+            near = difflib.get_close_matches(name, inputs, n=1)
+            hint = f"Did you mean '{near[0]}'?" if near else "A key of the configuration must be in kubeflow.parameters"
+            raise ConfigError(f"--param {name}: the pipeline has no such input; it has {', '.join(inputs)}. {hint}")
         elif not re.fullmatch(r"[0-9]+", value) or int(value) < LEAST[name]:
             raise ConfigError(f"--param {name}: '{value}' is no whole number from {LEAST[name]} on")
         else:
             given[name] = int(value)
+    with_overrides(config, settings, "with --param, the configuration")
     return given
 
 

@@ -1,6 +1,8 @@
 """What each component of the pipeline depends on: its parameters are its cache key."""
 
+import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.orchestration.pipeline import Pipeline
 
+from pipeline import dag
+from pipeline.config.kubeflow import STEPS
 from pipeline.dag import (
     Places,
     create_data_pipeline,
@@ -271,3 +275,8 @@ def test_a_schema_is_inferred_from_the_data_alone(folder: Path) -> None:
     parameters = str(pipeline.components[0].exec_properties).replace("\\", "")
     assert '"column_types": {}' in parameters
     assert '"columns": ["carrier", "delay", "distance", "late"]' in parameters
+
+
+def test_the_steps_that_a_configuration_may_name_are_the_nodes() -> None:
+    nodes = {*re.findall(r'with_id\(\s*"(\w+)"', inspect.getsource(dag)), dag.BASELINES}
+    assert nodes == set(STEPS)

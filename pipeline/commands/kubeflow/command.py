@@ -61,7 +61,11 @@ class Connection:
 
 Parameters = Annotated[
     list[str] | None,
-    typer.Option("--param", metavar="NAME=VALUE", help="An input: data_path, span or epochs; repeatable."),
+    typer.Option(
+        "--param",
+        metavar="NAME=VALUE",
+        help="An input: data_path, span, epochs, or a key of kubeflow.parameters; repeatable.",
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, as JSON, and change nothing.")]
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pipeline.config.file import parse_config
 from pipeline.kubeflow.artifacts import classification_outputs
 from pipeline.kubeflow.bundle import Bundle, read_bundle, write_bundle
 from pipeline.kubeflow.compile import POD_LABEL, compile_pipeline, edges, step_name
-from pipeline.kubeflow.run_node import RunParameters, ir_of_run
+from pipeline.kubeflow.run_node import RunParameters, add_parameters, ir_of_run
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
 from tests.pipeline.small import small_raw
 from tests.pipeline.test_dag import SCHEMA
@@ -129,9 +130,22 @@ def test_the_report_declares_what_kubeflows_pages_show(compiled: Compiled) -> No
 def configured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
     """KFP's specification and platform of a pipeline with retries and a private image."""
     folder = tmp_path_factory.mktemp("configured")
-    steps = {"default": {"retries": 2}, "Trainer": {"retries": 1, "timeout_seconds": 7200}}
-    image = {"image_pull_policy": "Always", "image_pull_secrets": ["registry"]}
-    bundle = write_bundle(cluster_config(folder, steps=steps, retry_backoff_seconds=60, **image), folder / "bundle")
+    trainer = {
+        "retries": 1,
+        "timeout_seconds": 7200,
+        "node_selector": {"disk": "ssd", "pool": "gpu"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "annotations": {"sidecar.istio.io/inject": "false"},
+    }
+    steps = {"default": {"retries": 2, "annotations": {"team": "mtl"}}, "Trainer": trainer}
+    options = {
+        "image_pull_policy": "Always",
+        "image_pull_secrets": ["registry"],
+        "node_selector": {"pool": "cpu"},
+        "tolerations": [{"key": "spot", "value": "true"}],
+        "annotations": {"owner": "us"},
+    }
+    bundle = write_bundle(cluster_config(folder, steps=steps, retry_backoff_seconds=60, **options), folder / "bundle")
     spec, platform = yaml.safe_load_all(compile_pipeline(bundle, folder / "pipeline.yaml").read_text())
     return spec, platform
 
@@ -142,6 +156,17 @@ def test_how_the_image_is_fetched(configured: tuple[dict[str, Any], dict[str, An
         assert [secret["secretName"] for secret in pod["imagePullSecret"]] == ["registry"]
         if hasattr(kubernetes, "set_security_context"):
             assert pod["securityContext"]["runAsUser"] in (1000, "1000")
+
+
+def test_where_a_steps_pods_run_adds_to_where_all_do(configured: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    executors = configured[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    trainer, other = executors["exec-trainer"], executors["exec-transform"]
+    assert trainer["nodeSelector"]["labels"] == {"disk": "ssd", "pool": "gpu"}
+    assert other["nodeSelector"]["labels"] == {"pool": "cpu"}
+    assert [toleration["key"] for toleration in trainer["tolerations"]] == ["spot", "gpu"]
+    assert [toleration["key"] for toleration in other["tolerations"]] == ["spot"]
+    assert trainer["podMetadata"]["annotations"] == {"owner": "us", "sidecar.istio.io/inject": "false"}
+    assert other["podMetadata"]["annotations"] == {"owner": "us", "team": "mtl"}
 
 
 def test_the_time_for_retries_holds_all_attempts(configured: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -237,6 +262,31 @@ def test_a_bundle_that_is_not_the_compiled_one_is_refused(compiled: Compiled, tm
         read_bundle(tmp_path)
 
 
+def test_keys_that_a_run_may_set_are_inputs(tmp_path: Path) -> None:
+    bundle = write_bundle(cluster_config(tmp_path, parameters=["training.learning_rate"]), tmp_path / "bundle")
+    spec, _ = yaml.safe_load_all(compile_pipeline(bundle, tmp_path / "pipeline.yaml").read_text())
+    inputs = spec["root"]["inputDefinitions"]["parameters"]
+    assert set(inputs) == {"data_path", "epochs", "span", "training_learning_rate"}
+    assert inputs["training_learning_rate"]["defaultValue"] == ""
+    executors = spec["deploymentSpec"]["executors"]
+    wanted = "--set=training.learning_rate={{$.inputs.parameters['training_learning_rate']}}"
+    assert all(wanted in executor["container"]["args"] for executor in executors.values())
+
+    assert ir_of_run(bundle, RunParameters(settings=("training.learning_rate=0.001",))) is bundle.ir
+    changed = ir_of_run(bundle, RunParameters(settings=("training.learning_rate=0.5",)))
+    assert '"learning_rate":0.5' in str(changed).replace("\\", "")
+    with pytest.raises(ConfigError, match="has other steps: compile it with these"):
+        ir_of_run(bundle, RunParameters(settings=("training.warm_start=true",)))
+
+
+def test_an_input_that_is_empty_leaves_the_compiled_value() -> None:
+    parser = ArgumentParser()
+    add_parameters(parser)
+    given = ["--data-path=", "--span=-1", "--epochs=3", "--set=training.learning_rate=", "--set=tasks.delay.loss=mae"]
+    assert RunParameters.of(parser.parse_args(given)) == RunParameters(epochs=3, settings=("tasks.delay.loss=mae",))
+    assert RunParameters.of(parser.parse_args([])) == RunParameters()
+
+
 def test_parameters_of_a_run_change_their_nodes(compiled: Compiled) -> None:
     bundle = read_bundle(compiled.folder / "bundle")
     same = RunParameters(data_path=bundle.config.data.path, epochs=bundle.config.training.epochs)
@@ -256,6 +306,16 @@ def test_parameters_of_a_run_change_their_nodes(compiled: Compiled) -> None:
         ({"metadata": "postgres://db"}, "is none of mysql://"),
         ({"volumes": []}, "is in no mounted volume"),
         ({"steps": {"default": {"memory": "lots"}}}, "kubeflow.steps.default.memory"),
+        (
+            {"steps": {"Tranier": {"cpu": "4"}}},
+            "there is no step 'Tranier'. Did you mean 'Trainer'? Steps are default, ",
+        ),
+        ({"steps": {"trainer": {"cpu": "4"}}}, "Did you mean 'Trainer'?"),
+        ({"parameters": ["training.learning_rat"]}, "unknown key. Did you mean 'training.learning_rate'?"),
+        ({"parameters": ["data.path"]}, "a run leaves the data and the steps as they are; it may set model, training"),
+        ({"parameters": ["training.warm_start"]}, "a run cannot set this key: it decides which steps there are"),
+        ({"parameters": ["tasks.dely.loss"]}, "there is no 'dely' in tasks; there are late, delay"),
+        ({"parameters": ["seed", "seed"]}, "its input would have the name of that of seed"),
         ({"image": None}, "kubeflow.image"),
         ({"image_pull_policy": "Sometimes"}, "kubeflow.image_pull_policy"),
         ({"volumes": [{"claim": "a.b", "path": "/"}]}, "kubeflow.volumes.0.claim"),
@@ -263,7 +323,7 @@ def test_parameters_of_a_run_change_their_nodes(compiled: Compiled) -> None:
     ],
 )
 def test_a_section_that_cannot_work_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         cluster_config(tmp_path, **changed)
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from janus_core.errors import ConfigError
 from pipeline.cli import app
+from pipeline.config import JanusConfig
 from pipeline.kubeflow.bundle import required, unpinned_note
 from pipeline.kubeflow.submission import bundle_notes, parameters_of, pipeline_name
 from tests.pipeline.kubeflow.harness import cluster_config, kubeflow_raw
@@ -18,9 +19,20 @@ from tests.pipeline.kubeflow.kfp_server import State, running
 from tests.pipeline.small import small_raw
 
 
-def test_parameters_are_of_the_pipelines_inputs() -> None:
-    given = parameters_of(["data_path=gs://b/a=b", "epochs=5", "span=0"])
-    assert given == {"data_path": "gs://b/a=b", "epochs": 5, "span": 0}
+@pytest.fixture(scope="module")
+def config() -> JanusConfig:
+    return cluster_config(Path("/mnt"), parameters=["training.learning_rate", "tasks.delay.loss"])
+
+
+def test_parameters_are_of_the_pipelines_inputs(config: JanusConfig) -> None:
+    texts = ["data_path=gs://b/a=b", "epochs=5", "span=0", "training.learning_rate=2e-3", "tasks.delay.loss=mae"]
+    assert parameters_of(texts, config) == {
+        "data_path": "gs://b/a=b",
+        "epochs": 5,
+        "span": 0,
+        "training_learning_rate": "2e-3",
+        "tasks_delay_loss": "mae",
+    }
 
 
 @pytest.mark.parametrize(
@@ -29,16 +41,23 @@ def test_parameters_are_of_the_pipelines_inputs() -> None:
         (["epochs"], "--param 'epochs' is not NAME=VALUE"),
         (["=5"], "is not NAME=VALUE"),
         (["epochs=5", "epochs=6"], "--param epochs is given twice"),
-        (["rate=5"], "--param rate: the pipeline has no such input; it has data_path, epochs, span"),
+        (
+            ["training.batch_size=5"],
+            "--param training.batch_size: the pipeline has no such input; it has data_path, epochs, span, "
+            "training.learning_rate, tasks.delay.loss. A key of the configuration must be in kubeflow.parameters",
+        ),
+        (["training.learning_rat=5"], "Did you mean 'training.learning_rate'?"),
+        (["training.learning_rate=-1"], "training.learning_rate: expected greater than 0, got -1"),
+        (["tasks.delay.loss=mea"], "tasks.delay.loss: expected 'mse', 'mae'"),
         (["epochs=0"], "--param epochs: '0' is no whole number from 1 on"),
         (["epochs=5.0"], "--param epochs: '5.0' is no whole number"),
         (["span=-1"], "--param span: '-1' is no whole number from 0 on"),
         (["data_path=data"], "--param data_path: 'data' is relative"),
     ],
 )
-def test_parameters_that_are_none(texts: list[str], words: str) -> None:
+def test_parameters_that_are_none(config: JanusConfig, texts: list[str], words: str) -> None:
     with pytest.raises(ConfigError) as error:
-        parameters_of(texts)
+        parameters_of(texts, config)
     assert words in str(error.value)
 
 
@@ -51,9 +70,9 @@ def test_parameters_that_are_none(texts: list[str], words: str) -> None:
         "password=hunter2",
     ],
 )
-def test_a_parameter_that_holds_a_secret_is_refused_and_not_repeated(text: str) -> None:
+def test_a_parameter_that_holds_a_secret_is_refused_and_not_repeated(config: JanusConfig, text: str) -> None:
     with pytest.raises(ConfigError, match="^--param.*; let kubeflow.secrets set") as error:
-        parameters_of([text])
+        parameters_of([text], config)
     assert "hunter2" not in str(error.value)
 
 

@@ -24,6 +24,7 @@ from tests.pipeline.kubeflow.harness import cluster_config
 from tests.pipeline.kubeflow.local_run import LocalRun, run_container, run_locally
 from tests.pipeline.kubeflow.mysql import mysql_server
 from tests.pipeline.small import small_config, write_table
+from trainer.config import TrainerConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.very_slow, pytest.mark.timeout(1800)]
 
@@ -38,7 +39,7 @@ def mysql(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def compiled(tmp_path: Path) -> Path:
-    bundle = write_bundle(cluster_config(tmp_path), tmp_path / "bundle")
+    bundle = write_bundle(cluster_config(tmp_path, parameters=["training.learning_rate"]), tmp_path / "bundle")
     path = compile_pipeline(bundle, tmp_path / "pipeline.yaml")
     # Only now: the data are not where a pipeline is compiled.
     write_table(tmp_path, 300)
@@ -61,6 +62,13 @@ def _report(folder: Path, run: LocalRun) -> dict[str, Any]:
 
 def _worked(report: Mapping[str, Any]) -> set[str]:
     return {name for name, component in report["components"].items() if not component["cached"]}
+
+
+def _trained(store: MetadataStore, run_id: str) -> TrainerConfig:
+    """The configuration that a run's Trainer was given."""
+    (execution,) = store.get_executions_by_id([executions_of_run(store, run_id)["Trainer"].id])
+    custom = json.loads(execution.custom_properties["custom_config"].string_value)
+    return TrainerConfig.model_validate_json(custom["trainer"])
 
 
 def test_three_runs_on_mysql(
@@ -100,13 +108,16 @@ def test_three_runs_on_mysql(
 
     table = tmp_path / "data/table.csv"
     table.write_text(table.read_text() + "130,B,no,5\n" * 20, encoding="utf-8")
-    third = run_locally(compiled, mysql, monkeypatch)
+    third = run_locally(compiled, mysql, monkeypatch, training_learning_rate="0.0123")
     assert third.succeeded, third.outputs
     last = _report(tmp_path, third)
     assert {"ExampleGen", "Trainer", "Evaluator", "Pusher"} <= _worked(last)
     assert not report["tasks"]["delay"]["baseline"]
     assert last["tasks"]["delay"]["baseline"], "the first run's model"
     assert last["pushed"] != report["pushed"]
+    store = MetadataStore(connection_config(mysql))
+    rates = [_trained(store, run.run_id).training.learning_rate for run in (first, third)]
+    assert rates == [0.001, 0.0123]
 
 
 def test_each_step_may_be_killed(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
