@@ -54,12 +54,13 @@ def _doubt(name: str, task: Mapping[str, Any], analysis: TaskAnalysis | None) ->
     enough = labelled.get("eval", 0) >= FEWEST_LABELS
     reached = [name for name, value in metrics.items() if enough and _is_implausible(task, name, value)]
     dominant = _dominant(analysis.importance, analysis.importance_base) if analysis else None
-    question = "is it known when a prediction is needed, or does it hold the answer?"
+    known = "known when a prediction is needed, or does"
+    question = f"is it {known} it hold the answer?"
     carries = f"column '{dominant[0]}' carries {100 * dominant[1]:.0f} % of the importance" if dominant else ""
     if reached:
         metric = reached[0]
         good = f"task {name}: {metric} {metrics[metric]:.4f} is implausibly good"
-        return f"{good}; {carries or 'a column may hold the answer'}: {question}"
+        return f"{good}; {carries}: {question}" if carries else f"{good}: is every column {known} one hold the answer?"
     return f"task {name}: {carries}: {question}" if carries else None
 
 

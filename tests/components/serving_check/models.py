@@ -13,6 +13,9 @@ from tests.components.examples import example
 Price = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 """x [n], color [n], stops [n] (NaN where missing) → price [n]."""
 
+Errors = Callable[[tf.Tensor], tf.Tensor]
+"""color [n] → the error of each row [n], empty where it has none."""
+
 ROWS = [
     example({"x": 0.5 * number, "color": color, "stops": stops, "label": 7.0})
     for number, (color, stops) in enumerate([(b"red", 1), (b"blue", None), (None, 3), (None, None), (b"red", 0)])
@@ -54,9 +57,9 @@ def slow(x: tf.Tensor, color: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
 
 
 class _Model(tf.Module):
-    def __init__(self, price: Price, columns_price: Price, refuses: bool):
+    def __init__(self, price: Price, columns_price: Price, refuses: bool, errors: Errors | None):
         super().__init__()
-        self._refuses = refuses
+        self._refuses, self._errors = refuses, errors
         self._price, self._columns_price = price, columns_price
         self.scale = tf.Variable(2.0)
         self.offsets = tf.Variable(tf.zeros([1 << 12]))
@@ -101,6 +104,7 @@ class _Model(tf.Module):
         high = tf.sigmoid(x) + 0 * tf.reduce_sum(self.offsets)
         classes = tf.tile(tf.constant([["low", "high"]]), [tf.shape(x)[0], 1])
         return {
+            **({"error": self._errors(color)} if self._errors else {}),
             "price": (self.scale * price(x, color, stops))[:, None],
             "twice": (2 * self.scale * price(x, color, stops))[:, None],
             "level/classes": classes,
@@ -109,13 +113,17 @@ class _Model(tf.Module):
 
 
 def save_model(
-    folder: Path, price: Price = good_price, columns_price: Price | None = None, refuses: bool = True
+    folder: Path,
+    price: Price = good_price,
+    columns_price: Price | None = None,
+    refuses: bool = True,
+    errors: Errors | None = None,
 ) -> Path:
     """A SavedModel in `folder` with serving_default, serving_columns, and the signature `level` of a task.
 
-    It refuses wrong values in serving_columns, or not.
+    It refuses wrong values in serving_columns, or not; with `errors`, it has the output `error`.
     """
-    module = _Model(price, columns_price or price, refuses)
+    module = _Model(price, columns_price or price, refuses, errors)
     names = ("serving_default", "serving_columns")
     tf.saved_model.save(module, str(folder), signatures={name: getattr(module, name) for name in names})
     edit(folder, _finish)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from components.serving_check import check
 from components.serving_check.check import check_model, latency_problems
@@ -12,8 +13,10 @@ from components.serving_check.result import CheckResult
 from serving.check import trial
 from serving.check.__main__ import main
 from serving.check.findings import Latency
+from serving.check.requests import UNSEEN
+from serving.description import ColumnDescription, ModelDescription, write_description
 from tests.components.serving_check import models
-from tests.components.serving_check.models import ROWS, edit, save_model
+from tests.components.serving_check.models import ROWS, Errors, edit, save_model
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +83,40 @@ def test_values_that_should_be_refused(tmp_path: Path) -> None:
         ),
         "serving_columns: nan in column x is answered, and should be refused",
     ]
+
+
+def _is_wrong(color: tf.Tensor) -> tf.Tensor:
+    return tf.constant([UNSEEN]) == color
+
+
+def _refused(color: tf.Tensor) -> tf.Tensor:
+    with tf.control_dependencies([tf.debugging.Assert(~tf.reduce_any(_is_wrong(color)), ["no image"])]):
+        return tf.fill(tf.shape(color), "")
+
+
+@pytest.mark.parametrize(
+    ("errors", "problem"),
+    [
+        (lambda color: tf.where(_is_wrong(color), "no image", ""), None),
+        (lambda color: tf.fill(tf.shape(color), ""), ", after one with an image, has the errors [b'', b'']"),
+        (
+            lambda color: tf.fill(tf.shape(color), tf.where(tf.reduce_any(_is_wrong(color)), "no image", "")),
+            ", after one with an image, has the errors [b'no image', b'no image']",
+        ),
+        (_refused, " is refused with all rows beside it: "),
+    ],
+    ids=["its own error", "no error", "an error of all", "refused"],
+)
+def test_a_row_with_no_image_is_an_error_of_its_own(tmp_path: Path, errors: Errors, problem: str | None) -> None:
+    model = save_model(tmp_path / "model", errors=errors)
+    column = ColumnDescription(dtype="string", required=False, kinds=["image"])
+    write_description(model, ModelDescription(tasks={}, columns={"color": column}))
+    found = problems_of(model)
+    if problem is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert found[0].startswith(f"serving_columns: a row with no image in column color{problem}")
 
 
 def test_answers_that_depend_on_the_batch(tmp_path: Path) -> None:

@@ -38,7 +38,12 @@ def analysis(worse: dict[str, float], base: float | None = 0.7, chance: bool = F
         ({"auc": 0.85}, 500, HONEST, None),
         ({"auc": 0.9985}, 500, HONEST, None),
         ({"r2": 0.998}, 500, HONEST, None),
-        ({"auc": 1.0}, 500, HONEST, "auc 1.0000 is implausibly good; a column may hold the answer: is it known when"),
+        (
+            {"auc": 1.0},
+            500,
+            HONEST,
+            "auc 1.0000 is implausibly good: is every column known when a prediction is needed",
+        ),
         ({"auc": 0.9991}, 500, {}, "auc 0.9991 is implausibly good"),
         ({"r2": 0.9995}, 500, {}, "r2 0.9995 is implausibly good"),
         ({"auc": 1.0}, 29, HONEST, None),
