@@ -56,23 +56,15 @@ def _options(
     del version
 
 
-for _command in (run, init, schema, report, compare, tune):
-    app.command()(_command)
-app.command("schema-of-config")(schema_of_config)
-for _command in (
-    runs,
-    lineage,
-    diff,
-    explain,
-    tensorboard,
-    serve,
-    predict,
-    skew,
-    versions,
-    rollback,
-    deployment,
-    clean,
-):
-    app.command()(_command)
-app.add_typer(kubeflow)
-app.command()(beam)
+_PANELS = {
+    "Train": (init, run, report, tune, compare, schema),
+    "Look back": (runs, diff, lineage, tensorboard, clean),
+    "Serve": (serve, predict, skew, versions, rollback, deployment),
+}
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.add_typer(kubeflow, rich_help_panel="Run elsewhere")
+app.command(rich_help_panel="Run elsewhere")(beam)
+app.command(rich_help_panel="Reference")(explain)
+app.command("schema-of-config", rich_help_panel="Reference")(schema_of_config)

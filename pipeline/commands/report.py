@@ -22,7 +22,12 @@ def report(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> None:
-    """Print the newest run's metrics and gates, and where its report.html is."""
+    """Print the newest run's metrics and gates, and where its report.html is.
+
+    Example:
+
+        janus report configs/orders.yaml --html
+    """
     from pipeline.report.report_json import read_latest
     from pipeline.report.view import report_view
     from pipeline.run.display import console_on

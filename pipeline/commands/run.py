@@ -23,6 +23,10 @@ def run(
 
     Exit codes: 0 pushed, or nothing new to do; 1 unexpected; 2 usage or configuration; 3 data or schema rejected;
     4 a task's gate failed, nothing pushed; 5 the exported model failed its serving check; 130 interrupted.
+
+    Example:
+
+        janus run configs/flights.yaml --set training.epochs=10
     """
     with end_reported_by_event(as_json):
         from pipeline.run.job import run_job

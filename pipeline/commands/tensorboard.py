@@ -56,7 +56,12 @@ def tensorboard(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show losses, loss weights, metrics and gates of all trainings, per task and epoch, in TensorBoard."""
+    """Show losses, loss weights, metrics and gates of all trainings, per task and epoch, in TensorBoard.
+
+    Example:
+
+        janus tensorboard configs/orders.yaml --port 6006
+    """
 
     home = Home(load(config, overrides).name)
     for changed, name in trainings_of(home):

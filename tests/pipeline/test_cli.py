@@ -1,11 +1,16 @@
 """The command line, as far as it gets without TFX."""
 
+import inspect
 import json
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -32,11 +37,30 @@ def test_help_loads_nothing_heavy() -> None:
     assert "schema-of-config" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "schema", "report", "schema-of-config"])
-def test_every_command_has_help(command: str) -> None:
-    code, out, _ = janus(command, "--help")
+def leaves(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command that does something, with its words."""
+    for name, found in group.commands.items():
+        # Newer versions of Typer bring a Click of their own.
+        if hasattr(found, "commands"):
+            yield from leaves(found, *names, name)
+        else:
+            yield (*names, name), found
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example_that_can_be_typed(words: tuple[str, ...]) -> None:
+    code, out, _ = janus(*words, "--help")
     assert code == 0
-    assert "--help" in out
+    assert "Example:" in out
+    text = inspect.cleandoc(COMMANDS[words].help or "").partition("Example:")[2].replace("\\\n", " ")
+    examples = [shlex.split(line.partition(" > ")[0]) for line in text.splitlines() if line.strip()]
+    assert examples
+    for program, *given in examples:
+        assert (program, tuple(given[: len(words)])) == ("janus", words)
+        COMMANDS[words].make_context(words[-1], given[len(words) :])
 
 
 def test_the_modules_name_is_the_command() -> None:

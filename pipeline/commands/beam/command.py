@@ -15,7 +15,12 @@ def beam(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Show and check the arguments of every Beam step; nothing is run."""
+    """Show and check the arguments of every Beam step; nothing is run.
+
+    Example:
+
+        janus beam configs/orders.yaml --connect
+    """
     from pipeline.commands.beam.job import run_beam_job
     from pipeline.run.display import console_on
 

@@ -21,6 +21,10 @@ def clean(
     What the newest runs read and made stays, so that the next run finds it in the cache. So do the models of the
     versions in the folder of pushed models, of evaluation.reference, and the last blessed one; the examples of the
     spans that data.window joins; and the reports of runs that pushed a version.
+
+    Example:
+
+        janus clean configs/orders.yaml --keep 5 --remove
     """
     from pipeline.commands.clean.job import clean_home, clean_view
     from pipeline.commands.output import print_result

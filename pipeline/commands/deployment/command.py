@@ -21,7 +21,12 @@ def deployment(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Write what TensorFlow Serving needs: its configuration files, Docker Compose, Kubernetes' manifest."""
+    """Write what TensorFlow Serving needs: its configuration files, Docker Compose, Kubernetes' manifest.
+
+    Example:
+
+        janus deployment configs/orders.yaml --check
+    """
     from pipeline.commands.deployment.job import run_deployment_job
 
     loaded = load(config, overrides)

@@ -20,7 +20,12 @@ def diff(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Show how a run differs from another: configuration, code, libraries, data statistics, metrics."""
+    """Show how a run differs from another: configuration, code, libraries, data statistics, metrics.
+
+    Example:
+
+        janus diff configs/orders.yaml
+    """
     from pipeline.commands.diff.difference import compare_runs, find_runs
     from pipeline.commands.diff.view import difference_view
     from pipeline.commands.output import print_result

@@ -16,7 +16,12 @@ def explain(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Print the reference of a key of the configuration: type, default, what is allowed, and the keys in it."""
+    """Print the reference of a key of the configuration: type, default, what is allowed, and the keys in it.
+
+    Example:
+
+        janus explain tasks.returned.loss
+    """
     from pipeline.commands.explain.terminal import explanation, overview
     from pipeline.config import JanusConfig
     from pipeline.config.keys import find, keys_of
@@ -27,7 +32,12 @@ def explain(
 
 
 def schema_of_config() -> None:
-    """Print the configuration's JSON Schema."""
+    """Print the configuration's JSON Schema.
+
+    Example:
+
+        janus schema-of-config > janus.schema.json
+    """
     from pipeline.config.file import config_json_schema
 
     typer.echo(config_json_schema())

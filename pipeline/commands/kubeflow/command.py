@@ -84,7 +84,12 @@ def compile_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Write KFP's pipeline as YAML, and beside it the bundle for the image or a volume."""
+    """Write KFP's pipeline as YAML, and beside it the bundle for the image or a volume.
+
+    Example:
+
+        janus kubeflow compile configs/orders.yaml
+    """
     from pipeline.commands.kubeflow.compile import run_compile_job
 
     return run_compile_job(load(config, overrides), output, verbose, target.value)
@@ -100,7 +105,12 @@ def submit_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Upload the pipeline, unless this content was uploaded already, and start a run."""
+    """Upload the pipeline, unless this content was uploaded already, and start a run.
+
+    Example:
+
+        janus kubeflow submit configs/orders.yaml --host https://kubeflow.example/pipeline --param epochs=10
+    """
     from pipeline.commands.kubeflow.submit import run_submit_job
 
     return run_submit_job(load(config, overrides), connection.access(), parameters or [], dry_run, verbose)
@@ -122,7 +132,12 @@ def schedule_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Schedule runs of exactly this content, in place of an earlier schedule."""
+    """Schedule runs of exactly this content, in place of an earlier schedule.
+
+    Example:
+
+        janus kubeflow schedule configs/orders.yaml --kube-context prod --cron '30 3 * * *'
+    """
     from pipeline.commands.kubeflow.schedule import run_schedule_job
 
     return run_schedule_job(load(config, overrides), connection.access(), cron, parameters or [], dry_run, verbose)
@@ -138,7 +153,12 @@ def status_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Show the schedule and the newest runs, with the steps that failed."""
+    """Show the schedule and the newest runs, with the steps that failed.
+
+    Example:
+
+        janus kubeflow status configs/orders.yaml --host https://kubeflow.example/pipeline
+    """
     from pipeline.commands.kubeflow.status import run_status_job
 
     return run_status_job(load(config, overrides), connection.access(), as_json, count)
@@ -153,7 +173,12 @@ def unschedule_command(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Delete the schedule; runs that are under way continue."""
+    """Delete the schedule; runs that are under way continue.
+
+    Example:
+
+        janus kubeflow unschedule configs/orders.yaml --host https://kubeflow.example/pipeline
+    """
     from pipeline.commands.kubeflow.schedule import run_unschedule_job
 
     return run_unschedule_job(load(config, overrides), connection.access(), dry_run)

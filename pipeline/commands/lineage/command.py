@@ -38,6 +38,10 @@ def lineage(
     """Show what a pushed version was made of, by ML Metadata: data, schema, code, hyperparameters, evaluation, push.
 
     A copy that a rollback made leads to the version that was once pushed.
+
+    Example:
+
+        janus lineage models/orders/3 --format mermaid
     """
     if as_json and shown_as not in (None, LineageFormat.JSON):
         raise ConfigError(f"--json and --format {shown_as} exclude each other: give one of them")

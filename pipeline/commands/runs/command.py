@@ -15,7 +15,12 @@ def runs(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """List the runs, newest first: how each ended, what it measured, which version it pushed."""
+    """List the runs, newest first: how each ended, what it measured, which version it pushed.
+
+    Example:
+
+        janus runs configs/orders.yaml
+    """
     from pipeline.commands.output import print_result
     from pipeline.commands.runs.listing import list_runs, runs_view
     from pipeline.home import Home

@@ -14,7 +14,12 @@ def schema(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """Infer the schema from the training split, and show what differs from the frozen one."""
+    """Infer the schema from the training split, and show what differs from the frozen one.
+
+    Example:
+
+        janus schema configs/orders.yaml --write
+    """
     from pipeline.commands.schema.job import run_schema_job
 
     return run_schema_job(load(config, overrides), write, verbose)

@@ -9,6 +9,10 @@ def skew(config: ConfigFile, options: SkewOptions, overrides: Overrides = None, 
     """Compare served requests with the training data, and served predictions with those of the eval split.
 
     Exit code 3 past a threshold: those of the schema's skew_comparators, and of the options.
+
+    Example:
+
+        janus skew configs/orders.yaml --logged 'requests/*.tfrecord'
     """
     from pipeline.commands.skew.job import run_skew_job
 

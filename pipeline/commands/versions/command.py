@@ -14,7 +14,12 @@ def versions(
     overrides: Overrides = None,
     verbose: Verbose = False,
 ) -> int:
-    """List the pushed versions: which is served, which was withdrawn, what each came from."""
+    """List the pushed versions: which is served, which was withdrawn, what each came from.
+
+    Example:
+
+        janus versions configs/orders.yaml
+    """
     from pipeline.commands.output import print_result
     from pipeline.commands.versions.listing import list_versions, listing_view
     from pipeline.home import Home
@@ -37,6 +42,10 @@ def rollback(
     """Serve an older version again: publish a copy of it as the newest, and withdraw the model that was served.
 
     Runs do not push a withdrawn model again, and judge new ones against the model that is served.
+
+    Example:
+
+        janus rollback configs/orders.yaml --reason 'too many false alarms'
     """
     from pipeline.commands.versions.job import run_rollback_job
 
