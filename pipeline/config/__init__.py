@@ -15,6 +15,7 @@ from janus_core.tables.cells import CellForms, forms_of
 from janus_core.tables.config import DataConfig, TimeSplit, columns_of_split
 from pipeline.config.beam import BeamConfig
 from pipeline.config.gates import TaskGates, gate_problems
+from pipeline.config.hooks import Hook
 from pipeline.config.kubeflow import KubeflowConfig
 from pipeline.config.media import image_columns, media_problems, sequence_problems, with_separators, with_shifts
 from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
@@ -223,6 +224,7 @@ class JanusConfig(StrictModel):
     serving: ServingConfig = ServingConfig()
     beam: BeamConfig = BeamConfig()
     report: ReportConfig = ReportConfig()
+    hooks: list[Hook] = Field([], description="What is done when a run has ended. A failure of it is a warning.")
     tune: TuneConfig | None = Field(None, description="Which values of other keys `janus tune` tries.")
     kubeflow: KubeflowConfig | None = Field(None, description="Where and how the pipeline runs on Kubeflow Pipelines.")
 

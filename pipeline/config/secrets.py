@@ -23,7 +23,7 @@ _VARIABLES = {
 PARAMETER = "--param"
 """The option by which `janus kubeflow submit` takes a parameter, which steps of the run read."""
 
-_SECTIONS = ("data.path", "schema", "push.path", "beam", "kubeflow")
+_SECTIONS = ("data.path", "schema", "push.path", "beam", "kubeflow", "hooks")
 
 
 def secret_problems(raw: Mapping[str, Any]) -> list[str]:
@@ -82,6 +82,8 @@ def _remedy(place: str, text: str) -> str:
         return "give the password by JANUS_MLMD_PASSWORD, from a secret, not in the configuration"
     if place.startswith(("kubeflow", PARAMETER)):
         return "let kubeflow.secrets set a variable of the steps from a Kubernetes secret"
+    if place.startswith("hooks"):
+        return "name the variable of the environment that holds it, by url_variable or token_variable"
     of_storage = (variables for start, variables in _VARIABLES.items() if text.lstrip("-").startswith(start))
     variables = next(of_storage, "the variable that its client reads, such as AWS_SECRET_ACCESS_KEY for S3,")
     where = "the environment of this process and of Beam's workers" if place.startswith("beam") else "the environment"

@@ -64,6 +64,7 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     """
     from tfx.orchestration import metadata as tfx_metadata
 
+    from pipeline.hooks.run import run_hooks
     from pipeline.kubeflow.metadata import check_reachable, connection_config
     from pipeline.lineage.pushes import baseline_version
     from pipeline.lineage.run_config import as_trained
@@ -86,6 +87,8 @@ def finish(bundle: "Bundle", run_id: str, root: str, executor_input: str | None 
     home = root.rpartition("/")[0]
     place = _write(report, f"{home}/{run_id}")
     _write_pages(report, bundle, analysis, home, f"{home}/{run_id}", executor_input)
+    for warning in run_hooks(bundle.config.hooks, report, place):
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
     return report, place
 
 

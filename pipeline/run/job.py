@@ -20,6 +20,7 @@ from janus_core.temporary import temporary_files_in
 from pipeline.config import JanusConfig
 from pipeline.environment import Terminal, library_output_to
 from pipeline.home import Home, note_on_size
+from pipeline.hooks.run import run_hooks
 from pipeline.lineage.run_config import as_trained, write_config
 from pipeline.preflight import check_before_run
 from pipeline.report.analysis.analysis_json import ANALYSIS_FILE, Analysis
@@ -147,6 +148,11 @@ def _carry_out(run: _Run, verbose: bool) -> None:
     run.console.print(f"{run.report.seconds:.1f} s{place}", style="dim")
     if note := note_on_size(run.home):
         run.console.print(note)
+    for warning in run_hooks(run.config.hooks, run.report, str(run.folder / REPORT_FILE)):
+        if run.as_json:
+            write_event(run.terminal.out, "message", level="warning", message=warning)
+        else:
+            print(f"warning: {warning}", file=run.terminal.err)
     _write_end(run)
 
 
