@@ -37,6 +37,7 @@ def summary(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str)
     return str(pytester.runpytest("-ra", "-p", "no:cacheprovider").stdout)
 
 
+@pytest.mark.slow
 def test_a_missing_program_leaves_its_tests_out_with_one_line(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,4 +48,5 @@ def outcome_of(report: RunReport) -> Outcome:
         return "blocked"
     if report.exit_code:
         return "failed"
-    return "pushed" if report.pushed and not report.all_cached() else "unchanged"
+    pusher = report.components.get("Pusher")
+    return "pushed" if report.pushed and pusher and not pusher.cached else "unchanged"

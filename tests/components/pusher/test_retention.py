@@ -35,6 +35,7 @@ def _no_waiting_for_the_disk() -> object:
     keep=st.integers(1, 4),
 )
 @settings(max_examples=100, deadline=None)
+@pytest.mark.slow
 def test_what_must_stay_stays(history: list[tuple[str, int | None]], keep: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, base = Path(name), Path(name) / "serving"

@@ -49,6 +49,7 @@ def assert_ends(child: int) -> None:
     assert not alive(child)
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     ended = run(tmp_path, write_pid_of_child(tmp_path / "pid"), seconds=1.5)
     assert ended.problem == "was killed after 1.5 s (serving.time_limit_seconds)"

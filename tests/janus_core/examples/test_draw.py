@@ -19,6 +19,7 @@ def split(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_sample_is_drawn_evenly_and_always_the_same(split: str) -> None:
     drawn = draw_rows(split, 60, seed=7)
     assert (len(drawn.records), drawn.read) == (60, 300)

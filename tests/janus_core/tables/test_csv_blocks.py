@@ -32,6 +32,7 @@ def parsed(blocks: list[csv_blocks.Block]) -> list[list[str]]:
 
 @settings(max_examples=400, deadline=None)
 @given(TABLES, st.integers(1, 60), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]))
+@pytest.mark.slow
 def test_quoted_newlines_survive_any_cut(table: list[list[str]], size: int, quoting: int, end: str) -> None:
     # Python's writer leaves a carriage return unquoted where it ends its lines by \n alone.
     assume(not any("\r" in cell for row in table for cell in row) or end == "\r\n" or quoting == csv.QUOTE_ALL)

@@ -59,7 +59,7 @@ def server() -> Iterator[Server]:
 
 def report(**changed: Any) -> RunReport:
     made = new_report("orders", "2026-12-01T12-00-00")
-    made.components = {"Trainer": ComponentReport(seconds=1.0, cached=False, state="complete")}
+    made.components = {"Pusher": ComponentReport(seconds=1.0, cached=False, state="complete")}
     made.tasks = {
         "bought": {
             "kind": "binary",
@@ -95,7 +95,7 @@ def test_a_run_that_pushed_is_sent_with_metrics_and_gates(server: Server) -> Non
     [
         ({}, "pushed"),
         ({"pushed": None}, "unchanged"),
-        ({"components": {"Trainer": ComponentReport(seconds=0.0, cached=True, state="complete")}}, "unchanged"),
+        ({"components": {"Pusher": ComponentReport(seconds=0.0, cached=True, state="complete")}}, "unchanged"),
         ({"exit_code": 4}, "blocked"),
         ({"exit_code": 5}, "blocked"),
         ({"exit_code": 3}, "failed"),
@@ -114,6 +114,7 @@ def test_an_interrupted_run_sends_nothing(server: Server) -> None:
     assert server.received == []
 
 
+@pytest.mark.slow
 def test_a_temporary_error_is_tried_again(server: Server) -> None:
     server.statuses = [503, 429]
     assert run_hooks([hook(server.url)], report(), "r", {}) == []

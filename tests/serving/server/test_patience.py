@@ -76,6 +76,7 @@ def until_closed(client: socket.socket) -> bytes:
         "half of the next request",
     ],
 )
+@pytest.mark.slow
 def test_a_client_that_falls_silent_is_let_go(server: RunningServer, sent: bytes, status: bytes) -> None:
     with connected(server.rest) as client:
         started = time.monotonic()
@@ -98,6 +99,7 @@ def test_a_client_that_drips_is_let_go(server: RunningServer, first: bytes) -> N
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.slow
 def test_a_large_body_may_take_longer(server: RunningServer) -> None:
     body = BODY + b" " * 200_000
     with connected(server.rest) as client:

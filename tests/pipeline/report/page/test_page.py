@@ -154,6 +154,7 @@ def test_a_run_that_came_to_nothing_says_why(browser: Browser, tmp_path: Path) -
     page.close()
 
 
+@pytest.mark.slow
 def test_plots_are_drawn_once_for_the_same_numbers(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table, of = small_table(), config()
     report, analysis = report_of(table, of, seconds=99.0), analysis_of(table, of)
